@@ -64,7 +64,7 @@ WEEK = Input("week", (7,), holds="one value a day, the latest last, standardised
 
 @register(
     Card(
-        task="regression",
+        task="forecasting",
         summary="the next day as a weighted sum of the last 7",
         params=8,
         paper="least squares: Legendre 1805, Gauss 1809",
@@ -84,7 +84,7 @@ def lagged_linear(*, input_shape=(7,), name="lagged_linear"):
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, days) to (batch, 1), both in units of the training set's standard deviation.
+        A `keras.Model`: (batch, days) to (batch, 1), in the units of the target.
 
     >>> lagged_linear().count_params()
     8
@@ -104,7 +104,7 @@ def sum_of(activation, units, input_shape, name):
 
 @register(
     Card(
-        task="regression",
+        task="forecasting",
         summary="the next day as a sum of 100 soft steps over the last 7",
         params=901,
         paper="Cybenko 1989: such sums come as near as wished to any continuous function",
@@ -124,7 +124,7 @@ def sigmoid_sum(*, input_shape=(7,), units=100, name="sigmoid_sum"):
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, days) to (batch, 1).
+        A `keras.Model`: (batch, days) to (batch, 1), in the units of the target.
 
     >>> sigmoid_sum(units=3).count_params()  # W (7, 3), b' (3,), c (3,), b
     28
@@ -134,7 +134,7 @@ def sigmoid_sum(*, input_shape=(7,), units=100, name="sigmoid_sum"):
 
 @register(
     Card(
-        task="regression",
+        task="forecasting",
         summary="the next day as a sum of 100 hinges over the last 7",
         params=901,
         paper="Nair & Hinton 2010, ICML: rectified linear units",
@@ -154,7 +154,7 @@ def relu_sum(*, input_shape=(7,), units=100, name="relu_sum"):
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, days) to (batch, 1).
+        A `keras.Model`: (batch, days) to (batch, 1), in the units of the target.
 
     >>> relu_sum(units=6).count_params()
     55

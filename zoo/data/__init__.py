@@ -1,0 +1,7 @@
+"""Data, through tensorflow-datasets, in one canonical order. TensorFlow appears nowhere else in the zoo."""
+
+from zoo.data import embedded  # noqa: F401  registers the embedded data sets with tfds
+from zoo.data.pipeline import AUGMENT, PREPROCESS, SCALING, Scaling, load_data
+from zoo.data.sources import Source, open_source
+
+__all__ = ["AUGMENT", "PREPROCESS", "SCALING", "Scaling", "Source", "load_data", "open_source"]

@@ -1,0 +1,277 @@
+"""The one order in which examples reach a network.
+
+    source -> preprocess -> cache -> shuffle -> batch -> augment -> scale -> prefetch
+
+What is the same in every epoch comes before the cache, what differs after it. Batches are formed
+before they are augmented because one operation on 128 pictures costs little more than on one; each
+picture still gets its own random numbers. Shuffling and augmentation draw from generators of their own,
+which move on from epoch to epoch and start again with the same seed. (Keras's own shuffling of arrays and
+`tf.random` inside `map` repeat one order for ever once a global seed is set.)
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from zoo.data.sources import Source, open_source
+from zoo.errors import UsageError, unknown
+
+MEMORY = 4 * 2**30  # bytes: sets up to this size are cached and shuffled whole
+LOOK_AT = 100_000  # examples: how far the pass over a larger set goes
+
+
+def resize(x, size):
+    """Bilinear to (height, width). Rank 3: one picture."""
+    import tensorflow as tf
+
+    return tf.image.resize(x, size)
+
+
+def pad(x, size):
+    """Zeros (black) all around, up to (height, width)."""
+    import tensorflow as tf
+
+    return tf.image.resize_with_crop_or_pad(x, *size)
+
+
+def shift(x, seed, pixels):
+    """Move each picture of a batch by up to `pixels` in both directions; what comes in is black."""
+    import tensorflow as tf
+
+    batch, height, width, _ = tf.unstack(tf.shape(x))
+    padded = tf.pad(x, [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]])
+    down, right = tf.unstack(
+        tf.random.stateless_uniform((2, batch), seed, maxval=2 * pixels + 1, dtype=tf.int32)
+    )  # (batch,) each
+    rows = tf.gather(padded, down[:, None] + tf.range(height), axis=1, batch_dims=1)
+    return tf.gather(rows, right[:, None] + tf.range(width), axis=2, batch_dims=1)
+
+
+def flip(x, seed, _):
+    """Mirror each picture of a batch left to right with probability 1/2."""
+    import tensorflow as tf
+
+    coin = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed) < 0.5
+    return tf.where(coin, x[:, :, ::-1], x)
+
+
+PREPROCESS: Mapping[str, Callable] = {"resize": resize, "pad": pad}  # (example, option) -> example
+AUGMENT: Mapping[str, Callable] = {"shift": shift, "flip": flip}  # (batch, seed, option) -> batch
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """x -> (x - mean) / std, a number for each channel of a picture or each feature of a vector."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, x):
+        import tensorflow as tf
+
+        return (tf.cast(x, tf.float32) - np.float32(self.mean)) / np.float32(self.std)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One pass over a split: what it holds."""
+
+    count: int
+    shape: tuple[int, ...]  # of one example
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    high: float  # the largest number
+    classes: tuple[int, ...]  # those that occur
+
+
+# How a card says that numbers are scaled, by what the training set holds.
+SCALING: Mapping[str, Callable[[Summary], Scaling]] = {
+    "standardise": lambda train: Scaling(train.mean, train.std),
+    "unit": lambda train: Scaling((0.0,), (255.0 if train.high > 1 else 1.0,)),
+    "none": lambda train: Scaling((0.0,), (1.0,)),
+}
+
+
+def example_bytes(examples) -> int:
+    """The memory that one example takes, or a guess of 1 MiB where its size varies."""
+    specs = examples.element_spec
+    if any(spec.shape.num_elements() is None for spec in specs):
+        return 2**20
+    return sum(spec.shape.num_elements() * spec.dtype.size for spec in specs)
+
+
+def prepared(source: Source, split: str, preprocess: Mapping[str, Any]):
+    """The examples of a split, preprocessed, one by one; cached in memory if they fit."""
+    import tensorflow as tf
+
+    for word in preprocess:
+        if word not in PREPROCESS:
+            raise unknown("preprocessing", word, PREPROCESS)
+
+    def apply(x, y):
+        for word, option in preprocess.items():
+            x = PREPROCESS[word](x, option)
+        return x, y
+
+    try:
+        examples = source.split(split)
+    except (ValueError, AssertionError) as error:
+        raise UsageError(f"{source.name} has no split {split!r}: {str(error).splitlines()[0]}") from None
+    if preprocess:
+        examples = examples.map(apply, num_parallel_calls=tf.data.AUTOTUNE)
+    fits = source.size(split) * example_bytes(examples) <= MEMORY
+    return examples.cache() if fits else examples
+
+
+def batches(examples, *, scaling: Scaling, batch_size: int, augment: Mapping[str, Any] | None = None, seed: int | None = None):
+    """Batches from prepared examples, for `fit`, `evaluate` and `predict`.
+
+    Args:
+        examples: from `prepared`.
+        scaling: of the inputs.
+        batch_size: the last batch may be smaller.
+        augment: options of `AUGMENT`; only with a seed.
+        seed: shuffle, differently in each epoch and equally in each run with this seed. None: keep the order.
+
+    Returns:
+        A ``tf.data.Dataset`` of (float32 inputs, targets).
+    """
+    import tensorflow as tf
+
+    augment = augment or {}
+    for word in augment:
+        if word not in AUGMENT:
+            raise unknown("augmentation", word, AUGMENT)
+
+    def finish(batch, draw=None):
+        x, y = batch
+        for number, (word, option) in enumerate(augment.items()):
+            x = AUGMENT[word](x, draw + [number, 0], option)
+        return scaling(x), y
+
+    if seed is not None:
+        buffer = max(1, MEMORY // example_bytes(examples))
+        examples = examples.shuffle(min(buffer, LOOK_AT), seed=seed, reshuffle_each_iteration=True)
+    batched = examples.batch(batch_size)
+    if augment:
+        draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
+        batched = tf.data.Dataset.zip(batched, draws)
+        mapped = batched.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+    else:
+        mapped = batched.map(lambda x, y: finish((x, y)), num_parallel_calls=tf.data.AUTOTUNE)
+    return mapped.prefetch(tf.data.AUTOTUNE)
+
+
+def summarise(examples, source: Source, split: str) -> Summary:
+    """Look at every example (of a set beyond `LOOK_AT`, the first ones): what they measure, and whether they are sound.
+
+    Raises:
+        UsageError: for an empty set, numbers that are not finite, pictures in a range that is neither
+            0..255 nor 0..1, labels that are negative or beyond the classes.
+    """
+    count, total, squares, low, high = 0, 0.0, 0.0, np.inf, -np.inf
+    classes: set[int] = set()
+    shape: tuple[int, ...] = ()
+    for x, y in examples.take(LOOK_AT).batch(1024).as_numpy_iterator():
+        shape = x.shape[1:]
+        axes = tuple(range(x.ndim - 1))
+        exact = x.astype("float64")
+        if not np.isfinite(exact).all():
+            row = count + int(np.argmin(np.isfinite(exact).reshape(len(x), -1).all(axis=1)))
+            raise UsageError(f"example {row} of {source.name} ({split}) holds NaN or infinity; expected numbers: mend it or leave it out")
+        count += len(x)
+        total, squares = total + exact.sum(axes), squares + np.square(exact).sum(axes)
+        low, high = min(low, exact.min()), max(high, exact.max())
+        check_labels(y, source, split)
+        if source.class_names:
+            classes.update(np.unique(y).tolist())
+    if not count:
+        raise UsageError(f"the split {split!r} of {source.name} is empty; expected at least one example")
+    check_range(x.dtype, low, high, shape, source, split)
+    each = count * int(np.prod(shape[:-1], dtype=int))  # numbers behind each mean
+    mean = total / each
+    variance = np.maximum(squares / each - np.square(mean), 0.0)
+    std = np.where(variance > 1e-12, np.sqrt(variance), 1.0)  # a constant feature stays as it is
+    return Summary(count, shape, tuple(mean.tolist()), tuple(std.tolist()), float(high), tuple(sorted(classes)))
+
+
+def check_labels(y, source: Source, split: str) -> None:
+    if not source.class_names:
+        if not np.isfinite(np.asarray(y, "float64")).all():
+            raise UsageError(f"a target of {source.name} ({split}) is NaN or infinite; expected numbers")
+        return
+    if not np.issubdtype(y.dtype, np.integer):
+        raise UsageError(f"the labels of {source.name} ({split}) are {y.dtype}; expected whole numbers: y.astype('int32')")
+    if y.ndim != 1:
+        raise UsageError(f"the labels of {source.name} ({split}) have shape {y.shape}; expected (examples,), the number of the class")
+    wrong = y[(y < 0) | (y >= source.num_classes)]
+    if len(wrong):
+        raise UsageError(
+            f"{source.name} ({split}) has the label {wrong[0]}; expected 0 to {source.num_classes - 1}, the classes of the training set"
+        )
+
+
+def check_range(dtype, low: float, high: float, shape, source: Source, split: str) -> None:
+    """Pictures (rank 3) hold 0..255 or 0..1; a set of floats beyond 255 or below 0 was scaled by somebody."""
+    if len(shape) == 3 and (low < 0 or high > 255):
+        raise UsageError(
+            f"the pictures of {source.name} ({split}) reach from {low:g} to {high:g}; expected 0 to 255 (or 0 to 1): undo their scaling"
+        )
+
+
+def load_data(
+    dataset: str,
+    *,
+    split: str = "train",
+    batch_size: int = 32,
+    shuffle: bool = False,
+    seed: int = 0,
+    preprocess: Mapping[str, Any] | None = None,
+    augment: Mapping[str, Any] | None = None,
+    scaling: str = "standardise",
+    train: str = "train",
+    data_dir: str | None = None,
+):
+    """A data set, ready for `fit`.
+
+    Args:
+        dataset: a tfds name (``"mnist"``, ``"digits:1.0.0"``) or the path of an ``.npz`` file
+            (`zoo.data.sources.ArrayFile` says what it must hold).
+        split: in tfds' slicing language, ``"train[:90%]"``.
+        batch_size: examples in a batch.
+        shuffle: shuffle with `seed`, differently in each epoch and equally in each run.
+        seed: of shuffling and augmentation.
+        preprocess: done once to each example: ``{"resize": (height, width)}``, ``{"pad": (height, width)}``.
+        augment: done anew in each epoch: ``{"shift": pixels}``, ``{"flip": True}``.
+        scaling: ``"standardise"`` by the mean and deviation of the training set, ``"unit"`` (divide by 255), ``"none"``.
+        train: the split that "standardise" measures.
+        data_dir: where tfds keeps its data sets.
+
+    Returns:
+        A ``tf.data.Dataset`` of (float32 inputs, targets).
+
+    Raises:
+        UsageError: for an unknown name, or data that is not there and cannot be fetched.
+
+    >>> images, labels = next(iter(load_data("digits", split="test", batch_size=5)))
+    >>> images.shape, labels.dtype.name
+    (TensorShape([5, 8, 8, 1]), 'int64')
+    """
+    if scaling not in SCALING:
+        raise unknown("scaling", scaling, SCALING)
+    if augment and not shuffle:
+        raise UsageError("augment without shuffle; expected both for training, or neither for evaluation")
+    check_count("batch_size", batch_size)
+    source = open_source(dataset, data_dir=data_dir).load()
+    preprocess = preprocess or {}
+    scale = SCALING[scaling](summarise(prepared(source, train, preprocess), source, train))
+    examples = prepared(source, split, preprocess)
+    return batches(examples, scaling=scale, batch_size=batch_size, augment=augment, seed=seed if shuffle else None)
+
+
+def check_count(option: str, value: Any) -> None:
+    """Raise unless `value` is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{option} is {value!r}; expected a whole number of at least 1")

@@ -1,0 +1,211 @@
+"""Where examples come from: a tfds data set, or a file of arrays. Found, checked and prepared before any training.
+
+tfds by itself waits minutes for a network that is not there. Here a data set that is not on the disk
+is looked for first, and the answer is one line in under a second.
+"""
+
+import os
+import socket
+import threading
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from zoo.data.embedded import Embedded
+from zoo.errors import UsageError, unknown
+
+PATIENCE = 0.7  # seconds to reach a host before it counts as out of reach
+
+
+@dataclass(frozen=True)
+class Source:
+    """Examples that are on the disk.
+
+    `split(text)` gives (input, target) pairs as a ``tf.data.Dataset``, one example each; the text is in
+    tfds' slicing language (``"train[:90%]"``). `class_names` is empty where the target is a number.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    split: Any
+    size: Any
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+
+def open_source(dataset: str | os.PathLike, *, data_dir: str | os.PathLike | None = None) -> "TfdsFile | ArrayFile":
+    """Find a data set: a tfds name, with or without ``:version``, or the path of an ``.npz`` file.
+
+    Nothing is read and TensorFlow is not imported; call ``.load()`` on what is returned.
+
+    Raises:
+        UsageError: for an unknown name, a file that cannot be read, or a data set that is not on the
+            disk and cannot be fetched.
+    """
+    if str(dataset).endswith(".npz"):
+        return ArrayFile(Path(dataset))
+    return TfdsFile(str(dataset), data_dir)
+
+
+class TfdsFile:
+    """A tfds data set, on the disk or within reach."""
+
+    def __init__(self, dataset: str, data_dir: str | os.PathLike | None = None):
+        self.name = dataset
+        name = dataset.partition(":")[0]
+        try:
+            self.builder = tfds.builder(dataset, data_dir=data_dir)
+        except tfds.core.registered.DatasetNotFoundError:
+            raise unknown("data set", name, [*tfds.list_builders(), *EMBEDDED]) from None
+        except AssertionError as error:  # tfds' way to refuse a version
+            raise UsageError(f"{dataset} cannot be opened: {error}") from None
+        if self.builder.is_prepared():
+            return
+        folder = Path(self.builder.data_dir)
+        check_writable(folder, what=f"the data set {name}")
+        if isinstance(self.builder, Embedded):
+            return
+        hosts = {urllib.parse.urlsplit(url).netloc for url in self.builder.url_infos}
+        if not self._archives_here() and not any(reachable(host) for host in hosts or {"storage.googleapis.com"}):
+            raise UsageError(
+                f"{name} is not in {folder.parent.parent} and {min(hosts, default='its host')} cannot be reached; "
+                f"connect to the network once, or point --data-dir (data_dir=) to a folder that holds it, "
+                f"or take the recipe 'demo', which needs no network"
+            )
+
+    def _archives_here(self) -> bool:
+        """Whether the downloads, or some, lie in the cache, so that tfds can prepare without the network."""
+        cache = Path(self.builder.data_dir).parent.parent / "downloads"
+        return any(cache.rglob("*.INFO")) if cache.is_dir() else False
+
+    def load(self) -> Source:
+        """Prepare the data set if need be and open it."""
+        builder = self.builder
+        if not builder.is_prepared():
+            self._prepare()
+        info = builder.info
+        _, target = info.supervised_keys
+        names = getattr(info.features[target], "names", None) or ()
+
+        def split(text):
+            return builder.as_dataset(split=text, as_supervised=True)
+
+        def size(text):
+            return info.splits[text].num_examples
+
+        return Source(self.name, tuple(names), split, size)
+
+    def _prepare(self) -> None:
+        quiet = isinstance(self.builder, Embedded)
+        try:
+            if quiet:
+                tfds.disable_progress_bar()
+            self.builder.download_and_prepare()
+        except Exception as error:
+            if self.builder.is_prepared():  # another process was faster
+                return
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UsageError(f"{self.name} could not be prepared in {self.builder.data_dir}: {reason}") from error
+        finally:
+            if quiet:
+                tfds.enable_progress_bar()
+
+
+class ArrayFile:
+    """An ``.npz`` file with x_train, y_train, x_test, y_test and, if there is one, a validation set x_val, y_val.
+
+    Pictures are (n, height, width) or (n, height, width, channels), uint8 or floats in 0..1. Without a
+    validation set, a stratified tenth of the training set is held out.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.name = str(path)
+        if not path.is_file():
+            raise UsageError(f"there is no file {path}; expected an .npz file with x_train, y_train, x_test, y_test")
+
+    def load(self) -> Source:
+        """Read the arrays, check their form and open them."""
+        splits = self._read()
+        labels = splits["train"][1]
+        classes = np.issubdtype(labels.dtype, np.integer)
+        names = tuple(str(label) for label in range(int(labels.max()) + 1)) if classes and len(labels) else ()
+
+        def arrays(text):
+            if text not in splits:
+                raise unknown(f"split of {self.path}", text, splits)
+            return splits[text]
+
+        def split(text):
+            import tensorflow as tf
+
+            return tf.data.Dataset.from_tensor_slices(arrays(text))
+
+        return Source(self.name, names, split, lambda text: len(arrays(text)[1]))
+
+    def _read(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                arrays = {key: file[key] for key in file.files}
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{self.path} cannot be read as an .npz file of plain arrays: {error}") from None
+        wanted = ["x_train", "y_train", "x_test", "y_test"]
+        if missing := [key for key in wanted if key not in arrays]:
+            raise UsageError(f"{self.path} has no {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
+        splits = {}
+        for split, suffix in {"train": "train", "validation": "val", "test": "test"}.items():
+            if f"x_{suffix}" in arrays:
+                x, y = arrays[f"x_{suffix}"], arrays.get(f"y_{suffix}")
+                if y is None or len(x) != len(y):
+                    raise UsageError(f"{self.path} has {len(x)} inputs x_{suffix} and {0 if y is None else len(y)} targets")
+                splits[split] = (x[..., np.newaxis] if x.ndim == 3 else x, y)
+        if "validation" not in splits:
+            splits["train"], splits["validation"] = hold_out(*splits["train"])
+        return splits
+
+
+def hold_out(x: np.ndarray, y: np.ndarray):
+    """A tenth of the examples, stratified by class where the target is a class; the rest first."""
+    from sklearn.model_selection import train_test_split
+
+    if len(y) < 20:
+        raise UsageError(f"the training set has {len(y)} examples; expected at least 20 to hold a tenth of them out")
+    classes = np.issubdtype(y.dtype, np.integer) and np.unique(y, return_counts=True)[1].min() >= 2
+    rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=y if classes else None, random_state=0)
+    return (x[rest], y[rest]), (x[held], y[held])
+
+
+EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))
+
+
+def check_writable(folder: Path, *, what: str) -> None:
+    """Raise unless files can be made in `folder` or, where it does not exist yet, in the folder above."""
+    existing = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise UsageError(f"{what} cannot be written to {folder}: {existing} is not a folder you may write to; choose another")
+
+
+def reachable(host: str) -> bool:
+    """Whether the host (or the proxy in front of it) answers on its port within `PATIENCE`."""
+    proxy = urllib.request.getproxies().get("https")
+    address = urllib.parse.urlsplit(proxy if proxy else f"https://{host}")
+    answered = threading.Event()
+
+    def knock():
+        try:
+            socket.create_connection((address.hostname, address.port or 443), timeout=PATIENCE).close()
+            answered.set()
+        except OSError:
+            pass
+
+    knocking = threading.Thread(target=knock, daemon=True)  # a name server may take longer than any time-out
+    knocking.start()
+    knocking.join(PATIENCE)
+    return answered.is_set()

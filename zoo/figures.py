@@ -1,0 +1,115 @@
+"""The pictures of a run: how it learned, what it confuses, what it gets wrong with most confidence.
+
+Each function returns a matplotlib ``Figure``; nothing is shown and no global state is touched.
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+INK, SECOND, THIRD = "#1b4965", "#c8553d", "#8a8d91"
+
+
+def new_figure(width, height):
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def save(figure, path: Path) -> None:
+    figure.savefig(path)
+
+
+def curves(history: Path, metric: str, baselines: dict[str, float]):
+    """Loss and main figure by epoch, on training and validation data, from `history.csv`."""
+    with history.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    epochs = [int(row["epoch"]) + 1 for row in rows]
+    figure = new_figure(9, 3.6)
+    for axes, name in zip(figure.subplots(1, 2), ("loss", metric)):
+        for key, label, colour in ((name, "training", THIRD), (f"val_{name}", "validation", INK)):
+            if rows and key in rows[0]:
+                axes.plot(epochs, [float(row[key]) for row in rows], color=colour, label=label, marker="o", markersize=2.5)
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.spines[["top", "right"]].set_visible(False)
+    for number, (name, value) in enumerate(baselines.items()):
+        axes.axhline(value, color=SECOND, linestyle=("--", ":", "-.")[number % 3], linewidth=1, label=f"{name} (test)")
+    axes.legend(frameon=False, fontsize=8)
+    figure.axes[0].set_yscale("log")
+    return figure
+
+
+def probabilities(logits):
+    """Softmax; one logit z stands for the pair (0, z)."""
+    if logits.shape[-1] == 1:
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=-1)
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def confusion(inputs, truth, logits, class_names):
+    """How often each class (rows) was called each class (columns); the diagonal is right."""
+    from sklearn.metrics import confusion_matrix
+
+    names = [name[:12] for name in class_names]
+    counts = confusion_matrix(truth, probabilities(logits).argmax(-1), labels=range(len(names)))
+    size = min(12.0, 2.5 + 0.45 * len(names))
+    figure = new_figure(size + 0.6, size)
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if len(names) <= 20:
+        for row, column in np.ndindex(counts.shape):
+            if counts[row, column]:
+                colour = "white" if shares[row, column] > 0.5 else INK if row == column else SECOND
+                axes.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, color=colour)
+    if len(names) <= 60:
+        axes.set_xticks(range(len(names)), names, rotation=0 if len(max(names, key=len)) <= 2 else 60, fontsize=8)
+        axes.set_yticks(range(len(names)), names, fontsize=8)
+    wrong = int(counts.sum() - np.trace(counts))
+    axes.set(xlabel="called", ylabel="is", title=f"{wrong} of {counts.sum()} test examples wrong")
+    return figure
+
+
+def mistakes(inputs, truth, logits, class_names, most=24):
+    """The test pictures that the network got wrong with most confidence. None where inputs are no pictures."""
+    if inputs.ndim != 4:
+        return None
+    chances = probabilities(logits)
+    called = chances.argmax(-1)
+    confidence = chances.max(-1)
+    wrong = np.flatnonzero(called != truth)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    columns = 8
+    rows = max(1, -(-len(worst) // columns))
+    figure = new_figure(1.35 * columns, 1.75 * rows + 0.4)
+    figure.suptitle(f"{len(worst)} most confident of {len(wrong)} mistakes" if len(wrong) else "no mistakes", fontsize=11)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.axis("off")
+    for axes, row in zip(grid, worst):
+        picture = inputs[row]
+        low, high = picture.min(), picture.max()
+        picture = (picture - low) / max(high - low, 1e-6)
+        axes.imshow(picture if picture.shape[-1] == 3 else picture[..., 0], cmap="gray_r")
+        names = f"is {class_names[truth[row]][:12]}\ncalled {class_names[called[row]][:12]} ({confidence[row]:.0%})"
+        axes.set_title(names, fontsize=7)
+    return figure
+
+
+def forecast(inputs, truth, predictions, class_names):
+    """Truth and prediction over time, and one against the other."""
+    figure = new_figure(10, 3.6)
+    time, scatter = figure.subplots(1, 2, width_ratios=(2.2, 1))
+    time.plot(truth, color=THIRD, label="truth", linewidth=1)
+    time.plot(predictions[:, 0], color=INK, label="prediction", linewidth=1)
+    time.set(xlabel="test example", ylabel="value")
+    time.legend(frameon=False)
+    scatter.plot(truth, predictions[:, 0], ".", color=INK, markersize=3)
+    ends = [float(truth.min()), float(truth.max())]
+    scatter.plot(ends, ends, color=SECOND, linewidth=1)
+    scatter.set(xlabel="truth", ylabel="prediction")
+    for axes in (time, scatter):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
