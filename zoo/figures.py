@@ -30,7 +30,9 @@ def curves(history: Path, metric: str, baselines: dict[str, float]):
     for axes, name in zip(figure.subplots(1, 2), ("loss", metric)):
         for key, label, colour in ((name, "training", THIRD), (f"val_{name}", "validation", INK)):
             if rows and key in rows[0]:
-                axes.plot(epochs, [float(row[key]) for row in rows], color=colour, label=label, marker="o", markersize=2.5)
+                axes.plot(
+                    epochs, [float(row[key]) for row in rows], color=colour, label=label, marker="o", markersize=2.5
+                )
         axes.set(xlabel="epoch", ylabel=name)
         axes.spines[["top", "right"]].set_visible(False)
     for number, (name, value) in enumerate(baselines.items()):
@@ -84,7 +86,9 @@ def mistakes(inputs, truth, logits, class_names, most=24):
     columns = 8
     rows = max(1, -(-len(worst) // columns))
     figure = new_figure(1.35 * columns, 1.75 * rows + 0.4)
-    figure.suptitle(f"{len(worst)} most confident of {len(wrong)} mistakes" if len(wrong) else "no mistakes", fontsize=11)
+    figure.suptitle(
+        f"{len(worst)} most confident of {len(wrong)} mistakes" if len(wrong) else "no mistakes", fontsize=11
+    )
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")

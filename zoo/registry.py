@@ -91,6 +91,7 @@ class Card:
     tutorial: str = ""
     name: str = ""  # of the builder, set by `register`
     family: str = ""  # of its file, likewise
+    options: tuple[str, ...] = ()  # the builder's arguments, likewise
 
     def recipe(self, name: str) -> Recipe:
         """The recipe called `name`.
@@ -115,7 +116,12 @@ def register(card: Card) -> Callable[[Builder], Builder]:
     """Enter the decorated function into the zoo under its own name. Works for a user's own file as well."""
 
     def enter(builder: Builder) -> Builder:
-        named = replace(card, name=builder.__name__, family=builder.__module__.rpartition(".")[2])
+        named = replace(
+            card,
+            name=builder.__name__,
+            family=builder.__module__.rpartition(".")[2],
+            options=tuple(inspect.signature(builder).parameters),
+        )
         earlier = _builders.get(named.name)
         if earlier is not None and earlier.__module__ != builder.__module__:
             raise UsageError(f"the name {named.name!r} is taken by {earlier.__module__}: call the function otherwise")
@@ -152,7 +158,12 @@ def read_cards(path: Path) -> dict[str, Card]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     constants = _Constants(tree)
     return {
-        node.name: replace(constants.evaluate(decorator.args[0]), name=node.name, family=path.stem)
+        node.name: replace(
+            constants.evaluate(decorator.args[0]),
+            name=node.name,
+            family=path.stem,
+            options=tuple(argument.arg for argument in node.args.kwonlyargs),
+        )
         for node in tree.body
         if isinstance(node, ast.FunctionDef)
         for decorator in node.decorator_list
@@ -212,7 +223,7 @@ def builder(name: str) -> Builder:
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:
     """Raise if the builder of `name` has no such options."""
-    known = inspect.signature(builder(name)).parameters
+    known = info(name).options
     for option in options:
         if option not in known:
             raise unknown(f"option of {name}", option, known)

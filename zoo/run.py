@@ -1,12 +1,13 @@
 """The folder that a training run writes, as it goes.
 
-    config.json     everything needed to run it again: model, recipe, data, versions, commit, machine
-    history.csv     loss and metrics of each epoch
-    model.keras     the network after the last finished epoch
-    metrics.json    the figures on the test set, beside the baselines
-    *.png           learning curves, confusion matrix, worst mistakes
+config.json     everything needed to run it again: model, recipe, data, versions, commit, machine
+history.csv     loss and metrics of each epoch
+model.keras     the network after the last finished epoch
+metrics.json    the figures on the test set, beside the baselines
+*.png           learning curves, confusion matrix, worst mistakes
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -48,9 +49,13 @@ class Run:
                 number += 1
                 folder = Path("runs") / f"{default}-{number}"
             except OSError as error:
-                raise UsageError(f"the run cannot be written to {folder}: {error.strerror}; choose another folder") from None
+                raise UsageError(
+                    f"the run cannot be written to {folder}: {error.strerror}; choose another folder"
+                ) from None
         if any(folder.iterdir()):
-            raise UsageError(f"{folder} already holds files and none was touched; choose another folder, or remove it first")
+            raise UsageError(
+                f"{folder} already holds files and none was touched; choose another folder, or remove it first"
+            )
         run = cls(folder)
         run.write_json("config.json", {})
         return run
@@ -67,7 +72,9 @@ class Run:
         run = cls(Path(path))
         for file in ("config.json", "model.keras"):
             if not (run.path / file).is_file():
-                raise UsageError(f"{path} is no finished run: it has no {file}; expected a folder written by `zoo train`")
+                raise UsageError(
+                    f"{path} is no finished run: it has no {file}; expected a folder written by `zoo train`"
+                )
         return run
 
     @property
@@ -116,13 +123,22 @@ class Run:
         except OSError as error:
             raise UsageError(f"{self.path / name} cannot be written: {error.strerror}") from error
 
+    def discard_if_untrained(self) -> None:
+        """Remove the folder if no epoch was finished in it: it holds nothing that is worth keeping."""
+        if (self.path / "model.keras").exists():
+            return
+        for name in ("config.json", "history.csv"):
+            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something of the user's is in it
+            self.path.rmdir()
+
     def check_space(self, needed: int) -> None:
         """Raise if the disk has fewer than `needed` bytes left."""
         free = shutil.disk_usage(self.path).free
         if free < needed:
             raise UsageError(
-                f"{self.path} is on a disk with {free / 2**20:.0f} MiB left; the run needs about {needed / 2**20:.0f} MiB: "
-                f"make room or choose another folder"
+                f"{self.path} is on a disk with {free / 2**20:.0f} MiB left; the run needs about "
+                f"{needed / 2**20:.0f} MiB: make room or choose another folder"
             )
 
 
@@ -142,7 +158,9 @@ def commit() -> str:
     here = Path(__file__).parent
 
     def git(*arguments):
-        return subprocess.run(["git", "-C", here, *arguments], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", here, *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     try:
         top = Path(git("rev-parse", "--show-toplevel"))
@@ -158,7 +176,9 @@ def machine() -> dict[str, Any]:
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
         processor = names[0] if names else processor
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"platform": sys.platform, "processor": processor, "cores": cores}

@@ -5,12 +5,11 @@ A new kind of task is a new row of `TASKS`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 
-from zoo import figures
+from zoo import figures, losses
 
 NEIGHBOUR_LIMIT = 10**9  # numbers in a training set beyond which nearest neighbours are not looked for
 
@@ -91,3 +90,8 @@ TASKS: Mapping[str, Task] = {
         pictures={"forecast.png": figures.forecast},
     ),
 }
+
+
+def criterion(card) -> keras.Loss:
+    """The loss that a network is trained and judged by: its card's own, or else its task's."""
+    return losses.get(card.loss) if card.loss else TASKS[card.task].loss()

@@ -42,8 +42,8 @@ class Digits(Embedded):
 
     def _info(self):
         return self.dataset_info_from_configs(
-            description="1,797 handwritten digits by 43 people, as scikit-learn carries them: 8x8 pixels in 17 grey levels "
-            "(stretched here to 0..255). Split 70/10/20 at random, stratified by digit.",
+            description="1,797 handwritten digits by 43 people, as scikit-learn carries them: 8x8 pixels in 17 grey "
+            "levels (stretched here to 0..255). Split 70/10/20 at random, stratified by digit.",
             features=tfds.features.FeaturesDict(
                 {
                     "image": tfds.features.Image(shape=(8, 8, 1), dtype=np.uint8),
@@ -52,7 +52,8 @@ class Digits(Embedded):
             ),
             supervised_keys=("image", "label"),
             homepage="https://archive.ics.uci.edu/dataset/80",
-            citation="E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998",
+            citation="E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning "
+            "Repository, 1998",
         )
 
     def examples(self):
@@ -70,8 +71,8 @@ class BreastCancer(Embedded):
 
     def _info(self):
         return self.dataset_info_from_configs(
-            description="569 breast tumours: 30 measurements of cell nuclei each, malignant (0) or benign (1), as scikit-learn "
-            "carries them. Split 70/10/20 at random, stratified by class.",
+            description="569 breast tumours: 30 measurements of cell nuclei each, malignant (0) or benign (1), as "
+            "scikit-learn carries them. Split 70/10/20 at random, stratified by class.",
             features=tfds.features.FeaturesDict(
                 {
                     "features": tfds.features.Tensor(shape=(30,), dtype=np.float32),
@@ -80,8 +81,8 @@ class BreastCancer(Embedded):
             ),
             supervised_keys=("features", "label"),
             homepage="https://archive.ics.uci.edu/dataset/17",
-            citation="W. Wolberg, O. Mangasarian, N. Street and W. Street, Breast Cancer Wisconsin (Diagnostic), UCI Machine "
-            "Learning Repository, 1993",
+            citation="W. Wolberg, O. Mangasarian, N. Street and W. Street, Breast Cancer Wisconsin (Diagnostic), UCI "
+            "Machine Learning Repository, 1993",
         )
 
     def examples(self):
@@ -101,12 +102,12 @@ class DailyViews(Embedded):
 
     VERSION = tfds.core.Version("1.0.0")
     LAGS = 7
-    DAYS = {"train": 1361, "validation": 100, "test": 365}
+    DAYS = (("train", 1361), ("validation", 100), ("test", 365))
 
     def _info(self):
         return self.dataset_info_from_configs(
-            description="Generated: daily views of a channel in thousands, 2017 to 2021; seven days and the day that follows. "
-            "Split by time: train and validation from 2017-2020, test 2021.",
+            description="Generated: daily views of a channel in thousands, 2017 to 2021; seven days and the day that "
+            "follows. Split by time: train and validation from 2017-2020, test 2021.",
             features=tfds.features.FeaturesDict(
                 {
                     "week": tfds.features.Tensor(shape=(self.LAGS,), dtype=np.float32),
@@ -118,7 +119,7 @@ class DailyViews(Embedded):
 
     def examples(self):
         rng = np.random.default_rng(2017)
-        day = np.arange(sum(self.DAYS.values()))
+        day = np.arange(sum(days for _, days in self.DAYS))
         rhythm = np.array([0.9, 0.7, 0.4, 0.2, -0.4, -1.2, -0.6])[day % 7]  # fewest at the end of the week
         trend = 1.0 * np.sin(2 * np.pi * day / 365.25) + 2.0 * day / len(day)
         noise = np.zeros(len(day))
@@ -129,5 +130,6 @@ class DailyViews(Embedded):
         return weeks, views[self.LAGS :]
 
     def rows(self, x, y):
-        starts = np.cumsum([0, self.DAYS["train"] - self.LAGS, self.DAYS["validation"], self.DAYS["test"]])
-        return {split: np.arange(start, stop) for split, start, stop in zip(self.DAYS, starts, starts[1:])}
+        ends = np.cumsum([days for _, days in self.DAYS]) - self.LAGS  # the first days have no week before them
+        starts = [0, *ends[:-1]]
+        return {split: np.arange(start, end) for (split, _), start, end in zip(self.DAYS, starts, ends)}

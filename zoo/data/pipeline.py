@@ -73,6 +73,9 @@ class Scaling:
 
         return (tf.cast(x, tf.float32) - np.float32(self.mean)) / np.float32(self.std)
 
+    def undo(self, x: np.ndarray) -> np.ndarray:
+        return x * np.float32(self.std) + np.float32(self.mean)
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -125,7 +128,9 @@ def prepared(source: Source, split: str, preprocess: Mapping[str, Any]):
     return examples.cache() if fits else examples
 
 
-def batches(examples, *, scaling: Scaling, batch_size: int, augment: Mapping[str, Any] | None = None, seed: int | None = None):
+def batches(
+    examples, *, scaling: Scaling, batch_size: int, augment: Mapping[str, Any] | None = None, seed: int | None = None
+):
     """Batches from prepared examples, for `fit`, `evaluate` and `predict`.
 
     Args:
@@ -180,7 +185,9 @@ def summarise(examples, source: Source, split: str) -> Summary:
         exact = x.astype("float64")
         if not np.isfinite(exact).all():
             row = count + int(np.argmin(np.isfinite(exact).reshape(len(x), -1).all(axis=1)))
-            raise UsageError(f"example {row} of {source.name} ({split}) holds NaN or infinity; expected numbers: mend it or leave it out")
+            raise UsageError(
+                f"example {row} of {source.name} ({split}) holds NaN or infinity; expected numbers: mend it or drop it"
+            )
         count += len(x)
         total, squares = total + exact.sum(axes), squares + np.square(exact).sum(axes)
         low, high = min(low, exact.min()), max(high, exact.max())
@@ -203,13 +210,18 @@ def check_labels(y, source: Source, split: str) -> None:
             raise UsageError(f"a target of {source.name} ({split}) is NaN or infinite; expected numbers")
         return
     if not np.issubdtype(y.dtype, np.integer):
-        raise UsageError(f"the labels of {source.name} ({split}) are {y.dtype}; expected whole numbers: y.astype('int32')")
+        raise UsageError(
+            f"the labels of {source.name} ({split}) are {y.dtype}; expected whole numbers: y.astype('int32')"
+        )
     if y.ndim != 1:
-        raise UsageError(f"the labels of {source.name} ({split}) have shape {y.shape}; expected (examples,), the number of the class")
+        raise UsageError(
+            f"the labels of {source.name} ({split}) have shape {y.shape}; expected (examples,), the number of the class"
+        )
     wrong = y[(y < 0) | (y >= source.num_classes)]
     if len(wrong):
         raise UsageError(
-            f"{source.name} ({split}) has the label {wrong[0]}; expected 0 to {source.num_classes - 1}, the classes of the training set"
+            f"{source.name} ({split}) has the label {wrong[0]}; expected 0 to {source.num_classes - 1}, "
+            "the classes of the training set"
         )
 
 
@@ -217,7 +229,8 @@ def check_range(dtype, low: float, high: float, shape, source: Source, split: st
     """Pictures (rank 3) hold 0..255 or 0..1; a set of floats beyond 255 or below 0 was scaled by somebody."""
     if len(shape) == 3 and (low < 0 or high > 255):
         raise UsageError(
-            f"the pictures of {source.name} ({split}) reach from {low:g} to {high:g}; expected 0 to 255 (or 0 to 1): undo their scaling"
+            f"the pictures of {source.name} ({split}) reach from {low:g} to {high:g}; expected 0 to 255 (or 0 to 1): "
+            "undo their scaling"
         )
 
 
@@ -245,7 +258,7 @@ def load_data(
         seed: of shuffling and augmentation.
         preprocess: done once to each example: ``{"resize": (height, width)}``, ``{"pad": (height, width)}``.
         augment: done anew in each epoch: ``{"shift": pixels}``, ``{"flip": True}``.
-        scaling: ``"standardise"`` by the mean and deviation of the training set, ``"unit"`` (divide by 255), ``"none"``.
+        scaling: ``"standardise"`` by mean and deviation of the training set, ``"unit"`` (to 0..1), ``"none"``.
         train: the split that "standardise" measures.
         data_dir: where tfds keeps its data sets.
 

@@ -19,6 +19,7 @@ import tensorflow_datasets as tfds
 from zoo.data.embedded import Embedded
 from zoo.errors import UsageError, unknown
 
+DATA_HOST = "storage.googleapis.com"  # where tfds keeps most of its archives
 PATIENCE = 0.7  # seconds to reach a host before it counts as out of reach
 
 
@@ -73,9 +74,9 @@ class TfdsFile:
         if isinstance(self.builder, Embedded):
             return
         hosts = {urllib.parse.urlsplit(url).netloc for url in self.builder.url_infos}
-        if not self._archives_here() and not any(reachable(host) for host in hosts or {"storage.googleapis.com"}):
+        if not self._archives_here() and not any(reachable(host) for host in hosts or {DATA_HOST}):
             raise UsageError(
-                f"{name} is not in {folder.parent.parent} and {min(hosts, default='its host')} cannot be reached; "
+                f"{name} is not in {folder.parent.parent} and {min(hosts, default=DATA_HOST)} cannot be reached; "
                 f"connect to the network once, or point --data-dir (data_dir=) to a folder that holds it, "
                 f"or take the recipe 'demo', which needs no network"
             )
@@ -164,7 +165,9 @@ class ArrayFile:
             if f"x_{suffix}" in arrays:
                 x, y = arrays[f"x_{suffix}"], arrays.get(f"y_{suffix}")
                 if y is None or len(x) != len(y):
-                    raise UsageError(f"{self.path} has {len(x)} inputs x_{suffix} and {0 if y is None else len(y)} targets")
+                    raise UsageError(
+                        f"{self.path} has {len(x)} inputs x_{suffix} and {0 if y is None else len(y)} targets"
+                    )
                 splits[split] = (x[..., np.newaxis] if x.ndim == 3 else x, y)
         if "validation" not in splits:
             splits["train"], splits["validation"] = hold_out(*splits["train"])
@@ -189,7 +192,9 @@ def check_writable(folder: Path, *, what: str) -> None:
     """Raise unless files can be made in `folder` or, where it does not exist yet, in the folder above."""
     existing = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise UsageError(f"{what} cannot be written to {folder}: {existing} is not a folder you may write to; choose another")
+        raise UsageError(
+            f"{what} cannot be written to {folder}: {existing} is not a folder you may write to; choose another"
+        )
 
 
 def reachable(host: str) -> bool:

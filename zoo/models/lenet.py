@@ -48,7 +48,9 @@ MNIST = Recipe(
     epochs=15,
     learning_rate=2e-3,
     schedule="cosine",
-    expected=Figure("accuracy", 0.990, "LeCun 1998, Figure 9: 0.95 % error without distortions; 3 seeds: results/mnist.csv"),
+    expected=Figure(
+        "accuracy", 0.990, "LeCun 1998, Figure 9: 0.95 % error without distortions; 3 seeds: results/mnist.csv"
+    ),
 )
 FASHION_MNIST = replace(
     MNIST,
@@ -80,9 +82,7 @@ FASHION_MNIST = replace(
         tutorial="10_lenet.py",
     )
 )
-def lenet5(
-    *, input_shape=(28, 28, 1), num_classes=10, activation="relu", pooling="max", dropout=0.0, name="lenet5"
-):
+def lenet5(*, input_shape=(28, 28, 1), num_classes=10, activation="relu", pooling="max", dropout=0.0, name="lenet5"):
     """LeNet-5 with today's parts (LeCun 1998, Figure 2, less the parts nobody kept).
 
     Args:
@@ -128,7 +128,7 @@ TABLE_I = (
     "012345",
 )  # fmt: skip
 
-# The digits on a 7 x 12 grid, hence the 84 units of F6 (the paper's Figure 3 has such drawings of all ASCII characters).
+# The digits on a 7 x 12 grid, hence the 84 units of F6 (the paper's Figure 3 draws all of ASCII so).
 GLYPHS = """
 .......  .......  .......  .......  .......  .......  .......  .......  .......  .......
 ..###..  ...#...  .#####.  .#####.  ....##.  #######  ..####.  #######  .#####.  .#####.
@@ -159,7 +159,7 @@ def scaled_tanh(x):
 
 @keras.saving.register_keras_serializable("zoo")
 class FanIn(keras.initializers.RandomUniform):
-    """Uniform in +-2.4 / F for F inputs to the unit (Appendix A). Give `fan_in` where the kernel's shape does not tell."""
+    """Uniform in +-2.4 / F for F inputs to the unit (Appendix A). `fan_in` where the shape does not tell."""
 
     def __init__(self, fan_in=None, seed=None):
         super().__init__(seed=seed)
@@ -196,7 +196,7 @@ class Subsampling(layers.Layer):
 
 @keras.saving.register_keras_serializable("zoo")
 class SparseConv2D(layers.Layer):
-    """C3: a 5x5 convolution in which each output map sees only the input maps that Table I lists: 60 kernels, 16 biases.
+    """C3: a 5x5 convolution whose 16 maps see only the input maps that Table I lists: 60 kernels, 16 biases.
 
     (batch, height, width, 6) -> (batch, height - 4, width - 4, 16)
     """

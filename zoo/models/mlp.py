@@ -20,7 +20,7 @@ Nature 323, 1986.
 import keras
 from keras import layers
 
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
+from zoo.registry import Card, Input, Recipe, register, replace
 
 DIGITS = Recipe(
     name="demo",
@@ -59,7 +59,6 @@ VIEWS = Recipe(
 GREY_DIGIT = Input("image", (28, 28, 1), holds="grey pixels, standardised by the training set")
 MEASUREMENTS = Input("features", (30,), holds="measurements, each standardised by the training set")
 WEEK = Input("week", (7,), holds="one value a day, the latest last, standardised by the training set")
-
 
 
 @register(
@@ -282,9 +281,7 @@ def softmax_regression(*, input_shape=(28, 28, 1), num_classes=10, name="softmax
         tutorial="09_perceptron_to_mlp.py",
     )
 )
-def mlp(
-    *, input_shape=(28, 28, 1), num_classes=10, hidden=(256, 128), activation="relu", dropout=0.0, name="mlp"
-):
+def mlp(*, input_shape=(28, 28, 1), num_classes=10, hidden=(256, 128), activation="relu", dropout=0.0, name="mlp"):
     """The multilayer perceptron: dense layers, each followed by an activation, then a linear classifier.
 
     Args:

@@ -1,0 +1,290 @@
+"""The `zoo` command. Names and cards answer without importing Keras; everything heavy waits until it is needed."""
+
+import argparse
+import ast
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from zoo import __version__, registry
+from zoo.errors import UsageError, unknown
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, or 2 for a request that cannot be carried out."""
+    argv = sys.argv[1:] if argv is None else argv
+    debug = "--debug" in argv
+    try:
+        arguments = parse([word for word in argv if word != "--debug"])
+        arguments.debug = debug
+        arguments.run_command(arguments)
+        return 0
+    except BrokenPipeError:  # `zoo list | head`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  the interpreter flushes it at exit
+        return 0
+    except KeyboardInterrupt:
+        print("\nzoo: stopped; a run folder keeps the epochs that were finished", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if debug:
+            raise
+        print(f"zoo: {one_line(error)}", file=sys.stderr)
+        return 2
+
+
+def one_line(error: Exception) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, UsageError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    lines = [line for line in str(error).splitlines() if line.strip()] or ["no message"]
+    return f"{type(error).__name__}: {lines[0].strip()} (--debug shows where)"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with one line for an error."""
+
+    def error(self, message):
+        raise UsageError(f"{message}; `{self.prog} --help` shows what there is")
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    parser = Parser(
+        prog="zoo",
+        description="The networks that deep learning is taught with, in Keras 3.",
+        epilog="--debug, anywhere, shows the traceback of an error.",
+    )
+    parser.add_argument("--version", action="version", version=f"zoo {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(function, name, help, **settings):
+        sub = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", **settings)
+        sub.set_defaults(run_command=function)
+        return sub
+
+    sub = command(list_command, "list", "the names of the zoo")
+    sub.add_argument("pattern", nargs="?", help="with wildcards, as in 'lenet*'")
+    sub.add_argument("--task", help="only names of this task")
+    sub.add_argument("--pretrained", action="store_true", default=None, help="only names with pretrained weights")
+
+    sub = command(info_command, "info", "the card of a name: what it is, its size, its paper, its recipes")
+    sub.add_argument("name")
+
+    sub = command(train_command, "train", "train a network by a recipe and write a run folder")
+    sub.add_argument("name")
+    sub.add_argument("--recipe", default="demo", help="a recipe of its card; demo, the default, needs no network")
+    sub.add_argument("--run", metavar="DIR", help="the folder to write (default: runs/NAME-RECIPE-SEED)")
+    sub.add_argument("--data", metavar="FILE.npz", help="x_train, y_train, x_test, y_test to train on instead")
+    sub.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
+    sub.add_argument("--epochs", type=int)
+    sub.add_argument("--batch-size", type=int)
+    sub.add_argument("--learning-rate", type=float)
+    sub.add_argument("--seed", type=int)
+    sub.add_argument("--precision", help="float32, mixed_float16 or mixed_bfloat16")
+    sub.add_argument(
+        "--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the builder; may be repeated"
+    )
+    sub.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run folder")
+    sub.add_argument("--record", metavar="FILE.csv", help="append the figures as a row to this table")
+
+    sub = command(evaluate_command, "evaluate", "compute the test figures of a finished run again")
+    sub.add_argument("run", metavar="RUN", help="a run folder")
+    sub.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
+
+    sub = command(results_command, "results", "the README's table of measured figures, from recorded rows")
+    sub.add_argument("tables", nargs="+", metavar="FILE.csv")
+
+    command(doctor_command, "doctor", "what this machine has: versions, devices, folders, network")
+
+    words = [word for word in argv if not word.startswith("-")]
+    if words and words[0] not in commands.choices:
+        raise unknown("command", words[0], commands.choices)
+    arguments, left = parser.parse_known_args(argv)
+    if left:
+        known = re.findall(r"--[a-z-]+", commands.choices[words[0]].format_help())
+        raise unknown(f"option of `zoo {words[0]}`", left[0], set(known))
+    return arguments
+
+
+def list_command(arguments) -> None:
+    names = registry.list_models(arguments.pattern, task=arguments.task, pretrained=arguments.pretrained)
+    if not names:
+        raise UsageError(f"no name matches {arguments.pattern!r}; `zoo list` shows all {len(registry.list_models())}")
+    width = max(map(len, names))
+    for name in names:
+        card = registry.info(name)
+        print(f"{name:<{width}}  {card.params:>13,}  {card.summary}")
+
+
+def info_command(arguments) -> None:
+    card = registry.info(arguments.name)
+    fixed = f" trainable, {card.non_trainable_params:,} fixed or running" if card.non_trainable_params else " trainable"
+    rows = [
+        ("family", card.family),
+        ("task", card.task),
+        ("parameters", f"{card.params:,}{fixed}"),
+        ("paper", card.paper),
+        *[("departs" if number == 0 else "", text) for number, text in enumerate(card.deviations)],
+        *[("input", f"{each.name} {each.shape} {each.dtype}: {each.holds}") for each in card.inputs],
+        ("preprocessing", card.preprocessing),
+        ("weights", ", ".join(map(str, card.weights)) or "none"),
+        *[("recipe", describe(recipe)) for recipe in card.recipes],
+    ]
+    print(f"{card.name}: {card.summary}")
+    for label, text in rows:
+        print(f"  {label:<14}{text}")
+
+
+def describe(recipe: registry.Recipe) -> str:
+    """A recipe in one line."""
+    line = (
+        f"{recipe.name}: {recipe.dataset}, {recipe.epochs} epochs of batches of {recipe.batch_size}, "
+        f"{recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule})"
+    )
+    if recipe.expected is not None:
+        line += f"; expects {describe_expected(recipe.expected)}"
+    return line
+
+
+def describe_expected(figure: registry.Figure) -> str:
+    return f"{figure.metric} {figure.bound:g} [{figure.source}{'' if figure.measured else '; not measured here'}]"
+
+
+def option_values(pairs: list[str]) -> dict[str, object]:
+    """``["dropout=0.5", "pooling=average"]`` as keyword arguments."""
+    options = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--option {pair!r} has no value; expected NAME=VALUE, as in dropout=0.5")
+        try:
+            options[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            options[name] = text
+    return options
+
+
+def train_command(arguments) -> None:
+    options = option_values(arguments.option)
+    if arguments.record:
+        from zoo import results
+
+        results.check_table(Path(arguments.record))
+    from zoo import training  # still without Keras
+
+    show_log()
+    job = training.prepare(
+        arguments.name,
+        arguments.recipe,
+        run=arguments.run,
+        data=arguments.data,
+        data_dir=arguments.data_dir,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        seed=arguments.seed,
+        precision=arguments.precision,
+        tensorboard=arguments.tensorboard,
+        **options,
+    )
+    start_keras(arguments.debug)
+    run = training.carry_out(job)
+    print(summary(run, job))
+    if arguments.record:
+        print(f"recorded in {results.record(run, Path(arguments.record))}")
+
+
+def summary(run, job) -> str:
+    """The end of a run in a few lines."""
+    from zoo.tasks import TASKS
+
+    results, card, recipe = run.results, job.card, job.card.recipe(job.plan.name)
+    examples = run.config["examples"]["test"]
+    main_figure = TASKS[card.task].metric
+    value = results["metrics"][main_figure]
+    lines = [
+        f"{card.name}, recipe {recipe.name}, seed {results['seed']}: "
+        f"test {main_figure} {value:.4f} on {examples:,} examples",
+        "  beside " + ", ".join(f"{name} {baseline:.4f}" for name, baseline in results["baselines"].items()),
+    ]
+    if recipe.expected is not None and job.unchanged:
+        reached = "reached" if value >= recipe.expected.bound else "not reached"
+        lines.append(f"  expected {describe_expected(recipe.expected)}: {reached}")
+    files = ", ".join(sorted(file.name for file in run.path.iterdir()))
+    lines.append(f"  {results['seconds']:.0f} s; in {run.path}: {files}")
+    return "\n".join(lines)
+
+
+def evaluate_command(arguments) -> None:
+    from zoo import training
+    from zoo.run import Run
+
+    show_log()
+    run = Run.open(arguments.run)
+    start_keras(arguments.debug)
+    figures = training.evaluate(run, data_dir=arguments.data_dir)
+    print(f"{run.path}: " + ", ".join(f"test {name} {value:.4f}" for name, value in figures.items()))
+
+
+def results_command(arguments) -> None:
+    from zoo import results
+
+    print(results.table([Path(table) for table in arguments.tables]))
+
+
+def doctor_command(arguments) -> None:
+    start_keras(arguments.debug)
+    from zoo import doctor
+
+    for label, text in doctor.report():
+        print(f"{label:<14}{text}")
+
+
+def show_log() -> None:
+    """What the library has to say goes to the terminal as it is."""
+    import logging
+
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log = logging.getLogger("zoo")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    with contextlib.suppress(ImportError):
+        from absl import logging as absl_logging  # tfds speaks through it
+
+        absl_logging.set_verbosity(absl_logging.ERROR)
+
+
+def start_keras(debug: bool) -> None:
+    """Import Keras and its backend. Their page of greetings on stderr is kept back, unless the start fails."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging_off = contextlib.nullcontext() if debug else held_back()
+    with logging_off:
+        import keras
+
+        keras.ops.zeros(())  # the backend looks for its devices here
+        with contextlib.suppress(ImportError):  # the data needs it whatever the backend
+            import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def held_back():
+    """Keep what is written to the file descriptor of stderr; show it only if an error escapes."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(terminal, kept.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)

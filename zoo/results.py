@@ -1,0 +1,97 @@
+"""Tables of measured figures: a row is written by the program that measured it, never by hand."""
+
+import csv
+import statistics
+from pathlib import Path
+
+from zoo import registry
+from zoo.errors import UsageError
+from zoo.run import Run
+
+COLUMNS = (
+    "model", "recipe", "metric", "value", "baselines", "seed", "epochs", "fit_seconds", "seconds",
+    "pipeline_samples_per_second", "model_samples_per_second", "command", "commit", "backend", "keras", "hardware",
+)  # fmt: skip
+
+
+def row(run: Run) -> dict[str, object]:
+    """The row of a finished run."""
+    from zoo.tasks import TASKS
+
+    config, results = run.config, run.results
+    metric = TASKS[registry.info(config["model"]).task].metric
+    machine = config["machine"]
+    return {
+        "model": config["model"],
+        "recipe": config["recipe"]["name"],
+        "metric": metric,
+        "value": f"{results['metrics'][metric]:.4f}",
+        "baselines": "; ".join(f"{name} {value:.4f}" for name, value in results["baselines"].items()),
+        "seed": results["seed"],
+        "epochs": config["recipe"]["epochs"],
+        "fit_seconds": results["fit_seconds"],
+        "seconds": results["seconds"],
+        "pipeline_samples_per_second": results["samples_per_second"]["pipeline"],
+        "model_samples_per_second": results["samples_per_second"]["model"],
+        "command": config["command"],
+        "commit": config["commit"],
+        "backend": config["backend"],
+        "keras": config["versions"]["keras"],
+        "hardware": f"{machine['processor']}, {machine['cores']} cores",
+    }
+
+
+def check_table(path: Path) -> None:
+    """Raise if `path` is a file that is not such a table, or lies in a folder that does not exist."""
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent} for the table {path.name}; make it first")
+    if path.exists() and path.stat().st_size:
+        read(path)
+
+
+def record(run: Run, path: Path) -> Path:
+    """Append the row of a run to a table, which is made if need be."""
+    check_table(path)
+    fresh = not path.exists() or not path.stat().st_size
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if fresh:
+            writer.writeheader()
+        writer.writerow(row(run))
+    return path
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a table."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read as a table: {error}") from None
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise UsageError(f"{path} is no table of results: its first line differs from {','.join(COLUMNS[:4])},...")
+    return rows
+
+
+def table(paths: list[Path]) -> str:
+    """All rows as a Markdown table: one line for a model and recipe, its figure over the seeds."""
+    groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for path in paths:
+        for each in read(path):
+            groups.setdefault((each["recipe"], each["model"], each["metric"], each["hardware"]), []).append(each)
+    lines = [
+        "| recipe | model | figure on the test set | worst | seeds | beside | seconds | hardware |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for (recipe, model, metric, hardware), rows in sorted(groups.items()):
+        values = [float(each["value"]) for each in rows]
+        spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+        minimise = registry.info(model).task == "forecasting"
+        worst = max(values) if minimise else min(values)
+        seconds = statistics.median(float(each["seconds"]) for each in rows)
+        lines.append(
+            f"| {recipe} | `{model}` | {metric} {statistics.mean(values):.4f}{spread} | {worst:.4f} | {len(values)} | "
+            f"{rows[0]['baselines']} | {seconds:.0f} | {hardware} |"
+        )
+    return "\n".join(lines)
