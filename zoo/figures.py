@@ -83,7 +83,7 @@ def mistakes(inputs, truth, logits, class_names, most=24):
     confidence = chances.max(-1)
     wrong = np.flatnonzero(called != truth)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
-    columns = 8
+    columns = min(8, max(len(worst), 4))
     rows = max(1, -(-len(worst) // columns))
     figure = new_figure(1.35 * columns, 1.75 * rows + 0.4)
     figure.suptitle(
