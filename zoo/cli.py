@@ -268,8 +268,10 @@ def start_keras(debug: bool) -> None:
         import keras
 
         keras.ops.zeros(())  # the backend looks for its devices here
-        with contextlib.suppress(ImportError):  # the data needs it whatever the backend
-            import tensorflow  # noqa: F401
+        with contextlib.suppress(ImportError):  # the data needs it, whatever the backend
+            from zoo.data.sources import tensorflow
+
+            tensorflow().zeros(())
 
 
 @contextlib.contextmanager

@@ -124,8 +124,8 @@ def prepared(source: Source, split: str, preprocess: Mapping[str, Any]):
         raise UsageError(f"{source.name} has no split {split!r}: {str(error).splitlines()[0]}") from None
     if preprocess:
         examples = examples.map(apply, num_parallel_calls=tf.data.AUTOTUNE)
-    fits = source.size(split) * example_bytes(examples) <= MEMORY
-    return examples.cache() if fits else examples
+    count = int(examples.cardinality())  # negative where nobody knows
+    return examples.cache() if 0 <= count * example_bytes(examples) <= MEMORY else examples
 
 
 def batches(

@@ -4,11 +4,13 @@ tfds by itself waits minutes for a network that is not there. Here a data set th
 is looked for first, and the answer is one line in under a second.
 """
 
+import contextlib
 import os
 import socket
 import threading
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +35,7 @@ class Source:
 
     name: str
     class_names: tuple[str, ...]
-    split: Any
-    size: Any
+    split: Callable[[str], Any]
 
     @property
     def num_classes(self) -> int:
@@ -88,6 +89,7 @@ class TfdsFile:
 
     def load(self) -> Source:
         """Prepare the data set if need be and open it."""
+        tensorflow()
         builder = self.builder
         if not builder.is_prepared():
             self._prepare()
@@ -95,13 +97,7 @@ class TfdsFile:
         _, target = info.supervised_keys
         names = getattr(info.features[target], "names", None) or ()
 
-        def split(text):
-            return builder.as_dataset(split=text, as_supervised=True)
-
-        def size(text):
-            return info.splits[text].num_examples
-
-        return Source(self.name, tuple(names), split, size)
+        return Source(self.name, tuple(names), lambda text: builder.as_dataset(split=text, as_supervised=True))
 
     def _prepare(self) -> None:
         quiet = isinstance(self.builder, Embedded)
@@ -139,17 +135,12 @@ class ArrayFile:
         classes = np.issubdtype(labels.dtype, np.integer)
         names = tuple(str(label) for label in range(int(labels.max()) + 1)) if classes and len(labels) else ()
 
-        def arrays(text):
+        def split(text):
             if text not in splits:
                 raise unknown(f"split of {self.path}", text, splits)
-            return splits[text]
+            return tensorflow().data.Dataset.from_tensor_slices(splits[text])
 
-        def split(text):
-            import tensorflow as tf
-
-            return tf.data.Dataset.from_tensor_slices(arrays(text))
-
-        return Source(self.name, names, split, lambda text: len(arrays(text)[1]))
+        return Source(self.name, names, split)
 
     def _read(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         try:
@@ -186,6 +177,17 @@ def hold_out(x: np.ndarray, y: np.ndarray):
 
 
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))
+
+
+def tensorflow():
+    """The TensorFlow that reads data. Where another backend computes, it leaves the GPUs to that one."""
+    import keras
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        with contextlib.suppress(RuntimeError):  # too late: it has them already
+            tf.config.set_visible_devices([], "GPU")
+    return tf
 
 
 def check_writable(folder: Path, *, what: str) -> None:
