@@ -320,14 +320,22 @@ def fit(model, training, validation, job: Job) -> None:
     ]
     if job.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(job.run.path / "tensorboard"))
-    model.fit(
-        training,
-        validation_data=validation,
-        epochs=job.plan.epochs,
-        callbacks=callbacks,
-        verbose=job.verbose,
-        shuffle=False,  # the pipeline does
-    )
+    try:
+        model.fit(
+            training,
+            validation_data=validation,
+            epochs=job.plan.epochs,
+            callbacks=callbacks,
+            verbose=job.verbose,
+            shuffle=False,  # the pipeline does
+        )
+    except RuntimeError as error:
+        if "NaN or Inf loss" not in str(error):
+            raise
+        rate = job.plan.learning_rate
+        raise UsageError(
+            f"the loss became NaN or infinite; expected it to fall: lower learning_rate, now {rate:g}"
+        ) from None
 
 
 def arrays(dataset):

@@ -166,13 +166,18 @@ class ArrayFile:
 
 
 def hold_out(x: np.ndarray, y: np.ndarray):
-    """A tenth of the examples, stratified by class where the target is a class; the rest first."""
+    """A tenth of the examples, stratified by class where that can be; the rest first."""
     from sklearn.model_selection import train_test_split
 
     if len(y) < 20:
         raise UsageError(f"the training set has {len(y)} examples; expected at least 20 to hold a tenth of them out")
-    classes = np.issubdtype(y.dtype, np.integer) and np.unique(y, return_counts=True)[1].min() >= 2
-    rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=y if classes else None, random_state=0)
+    stratify = None
+    if np.issubdtype(y.dtype, np.integer) and y.ndim == 1:
+        counts = np.unique(y, return_counts=True)[1]
+        stratify = (
+            y if counts.min() >= 2 and len(counts) <= len(y) // 10 else None
+        )  # else the tenth has no room for all
+    rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=stratify, random_state=0)
     return (x[rest], y[rest]), (x[held], y[held])
 
 
