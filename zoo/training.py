@@ -146,10 +146,10 @@ def prepare(
 
 
 def carry_out(job: Job) -> Run:
-    """Train, evaluate and draw; if the data cannot be used, leave no run folder behind."""
+    """Train, evaluate and draw; if it fails before an epoch is finished, leave no run folder behind."""
     try:
         return _carry_out(job)
-    except UsageError:
+    except Exception:
         job.run.discard_if_untrained()
         raise
 
