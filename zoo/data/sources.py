@@ -94,8 +94,8 @@ class TfdsFile:
         tensorflow()
         if not self.builder.is_prepared():
             self._prepare()
-            self.builder = tfds.builder(self.name, data_dir=self.data_dir)  # reads what is there, whoever prepared it
-        builder, info = self.builder, self.builder.info
+        builder = tfds.builder(self.name, data_dir=self.data_dir)  # sees what is there, whoever prepared it
+        info = builder.info
         _, target = info.supervised_keys
         names = getattr(info.features[target], "names", None) or ()
 
