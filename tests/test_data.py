@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 import zoo
 from zoo.data import open_source, pipeline, sources
-from zoo.data.pipeline import Scaling, batches, flip, shift
+from zoo.data.pipeline import Scaling, batches, crop, flip, shift
 
 
 @pytest.fixture(scope="session")
@@ -122,6 +122,20 @@ def test_flip_mirrors_about_half():
     untouched = np.array([np.array_equal(new, old) for new, old in zip(flipped, pictures)])
     assert (mirrored ^ untouched).all()
     assert 150 < mirrored.sum() < 250
+
+
+def test_crop_stretches_a_part_of_the_asked_size():
+    """On a picture whose pixels are their own coordinates, the spread of the values is the size of the part."""
+    rows, columns = np.meshgrid(np.linspace(0, 1, 33), np.linspace(0, 1, 33), indexing="ij")
+    pictures = np.repeat(np.stack([rows, columns], -1)[None].astype("float32"), 300, 0)
+    parts = np.asarray(crop(pictures, [1, 2], (0.25, 0.5)))
+    assert parts.shape == pictures.shape
+    tall, wide = np.ptp(parts[..., 0], axis=(1, 2)), np.ptp(parts[..., 1], axis=(1, 2))
+    assert 0.24 < (tall * wide).min() < 0.3 and 0.45 < (tall * wide).max() < 0.51
+    assert (np.abs(np.log(wide / tall)) < np.log(4 / 3) + 1e-3).all()
+    assert np.ptp(parts[:, 0, 0, 0]) > 0.3, "the parts lie in different places"
+    whole = np.asarray(crop(pictures[:2], [1, 2], (1.0, 1.0)))
+    assert whole.min() < 0.15 and whole.max() > 0.85
 
 
 def test_scaling_is_measured_on_the_training_set_only(data_dir):

@@ -290,7 +290,7 @@ def dtype_policy(precision: str):
 
 
 def command(job: Job, options: Mapping[str, Any]) -> str:
-    """The command line that repeats a run."""
+    """The command line that repeats a run, where the data sets are in their usual place."""
     original = job.card.recipe(job.plan.name)
     words = ["zoo", "train", job.card.name, "--recipe", job.plan.name]
     for field in OVERRIDES:
@@ -298,8 +298,6 @@ def command(job: Job, options: Mapping[str, Any]) -> str:
             words += [f"--{field.replace('_', '-')}", str(getattr(job.plan, field))]
     if job.plan.dataset != original.dataset:
         words += ["--data", job.plan.dataset]
-    if job.data_dir:
-        words += ["--data-dir", str(job.data_dir)]
     for option in job.options:
         words += ["--option", f"{option}={options[option]!r}"]
     return shlex.join(words)
