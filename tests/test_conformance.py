@@ -1,0 +1,383 @@
+"""The laws that every network of the zoo keeps, over every registered name, in its `tiny` configuration.
+
+A new name is covered as soon as its card exists: nothing here, and no list anywhere, names a network.
+It needs what the first tests ask for: a complete card, a recorded output (`backend_outputs.py` says
+how), a `demo` recipe, a test file for its family and a tutorial.
+"""
+
+import importlib.util
+import inspect
+import math
+import re
+from functools import cached_property
+from pathlib import Path
+
+import backend_outputs
+import keras
+import numpy as np
+import pytest
+import samples
+from keras import ops, tree
+
+import zoo
+from zoo import registry
+
+ROOT = Path(__file__).parent.parent
+BACKEND = keras.config.backend()
+RANDOM_RATES = (
+    "rate",
+    "dropout",
+    "recurrent_dropout",
+    "_dropout",
+    "stddev",
+)  # of Keras's layers that differ in training
+BATCH = 4
+
+
+def compiled(model, card, **options):
+    """The model with an optimizer and its loss; Adam at 3e-3 suits everything from one neuron up."""
+    model.compile(keras.optimizers.Adam(3e-3), samples.loss_of(card), **options)
+    model.optimizer.build(model.trainable_variables)  # made inside TensorFlow's graph, they triple the time to trace it
+    return model
+
+
+class Subject:
+    """One name with the networks that its tests share: each is built and trained once."""
+
+    def __init__(self, name):
+        self.name = name
+        self.card = zoo.info(name)
+
+    def build(self, seed=0, **options):
+        keras.utils.set_random_seed(seed)
+        return zoo.build(self.name, **{**self.card.tiny, **options})
+
+    @cached_property
+    def fresh(self):
+        """A network as built, which no test changes."""
+        return self.build()
+
+    @cached_property
+    def filled(self):
+        """A network with the weights of `samples.fill`, which no test changes."""
+        return samples.fill(self.build())
+
+    @cached_property
+    def full(self):
+        """The network at its default options. Its variables have shapes and no values, so size costs nothing."""
+        with keras.StatelessScope(initialize_variables=False):
+            model = zoo.builder(self.name)()
+        keras.utils.clear_session(free_memory=False)  # forget that those variables wait for values
+        return model
+
+    @cached_property
+    def x(self):
+        return samples.inputs(self.fresh, BATCH)
+
+    @cached_property
+    def outputs(self):
+        return self.run(self.filled, self.x)
+
+    @cached_property
+    def y(self):
+        return samples.targets(self.card, self.outputs)
+
+    @cached_property
+    def short_run(self):
+        return ShortRun(self, seed=0)
+
+    @cached_property
+    def trained(self):
+        """A network that `compile` and `fit` have taught four samples by heart; `losses` holds an entry per epoch."""
+        model = compiled(self.short_run.model, self.card, jit_compile=BACKEND == "jax")
+        ten_steps = [tree.map_structure(lambda array: np.concatenate([array] * 10), part) for part in (self.x, self.y)]
+        enough = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: setattr(model, "stop_training", logs["loss"] < self.goal)
+        )
+        history = model.fit(*ten_steps, batch_size=BATCH, epochs=40, shuffle=False, verbose=0, callbacks=[enough])
+        self.losses = history.history["loss"]
+        return model
+
+    @property
+    def goal(self):
+        return 0.2 * self.short_run.losses[0]
+
+    def run(self, model, x, training=False):
+        return tree.flatten(samples.arrays(model(x, training=training)))
+
+    def loss(self, outputs, y):
+        """The mean over the batch of the sum over the outputs."""
+        loss = samples.loss_of(self.card)
+        return sum(loss(target, output) for target, output in zip(tree.flatten(y), tree.flatten(outputs)))
+
+
+class ShortRun:
+    """A new network and its first steps of training."""
+
+    def __init__(self, subject, seed, steps=2):
+        self.model = compiled(subject.build(seed), subject.card, run_eagerly=True)
+        self.weights = self.model.get_weights()
+        self.losses = [self.model.train_on_batch(subject.x, subject.y, return_dict=True)["loss"] for _ in range(steps)]
+
+
+@pytest.fixture(scope="module", params=zoo.list_models())
+def subject(request):
+    yield Subject(request.param)
+    keras.utils.clear_session(free_memory=False)
+
+
+def same(a, b):
+    return len(a) == len(b) and all(np.array_equal(x, y) for x, y in zip(a, b))
+
+
+def close(a, b, tolerance=1e-4):
+    """Equal but for the order of float32 sums."""
+    assert len(a) == len(b)
+    for x, y in zip(a, b):
+        np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance * max(1e-3, np.abs(y).max()))
+
+
+# The card, and what belongs to a name.
+
+
+def test_card_is_complete(subject):
+    card = subject.card
+    for field in ("summary", "paper", "preprocessing", "inputs", "recipes", "tutorial"):
+        assert getattr(card, field), f"the card of {card.name} says nothing under {field}"
+    assert all(given.name and given.holds for given in card.inputs)
+    assert len({recipe.name for recipe in card.recipes}) == len(card.recipes)
+    assert "demo" in {recipe.name for recipe in card.recipes}, "no recipe that runs from an empty machine"
+    for recipe in card.recipes:
+        assert re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_]+)?:\d+\.\d+\.\d+", recipe.dataset), "a data set needs its version"
+        assert recipe.expected is None or recipe.expected.source
+
+
+def test_recipes_can_be_carried_out(subject):
+    for recipe in subject.card.recipes:
+        registry.check_options(subject.name, recipe.model)
+        optimizer = {"class_name": recipe.optimizer, "config": dict(recipe.optimizer_options)}
+        keras.optimizers.get(optimizer).learning_rate = recipe.learning_rate
+        assert len({recipe.train, recipe.validation, recipe.test}) == 3, "the splits overlap"
+        assert recipe.epochs >= 1 and recipe.batch_size >= 1
+
+
+def test_task_is_known(subject):
+    assert subject.card.task in samples.TASKS, f"tests/samples.py has no line for the task {subject.card.task}"
+    if importlib.util.find_spec("zoo.tasks"):
+        from zoo.tasks import TASKS
+
+        assert subject.card.task in TASKS
+
+
+def test_name_has_its_recorded_output(subject, request):
+    if request.config.getoption("--record"):
+        backend_outputs.record(subject.name)
+    backend_outputs.check(subject.name, backend_outputs.digests(subject.name))
+
+
+def test_family_has_its_test_file(subject):
+    assert (ROOT / "tests" / "models" / f"test_{subject.card.family}.py").exists()
+
+
+@pytest.mark.skipif(not any(ROOT.glob("tutorials/*.py")), reason="no tutorial is written yet")  # remove with the first
+def test_tutorial_exists(subject):
+    assert (ROOT / "tutorials" / subject.card.tutorial).exists()
+
+
+def test_builder_is_a_documented_plain_function(subject):
+    builder = zoo.builder(subject.name)
+    parameters = inspect.signature(builder).parameters
+    assert {parameter.kind for parameter in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert parameters["name"].default == subject.name == subject.fresh.name
+    for section in ("Args:", "Returns:", ">>> "):
+        assert section in builder.__doc__
+    described = set(re.findall(r"^ {8}(\w+): ", builder.__doc__.partition("Args:")[2], flags=re.MULTILINE))
+    assert set(parameters) <= described, f"not described: {sorted(set(parameters) - described)}"
+
+
+# The network as built.
+
+
+def test_parameter_counts_are_those_of_the_card(subject):
+    def count(weights):
+        return sum(math.prod(weight.shape) for weight in weights)
+
+    assert count(subject.full.trainable_weights) == subject.card.params
+    assert count(subject.full.non_trainable_weights) == subject.card.non_trainable_params
+
+
+def test_inputs_are_those_of_the_card(subject):
+    inputs = {tensor.name: (tuple(tensor.shape[1:]), tensor.dtype) for tensor in subject.full.inputs}
+    assert inputs == {given.name: (tuple(given.shape), given.dtype) for given in subject.card.inputs}
+
+
+def test_network_is_flat_and_functional(subject):
+    assert isinstance(subject.fresh, keras.src.models.Functional)
+    assert not [layer.name for layer in subject.fresh.layers if isinstance(layer, (keras.Model, keras.layers.Lambda))]
+
+
+def test_layer_names_are_readable_and_stable(subject):
+    names = [layer.name for layer in subject.fresh.layers]
+    assert len(set(names)) == len(names)
+    assert not [name for name in names if not re.fullmatch(r"[a-z][a-z0-9_]*", name)]
+    assert names == [layer.name for layer in subject.filled.layers], "some names are Keras's own, which count upward"
+
+
+def test_seed_decides_weights_and_losses(subject):
+    again, other = ShortRun(subject, seed=0), ShortRun(subject, seed=1, steps=1)
+    assert same(again.weights, subject.short_run.weights)
+    assert again.losses == subject.short_run.losses
+    assert not same(other.weights, subject.short_run.weights)
+    assert other.losses[0] != subject.short_run.losses[0]
+
+
+def test_loss_at_initialisation_is_that_of_knowing_nothing(subject):
+    x = samples.inputs(subject.fresh, batch=32)
+    with keras.StatelessScope():  # as in training, and running statistics stay as they are
+        outputs = samples.arrays(subject.fresh(x, training=True))
+    y = samples.targets(subject.card, outputs)
+    for target, output in zip(tree.flatten(y), tree.flatten(outputs)):
+        task = samples.TASKS[subject.card.task]
+        assert float(subject.loss(output, target)) == pytest.approx(task.at_start(output.shape[-1]), abs=task.tolerance)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_keeps_a_float32_head(subject, policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = subject.build()
+    finally:
+        keras.config.set_dtype_policy(before)
+    outputs = model(subject.x, training=False)
+    assert {keras.backend.standardize_dtype(output.dtype) for output in tree.flatten(outputs)} == {"float32"}
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+    assert np.isfinite(float(subject.loss(outputs, subject.y)))
+    weighted = [layer.compute_dtype for layer in model.layers if layer.weights]
+    assert len(weighted) == 1 or policy.removeprefix("mixed_") in weighted, "no layer takes the policy"
+
+
+# The forward pass, from deterministic weights.
+
+
+def test_outputs_have_the_batch_and_are_finite(subject):
+    for batch in (1, 3):
+        outputs = subject.run(subject.filled, tree.map_structure(lambda array: array[:batch], subject.x))
+        for output, declared in zip(outputs, subject.filled.outputs):
+            assert output.shape[0] == batch and len(output.shape) == len(declared.shape)
+            assert all(size in (None, found) for size, found in zip(declared.shape[1:], output.shape[1:]))
+            assert output.dtype == "float32" and np.isfinite(output).all()
+
+
+def test_samples_of_a_batch_do_not_see_each_other(subject):
+    other = samples.inputs(subject.filled, BATCH, seed=2)
+    mixed = tree.map_structure(lambda array, fill: np.concatenate([array[:1], fill[1:]]), subject.x, other)
+    outputs = subject.run(subject.filled, mixed)
+    close([output[0] for output in outputs], [output[0] for output in subject.outputs])
+    assert not any(np.allclose(a[1:], b[1:]) for a, b in zip(outputs, subject.outputs)), "the input has no effect"
+
+
+def test_training_differs_from_inference_only_by_dropout_and_batch_statistics(subject):
+    def differs(model):
+        with keras.StatelessScope():  # running statistics stay as they are
+            outputs = subject.run(model, subject.x, training=True)
+        inference = subject.run(model, subject.x)
+        return not all(np.allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max()) for a, b in zip(outputs, inference))
+
+    def may(layer):
+        rates = [getattr(layer, attribute, 0) for attribute in RANDOM_RATES]
+        return isinstance(layer, keras.layers.BatchNormalization) or any(
+            rate for rate in rates if isinstance(rate, float)
+        )
+
+    assert differs(subject.filled) == any(may(layer) for layer in subject.filled.layers)
+    if "dropout" in inspect.signature(zoo.builder(subject.name)).parameters:
+        assert differs(samples.fill(subject.build(dropout=0.5)))
+
+
+def test_eager_graph_and_xla_agree(subject):
+    model = subject.filled
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        compiled = [tf.function(model), tf.function(model, jit_compile=True)]
+    elif BACKEND == "jax":
+        import jax
+
+        variables = [
+            [variable.value for variable in part] for part in (model.trainable_variables, model.non_trainable_variables)
+        ]
+        compiled = [lambda x: jax.jit(model.stateless_call)(*variables, x)[0]]
+    else:
+        pytest.skip("PyTorch is run eagerly")
+    x = tree.map_structure(ops.convert_to_tensor, subject.x)
+    for function in compiled:
+        close(tree.flatten(samples.arrays(function(x))), subject.outputs)
+
+
+# Training.
+
+
+def gradients(model, objective):
+    """The gradient of `objective(outputs)` by each trainable variable, on any backend."""
+    variables = model.trainable_variables
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            value = objective(model)
+        found = tape.gradient(value, [variable.value for variable in variables])
+    elif BACKEND == "jax":
+        import jax
+
+        def stateless(values):
+            with keras.StatelessScope(state_mapping=zip(variables, values)):
+                return objective(model)
+
+        found = jax.grad(stateless)([variable.value for variable in variables])
+    else:
+        model.zero_grad()
+        objective(model).backward()
+        found = [variable.value.grad for variable in variables]
+    return {v.path: None if g is None else ops.convert_to_numpy(g) for v, g in zip(variables, found)}
+
+
+def test_every_trainable_variable_gets_a_gradient(subject):
+    model = samples.fill(subject.build())
+    x = samples.inputs(model, batch=16)
+    y = samples.targets(subject.card, samples.arrays(model(x)))
+    for path, gradient in gradients(model, lambda network: subject.loss(network(x, training=True), y)).items():
+        assert gradient is not None, f"{path} has no path to the loss"
+        assert np.isfinite(gradient).all(), f"the gradient of {path} is not finite"
+        assert np.abs(gradient).max() > 0, f"the gradient of {path} is zero"
+
+
+def test_fit_learns_one_batch_by_heart(subject):
+    _ = subject.trained
+    assert subject.losses[-1] < subject.goal, (
+        f"the loss went from {subject.short_run.losses[0]} only to {subject.losses[-1]}"
+    )
+
+
+def optimizer_state(model):
+    return samples.arrays([variable.value for variable in model.optimizer.variables])
+
+
+def test_keras_file_keeps_everything(subject, tmp_path):
+    model = subject.trained
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert loaded.to_json() == model.to_json()  # the network, and what it was compiled with
+    assert same(loaded.get_weights(), model.get_weights())
+    assert same(optimizer_state(loaded), optimizer_state(model))
+    close(subject.run(loaded, subject.x), subject.run(model, subject.x), tolerance=1e-6)
+
+
+def test_weights_file_keeps_values_and_optimizer_state(subject, tmp_path):
+    model = subject.trained
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = compiled(subject.build(seed=1), subject.card)
+    other.load_weights(tmp_path / "model.weights.h5")
+    assert same(other.get_weights(), model.get_weights())
+    assert same(optimizer_state(other), optimizer_state(model))
+    close(subject.run(other, subject.x), subject.run(model, subject.x), tolerance=1e-6)
