@@ -23,7 +23,6 @@ TOLERANCE = 1e-4  # relative to the size of the output; float32 sums in another 
 def outputs(name):
     """The outputs of one name in its `tiny` configuration: a list of arrays, (2, ...) each."""
     import keras
-
     from samples import arrays, inputs, weights
 
     with keras.StatelessScope(initialize_variables=False):  # no starting values: JAX compiles one program for each

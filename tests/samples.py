@@ -11,17 +11,16 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from zoo import losses
+from zoo import losses, tasks
 
 FREE_SIZES = {1: 6, 2: 6, 3: 32, 4: 16}  # in place of None, by the rank of the input without the batch axis
 
 
 @dataclass(frozen=True)
-class Task:
-    """How a task's targets look, what measures the distance to them, and what that is before training."""
+class Sample:
+    """How a task's targets look, and how far an untrained network is from them."""
 
-    loss: Callable[[], keras.Loss]
-    target: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]  # of an output of that shape
+    target: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]  # for an output of that shape
     at_start: Callable[[int], float]  # the loss of an output that knows nothing; takes the number of classes
     tolerance: float
 
@@ -32,17 +31,13 @@ def class_numbers(rng, shape):
 
 
 TASKS = {
-    "image_classification": Task(
-        lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True), class_numbers, math.log, tolerance=1.0
-    ),
-    "binary_classification": Task(
-        lambda: keras.losses.BinaryCrossentropy(from_logits=True),
+    "image_classification": Sample(class_numbers, math.log, tolerance=1.0),
+    "binary_classification": Sample(
         lambda rng, shape: rng.integers(0, 2, shape).astype("int32"),
         lambda classes: math.log(2),
         tolerance=0.8,  # one neuron over 30 inputs starts with logits of standard deviation 1.4
     ),
-    "regression": Task(
-        keras.losses.MeanSquaredError,
+    "forecasting": Sample(
         lambda rng, shape: rng.normal(size=shape).astype("float32"),
         lambda classes: 1.0,  # the variance of the targets
         tolerance=3.0,  # plus that of the predictions, which is of the same size
@@ -52,7 +47,7 @@ TASKS = {
 
 def loss_of(card):
     """The loss that a card asks for: its own, or else its task's."""
-    return losses.get(card.loss) if card.loss else TASKS[card.task].loss()
+    return losses.get(card.loss) if card.loss else tasks.TASKS[card.task].loss()
 
 
 def inputs(model, batch, seed=0):

@@ -166,7 +166,7 @@ def test_a_users_own_network_is_built_by_name(registered, a_card):
     assert zoo.build("my_net", units=4) == 4
     assert (zoo.info("my_net").name, zoo.info("my_net").family) == ("my_net", "my_nets")
     assert "my_net" in zoo.list_models("my*")
-    with pytest.raises(UsageError, match="did you mean units?"):
+    with pytest.raises(UsageError, match=r"did you mean units\?"):
         zoo.build("my_net", unit=4)
 
 
