@@ -175,6 +175,17 @@ def test_a_foreign_table_is_left_alone(run, tmp_path):
     assert (tmp_path / "mine.csv").read_text() == "a,b\n1,2\n"
 
 
+def test_a_table_goes_between_the_marks_of_a_page(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"above\n{results.BEGIN}old\n{results.END}\nbelow\n")
+    results.write_into(page, "| new |")
+    assert page.read_text() == f"above\n{results.BEGIN}| new |\n{results.END}\nbelow\n"
+    page.write_text("no marks")
+    with pytest.raises(zoo.UsageError, match="cannot be filled"):
+        results.write_into(page, "| new |")
+    assert page.read_text() == "no marks"
+
+
 def test_the_readme_shows_what_was_recorded():
     """README.md holds the table that `zoo results results/*.csv` prints."""
     from pathlib import Path
