@@ -40,8 +40,20 @@ def test_stages_of_resnet50(options):
     ]
 
 
+def test_branches_and_gates_are_no_stages():
+    """As in Inception, branches halve after unequal numbers of layers, and an unpadded convolution only trims."""
+    image = keras.Input((33, 33, 3))
+    x = layers.Conv2D(4, 3, name="trims")(image)  # 31, 31
+    branch = layers.Conv2D(4, 3, strides=2, name="late")(layers.Conv2D(4, 1, name="inside")(x))
+    x = layers.Concatenate(name="joined")([branch, layers.MaxPooling2D(3, strides=2, name="pool")(x)])
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(x)  # squeeze and excitation: one number for each map
+    gate = layers.Conv2D(8, 1, activation="sigmoid")(gate)
+    x = layers.Multiply(name="gated")([x, gate])
+    assert names(keras.Model(image, x)) == [("stride1", "trims", 4), ("stride2", "gated", 8)]
+
+
+@pytest.mark.slow
 def test_stages_of_other_people_s_networks():
-    """Branches that join (Inception's valid convolutions change sizes without a stride), gates, a network of pools."""
     inception = keras.applications.InceptionV3(weights=None, include_top=False, input_shape=(299, 299, 3))
     assert [(stage.name, stage.channels) for stage in list_stages(inception)] == [
         ("stride2", 64), ("stride4", 192), ("stride8", 288), ("stride16", 768), ("stride32", 2048)
