@@ -236,7 +236,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
             raise unknown(f"option of {name}", option, known)
 
 
-def build(name: str, **options: Any) -> Any:
+def build(name: str, /, **options: Any) -> Any:
     """Build a network by name.
 
     Args:
