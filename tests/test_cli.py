@@ -131,7 +131,13 @@ def test_train_and_evaluate_as_a_new_user_does(tmp_path):
     evaluated = command("evaluate", "runs/mlp-demo-0")
     assert evaluated.returncode == 0 and evaluated.stderr == ""
     assert f"test accuracy {Run(tmp_path / 'runs' / 'mlp-demo-0').metrics['accuracy']:.4f}" in evaluated.stdout
-    again = command(*shlex.split(Run(tmp_path / "runs" / "mlp-demo-0").config["command"])[1:], "--run", "again", "--data-dir", "data")
+    again = command(
+        *shlex.split(Run(tmp_path / "runs" / "mlp-demo-0").config["command"])[1:],
+        "--run",
+        "again",
+        "--data-dir",
+        "data",
+    )
     assert again.returncode == 0, again.stderr
     assert Run(tmp_path / "again").metrics == Run(tmp_path / "runs" / "mlp-demo-0").metrics
 

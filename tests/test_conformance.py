@@ -54,7 +54,7 @@ def test_card_is_complete(subject):
     assert len({recipe.name for recipe in card.recipes}) == len(card.recipes)
     assert "demo" in {recipe.name for recipe in card.recipes}, "no recipe that runs from an empty machine"
     for recipe in card.recipes:
-        assert re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_]+)?:\d+\.\d+\.\d+", recipe.dataset), "a data set needs its version"
+        assert re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_-]+)?:\d+\.\d+\.\d+", recipe.dataset), "a data set needs its version"
         assert recipe.expected is None or recipe.expected.source
 
 
@@ -96,10 +96,22 @@ def test_builder_is_a_documented_plain_function(subject):
     parameters = inspect.signature(builder).parameters
     assert {parameter.kind for parameter in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
     assert parameters["name"].default == subject.name == subject.fresh.name
-    for section in ("Args:", "Returns:", ">>> "):
-        assert section in builder.__doc__
-    described = set(re.findall(r"^ {8}(\w+): ", builder.__doc__.partition("Args:")[2], flags=re.MULTILINE))
+    assert ">>> " in builder.__doc__
+    text = documentation(subject.name)
+    for section in ("Args:", "Returns:"):
+        assert section in text
+    rows = re.findall(r"^ {8}([\w, ]+): ", text, flags=re.MULTILINE)
+    described = {name for row in rows for name in row.split(", ")}
     assert set(parameters) <= described, f"not described: {sorted(set(parameters) - described)}"
+
+
+def documentation(name, seen=()):
+    """The docstring of a builder, and of those that it refers to for its arguments ("as in `resnet18`")."""
+    text = zoo.builder(name).__doc__
+    for other in re.findall(r"`(\w+)`", text):
+        if other in zoo.list_models() and other not in (name, *seen):
+            text += documentation(other, (*seen, name))
+    return text
 
 
 # The network as built.
