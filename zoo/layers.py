@@ -14,10 +14,10 @@ class LocalResponseNormalization(layers.Layer):
 
         b_i = a_i / (k + alpha * sum_j a_j^2) ^ beta,   j from max(0, i - size // 2) to min(N - 1, i + size // 2)
 
-    Other libraries spell the same thing otherwise: ``torch.nn.LocalResponseNorm(size, alpha * size, beta, k)`` and Caffe
-    (`alpha` is divided by `size` there), ``tf.nn.local_response_normalization(x, size // 2, k, alpha, beta)``.
+    Elsewhere the same is spelled ``tf.nn.local_response_normalization(x, size // 2, k, alpha, beta)`` or
+    ``torch.nn.LocalResponseNorm(size, alpha * size, beta, k)``, which, like Caffe, divides its `alpha` by `size`.
 
-    Shapes: (batch, ..., channels) -> the same. Squares are summed in float32 or wider: half precision ends at 256 squared.
+    Shapes: (batch, ..., channels) -> the same. Squares are summed in float32 or wider: half precision ends at 256^2.
 
     Args:
         size: how many channels take part, an odd number.
@@ -29,7 +29,7 @@ class LocalResponseNormalization(layers.Layer):
         UsageError: for a `size` that is even or not positive.
 
     >>> layer = LocalResponseNormalization(size=3, alpha=1.0, beta=1.0, k=1.0)
-    >>> [round(float(b), 3) for b in layer([[1.0, 2.0, 3.0]])[0]]  # 1 / (1 + 1 + 4), 2 / (1 + 1 + 4 + 9), 3 / (1 + 4 + 9)
+    >>> [round(float(b), 3) for b in layer([[1.0, 2.0, 3.0]])[0]]  # 1/(1 + 1+4), 2/(1 + 1+4+9), 3/(1 + 4+9)
     [0.167, 0.133, 0.214]
     """
 

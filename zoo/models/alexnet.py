@@ -65,8 +65,9 @@ CIFAR10 = replace(
     augment={"shift": 8, "flip": True},
     epochs=60,
 )
-# Section 5. The paper decays weights by 0.0005 inside the momentum of 0.9, which adds it up ten times; Keras decays outside
-# of it, hence 0.005. Random crops of 227 from 256 are shifts by up to 15. When the rate was cut three times is not told.
+# Section 5. The paper decays weights by 0.0005 inside the momentum of 0.9, which adds it up ten times; Keras decays
+# outside of it, hence 0.005. Random crops of 227 from 256 are shifts by up to 15. When the rate was cut three times is
+# not told.
 IMAGENET2012 = Recipe(
     name="imagenet2012",
     dataset="imagenet2012:5.1.0",
@@ -116,7 +117,7 @@ CARD = Card(
 class GroupedConv2D(layers.Conv2D):
     """``keras.layers.Conv2D`` whose groups are so many plain convolutions: the same weights, config and results.
 
-    TensorFlow has no grouped convolution for CPUs, so Keras compiles one with XLA, which is many times slower than this.
+    TensorFlow has no grouped convolution for CPUs: Keras has XLA compile one, which is many times slower than this.
     """
 
     def convolution_op(self, inputs, kernel):
@@ -129,15 +130,12 @@ def check_picture(input_shape, smallest, name):
     """Raise if a picture of this shape has no pixels left at the end of the convolutions."""
     height, width, _ = input_shape
     if min(height, width) < smallest:
-        raise UsageError(
-            f"pictures of {height}x{width} vanish in {name}; expected at least {smallest}x{smallest}: resize them"
-        )
+        expected = f"expected at least {smallest}x{smallest}"
+        raise UsageError(f"pictures of {height}x{width} run out of pixels in {name}; {expected}: resize them")
 
 
 @register(CARD)
-def alexnet(
-    *, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0, dropout=0.5, top=True, name="alexnet"
-):
+def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0, dropout=0.5, top=True, name="alexnet"):
     """AlexNet as published (Krizhevsky 2012, Figure 2).
 
     Args:
@@ -212,9 +210,7 @@ def alexnet(
         tiny={"input_shape": (63, 63, 3), "num_classes": 10, "width": 0.0625},
     )
 )
-def alexnet_owt(
-    *, input_shape=(224, 224, 3), num_classes=1000, width=1.0, dropout=0.5, top=True, name="alexnet_owt"
-):
+def alexnet_owt(*, input_shape=(224, 224, 3), num_classes=1000, width=1.0, dropout=0.5, top=True, name="alexnet_owt"):
     """AlexNet in one tower ("one weird trick", Krizhevsky 2014), with torchvision's order of layers.
 
     Args:
