@@ -29,7 +29,7 @@ class LocalResponseNormalization(layers.Layer):
         UsageError: for a `size` that is even or not positive.
 
     >>> layer = LocalResponseNormalization(size=3, alpha=1.0, beta=1.0, k=1.0)
-    >>> [round(float(b), 3) for b in layer([[1.0, 2.0, 3.0]])[0]]  # 1/(1 + 1+4), 2/(1 + 1+4+9), 3/(1 + 4+9)
+    >>> [round(float(b), 3) for b in layer(ops.array([[1.0, 2.0, 3.0]]))[0]]  # 1/(1 + 1+4), ...
     [0.167, 0.133, 0.214]
     """
 

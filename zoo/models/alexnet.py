@@ -154,8 +154,8 @@ def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0,
     Raises:
         UsageError: if the pictures are too small.
 
-    >>> alexnet(width=0.25).count_params()
-    3867706
+    >>> alexnet(input_shape=(67, 67, 3), width=0.25, top=False).output_shape
+    (None, 1, 1, 64)
     """
     check_picture(input_shape, SMALLEST, name)
     c96, c256, c384, c4096 = (groups * max(1, round(width * size / groups)) for size in (96, 256, 384, 4096))
@@ -228,8 +228,8 @@ def alexnet_owt(*, input_shape=(224, 224, 3), num_classes=1000, width=1.0, dropo
     Raises:
         UsageError: if the pictures are too small.
 
-    >>> alexnet_owt(width=0.25).count_params()
-    3821692
+    >>> alexnet_owt(input_shape=(95, 95, 1), width=0.25, top=False).output_shape
+    (None, 2, 2, 64)
     """
     check_picture(input_shape, SMALLEST_OWT, name)
     c64, c192, c384, c256, c4096 = (max(1, round(width * size)) for size in (64, 192, 384, 256, 4096))

@@ -345,8 +345,8 @@ def v3_head(x, num_classes, conv, name):
         non_trainable_params=34_432,
         paper="Szegedy et al. 2016, CVPR, Table 1 and sections 3-8",
         deviations=(
-            "layers of the published weights (TensorFlow, keras.applications), not of Table 1: a 1x1 and a 3x3 convolution"
-            " before pool2, 5x5 towers on the 35x35 maps where Figure 5 has two 3x3, 11 modules",
+            "layers of the published weights (TensorFlow, keras.applications), not of Table 1: a 1x1 and a 3x3"
+            " convolution before pool2, 5x5 towers on the 35x35 maps where Figure 5 has two 3x3, 11 modules",
             "trained without label smoothing and with weights averaged at 0.9999 a step",
         ),
         inputs=(Input("image", (299, 299, 3), holds="colours, standardised by the training set"),),

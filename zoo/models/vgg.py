@@ -199,8 +199,8 @@ def vgg11(
 ):
     """VGG-11 (Simonyan & Zisserman 2015, Table 1, column A). Options, shapes and errors are those of `vgg16`.
 
-    >>> vgg11(width=0.125).count_params()
-    2151368
+    >>> vgg11(width=0.125, num_classes=10).get_layer("fc2").output.shape
+    (None, 512)
     """
     return vgg("A", input_shape, num_classes, batch_norm, width, dropout, top, name)
 
