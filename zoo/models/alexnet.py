@@ -134,6 +134,11 @@ def check_picture(input_shape, smallest, name):
         raise UsageError(f"pictures of {height}x{width} run out of pixels in {name}; {expected}: resize them")
 
 
+def scaled(channels, width, groups=1):
+    """`width` times the channels, a multiple of `groups`, and at least 8: fewer ReLUs may all fall silent."""
+    return groups * max(8 // groups, round(width * channels / groups))
+
+
 @register(CARD)
 def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0, dropout=0.5, top=True, name="alexnet"):
     """AlexNet as published (Krizhevsky 2012, Figure 2).
@@ -142,7 +147,7 @@ def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0,
         input_shape: (height, width, channels); at least 67 x 67 pixels.
         num_classes: length of the logit vector.
         groups: of conv2, conv4 and conv5: 2 as on the paper's two cards, 1 as if on one (62,378,344 weights).
-        width: multiplies the channels and units of every layer; less than 1 for small experiments.
+        width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
         dropout: share of the units of fc6 and fc7 silenced in training.
         top: False stops at the maps of `pool5`, which fc6 would read.
         name: of the returned model.
@@ -158,7 +163,7 @@ def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0,
     (None, 1, 1, 64)
     """
     check_picture(input_shape, SMALLEST, name)
-    c96, c256, c384, c4096 = (groups * max(1, round(width * size / groups)) for size in (96, 256, 384, 4096))
+    c96, c256, c384, c4096 = (scaled(size, width, groups) for size in (96, 256, 384, 4096))
 
     image = keras.Input(input_shape, name="image")
     x = layers.Conv2D(c96, 11, strides=4, activation="relu", name="conv1")(image)  # (batch, 55, 55, 96)
@@ -216,7 +221,7 @@ def alexnet_owt(*, input_shape=(224, 224, 3), num_classes=1000, width=1.0, dropo
     Args:
         input_shape: (height, width, channels); at least 63 x 63 pixels.
         num_classes: length of the logit vector.
-        width: multiplies the channels and units of every layer; less than 1 for small experiments.
+        width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
         dropout: share of the inputs of fc6 and fc7 silenced in training.
         top: False stops at the maps of `pool5`, which fc6 would read.
         name: of the returned model.
@@ -232,7 +237,7 @@ def alexnet_owt(*, input_shape=(224, 224, 3), num_classes=1000, width=1.0, dropo
     (None, 2, 2, 64)
     """
     check_picture(input_shape, SMALLEST_OWT, name)
-    c64, c192, c384, c256, c4096 = (max(1, round(width * size)) for size in (64, 192, 384, 256, 4096))
+    c64, c192, c384, c256, c4096 = (scaled(size, width) for size in (64, 192, 384, 256, 4096))
 
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(2, name="pad1")(image)

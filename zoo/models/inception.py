@@ -113,7 +113,6 @@ IMAGENET2012_V1 = Recipe(
     learning_rate=0.01,
     schedule="step",
     schedule_options={"at": (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), "factor": 0.96},
-    model={"auxiliary": True},
     expected=Figure("accuracy", 0.687, "BVLC/caffe, models/bvlc_googlenet: 68.7 % top-1", measured=False),
 )
 # Section 8: RMSProp with decay 0.9 and epsilon 1, clipped at 2, 100 epochs, the rate falls by 6 % every 2 epochs (here
@@ -151,6 +150,11 @@ def check_picture(input_shape, smallest, name):
         raise UsageError(f"pictures of {height}x{width} run out of pixels in {name}; {expected}: resize them")
 
 
+def scaled(channels, width):
+    """`width` times the channels, and at least 8: fewer ReLUs may all fall silent."""
+    return max(8, round(width * channels))
+
+
 def convolution(x, filters, size, *, strides=1, padding="same", batch_norm=True, scale=False, width=1.0, name):
     """A convolution and its ReLU, normalised in between (then it needs no biases), or plain.
 
@@ -164,7 +168,7 @@ def convolution(x, filters, size, *, strides=1, padding="same", batch_norm=True,
         width: multiplies the filters.
         name: of the layers.
     """
-    filters = max(1, round(width * filters))
+    filters = scaled(filters, width)
     options = {"strides": strides, "padding": padding, "name": name}
     if not batch_norm:
         return layers.Conv2D(filters, size, activation="relu", **options)(x)
@@ -191,7 +195,7 @@ def v1_head(x, num_classes, conv, width, name):
     x = layers.AveragePooling2D(5, strides=3, name=f"{name}_pool")(x)  # (batch, 4, 4, channels)
     x = conv(x, 128, 1, name=f"{name}_conv")
     x = layers.Flatten(name=f"{name}_flatten")(x)
-    x = layers.Dense(max(1, round(width * 1024)), activation="relu", name=f"{name}_fc")(x)
+    x = layers.Dense(scaled(1024, width), activation="relu", name=f"{name}_fc")(x)
     x = layers.Dropout(0.7, name=f"{name}_dropout")(x)
     return layers.Dense(num_classes, dtype="float32", name=name)(x)
 
@@ -206,6 +210,7 @@ def v1_head(x, num_classes, conv, width, name):
             "conv1 is padded by 3 on each side, as in the weights that Caffe and torchvision publish",
             "the constants of response normalisation are not in the paper: those of BVLC's model",
             "Glorot-uniform start; no photometric distortions; one machine in place of asynchronous training",
+            "the recipes train without the auxiliary heads",
         ),
         inputs=(Input("image", (224, 224, 3), holds="colours, standardised by the training set"),),
         preprocessing="standardise",
@@ -233,7 +238,7 @@ def inception_v1(
         auxiliary: add the two heads after 4a and 4d, for training (see the top of this file).
         batch_norm: the later variant whose weights TensorFlow-slim and torchvision publish: normalised convolutions in
             place of response normalisation, 3x3 filters in the 5x5 towers, and 2x2 windows in pool4.
-        width: multiplies the channels and units of every layer; less than 1 for small experiments.
+        width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
         dropout: share of the averaged maps silenced in training; in the auxiliary heads it is always 0.7.
         top: False stops at the maps of `inception_5b`.
         name: of the returned model.
@@ -347,7 +352,7 @@ def v3_head(x, num_classes, conv, name):
         deviations=(
             "layers of the published weights (TensorFlow, keras.applications), not of Table 1: a 1x1 and a 3x3"
             " convolution before pool2, 5x5 towers on the 35x35 maps where Figure 5 has two 3x3, 11 modules",
-            "trained without label smoothing and with weights averaged at 0.9999 a step",
+            "the recipes train without label smoothing and the auxiliary head; averaged weights forget 0.0001 a step",
         ),
         inputs=(Input("image", (299, 299, 3), holds="colours, standardised by the training set"),),
         preprocessing="standardise",
@@ -379,7 +384,7 @@ def inception_v3(
         num_classes: length of each logit vector.
         auxiliary: add the head after `mixed7`, for training (see the top of this file; weighted 0.4 in
             TensorFlow-slim, the paper does not tell).
-        width: multiplies the channels of every layer; less than 1 for small experiments.
+        width: multiplies the channels of every layer, down to 8; less than 1 for small experiments.
         dropout: share of the averaged maps silenced in training.
         top: False stops at the maps of `mixed10`.
         name: of the returned model.

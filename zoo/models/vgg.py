@@ -139,6 +139,11 @@ def check_picture(input_shape, smallest, name):
         raise UsageError(f"pictures of {height}x{width} run out of pixels in {name}; {expected}: resize them")
 
 
+def scaled(channels, width):
+    """`width` times the channels, and at least 8: fewer ReLUs may all fall silent."""
+    return max(8, round(width * channels))
+
+
 def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="valid"):
     """Five blocks of 3x3 convolutions, each with a pool: (batch, height, width, any) -> (batch, h / 32, w / 32, 512).
 
@@ -154,7 +159,7 @@ def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="val
         for number in range(1, count + 1):
             name = f"block{block}_conv{number}"
             activation = None if batch_norm else "relu"
-            x = layers.Conv2D(max(1, round(width * filters)), 3, padding="same", activation=activation, name=name)(x)
+            x = layers.Conv2D(scaled(filters, width), 3, padding="same", activation=activation, name=name)(x)
             if batch_norm:
                 x = layers.BatchNormalization(name=f"{name}_bn")(x)
                 x = layers.Activation("relu", name=f"{name}_relu")(x)
@@ -173,7 +178,7 @@ def vgg(configuration, input_shape, num_classes, batch_norm, width, dropout, top
         return keras.Model(image, x, name=name)
     x = layers.Flatten(name="flatten")(x)
     for number in (1, 2):
-        x = layers.Dense(max(1, round(width * 4096)), activation="relu", name=f"fc{number}")(x)
+        x = layers.Dense(scaled(4096, width), activation="relu", name=f"fc{number}")(x)
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="predictions")(x)
     return keras.Model(image, logits, name=name)
@@ -242,7 +247,7 @@ def vgg16(
         num_classes: length of the logit vector.
         batch_norm: normalise between each convolution and its ReLU, which the paper did not know yet: trains from
             fresh weights at ten times the rate.
-        width: multiplies the channels and units of every layer; less than 1 for small experiments.
+        width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
         dropout: share of the units of fc1 and fc2 silenced in training.
         top: False stops at the maps of `block5_pool`, which fc1 would read.
         name: of the returned model.
@@ -317,7 +322,7 @@ def vgg16_small(*, input_shape=(32, 32, 3), num_classes=10, width=1.0, dropout=0
     Args:
         input_shape: (height, width, channels); at least 17 x 17 pixels.
         num_classes: length of the logit vector.
-        width: multiplies the channels and units of every layer; less than 1 for small experiments.
+        width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
         dropout: share of the units silenced in training before and after `fc1`; between the convolutions of a block
             it is four fifths of that. 0 for none.
         top: False stops at the maps of `block5_pool`.
@@ -340,7 +345,7 @@ def vgg16_small(*, input_shape=(32, 32, 3), num_classes=10, width=1.0, dropout=0
         return keras.Model(image, x, name=name)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dropout(dropout, name="dropout1")(x)
-    x = layers.Dense(max(1, round(width * 512)), name="fc1")(x)
+    x = layers.Dense(scaled(512, width), name="fc1")(x)
     x = layers.BatchNormalization(name="fc1_bn")(x)
     x = layers.Activation("relu", name="fc1_relu")(x)
     x = layers.Dropout(dropout, name="dropout2")(x)
