@@ -94,7 +94,7 @@ def test_torchvision_state_dict_fits(batch_norm):
 
 
 def test_batch_norm_stands_between_convolution_and_relu():
-    model = zoo.build("vgg11", **zoo.info("vgg11").tiny, batch_norm=True)
+    model = zoo.build("vgg16", **zoo.info("vgg16").tiny)
     names = [layer.name for layer in model.layers]
     at = names.index("block3_conv2")
     assert names[at : at + 3] == ["block3_conv2", "block3_conv2_bn", "block3_conv2_relu"]

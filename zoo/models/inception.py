@@ -53,6 +53,7 @@ V1_MODULES = {  # Table 1: 1x1, 3x3 after a 1x1 "reduce", 5x5 after a 1x1 "reduc
     "5a": (256, 160, 320, 32, 128, 128),
     "5b": (384, 192, 384, 48, 128, 128),
 }
+MOMENTUM = 0.9  # of running statistics: Keras's 0.99 needs more steps to settle than a short training has
 V1_SMALLEST = {False: 17, True: 65}  # by `auxiliary`: something left for pool4; 5x5 maps for the heads
 V3_SMALLEST = {False: 75, True: 299}  # one pixel left in mixed8; 17x17 maps for the head
 AUXILIARY_WEIGHTS = {"auxiliary1": 0.3, "auxiliary2": 0.3}  # of the losses in v1: section 5
@@ -173,7 +174,7 @@ def convolution(x, filters, size, *, strides=1, padding="same", batch_norm=True,
     if not batch_norm:
         return layers.Conv2D(filters, size, activation="relu", **options)(x)
     x = layers.Conv2D(filters, size, use_bias=False, **options)(x)
-    x = layers.BatchNormalization(scale=scale, name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(momentum=MOMENTUM, scale=scale, name=f"{name}_bn")(x)
     return layers.Activation("relu", name=f"{name}_relu")(x)
 
 
@@ -357,7 +358,14 @@ def v3_head(x, num_classes, conv, name):
         inputs=(Input("image", (299, 299, 3), holds="colours, standardised by the training set"),),
         preprocessing="standardise",
         recipes=(
-            replace(DEMO, preprocess={"resize": (75, 75)}, augment={"shift": 6}, model={"width": 0.125}),
+            replace(
+                DEMO,
+                preprocess={"resize": (75, 75)},
+                augment={"shift": 6},
+                epochs=15,
+                batch_size=32,
+                model={"width": 0.25},
+            ),
             replace(FASHION_MNIST, preprocess={"resize": (75, 75)}, model={}, expected=None),
             replace(CIFAR10, preprocess={"resize": (75, 75)}, model={}),
             replace(IMAGENETTE, preprocess={"resize": (299, 299)}, model={}),

@@ -33,6 +33,7 @@ CONVOLUTIONS = {  # in each block: Table 1, columns A, B, D and E
     "D": (2, 2, 3, 3, 3),
     "E": (2, 2, 4, 4, 4),
 }
+MOMENTUM = 0.9  # of running statistics: Keras's 0.99 needs more steps to settle than a short training has
 SMALLEST = 32  # five pools halve it to one pixel
 SMALLEST_OF_SMALL = 17  # below, the last of five pools, which round up, has one pixel to pool
 
@@ -126,7 +127,7 @@ VGG16 = Card(
     inputs=(Input("image", (224, 224, 3), holds="colours, standardised by the training set"),),
     preprocessing="standardise",
     recipes=(DEMO, FASHION_MNIST, CIFAR10, IMAGENETTE, IMAGENET2012),
-    tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125},
+    tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125, "batch_norm": True},
     tutorial="11_classic_cnns.py",
 )
 
@@ -161,7 +162,7 @@ def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="val
             activation = None if batch_norm else "relu"
             x = layers.Conv2D(scaled(filters, width), 3, padding="same", activation=activation, name=name)(x)
             if batch_norm:
-                x = layers.BatchNormalization(name=f"{name}_bn")(x)
+                x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
                 x = layers.Activation("relu", name=f"{name}_relu")(x)
             if dropout and number < count:
                 x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
@@ -190,6 +191,7 @@ def vgg(configuration, input_shape, num_classes, batch_norm, width, dropout, top
         summary="VGG-11: eight 3x3 convolutions and three dense layers",
         params=132_863_336,
         paper="Simonyan & Zisserman 2015, ICLR, Table 1, configuration A",
+        tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125},
         recipes=(
             replace(DEMO, model={"width": 0.125}),
             replace(FASHION_MNIST, expected=None),
@@ -313,7 +315,7 @@ def vgg19(
             replace(IMAGENETTE, preprocess={"resize": (64, 64)}, augment={"shift": 8, "flip": True}, model={}),
             replace(IMAGENET2012, preprocess={"resize": (64, 64)}, augment={"shift": 8, "flip": True}, expected=None),
         ),
-        tiny={"width": 0.125},
+        tiny={"width": 0.125, "dropout": 0.0},
     )
 )
 def vgg16_small(*, input_shape=(32, 32, 3), num_classes=10, width=1.0, dropout=0.5, top=True, name="vgg16_small"):
@@ -346,7 +348,7 @@ def vgg16_small(*, input_shape=(32, 32, 3), num_classes=10, width=1.0, dropout=0
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dropout(dropout, name="dropout1")(x)
     x = layers.Dense(scaled(512, width), name="fc1")(x)
-    x = layers.BatchNormalization(name="fc1_bn")(x)
+    x = layers.BatchNormalization(momentum=MOMENTUM, name="fc1_bn")(x)
     x = layers.Activation("relu", name="fc1_relu")(x)
     x = layers.Dropout(dropout, name="dropout2")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="predictions")(x)
