@@ -6,6 +6,7 @@ how), a `demo` recipe, a test file for its family and a tutorial.
 """
 
 import inspect
+import json
 import math
 import re
 from pathlib import Path
@@ -30,6 +31,16 @@ RANDOM_RATES = ("rate", "dropout", "recurrent_dropout", "_dropout", "stddev")  #
 def subject(request):
     yield Subject(request.param)
     keras.utils.clear_session(free_memory=False)
+
+
+@pytest.fixture(scope="module")
+def network(subject, seen={}):  # noqa: B006  one for the whole session
+    """The subject, unless a name before it has the very same tiny network: siblings differ at full size only."""
+    layers = subject.fresh.get_config()["layers"]
+    twin = seen.setdefault(json.dumps(layers, default=str), subject.name)
+    if twin != subject.name:
+        pytest.skip(f"the tiny network is that of {twin}")
+    return subject
 
 
 def same(a, b):
@@ -142,36 +153,36 @@ def test_layer_names_are_readable_and_stable(subject):
     assert names == again, "some names are Keras's own, which count upward"
 
 
-def test_seed_decides_weights_and_losses(subject):
-    again, other = ShortRun(subject, seed=0), ShortRun(subject, seed=1, steps=1)
-    assert same(again.weights, subject.short_run.weights)
-    assert again.losses == subject.short_run.losses
-    assert not same(other.weights, subject.short_run.weights)
-    assert other.losses[0] != subject.short_run.losses[0]
+def test_seed_decides_weights_and_losses(network):
+    again, other = ShortRun(network, seed=0), ShortRun(network, seed=1, steps=1)
+    assert same(again.weights, network.short_run.weights)
+    assert again.losses == network.short_run.losses
+    assert not same(other.weights, network.short_run.weights)
+    assert other.losses[0] != network.short_run.losses[0]
 
 
-def test_loss_at_initialisation_is_that_of_knowing_nothing(subject):
-    x = samples.inputs(subject.fresh, batch=32)
+def test_loss_at_initialisation_is_that_of_knowing_nothing(network):
+    x = samples.inputs(network.fresh, batch=32)
     with keras.StatelessScope():  # as in training, and running statistics stay as they are
-        outputs = samples.arrays(subject.fresh(x, training=True))
-    y = samples.targets(subject.card, outputs)
+        outputs = samples.arrays(network.fresh(x, training=True))
+    y = samples.targets(network.card, outputs)
     for target, output in zip(tree.flatten(y), tree.flatten(outputs)):
-        task = samples.TASKS[subject.card.task]
-        assert float(subject.loss(output, target)) == pytest.approx(task.at_start(output.shape[-1]), abs=task.tolerance)
+        task = samples.TASKS[network.card.task]
+        assert float(network.loss(output, target)) == pytest.approx(task.at_start(output.shape[-1]), abs=task.tolerance)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_keeps_a_float32_head(subject, policy):
+def test_mixed_precision_keeps_a_float32_head(network, policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        model = subject.build()
+        model = network.build()
     finally:
         keras.config.set_dtype_policy(before)
-    outputs = model(subject.x, training=False)
+    outputs = model(network.x, training=False)
     assert {keras.backend.standardize_dtype(output.dtype) for output in tree.flatten(outputs)} == {"float32"}
     assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
-    assert np.isfinite(float(ops.stop_gradient(subject.loss(outputs, subject.y))))
+    assert np.isfinite(float(ops.stop_gradient(network.loss(outputs, network.y))))
     weighted = [layer.compute_dtype for layer in model.layers if layer.weights]
     assert len(weighted) == 1 or policy.removeprefix("mixed_") in weighted, "no layer takes the policy"
 
@@ -179,28 +190,28 @@ def test_mixed_precision_keeps_a_float32_head(subject, policy):
 # The forward pass, from deterministic weights.
 
 
-def test_outputs_have_the_batch_and_are_finite(subject):
+def test_outputs_have_the_batch_and_are_finite(network):
     for batch in (1, 3):
-        outputs = subject.run(subject.filled, samples.inputs(subject.filled, batch))
-        for output, declared in zip(outputs, subject.filled.outputs):
+        outputs = network.run(network.filled, samples.inputs(network.filled, batch))
+        for output, declared in zip(outputs, network.filled.outputs):
             assert output.shape[0] == batch and len(output.shape) == len(declared.shape)
             assert all(size in (None, found) for size, found in zip(declared.shape[1:], output.shape[1:]))
             assert output.dtype == "float32" and np.isfinite(output).all()
 
 
-def test_samples_of_a_batch_do_not_see_each_other(subject):
-    other = samples.inputs(subject.filled, BATCH, seed=2)
-    mixed = tree.map_structure(lambda array, fill: np.concatenate([array[:1], fill[1:]]), subject.x, other)
-    outputs = subject.run(subject.filled, mixed)
-    close([output[0] for output in outputs], [output[0] for output in subject.outputs])
-    assert not any(np.allclose(a[1:], b[1:]) for a, b in zip(outputs, subject.outputs)), "the input has no effect"
+def test_samples_of_a_batch_do_not_see_each_other(network):
+    other = samples.inputs(network.filled, BATCH, seed=2)
+    mixed = tree.map_structure(lambda array, fill: np.concatenate([array[:1], fill[1:]]), network.x, other)
+    outputs = network.run(network.filled, mixed)
+    close([output[0] for output in outputs], [output[0] for output in network.outputs])
+    assert not any(np.allclose(a[1:], b[1:]) for a, b in zip(outputs, network.outputs)), "the input has no effect"
 
 
-def test_training_differs_from_inference_only_by_dropout_and_batch_statistics(subject):
+def test_training_differs_from_inference_only_by_dropout_and_batch_statistics(network):
     def differs(model):
         with keras.StatelessScope():  # running statistics stay as they are
-            outputs = subject.run(model, subject.x, training=True)
-        inference = subject.run(model, subject.x)
+            outputs = network.run(model, network.x, training=True)
+        inference = network.run(model, network.x)
         return not all(np.allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max()) for a, b in zip(outputs, inference))
 
     def may(layer):
@@ -209,13 +220,13 @@ def test_training_differs_from_inference_only_by_dropout_and_batch_statistics(su
             rate for rate in rates if isinstance(rate, float)
         )
 
-    assert differs(subject.filled) == any(may(layer) for layer in subject.filled.layers)
-    if "dropout" in inspect.signature(zoo.builder(subject.name)).parameters:
-        assert differs(samples.fill(subject.build(dropout=0.5)))
+    assert differs(network.filled) == any(may(layer) for layer in network.filled.layers)
+    if "dropout" in inspect.signature(zoo.builder(network.name)).parameters:
+        assert differs(samples.fill(network.build(dropout=0.5)))
 
 
-def test_eager_graph_and_xla_agree(subject):
-    model = subject.filled
+def test_eager_graph_and_xla_agree(network):
+    model = network.filled
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
@@ -229,28 +240,28 @@ def test_eager_graph_and_xla_agree(subject):
         compiled = [lambda x: jax.jit(model.stateless_call)(*variables, x)[0]]
     else:
         pytest.skip("PyTorch is run eagerly")
-    x = tree.map_structure(ops.convert_to_tensor, subject.x)
+    x = tree.map_structure(ops.convert_to_tensor, network.x)
     for function in compiled:
-        close(tree.flatten(samples.arrays(function(x))), subject.outputs)
+        close(tree.flatten(samples.arrays(function(x))), network.outputs)
 
 
 # Training.
 
 
-def test_every_trainable_variable_gets_a_gradient(subject):
-    model = samples.fill(subject.build())
+def test_every_trainable_variable_gets_a_gradient(network):
+    model = samples.fill(network.build())
     x = samples.inputs(model, batch=16)
-    y = samples.targets(subject.card, samples.arrays(model(x)))
-    for path, gradient in gradients(model, lambda network: subject.loss(network(x, training=True), y)).items():
+    y = samples.targets(network.card, samples.arrays(model(x)))
+    for path, gradient in gradients(model, lambda model: network.loss(model(x, training=True), y)).items():
         assert gradient is not None, f"{path} has no path to the loss"
         assert np.isfinite(gradient).all(), f"the gradient of {path} is not finite"
         assert np.abs(gradient).max() > 0, f"the gradient of {path} is zero"
 
 
-def test_fit_learns_one_batch_by_heart(subject):
-    _ = subject.trained
-    assert subject.losses[-1] < subject.goal, (
-        f"the loss went from {subject.short_run.losses[0]} only to {subject.losses[-1]}"
+def test_fit_learns_one_batch_by_heart(network):
+    _ = network.trained
+    assert network.losses[-1] < network.goal, (
+        f"the loss went from {network.short_run.losses[0]} only to {network.losses[-1]}"
     )
 
 
@@ -258,21 +269,21 @@ def optimizer_state(model):
     return samples.arrays([variable.value for variable in model.optimizer.variables])
 
 
-def test_keras_file_keeps_everything(subject, tmp_path):
-    model = subject.trained
+def test_keras_file_keeps_everything(network, tmp_path):
+    model = network.trained
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     assert loaded.to_json() == model.to_json()  # the network, and what it was compiled with
     assert same(loaded.get_weights(), model.get_weights())
     assert same(optimizer_state(loaded), optimizer_state(model))
-    close(subject.run(loaded, subject.x), subject.run(model, subject.x), tolerance=1e-6)
+    close(network.run(loaded, network.x), network.run(model, network.x), tolerance=1e-6)
 
 
-def test_weights_file_keeps_values_and_optimizer_state(subject, tmp_path):
-    model = subject.trained
+def test_weights_file_keeps_values_and_optimizer_state(network, tmp_path):
+    model = network.trained
     model.save_weights(tmp_path / "model.weights.h5")
-    other = compiled(subject.build(seed=1), subject.card)
+    other = compiled(network.build(seed=1), network.card)
     other.load_weights(tmp_path / "model.weights.h5")
     assert same(other.get_weights(), model.get_weights())
     assert same(optimizer_state(other), optimizer_state(model))
-    close(subject.run(other, subject.x), subject.run(model, subject.x), tolerance=1e-6)
+    close(network.run(other, network.x), network.run(model, network.x), tolerance=1e-6)

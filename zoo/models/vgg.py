@@ -308,9 +308,10 @@ def vgg19(
         inputs=(Input("image", (32, 32, 3), holds="colours, standardised by the training set"),),
         recipes=(
             replace(DEMO, model={"width": 0.125, "dropout": 0.0}),
-            replace(FASHION_MNIST, preprocess={}),
+            replace(FASHION_MNIST, preprocess={}, model={}),
             replace(
                 CIFAR10,
+                model={},
                 expected=Figure("accuracy", 0.9155, "Liu & Deng 2015, abstract: 8.45 % error", measured=False),
             ),
             replace(IMAGENETTE, preprocess={"resize": (64, 64)}, augment={"shift": 8, "flip": True}, model={}),
