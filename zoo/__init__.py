@@ -16,6 +16,8 @@ _LATER = {  # verbs that need Keras, and the module that is imported when they a
     "load_data": "zoo.data",
     "train": "zoo.training",
     "evaluate": "zoo.training",
+    "features": "zoo.graph",
+    "costs": "zoo.graph",
 }
 
 __all__ = [

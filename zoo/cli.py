@@ -97,6 +97,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
     sub = command(results_command, "results", "the README's table of measured figures, from recorded rows")
     sub.add_argument("tables", nargs="+", metavar="FILE.csv")
+    sub.add_argument("--into", metavar="PAGE.md", help="write it between the marks of this page")
 
     command(doctor_command, "doctor", "what this machine has: versions, devices, folders, network")
 
@@ -233,7 +234,11 @@ def evaluate_command(arguments) -> None:
 def results_command(arguments) -> None:
     from zoo import results
 
-    print(results.table([Path(table) for table in arguments.tables]))
+    text = results.table([Path(table) for table in arguments.tables])
+    if arguments.into:
+        results.write_into(Path(arguments.into), text)
+    else:
+        print(text)
 
 
 def doctor_command(arguments) -> None:

@@ -27,7 +27,7 @@ def unknown(kind: str, value: object, known: Iterable[str], *, hint: str = "") -
     UsageError("there is no model 'lenet'; did you mean lenet5? (`zoo list` shows all)")
     """
     known = sorted(known)
-    near = difflib.get_close_matches(str(value).lower(), known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(str(value).lower(), known, n=3, cutoff=0.6)
     if near:
         says = f"did you mean {' or '.join(near)}?"
     else:

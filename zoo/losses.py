@@ -20,8 +20,9 @@ class Perceptron(keras.Loss):
     """
 
     def call(self, y_true, y_pred):
-        signs = 2.0 * ops.cast(y_true, y_pred.dtype) - 1.0
-        return ops.mean(ops.maximum(0.0, -ops.reshape(signs, ops.shape(y_pred)) * y_pred), axis=-1)
+        y_pred = ops.convert_to_tensor(y_pred)
+        signs = 2.0 * ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred)) - 1.0
+        return ops.mean(ops.relu(-signs * y_pred), axis=-1)  # relu: of max(0, .) the backends differ in the slope at 0
 
 
 LOSSES = {"perceptron": Perceptron}

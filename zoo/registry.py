@@ -112,6 +112,13 @@ _builders: dict[str, Builder] = {}  # filled by @register as modules are importe
 _cards: dict[str, Card] = {}  # filled from the sources at the first question, and by @register
 
 
+def owner_of(name: str) -> str | None:
+    """The module that a name belongs to, imported or not; None if the name is free."""
+    if name in _builders:
+        return _builders[name].__module__
+    return f"zoo.models.{cards()[name].family}" if name in cards() else None
+
+
 def register(card: Card) -> Callable[[Builder], Builder]:
     """Enter the decorated function into the zoo under its own name. Works for a user's own file as well."""
 
@@ -122,9 +129,9 @@ def register(card: Card) -> Callable[[Builder], Builder]:
             family=builder.__module__.rpartition(".")[2],
             options=tuple(inspect.signature(builder).parameters),
         )
-        earlier = _builders.get(named.name)
-        if earlier is not None and earlier.__module__ != builder.__module__:
-            raise UsageError(f"the name {named.name!r} is taken by {earlier.__module__}: call the function otherwise")
+        owner = owner_of(named.name)
+        if owner not in (None, builder.__module__):
+            raise UsageError(f"the name {named.name!r} is taken by {owner}: call the function otherwise")
         cards()[named.name] = named
         _builders[named.name] = builder
         return builder
@@ -146,7 +153,7 @@ class _Constants(dict):
         }
 
     def __missing__(self, name: str) -> Any:
-        self[name] = self.evaluate(self.assigned[name])  # KeyError: not a constant of the file
+        self[name] = self.evaluate(self.assigned[name])  # KeyError (NameError to the card): not a constant of the file
         return self[name]
 
     def evaluate(self, node: ast.expr) -> Any:
@@ -229,7 +236,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
             raise unknown(f"option of {name}", option, known)
 
 
-def build(name: str, **options: Any) -> Any:
+def build(name: str, /, **options: Any) -> Any:
     """Build a network by name.
 
     Args:

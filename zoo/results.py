@@ -74,6 +74,19 @@ def read(path: Path) -> list[dict[str, str]]:
     return rows
 
 
+BEGIN, END = "<!-- zoo results -->\n", "<!-- end -->"
+
+
+def write_into(page: Path, text: str) -> None:
+    """Put a table between the two marks of a page, in place of what is there."""
+    try:
+        before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+        _, after = rest.split(END)
+    except (OSError, ValueError):
+        raise UsageError(f"{page} cannot be filled; expected one line {BEGIN.strip()} and one {END} after it") from None
+    page.write_text(f"{before}{BEGIN}{text}\n{END}{after}", encoding="utf-8")
+
+
 def table(paths: list[Path]) -> str:
     """All rows as a Markdown table: one line for a model and recipe, its figure over the seeds."""
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}

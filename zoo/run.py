@@ -75,6 +75,8 @@ class Run:
                 raise UsageError(
                     f"{path} is no finished run: it has no {file}; expected a folder written by `zoo train`"
                 )
+        if "scaling" not in run.config:
+            raise UsageError(f"{run.path / 'config.json'} was not written by `zoo train`; restore it or train again")
         return run
 
     @property

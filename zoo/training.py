@@ -146,10 +146,10 @@ def prepare(
 
 
 def carry_out(job: Job) -> Run:
-    """Train, evaluate and draw; if the data cannot be used, leave no run folder behind."""
+    """Train, evaluate and draw; if it fails before an epoch is finished, leave no run folder behind."""
     try:
         return _carry_out(job)
-    except UsageError:
+    except Exception:
         job.run.discard_if_untrained()
         raise
 
@@ -290,7 +290,7 @@ def dtype_policy(precision: str):
 
 
 def command(job: Job, options: Mapping[str, Any]) -> str:
-    """The command line that repeats a run."""
+    """The command line that repeats a run, where the data sets are in their usual place."""
     original = job.card.recipe(job.plan.name)
     words = ["zoo", "train", job.card.name, "--recipe", job.plan.name]
     for field in OVERRIDES:
@@ -298,8 +298,6 @@ def command(job: Job, options: Mapping[str, Any]) -> str:
             words += [f"--{field.replace('_', '-')}", str(getattr(job.plan, field))]
     if job.plan.dataset != original.dataset:
         words += ["--data", job.plan.dataset]
-    if job.data_dir:
-        words += ["--data-dir", str(job.data_dir)]
     for option in job.options:
         words += ["--option", f"{option}={options[option]!r}"]
     return shlex.join(words)
@@ -320,14 +318,22 @@ def fit(model, training, validation, job: Job) -> None:
     ]
     if job.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(job.run.path / "tensorboard"))
-    model.fit(
-        training,
-        validation_data=validation,
-        epochs=job.plan.epochs,
-        callbacks=callbacks,
-        verbose=job.verbose,
-        shuffle=False,  # the pipeline does
-    )
+    try:
+        model.fit(
+            training,
+            validation_data=validation,
+            epochs=job.plan.epochs,
+            callbacks=callbacks,
+            verbose=job.verbose,
+            shuffle=False,  # the pipeline does
+        )
+    except RuntimeError as error:
+        if "NaN or Inf loss" not in str(error):
+            raise
+        rate = job.plan.learning_rate
+        raise UsageError(
+            f"the loss became NaN or infinite; expected it to fall: lower learning_rate, now {rate:g}"
+        ) from None
 
 
 def arrays(dataset):

@@ -57,8 +57,23 @@ def flip(x, seed, _):
     return tf.where(coin, x[:, :, ::-1], x)
 
 
+def crop(x, seed, area):
+    """Stretch a random part of each picture of a batch to full size: a share of its area between the two of `area`,
+    its sides in a proportion between 3:4 and 4:3 (Szegedy 2015, section 6)."""
+    import tensorflow as tf
+
+    batch, height, width, _ = tf.unstack(tf.shape(x))
+    share, shape, down, right = tf.unstack(tf.random.stateless_uniform((4, batch), seed))
+    share = area[0] + share * (area[1] - area[0])
+    proportion = tf.exp((2.0 * shape - 1.0) * np.float32(np.log(4 / 3)))
+    tall, wide = tf.minimum(tf.sqrt(share / proportion), 1.0), tf.minimum(tf.sqrt(share * proportion), 1.0)
+    top, left = down * (1.0 - tall), right * (1.0 - wide)
+    boxes = tf.stack([top, left, top + tall, left + wide], axis=1)
+    return tf.image.crop_and_resize(x, boxes, tf.range(batch), (height, width))
+
+
 PREPROCESS: Mapping[str, Callable] = {"resize": resize, "pad": pad}  # (example, option) -> example
-AUGMENT: Mapping[str, Callable] = {"shift": shift, "flip": flip}  # (batch, seed, option) -> batch
+AUGMENT: Mapping[str, Callable] = {"shift": shift, "flip": flip, "crop": crop}  # (batch, seed, option) -> batch
 
 
 @dataclass(frozen=True)
@@ -257,7 +272,8 @@ def load_data(
         shuffle: shuffle with `seed`, differently in each epoch and equally in each run.
         seed: of shuffling and augmentation.
         preprocess: done once to each example: ``{"resize": (height, width)}``, ``{"pad": (height, width)}``.
-        augment: done anew in each epoch: ``{"shift": pixels}``, ``{"flip": True}``.
+        augment: done anew in each epoch: ``{"shift": pixels}``, ``{"flip": True}``,
+            ``{"crop": (least, most share of the area)}``.
         scaling: ``"standardise"`` by mean and deviation of the training set, ``"unit"`` (to 0..1), ``"none"``.
         train: the split that "standardise" measures.
         data_dir: where tfds keeps its data sets.

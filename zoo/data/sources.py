@@ -5,6 +5,7 @@ is looked for first, and the answer is one line in under a second.
 """
 
 import contextlib
+import io
 import os
 import socket
 import threading
@@ -61,6 +62,7 @@ class TfdsFile:
 
     def __init__(self, dataset: str, data_dir: str | os.PathLike | None = None):
         self.name = dataset
+        self.data_dir = data_dir
         name = dataset.partition(":")[0]
         try:
             self.builder = tfds.builder(dataset, data_dir=data_dir)
@@ -90,9 +92,9 @@ class TfdsFile:
     def load(self) -> Source:
         """Prepare the data set if need be and open it."""
         tensorflow()
-        builder = self.builder
-        if not builder.is_prepared():
+        if not self.builder.is_prepared():
             self._prepare()
+        builder = tfds.builder(self.name, data_dir=self.data_dir)  # sees what is there, whoever prepared it
         info = builder.info
         _, target = info.supervised_keys
         names = getattr(info.features[target], "names", None) or ()
@@ -100,19 +102,26 @@ class TfdsFile:
         return Source(self.name, tuple(names), lambda text: builder.as_dataset(split=text, as_supervised=True))
 
     def _prepare(self) -> None:
-        quiet = isinstance(self.builder, Embedded)
+        embedded = isinstance(self.builder, Embedded)
         try:
-            if quiet:
-                tfds.disable_progress_bar()
-            self.builder.download_and_prepare()
+            with quiet_tfds() if embedded else contextlib.nullcontext():  # a download shows its progress
+                self.builder.download_and_prepare()
         except Exception as error:
-            if self.builder.is_prepared():  # another process was faster
+            if tfds.builder(self.name, data_dir=self.data_dir).is_prepared():  # another process was faster
                 return
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UsageError(f"{self.name} could not be prepared in {self.builder.data_dir}: {reason}") from error
-        finally:
-            if quiet:
-                tfds.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def quiet_tfds():
+    """No progress bars and no announcements, for what takes a moment."""
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        tfds.enable_progress_bar()
 
 
 class ArrayFile:
@@ -166,13 +175,18 @@ class ArrayFile:
 
 
 def hold_out(x: np.ndarray, y: np.ndarray):
-    """A tenth of the examples, stratified by class where the target is a class; the rest first."""
+    """A tenth of the examples, stratified by class where that can be; the rest first."""
     from sklearn.model_selection import train_test_split
 
     if len(y) < 20:
         raise UsageError(f"the training set has {len(y)} examples; expected at least 20 to hold a tenth of them out")
-    classes = np.issubdtype(y.dtype, np.integer) and np.unique(y, return_counts=True)[1].min() >= 2
-    rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=y if classes else None, random_state=0)
+    stratify = None
+    if np.issubdtype(y.dtype, np.integer) and y.ndim == 1:
+        counts = np.unique(y, return_counts=True)[1]
+        stratify = (
+            y if counts.min() >= 2 and len(counts) <= len(y) // 10 else None
+        )  # else the tenth has no room for all
+    rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=stratify, random_state=0)
     return (x[rest], y[rest]), (x[held], y[held])
 
 

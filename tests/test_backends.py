@@ -1,0 +1,48 @@
+"""The same weights give the same outputs on TensorFlow, JAX and PyTorch.
+
+The records were made on one backend. `test_conformance.py` compares them with the backend that runs
+the tests; here each of the others computes all names once, in a process of its own, because Keras
+binds to one backend for good when it is imported.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import backend_outputs
+import keras
+import pytest
+
+import zoo
+
+HERE = Path(__file__).parent
+BACKENDS = ["tensorflow", "jax", "torch"]
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def outputs(request):
+    """The digests of all names on one backend, by name."""
+    backend = request.param
+    if backend == keras.config.backend():
+        pytest.skip(f"{backend} runs this process: test_conformance.py compares its outputs")
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    path = os.pathsep.join([str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, str(HERE / "backend_outputs.py"), *zoo.list_models()],
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    found = dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
+    missing = sorted(set(zoo.list_models()) - set(found))
+    assert not missing, f"{backend} stopped before {missing[0]}:\n{done.stderr[-2000:]}"
+    return found
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_outputs_equal_the_recorded_ones(outputs, name):
+    backend_outputs.check(name, outputs[name])

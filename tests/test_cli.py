@@ -1,0 +1,194 @@
+"""The command line: what it prints, what it imports, and one line for every mistake."""
+
+import shlex
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import zoo
+from zoo import cli, doctor, results
+from zoo.run import Run
+
+HEAVY = {"keras", "tensorflow", "jax", "torch", "numpy", "tensorflow_datasets", "sklearn", "matplotlib"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    return zoo.train("softmax_regression", run=folder / "run", data_dir=folder / "data", epochs=1, verbose=0)
+
+
+def zoo_command(capsys, *words):
+    code = cli.main(list(words))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list"], ["info", "lenet5"], ["train", "--help"], ["lits"], ["info", "lenet"]]
+)
+def test_names_and_help_import_nothing_heavy(words):
+    program = f"""
+        import sys
+        from zoo import cli
+        try:
+            cli.main({words!r})
+        except SystemExit:
+            pass
+        print(sorted({HEAVY!r} & set(sys.modules)), len(sys.modules))
+    """
+    answer = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
+    )
+    loaded, count = answer.stdout.splitlines()[-1].rsplit(" ", 1)
+    assert loaded == "[]"
+    assert int(count) < 250, "the standard library alone is enough"
+
+
+def test_list(capsys):
+    code, out, _ = zoo_command(capsys, "list", "lenet*")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == zoo.list_models("lenet*")
+    assert "61,706" in out
+
+
+def test_info_shows_the_card(capsys):
+    code, out, _ = zoo_command(capsys, "info", "lenet5_1998")
+    card = zoo.info("lenet5_1998")
+    assert code == 0
+    for text in (card.summary, card.paper, "60,000 trainable, 840 fixed", *card.deviations, "demo: digits:1.0.0"):
+        assert text in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["trian", "lenet5"], "there is no command 'trian'; did you mean train?"),
+        (["train", "lenet"], "there is no model 'lenet'; did you mean lenet5"),
+        (["info", "lenet"], "there is no model 'lenet'; did you mean lenet5"),
+        (["train", "lenet5", "--recipe", "mnits"], "there is no recipe of lenet5 'mnits'; did you mean mnist?"),
+        (["train", "lenet5", "--epohcs", "3"], "there is no option of `zoo train` '--epohcs'; did you mean --epochs"),
+        (["train", "lenet5", "--epochs", "many"], "invalid int value: 'many'"),
+        (["train", "lenet5", "--epochs", "0"], "epochs is 0; expected"),
+        (["train", "lenet5", "--option", "dropout"], "--option 'dropout' has no value; expected NAME=VALUE"),
+        (["train", "lenet5", "--option", "droput=0.5"], "did you mean dropout?"),
+        (["train", "lenet5", "--record", "nowhere/table.csv"], "there is no folder nowhere"),
+        (["train"], "the following arguments are required: name"),
+        (["evaluate", "nowhere"], "nowhere is no finished run"),
+        (["list", "zzz*"], "no name matches 'zzz*'"),
+        (["list", "--task", "image_clasification"], "did you mean image_classification"),
+        (["results", "nowhere.csv"], "nowhere.csv cannot be read"),
+        ([], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_a_mistake_is_one_line_and_code_2(words, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = zoo_command(capsys, *words)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("zoo: ") and err.count("\n") == 1
+    assert says in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback():
+    with pytest.raises(zoo.UsageError):
+        cli.main(["--debug", "info", "lenet"])
+
+
+def test_an_unexpected_error_is_one_line_too(capsys, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr(zoo.registry, "list_models", broken)
+    code, _, err = zoo_command(capsys, "list")
+    assert (code, err) == (2, "zoo: RuntimeError: first line (--debug shows where)\n")
+
+
+def test_train_and_evaluate_as_a_new_user_does(tmp_path):
+    """The installed entry point, in processes of their own: progress on stdout, nothing on stderr."""
+
+    def command(*words):
+        program = "import sys; from zoo.cli import main; sys.exit(main())"
+        return subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, cwd=tmp_path)
+
+    trained = command(
+        "train", "mlp", "--epochs", "1", "--option", "hidden=(16,)", "--data-dir", "data", "--record", "t.csv"
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert trained.stderr == ""
+    for text in (
+        "the pipeline supplies",
+        "val_accuracy",
+        "test accuracy",
+        "beside chance",
+        "runs/mlp-demo-0",
+        "recorded in t.csv",
+    ):
+        assert text in trained.stdout
+    evaluated = command("evaluate", "runs/mlp-demo-0")
+    assert evaluated.returncode == 0 and evaluated.stderr == ""
+    assert f"test accuracy {Run(tmp_path / 'runs' / 'mlp-demo-0').metrics['accuracy']:.4f}" in evaluated.stdout
+    again = command(*shlex.split(Run(tmp_path / "runs" / "mlp-demo-0").config["command"])[1:], "--run", "again", "--data-dir", "data")
+    assert again.returncode == 0, again.stderr
+    assert Run(tmp_path / "again").metrics == Run(tmp_path / "runs" / "mlp-demo-0").metrics
+
+
+def test_doctor(capsys):
+    code, out, _ = zoo_command(capsys, "doctor")
+    assert code == 0
+    for label in ("Python", "Keras", "tensorflow", "GPUs there", "GPUs used", "data sets", "run folders", "network"):
+        assert label in out
+
+
+def test_doctor_says_how_to_use_an_idle_gpu(monkeypatch):
+    monkeypatch.setattr(doctor, "gpus_present", lambda: ["NVIDIA H200"])
+    monkeypatch.setattr(doctor, "gpus_used", lambda backend: [])
+    found = dict(doctor.report())
+    assert found["GPUs there"] == "NVIDIA H200"
+    assert found["to use it"].startswith("pip install ")
+    monkeypatch.setattr(doctor, "gpus_used", lambda backend: ["GPU:0"])
+    assert "to use it" not in dict(doctor.report())
+
+
+# Tables of results.
+
+
+def test_recorded_rows_become_a_table(run, tmp_path):
+    table = tmp_path / "table.csv"
+    results.record(run, table)
+    results.record(run, table)
+    rows = results.read(table)
+    assert len(rows) == 2
+    assert rows[0]["value"] == f"{run.metrics['accuracy']:.4f}"
+    assert rows[0]["command"] == run.config["command"]
+    text = results.table([table])
+    assert f"| demo | `softmax_regression` | accuracy {run.metrics['accuracy']:.4f} ± 0.0000 |" in text
+
+
+def test_a_foreign_table_is_left_alone(run, tmp_path):
+    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(zoo.UsageError, match="is no table of results"):
+        results.record(run, tmp_path / "mine.csv")
+    assert (tmp_path / "mine.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_a_table_goes_between_the_marks_of_a_page(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"above\n{results.BEGIN}old\n{results.END}\nbelow\n")
+    results.write_into(page, "| new |")
+    assert page.read_text() == f"above\n{results.BEGIN}| new |\n{results.END}\nbelow\n"
+    page.write_text("no marks")
+    with pytest.raises(zoo.UsageError, match="cannot be filled"):
+        results.write_into(page, "| new |")
+    assert page.read_text() == "no marks"
+
+
+def test_the_readme_shows_what_was_recorded():
+    """README.md holds the table that `zoo results results/*.csv` prints."""
+    from pathlib import Path
+
+    root = Path(__file__).parent.parent
+    assert results.table(sorted((root / "results").glob("*.csv"))) in (root / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,266 @@
+"""The laws that every network of the zoo keeps, over every registered name, in its `tiny` configuration.
+
+A new name is covered as soon as its card exists: nothing here, and no list anywhere, names a network.
+It needs what the first tests ask for: a complete card, a recorded output (`backend_outputs.py` says
+how), a `demo` recipe, a test file for its family and a tutorial.
+"""
+
+import inspect
+import math
+import re
+from pathlib import Path
+
+import backend_outputs
+import keras
+import numpy as np
+import pytest
+import samples
+from keras import ops, tree
+from subjects import BACKEND, BATCH, ShortRun, Subject, compiled, gradients, outline
+
+import zoo
+from zoo import data, optimization, registry, tasks, training
+from zoo.data import sources
+
+ROOT = Path(__file__).parent.parent
+RANDOM_RATES = ("rate", "dropout", "recurrent_dropout", "_dropout", "stddev")  # of Keras's layers, 0 if not in use
+
+
+@pytest.fixture(scope="module", params=zoo.list_models())
+def subject(request):
+    yield Subject(request.param)
+    keras.utils.clear_session(free_memory=False)
+
+
+def same(a, b):
+    return len(a) == len(b) and all(np.array_equal(x, y) for x, y in zip(a, b))
+
+
+def close(a, b, tolerance=1e-4):
+    """Equal but for the order of float32 sums."""
+    assert len(a) == len(b)
+    for x, y in zip(a, b):
+        np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance * max(1e-3, np.abs(y).max()))
+
+
+# The card, and what belongs to a name.
+
+
+def test_card_is_complete(subject):
+    card = subject.card
+    for field in ("summary", "paper", "preprocessing", "inputs", "recipes", "tutorial"):
+        assert getattr(card, field), f"the card of {card.name} says nothing under {field}"
+    assert all(given.name and given.holds for given in card.inputs)
+    assert len({recipe.name for recipe in card.recipes}) == len(card.recipes)
+    assert "demo" in {recipe.name for recipe in card.recipes}, "no recipe that runs from an empty machine"
+    for recipe in card.recipes:
+        assert re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_]+)?:\d+\.\d+\.\d+", recipe.dataset), "a data set needs its version"
+        assert recipe.expected is None or recipe.expected.source
+
+
+def test_recipes_can_be_carried_out(subject):
+    card = subject.card
+    assert card.preprocessing in data.SCALING
+    for recipe in card.recipes:
+        registry.check_options(subject.name, recipe.model)
+        optimization.optimizer(recipe, steps=100)
+        assert set(recipe.preprocess) <= set(data.PREPROCESS) and set(recipe.augment) <= set(data.AUGMENT)
+        assert len({recipe.train, recipe.validation, recipe.test}) == 3, "the splits overlap"
+        assert recipe.epochs >= 1 and recipe.batch_size >= 1 and recipe.precision in training.PRECISIONS
+        assert recipe.expected is None or recipe.expected.metric == tasks.TASKS[card.task].metric
+    assert card.recipe("demo").dataset.partition(":")[0] in sources.EMBEDDED, "the demo needs a network"
+
+
+def test_task_is_known(subject):
+    assert subject.card.task in tasks.TASKS
+    assert subject.card.task in samples.TASKS, f"tests/samples.py has no line for the task {subject.card.task}"
+
+
+def test_name_has_its_recorded_output(subject, request):
+    if request.config.getoption("--record"):
+        backend_outputs.record(subject.name)
+    backend_outputs.check(subject.name, backend_outputs.digests(subject.name))
+
+
+def test_family_has_its_test_file(subject):
+    assert (ROOT / "tests" / "models" / f"test_{subject.card.family}.py").exists()
+
+
+@pytest.mark.skipif(not any(ROOT.glob("tutorials/*.py")), reason="no tutorial is written yet")  # remove with the first
+def test_tutorial_exists(subject):
+    assert (ROOT / "tutorials" / subject.card.tutorial).exists()
+
+
+def test_builder_is_a_documented_plain_function(subject):
+    builder = zoo.builder(subject.name)
+    parameters = inspect.signature(builder).parameters
+    assert {parameter.kind for parameter in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert parameters["name"].default == subject.name == subject.fresh.name
+    for section in ("Args:", "Returns:", ">>> "):
+        assert section in builder.__doc__
+    described = set(re.findall(r"^ {8}(\w+): ", builder.__doc__.partition("Args:")[2], flags=re.MULTILINE))
+    assert set(parameters) <= described, f"not described: {sorted(set(parameters) - described)}"
+
+
+# The network as built.
+
+
+def test_parameter_counts_are_those_of_the_card(subject):
+    def count(weights):
+        return sum(math.prod(weight.shape) for weight in weights)
+
+    assert count(subject.full.trainable_weights) == subject.card.params
+    assert count(subject.full.non_trainable_weights) == subject.card.non_trainable_params
+
+
+def test_inputs_are_those_of_the_card(subject):
+    inputs = {tensor.name: (tuple(tensor.shape[1:]), tensor.dtype) for tensor in subject.full.inputs}
+    assert inputs == {given.name: (tuple(given.shape), given.dtype) for given in subject.card.inputs}
+
+
+def test_network_is_flat_and_functional(subject):
+    assert isinstance(subject.fresh, keras.src.models.Functional)
+    assert not [layer.name for layer in subject.fresh.layers if isinstance(layer, (keras.Model, keras.layers.Lambda))]
+
+
+def test_layer_names_are_readable_and_stable(subject):
+    names, again = [[layer.name for layer in model.layers] for model in outline(subject.build, times=2)]
+    assert len(set(names)) == len(names)
+    assert not [name for name in names if not re.fullmatch(r"[a-z][a-z0-9_]*", name)]
+    assert names == again, "some names are Keras's own, which count upward"
+
+
+def test_seed_decides_weights_and_losses(subject):
+    again, other = ShortRun(subject, seed=0), ShortRun(subject, seed=1, steps=1)
+    assert same(again.weights, subject.short_run.weights)
+    assert again.losses == subject.short_run.losses
+    assert not same(other.weights, subject.short_run.weights)
+    assert other.losses[0] != subject.short_run.losses[0]
+
+
+def test_loss_at_initialisation_is_that_of_knowing_nothing(subject):
+    x = samples.inputs(subject.fresh, batch=32)
+    with keras.StatelessScope():  # as in training, and running statistics stay as they are
+        outputs = samples.arrays(subject.fresh(x, training=True))
+    y = samples.targets(subject.card, outputs)
+    for target, output in zip(tree.flatten(y), tree.flatten(outputs)):
+        task = samples.TASKS[subject.card.task]
+        assert float(subject.loss(output, target)) == pytest.approx(task.at_start(output.shape[-1]), abs=task.tolerance)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_keeps_a_float32_head(subject, policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = subject.build()
+    finally:
+        keras.config.set_dtype_policy(before)
+    outputs = model(subject.x, training=False)
+    assert {keras.backend.standardize_dtype(output.dtype) for output in tree.flatten(outputs)} == {"float32"}
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+    assert np.isfinite(float(ops.stop_gradient(subject.loss(outputs, subject.y))))
+    weighted = [layer.compute_dtype for layer in model.layers if layer.weights]
+    assert len(weighted) == 1 or policy.removeprefix("mixed_") in weighted, "no layer takes the policy"
+
+
+# The forward pass, from deterministic weights.
+
+
+def test_outputs_have_the_batch_and_are_finite(subject):
+    for batch in (1, 3):
+        outputs = subject.run(subject.filled, samples.inputs(subject.filled, batch))
+        for output, declared in zip(outputs, subject.filled.outputs):
+            assert output.shape[0] == batch and len(output.shape) == len(declared.shape)
+            assert all(size in (None, found) for size, found in zip(declared.shape[1:], output.shape[1:]))
+            assert output.dtype == "float32" and np.isfinite(output).all()
+
+
+def test_samples_of_a_batch_do_not_see_each_other(subject):
+    other = samples.inputs(subject.filled, BATCH, seed=2)
+    mixed = tree.map_structure(lambda array, fill: np.concatenate([array[:1], fill[1:]]), subject.x, other)
+    outputs = subject.run(subject.filled, mixed)
+    close([output[0] for output in outputs], [output[0] for output in subject.outputs])
+    assert not any(np.allclose(a[1:], b[1:]) for a, b in zip(outputs, subject.outputs)), "the input has no effect"
+
+
+def test_training_differs_from_inference_only_by_dropout_and_batch_statistics(subject):
+    def differs(model):
+        with keras.StatelessScope():  # running statistics stay as they are
+            outputs = subject.run(model, subject.x, training=True)
+        inference = subject.run(model, subject.x)
+        return not all(np.allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max()) for a, b in zip(outputs, inference))
+
+    def may(layer):
+        rates = [getattr(layer, attribute, 0) for attribute in RANDOM_RATES]
+        return isinstance(layer, keras.layers.BatchNormalization) or any(
+            rate for rate in rates if isinstance(rate, float)
+        )
+
+    assert differs(subject.filled) == any(may(layer) for layer in subject.filled.layers)
+    if "dropout" in inspect.signature(zoo.builder(subject.name)).parameters:
+        assert differs(samples.fill(subject.build(dropout=0.5)))
+
+
+def test_eager_graph_and_xla_agree(subject):
+    model = subject.filled
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        compiled = [tf.function(model), tf.function(model, jit_compile=True)]
+    elif BACKEND == "jax":
+        import jax
+
+        variables = [
+            [variable.value for variable in part] for part in (model.trainable_variables, model.non_trainable_variables)
+        ]
+        compiled = [lambda x: jax.jit(model.stateless_call)(*variables, x)[0]]
+    else:
+        pytest.skip("PyTorch is run eagerly")
+    x = tree.map_structure(ops.convert_to_tensor, subject.x)
+    for function in compiled:
+        close(tree.flatten(samples.arrays(function(x))), subject.outputs)
+
+
+# Training.
+
+
+def test_every_trainable_variable_gets_a_gradient(subject):
+    model = samples.fill(subject.build())
+    x = samples.inputs(model, batch=16)
+    y = samples.targets(subject.card, samples.arrays(model(x)))
+    for path, gradient in gradients(model, lambda network: subject.loss(network(x, training=True), y)).items():
+        assert gradient is not None, f"{path} has no path to the loss"
+        assert np.isfinite(gradient).all(), f"the gradient of {path} is not finite"
+        assert np.abs(gradient).max() > 0, f"the gradient of {path} is zero"
+
+
+def test_fit_learns_one_batch_by_heart(subject):
+    _ = subject.trained
+    assert subject.losses[-1] < subject.goal, (
+        f"the loss went from {subject.short_run.losses[0]} only to {subject.losses[-1]}"
+    )
+
+
+def optimizer_state(model):
+    return samples.arrays([variable.value for variable in model.optimizer.variables])
+
+
+def test_keras_file_keeps_everything(subject, tmp_path):
+    model = subject.trained
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert loaded.to_json() == model.to_json()  # the network, and what it was compiled with
+    assert same(loaded.get_weights(), model.get_weights())
+    assert same(optimizer_state(loaded), optimizer_state(model))
+    close(subject.run(loaded, subject.x), subject.run(model, subject.x), tolerance=1e-6)
+
+
+def test_weights_file_keeps_values_and_optimizer_state(subject, tmp_path):
+    model = subject.trained
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = compiled(subject.build(seed=1), subject.card)
+    other.load_weights(tmp_path / "model.weights.h5")
+    assert same(other.get_weights(), model.get_weights())
+    assert same(optimizer_state(other), optimizer_state(model))
+    close(subject.run(other, subject.x), subject.run(model, subject.x), tolerance=1e-6)

@@ -1,0 +1,248 @@
+"""Data: the embedded tfds builders, the order of the pipeline, and the refusal of what is unsound."""
+
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+import zoo
+from zoo.data import open_source, pipeline, sources
+from zoo.data.pipeline import Scaling, batches, crop, flip, shift
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("tensorflow_datasets")
+
+
+def arrays(dataset):
+    inputs, targets = zip(*dataset.as_numpy_iterator())
+    return np.concatenate(inputs), np.concatenate(targets)
+
+
+# The embedded data sets are genuine tfds builders.
+
+
+def test_digits_through_tfds(data_dir):
+    examples, info = tfds.load("digits", split="train[:100]", with_info=True, data_dir=data_dir)
+    assert len(list(examples)) == 100
+    assert {split: info.splits[split].num_examples for split in info.splits} == {
+        "train": 1257,
+        "validation": 180,
+        "test": 360,
+    }
+    assert info.features["label"].num_classes == 10
+    assert info.supervised_keys == ("image", "label")
+
+
+def test_digits_are_scikit_learns_each_once(data_dir):
+    from sklearn.datasets import load_digits
+
+    splits = tfds.load(
+        "digits", split=["train", "validation", "test"], as_supervised=True, batch_size=-1, data_dir=data_dir
+    )
+    images = np.concatenate([np.asarray(x)[..., 0] for x, _ in splits])
+    ours = sorted(np.round(image / (255 / 16)).astype(int).tobytes() for image in images)
+    theirs = sorted(image.astype(int).tobytes() for image in load_digits().images)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", ["digits", "breast_cancer"])
+def test_splits_are_stratified(name, data_dir):
+    shares = []
+    for split in ("train", "validation", "test"):
+        _, labels = arrays(zoo.load_data(name, split=split, data_dir=data_dir))
+        shares.append(np.bincount(labels) / len(labels))
+    assert np.ptp(shares, axis=0).max() < 0.02
+
+
+def test_daily_views_are_split_by_time(data_dir):
+    splits = {}
+    for split in ("train", "validation", "test"):
+        examples = tfds.load("daily_views", split=split, as_supervised=True, data_dir=data_dir, batch_size=-1)
+        splits[split] = [np.asarray(part) for part in examples]
+    assert [len(y) for _, y in splits.values()] == [1354, 100, 365]
+    series = {week.tobytes() + target.tobytes() for week, target in zip(*splits["train"])}
+    assert not series & {week.tobytes() + target.tobytes() for week, target in zip(*splits["test"])}
+
+
+# The order of the pipeline.
+
+
+def epochs_of(seed, count, data_dir):
+    data = zoo.load_data("digits", split="validation", shuffle=True, seed=seed, data_dir=data_dir, batch_size=180)
+    return [next(iter(data.as_numpy_iterator()))[1].tolist() for _ in range(count)]
+
+
+def test_shuffling_differs_between_epochs_and_repeats_between_runs(data_dir):
+    import keras
+
+    keras.utils.set_random_seed(7)  # under which Keras's own shuffling repeats one order for ever
+    first, again = epochs_of(3, 5, data_dir), epochs_of(3, 5, data_dir)
+    assert first == again
+    assert len({tuple(order) for order in first}) == 5
+    assert epochs_of(4, 1, data_dir) != first[:1]
+    assert all(sorted(order) == sorted(first[0]) for order in first)
+
+
+@pytest.mark.parametrize("augment", [{"shift": 2}, {"flip": True}])
+def test_augmentation_differs_between_epochs_and_repeats_between_runs(augment, data_dir):
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(7)
+    same_picture = tf.data.Dataset.from_tensors((np.arange(64.0).reshape(8, 8, 1), 0)).repeat(6)
+
+    def run():
+        data = batches(same_picture, scaling=Scaling((0.0,), (1.0,)), batch_size=6, augment=augment, seed=1)
+        return [next(iter(data.as_numpy_iterator()))[0] for _ in range(3)]
+
+    first, again = run(), run()
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first[0], first[1]) and not np.array_equal(first[1], first[2])
+    assert len({picture.tobytes() for picture in first[0]}) > 1, "each picture of a batch has its own numbers"
+
+
+def test_shift_moves_pictures_and_fills_with_black():
+    picture = np.arange(1.0, 17.0).reshape(4, 4)
+    moved = np.asarray(shift(np.repeat(picture[None, ..., None], 200, 0), [1, 2], 1))[..., 0]
+    padded = np.pad(picture, 1)
+    possible = {padded[i : i + 4, j : j + 4].tobytes() for i in range(3) for j in range(3)}
+    assert {picture.tobytes() for picture in moved} == possible
+
+
+def test_flip_mirrors_about_half():
+    pictures = np.random.default_rng(0).random((400, 3, 4, 1))
+    flipped = np.asarray(flip(pictures, [1, 2], True))
+    mirrored = np.array([np.array_equal(new, old[:, ::-1]) for new, old in zip(flipped, pictures)])
+    untouched = np.array([np.array_equal(new, old) for new, old in zip(flipped, pictures)])
+    assert (mirrored ^ untouched).all()
+    assert 150 < mirrored.sum() < 250
+
+
+def test_crop_stretches_a_part_of_the_asked_size():
+    """On a picture whose pixels are their own coordinates, the spread of the values is the size of the part."""
+    rows, columns = np.meshgrid(np.linspace(0, 1, 33), np.linspace(0, 1, 33), indexing="ij")
+    pictures = np.repeat(np.stack([rows, columns], -1)[None].astype("float32"), 300, 0)
+    parts = np.asarray(crop(pictures, [1, 2], (0.25, 0.5)))
+    assert parts.shape == pictures.shape
+    tall, wide = np.ptp(parts[..., 0], axis=(1, 2)), np.ptp(parts[..., 1], axis=(1, 2))
+    assert 0.24 < (tall * wide).min() < 0.3 and 0.45 < (tall * wide).max() < 0.51
+    assert (np.abs(np.log(wide / tall)) < np.log(4 / 3) + 1e-3).all()
+    assert np.ptp(parts[:, 0, 0, 0]) > 0.3, "the parts lie in different places"
+    whole = np.asarray(crop(pictures[:2], [1, 2], (1.0, 1.0)))
+    assert whole.min() < 0.15 and whole.max() > 0.85
+
+
+def test_scaling_is_measured_on_the_training_set_only(data_dir):
+    train, _ = arrays(zoo.load_data("digits", data_dir=data_dir))
+    test, _ = arrays(zoo.load_data("digits", split="test", data_dir=data_dir))
+    assert abs(train.mean()) < 1e-5 and abs(train.std() - 1) < 1e-5
+    assert abs(test.mean()) > 1e-4, "the test set has a mean of its own"
+
+
+def test_each_feature_of_a_table_is_scaled_by_itself(data_dir):
+    x, _ = arrays(zoo.load_data("breast_cancer", data_dir=data_dir))
+    np.testing.assert_allclose(x.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(x.std(0), 1, atol=1e-4)
+
+
+def test_evaluation_keeps_the_order(data_dir):
+    first, again = (arrays(zoo.load_data("digits", split="test", data_dir=data_dir, batch_size=7)) for _ in range(2))
+    np.testing.assert_array_equal(first[0], again[0])
+    assert len(first[1]) == 360, "the last, smaller batch is kept"
+
+
+def test_scaling_undoes_itself():
+    scaling = Scaling((3.0, 4.0), (2.0, 5.0))
+    x = np.random.default_rng(0).random((6, 2)).astype("float32")
+    np.testing.assert_allclose(scaling.undo(np.asarray(scaling(x))), x, atol=1e-6)
+
+
+# What is refused, in one line each.
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        (dict(dataset="mnits"), "did you mean mnist"),
+        (dict(dataset="digits:9.9.9"), "9.9.9"),
+        (dict(dataset="digits", split="tset"), "tset"),
+        (dict(dataset="digits", batch_size=0), "batch_size is 0; expected"),
+        (dict(dataset="digits", scaling="standardize"), "did you mean standardise"),
+        (dict(dataset="digits", preprocess={"rezise": (9, 9)}), "did you mean resize"),
+        (dict(dataset="digits", augment={"flop": True}, shuffle=True), "did you mean flip"),
+        (dict(dataset="digits", augment={"flip": True}), "augment without shuffle"),
+        (dict(dataset="nowhere.npz"), "there is no file nowhere.npz"),
+    ],
+)
+def test_wrong_requests(request_, says, data_dir):
+    with pytest.raises(zoo.UsageError) as error:
+        zoo.load_data(**request_, data_dir=data_dir)
+    assert says in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_missing_data_set_offline_is_said_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "reachable", lambda host: False)
+    started = time.perf_counter()
+    with pytest.raises(zoo.UsageError, match=r"mnist is not in .* cannot be reached; .* 'demo'"):
+        open_source("mnist:3.0.1", data_dir=tmp_path)
+    assert time.perf_counter() - started < 5  # tfds by itself takes minutes; the command line's own test is stricter
+
+
+def test_a_missing_data_set_is_said_before_keras_is_imported(tmp_path):
+    program = f"""
+        import sys, zoo.data.sources
+        zoo.data.sources.reachable = lambda host: False
+        try:
+            import zoo
+            zoo.train("lenet5", "mnist", data_dir={str(tmp_path)!r})
+        except zoo.UsageError:
+            print(sorted({{"keras", "tensorflow", "jax", "torch"}} & set(sys.modules)))
+    """
+    answer = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+def test_a_host_that_never_answers_costs_less_than_a_second(monkeypatch):
+    def silence(*_, **__):
+        time.sleep(5)
+        raise TimeoutError
+
+    monkeypatch.setattr(sources.socket, "create_connection", silence)
+    started = time.perf_counter()
+    assert not sources.reachable("example.invalid")
+    assert time.perf_counter() - started < 2
+
+
+def test_an_unwritable_folder_is_said_before_preparing(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(zoo.UsageError, match=r"digits cannot be written to .*file"):
+        open_source("digits", data_dir=tmp_path / "file")
+
+
+def test_splits_of_arrays_hold_out_a_stratified_tenth(tmp_path):
+    y = np.repeat(np.arange(4), 25)
+    x = np.arange(100 * 64, dtype="uint8").reshape(100, 8, 8)
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=y, x_test=x[:8], y_test=y[:8])
+    source = open_source(tmp_path / "mine.npz").load()
+    counts = np.bincount([int(label) for _, label in source.split("validation").as_numpy_iterator()])
+    assert counts.sum() == 10 and counts.min() >= 2
+    assert int(source.split("train").cardinality()) == 90
+    assert source.class_names == ("0", "1", "2", "3")
+    picture, _ = next(iter(source.split("test").as_numpy_iterator()))
+    assert picture.shape == (8, 8, 1)
+
+
+def test_large_sets_are_not_cached(monkeypatch, data_dir):
+    monkeypatch.setattr(pipeline, "MEMORY", 1000)
+    source = open_source("digits", data_dir=data_dir).load()
+    assert "Cache" not in type(pipeline.prepared(source, "train", {})).__name__
+    monkeypatch.undo()
+    assert "Cache" in type(pipeline.prepared(source, "train", {})).__name__

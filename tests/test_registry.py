@@ -1,0 +1,209 @@
+"""The registry: cards read without Keras, names found, mistakes answered with the nearest right word."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo import registry
+from zoo.errors import UsageError, unknown
+
+ROOT = Path(__file__).parent.parent
+DROPPED_IN = """
+import a_module_that_does_not_exist
+
+SIZE = 28
+DEMO = Recipe(name="demo", dataset="digits:1.0.0", epochs=1)
+
+@register(Card(task="image_classification", summary="", params=SIZE * 2, paper="", preprocessing="", tiny={},
+               inputs=(Input("image", (SIZE, SIZE, 1)),), recipes=(DEMO, replace(DEMO, name="long"))))
+def newnet(*, name="newnet"): ...
+
+def helper(): ...
+"""
+HEAVY = {"keras", "tensorflow", "jax", "torch", "numpy", "tensorflow_datasets", "sklearn", "matplotlib"}
+
+
+@pytest.fixture
+def registered():
+    """For tests that enter names of their own: the registry forgets them afterwards."""
+    cards = dict(registry.cards())
+    yield
+    registry._cards.clear()
+    registry._cards.update(cards)
+    for name in set(registry._builders) - set(cards):
+        del registry._builders[name]
+
+
+@pytest.fixture
+def a_card():
+    return zoo.Card(
+        task="image_classification",
+        summary="of a test",
+        params=0,
+        paper="none",
+        inputs=(zoo.Input("image", (8, 8, 1)),),
+        preprocessing="standardise",
+        recipes=(),
+        tiny={},
+    )
+
+
+def user_builder(source="def my_net(*, units=3, name='my_net'): return units", module="my_nets"):
+    """A function as a user's own file `my_nets.py` would define it."""
+    namespace = {"__name__": module}
+    exec(source, namespace)
+    return namespace["my_net"]
+
+
+# Cards, read from the source.
+
+
+@pytest.mark.parametrize("path", sorted(registry.MODELS.glob("[!_]*.py")), ids=lambda path: path.stem)
+def test_cards_read_from_the_source_are_those_of_the_imported_file(path, registered):
+    read = registry.read_cards(path)
+    assert read, "a file of models without a card"
+    for name in read:
+        registry.builder(name)  # imports the file, whose decorators enter their cards
+    assert {name: registry._cards[name] for name in read} == read
+
+
+def test_a_file_dropped_in_is_found(tmp_path, monkeypatch, registered):
+    (tmp_path / "new.py").write_text(DROPPED_IN)
+    monkeypatch.setattr(registry, "MODELS", tmp_path)
+    registry._cards.clear()
+    assert zoo.list_models() == ["newnet"]
+    card = zoo.info("newnet")
+    assert (card.name, card.family, card.params) == ("newnet", "new", 56)
+    assert [recipe.name for recipe in card.recipes] == ["demo", "long"]
+
+
+def test_a_card_cannot_run_code(tmp_path):
+    (tmp_path / "bad.py").write_text("@register(Card(task=open('/etc/passwd').read()))\ndef bad(): ...\n")
+    with pytest.raises(NameError, match="open"):
+        registry.read_cards(tmp_path / "bad.py")
+
+
+def test_import_list_and_info_load_nothing_heavy():
+    program = (
+        "import sys, json, zoo; zoo.list_models('*5'); zoo.info('lenet5').recipe('demo'); dir(zoo);"
+        "print(json.dumps(sorted({module.partition('.')[0] for module in sys.modules})))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not HEAVY & set(json.loads(done.stdout))
+
+
+# Listing.
+
+
+def test_list_is_sorted_and_takes_wildcards():
+    names = zoo.list_models()
+    assert names == sorted(names) and {"lenet5", "lenet5_1998", "mlp"} <= set(names)
+    assert zoo.list_models("lenet5*") == ["lenet5", "lenet5_1998"]
+    assert zoo.list_models("LeNet?") == ["lenet5"]
+    assert zoo.list_models("*_sum") == ["relu_sum", "sigmoid_sum"]
+    assert zoo.list_models("nothing*") == []
+
+
+def test_list_filters_by_task():
+    assert zoo.list_models(task="binary_classification") == ["logistic_regression", "perceptron"]
+    assert zoo.list_models("l*", task="binary_classification") == ["logistic_regression"]
+    tasks = {zoo.info(name).task for name in zoo.list_models()}
+    assert sorted(name for task in tasks for name in zoo.list_models(task=task)) == zoo.list_models()
+
+
+def test_list_filters_by_pretrained(registered, a_card):
+    registry.register(registry.replace(a_card, weights=("some.safetensors",)))(user_builder())
+    assert "my_net" in zoo.list_models(pretrained=True)
+    assert "my_net" not in zoo.list_models(pretrained=False)
+    assert sorted(zoo.list_models(pretrained=True) + zoo.list_models(pretrained=False)) == zoo.list_models()
+
+
+# Mistakes.
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [
+        (lambda: zoo.info("lenet"), "there is no model 'lenet'; did you mean lenet5"),
+        (lambda: zoo.info("LeNet-5"), "there is no model 'LeNet-5'; did you mean lenet5"),
+        (lambda: zoo.build("mpl"), "there is no model 'mpl'; did you mean mlp?"),
+        (lambda: zoo.build("lenet5", num_class=3), "no option of lenet5 'num_class'; did you mean num_classes?"),
+        (
+            lambda: zoo.build("lenet5", weights="imagenet"),
+            "there is no option of lenet5 'weights'; there are activation,",
+        ),
+        (lambda: zoo.info("lenet5").recipe("mnits"), "there is no recipe of lenet5 'mnits'; did you mean mnist"),
+        (lambda: zoo.list_models(task="classification"), "there is no task 'classification'; did you mean"),
+    ],
+)
+def test_unknown_words_are_answered_with_the_nearest(ask, answer):
+    with pytest.raises(UsageError) as caught:
+        ask()
+    assert answer in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_without_a_near_name_lists_a_few_and_counts_many():
+    assert str(unknown("pet", "x", ["dog", "cat"])) == "there is no pet 'x'; there are cat, dog"
+    assert str(unknown("pet", "x", map(str, range(13)), hint="ask")) == "there is no pet 'x'; there are 13 (ask)"
+
+
+def test_usage_error_is_one_line_and_a_value_error():
+    assert str(UsageError("two\n   lines")) == "two lines"
+    assert issubclass(UsageError, ValueError)
+
+
+# A user's own names.
+
+
+def test_a_users_own_network_is_built_by_name(registered, a_card):
+    mine = registry.register(a_card)(user_builder())
+    assert mine(units=2) == 2, "the decorator gives the function back as it was"
+    assert zoo.build("my_net", units=4) == 4
+    assert (zoo.info("my_net").name, zoo.info("my_net").family) == ("my_net", "my_nets")
+    assert "my_net" in zoo.list_models("my*")
+    with pytest.raises(UsageError, match=r"did you mean units\?"):
+        zoo.build("my_net", unit=4)
+
+
+def test_a_taken_name_is_refused_and_running_a_file_again_is_not(registered, a_card):
+    first = registry.register(a_card)(user_builder())
+    with pytest.raises(UsageError, match="the name 'my_net' is taken by my_nets"):
+        registry.register(a_card)(user_builder(module="other_nets"))
+    assert zoo.builder("my_net") is first
+    again = registry.register(a_card)(user_builder())
+    assert zoo.builder("my_net") is again
+
+
+def test_a_name_of_the_zoo_is_taken_before_its_file_is_imported(tmp_path, monkeypatch, registered, a_card):
+    (tmp_path / "new.py").write_text(DROPPED_IN)
+    monkeypatch.setattr(registry, "MODELS", tmp_path)
+    registry._cards.clear()
+    builder = user_builder()
+    builder.__name__ = "newnet"
+    with pytest.raises(UsageError, match=r"the name 'newnet' is taken by zoo\.models\.new"):
+        registry.register(a_card)(builder)
+    assert zoo.info("newnet").params == 56
+
+
+def test_records_are_frozen():
+    with pytest.raises(AttributeError):
+        zoo.info("lenet5").params = 0
+    with pytest.raises(AttributeError):
+        zoo.info("lenet5").recipe("demo").epochs = 0
+
+
+def test_as_dict_is_plain_data():
+    plain = registry.as_dict(zoo.info("lenet5"))
+    assert plain["recipes"][0]["name"] == "demo"
+    assert json.loads(json.dumps(plain))["inputs"][0]["shape"] == [28, 28, 1]
+
+
+def test_package_names_its_verbs_and_no_others():
+    assert set(zoo.__all__) <= set(dir(zoo))
+    with pytest.raises(AttributeError, match="no attribute 'biuld'"):
+        _ = zoo.biuld

@@ -1,0 +1,312 @@
+"""Training: the run folder, what repeats, and what is refused before the first step."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+import zoo
+from zoo import bench, training
+from zoo.data import sources
+from zoo.run import Run
+
+FILES = {
+    "config.json",
+    "history.csv",
+    "metrics.json",
+    "model.keras",
+    "curves.png",
+    "confusion.png",
+    "mistakes.png",
+}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("tensorflow_datasets")
+
+
+@pytest.fixture(scope="module")
+def short_run(tmp_path_factory, data_dir):
+    """Two epochs of the main job."""
+    folder = tmp_path_factory.mktemp("runs") / "short"
+    return zoo.train("lenet5", run=folder, data_dir=data_dir, epochs=2, verbose=0)
+
+
+def test_the_run_folder_is_complete(short_run):
+    assert {file.name for file in short_run.path.iterdir()} == FILES
+    results = json.loads((short_run.path / "metrics.json").read_text())
+    assert results["model"] == "lenet5" and results["recipe"] == "demo" and results["seed"] == 0
+    assert set(results["metrics"]) == {"loss", "accuracy"}
+    assert results["baselines"]["chance"] == pytest.approx(37 / 360, abs=0.005)
+    assert 0.95 < results["baselines"]["1-nearest-neighbour"] < 1
+    assert results["samples_per_second"]["pipeline"] > 0 and results["seconds"] > results["fit_seconds"]
+    with (short_run.path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 and float(rows[1]["loss"]) < float(rows[0]["loss"])
+
+
+def test_config_has_what_is_needed_to_run_again(short_run):
+    config = short_run.config
+    assert config["recipe"]["dataset"] == "digits:1.0.0"
+    assert config["recipe"]["epochs"] == 2
+    assert config["examples"] == {"train": 1257, "validation": 180, "test": 360}
+    assert config["command"] == "zoo train lenet5 --recipe demo --epochs 2 --seed 0"
+    assert {"keras", "tensorflow", "numpy", "python"} <= set(config["versions"])
+    assert config["options"] == {"input_shape": [28, 28, 1], "num_classes": 10}
+
+
+def test_evaluate_finds_the_same_figures(short_run):
+    assert zoo.evaluate(short_run.path) == pytest.approx(short_run.metrics, abs=1e-6)
+
+
+def test_figures_are_not_blank(short_run):
+    from matplotlib.image import imread
+
+    for file in ("curves.png", "confusion.png", "mistakes.png"):
+        assert imread(short_run.path / file)[..., :3].std() > 0.02, file
+
+
+def test_same_seed_same_run_other_seed_another(short_run, data_dir, tmp_path):
+    def run(number, seed):
+        return zoo.train("lenet5", run=tmp_path / str(number), data_dir=data_dir, epochs=2, seed=seed, verbose=0)
+
+    again, other = run(1, 0), run(2, 1)
+    for one, two in zip(short_run.model().get_weights(), again.model().get_weights()):
+        np.testing.assert_array_equal(one, two)
+    assert again.metrics == short_run.metrics
+    assert other.metrics["loss"] != short_run.metrics["loss"]
+
+
+def test_measuring_the_speed_leaves_the_model_as_it_was(data_dir):
+    model = zoo.build("lenet5", input_shape=(12, 12, 1), dropout=0.5)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    data = zoo.load_data("digits", split="train[:64]", preprocess={"resize": (12, 12)}, data_dir=data_dir)
+    variables = [*model.variables, *model.optimizer.variables]
+    before = [np.asarray(variable) for variable in variables]
+    assert bench.model_rate(model, data) > 0
+    for variable, value in zip(variables, before):
+        np.testing.assert_array_equal(np.asarray(variable), value, err_msg=variable.path)
+
+
+def test_forecasting_and_binary_tasks(data_dir, tmp_path):
+    views = zoo.train("lagged_linear", run=tmp_path / "views", data_dir=data_dir, verbose=0)
+    assert views.metrics["mae"] < 0.75 * views.results["baselines"]["last value"]
+    assert (views.path / "forecast.png").exists() and not (views.path / "confusion.png").exists()
+    tumours = zoo.train("perceptron", run=tmp_path / "tumours", data_dir=data_dir, verbose=0)
+    assert tumours.metrics["accuracy"] > 0.93 > tumours.results["baselines"]["chance"]
+    assert zoo.evaluate(tumours) == pytest.approx(tumours.metrics, abs=1e-6)
+
+
+def test_the_tfds_recipes_run_on_mocked_data(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "reachable", lambda host: True)
+    with tfds.testing.mock_data(num_examples=200):
+        for recipe in ("mnist", "fashion_mnist"):
+            run = zoo.train("lenet5", recipe, run=tmp_path / recipe, data_dir=tmp_path, epochs=1, verbose=0)
+            assert np.isfinite(run.metrics["loss"])
+
+
+def test_mixed_precision_and_another_optimizer(data_dir, tmp_path):
+    run = zoo.train(
+        "mlp", run=tmp_path / "mixed", data_dir=data_dir, epochs=2, precision="mixed_bfloat16", hidden=(16,), verbose=0
+    )
+    assert run.model().layers[-1].compute_dtype == "float32"
+    assert run.config["options"]["hidden"] == [16]
+    import keras
+
+    assert keras.config.dtype_policy().name == "float32", "the policy is put back"
+
+
+# What a run folder keeps.
+
+
+def test_a_folder_that_holds_something_is_left_alone(short_run, data_dir):
+    before = {file: file.stat().st_mtime_ns for file in short_run.path.iterdir()}
+    with pytest.raises(zoo.UsageError, match="already holds files and none was touched"):
+        zoo.train("lenet5", run=short_run.path, data_dir=data_dir)
+    assert {file: file.stat().st_mtime_ns for file in short_run.path.iterdir()} == before
+
+
+def test_default_folders_are_numbered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [str(Run.create(None, "mlp-demo-0").path) for _ in range(3)] == [
+        "runs/mlp-demo-0",
+        "runs/mlp-demo-0-2",
+        "runs/mlp-demo-0-3",
+    ]
+
+
+def test_stopping_keeps_the_finished_epochs(data_dir, tmp_path, monkeypatch):
+    save, epochs = Run.save_model, []
+
+    def save_then_stop(run, model):
+        save(run, model)
+        epochs.append(run)
+        if len(epochs) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "save_model", save_then_stop)
+    with pytest.raises(KeyboardInterrupt):
+        zoo.train("mlp", run=tmp_path / "stopped", data_dir=data_dir, verbose=0)
+    assert zoo.evaluate(tmp_path / "stopped")["accuracy"] > 0.5
+    assert len((tmp_path / "stopped" / "history.csv").read_text().splitlines()) == 3
+
+
+def test_a_crash_while_saving_keeps_the_last_network(short_run, monkeypatch):
+    model = short_run.model()
+    before = (short_run.path / "model.keras").read_bytes()
+
+    def crash(path):
+        path.write_bytes(b"half a file")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(model, "save", crash)
+    with pytest.raises(OSError):
+        short_run.save_model(model)
+    assert (short_run.path / "model.keras").read_bytes() == before
+    (short_run.path / ".model.tmp.keras").unlink()
+
+
+# What is refused, in one line, before the first step and without a folder left behind.
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (dict(epochs=0), "epochs is 0; expected a whole number"),
+        (dict(epochs=2.5), "epochs is 2.5; expected a whole number"),
+        (dict(batch_size=-1), "batch_size is -1; expected"),
+        (dict(batch_size=5000), "batch_size is 5000; expected at most 1257"),
+        (dict(learning_rate=0.0), "learning_rate is 0.0; expected a number above 0"),
+        (dict(learning_rate=float("nan")), "learning_rate is nan"),
+        (dict(learning_rate=1e6), "learning_rate is 1000000.0"),
+        (dict(seed=-3), "seed is -3"),
+        (dict(precision="float8"), "precision is 'float8'; expected one of float32"),
+        (dict(num_clases=3), "did you mean num_classes"),
+        (dict(num_classes=3), "num_classes is 3; the data set digits:1.0.0 has 10"),
+        (dict(input_shape=(9, 9, 1)), "input_shape is (9, 9, 1); the data set"),
+        (dict(data="nowhere.npz"), "there is no file nowhere.npz"),
+        (dict(pooling="median"), "pooling is 'median'; expected"),
+    ],
+)
+def test_wrong_settings(settings, says, data_dir, tmp_path):
+    with pytest.raises(zoo.UsageError) as error:
+        zoo.train("lenet5", run=tmp_path / "run", data_dir=data_dir, verbose=0, **settings)
+    assert says in str(error.value) and "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def write(path, **changes):
+    """An .npz file of 40 sound 28x28 pictures of 4 classes, but for the changes."""
+    rng = np.random.default_rng(0)
+    arrays = dict(
+        x_train=rng.integers(0, 256, (200, 28, 28), "uint8"),
+        y_train=np.arange(200) % 4,
+        x_test=rng.integers(0, 256, (40, 28, 28), "uint8"),
+        y_test=np.arange(40) % 4,
+    )
+    arrays |= {key: change(arrays[key]) if callable(change) else change for key, change in changes.items()}
+    np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
+    return path
+
+
+def poke(value):
+    def change(array):
+        array = array.astype("float32")
+        array.flat[300] = value
+        return array
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (dict(x_train=poke(np.nan)), "holds NaN or infinity"),
+        (dict(x_test=poke(np.inf)), "(test) holds NaN or infinity"),
+        (dict(x_train=lambda x: x.astype("float32") * 257), "expected 0 to 255 (or 0 to 1): undo their scaling"),
+        (dict(x_train=lambda x: x.astype("float32") - 128), "reach from -128"),
+        (dict(y_train=lambda y: y.astype("int64") - 1), "has the label -1; expected 0 to 2"),
+        (dict(y_test=lambda y: y.astype("int64") + 1), "(test) has the label 4; expected 0 to 3"),
+        (dict(y_train=lambda y: y + 0.7), "are not classes; expected whole numbers"),
+        (dict(y_train=lambda y: np.eye(4, dtype="int64")[y]), "have shape"),
+        (dict(y_train=lambda y: y * 0, y_test=lambda y: y * 0), "one class only"),
+        (dict(x_train=lambda x: x[:0], y_train=lambda y: y[:0]), "0 examples"),
+        (dict(x_test=lambda x: x[:0], y_test=lambda y: y[:0]), "'test' of"),
+        (dict(x_train=lambda x: x[:30], y_train=lambda y: y[:30]), "batch_size is 64; expected at most 27"),
+        (dict(x_train=lambda x: x[:150]), "has 150 inputs x_train and 200 targets"),
+        (dict(x_train=lambda x: x[:, 0, :]), "expected 3 axes for lenet5's image"),
+        (dict(x_test=lambda x: x[:, :20]), "test examples of shape (20, 28, 1)"),
+        (
+            dict(x_train=lambda x: x[:, :9, :9], x_test=lambda x: x[:, :9, :9]),
+            "9x9 vanish in lenet5; expected at least",
+        ),
+        (dict(x_train=None), "has no x_train; it holds y_train"),
+    ],
+)
+def test_wrong_data(changes, says, tmp_path):
+    file = write(tmp_path / "data.npz", **changes)
+    with pytest.raises(zoo.UsageError) as error:
+        zoo.train("lenet5", "mnist", data=file, run=tmp_path / "run", batch_size=64, verbose=0)
+    assert says in str(error.value) and "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_sound_arrays_train(tmp_path):
+    run = zoo.train(
+        "lenet5", "mnist", data=write(tmp_path / "data.npz"), run=tmp_path / "run", epochs=1, batch_size=64, verbose=0
+    )
+    assert run.config["examples"] == {"train": 180, "validation": 20, "test": 40}
+    assert "--data" in run.config["command"]
+
+
+def test_a_file_that_is_no_npz(tmp_path):
+    (tmp_path / "data.npz").write_text("<html>404</html>")
+    with pytest.raises(zoo.UsageError, match=r"cannot be read as an \.npz file"):
+        zoo.train("lenet5", data=tmp_path / "data.npz", run=tmp_path / "run")
+
+
+def test_a_full_disk_is_said_before_the_first_step(data_dir, tmp_path, monkeypatch):
+    import shutil
+    from types import SimpleNamespace
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5 * 2**20))
+    with pytest.raises(zoo.UsageError, match=r"5 MiB left; the run needs about 65 MiB"):
+        zoo.train("lenet5", run=tmp_path / "run", data_dir=data_dir)
+
+
+def test_an_unwritable_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(zoo.UsageError, match="cannot be written"):
+        Run.create(tmp_path / "file" / "run", "")
+    with pytest.raises(zoo.UsageError, match="is a file; expected a folder"):
+        Run.create(tmp_path / "file", "")
+
+
+def test_a_loss_that_is_no_number(tmp_path, monkeypatch):
+    monkeypatch.setitem(training.OVERRIDES, "learning_rate", (lambda value: True, ""))
+    run = dict(run=tmp_path / "run", data=write(tmp_path / "data.npz"), verbose=0, epochs=30, learning_rate=1e30)
+    with pytest.raises(zoo.UsageError, match=r"the loss became NaN or infinite; .* lower learning_rate, now 1e"):
+        zoo.train("lenet5", "mnist", **run, batch_size=64)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "<html>"])
+def test_evaluating_what_is_no_run(content, tmp_path):
+    with pytest.raises(zoo.UsageError, match="no finished run"):
+        zoo.evaluate(tmp_path)
+    (tmp_path / "config.json").write_text(content)
+    (tmp_path / "model.keras").write_text("no network")
+    with pytest.raises(zoo.UsageError) as error:
+        zoo.evaluate(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_the_main_job_reaches_its_figure(data_dir, tmp_path):
+    """The recipe's expected accuracy, on the worst of five seeds."""
+    expected = zoo.info("lenet5").recipe("demo").expected
+    runs = [zoo.train("lenet5", run=tmp_path / str(seed), data_dir=data_dir, seed=seed, verbose=0) for seed in range(5)]
+    assert min(run.metrics["accuracy"] for run in runs) >= expected.bound

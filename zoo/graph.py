@@ -1,0 +1,255 @@
+"""Looking inside a network: its stages, and what each layer costs. Both are read from the graph itself.
+
+>>> import zoo
+>>> model = zoo.build("resnet20")
+>>> [(stage.name, stage.layer, stage.channels) for stage in list_stages(model)]
+[('stride1', 'conv2_block3_out', 16), ('stride2', 'conv3_block3_out', 32), ('stride4', 'conv4_block3_out', 64)]
+>>> sum(row.multiply_adds for row in costs(model))
+40551040
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers, tree
+
+from zoo.errors import UsageError, unknown
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The last maps of a network at one resolution: what a detector, a style loss or Grad-CAM takes."""
+
+    name: str  # "stride8", the same in every family; "stride1x2x2" where the axes differ
+    layer: str  # that makes the maps
+    stride: tuple[int, ...]  # pixels (frames) of the input to one of the maps, for each axis
+    channels: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One layer's numbers and work for one example."""
+
+    layer: str
+    type: str
+    output_shape: tuple[int, ...]  # without the batch axis
+    params: int
+    multiply_adds: int | None  # None: the layer has weights, and how it uses them is not known here
+
+
+# Stages
+
+
+def list_stages(model: Any) -> list[Stage]:
+    """The stages of a network, from the finest to the coarsest.
+
+    A stage is the last tensor at its stride that all paths from the input to the (first) output go through, so never a
+    branch inside a block. Padding, which only prepares a halving, is no stage, nor is the input.
+
+    Args:
+        model: a flat Functional `keras.Model`; its input is (batch, *axes, channels).
+
+    >>> keras.utils.set_random_seed(0)
+    >>> picture = keras.Input((32, 32, 3))
+    >>> maps = layers.MaxPooling2D(2, name="pool")(layers.Conv2D(8, 3, padding="same", name="conv")(picture))
+    >>> list_stages(keras.Model(picture, maps))
+    [Stage(name='stride1', layer='conv', stride=(1, 1), channels=8), Stage(name='stride2', layer='pool', stride=(2, 2), channels=8)]
+    """  # noqa: E501
+    return [stage for stage, _ in _stages(model)]
+
+
+def features(model: Any, stages: Iterable[str] | None = None) -> Any:
+    """The same network with its stages as outputs.
+
+    Args:
+        model: a flat Functional `keras.Model` over pictures, sequences or clips.
+        stages: names from `list_stages(model)`; all of them if left out.
+
+    Returns:
+        A `keras.Model` that shares the layers of `model`: its input to a dict from a stage's name to its maps,
+        (batch, height / stride, width / stride, channels).
+
+    Raises:
+        UsageError: for a name that is not among the model's stages, or a model without any.
+
+    >>> import zoo
+    >>> body = features(zoo.build("resnet20"), ["stride2", "stride4"])
+    >>> {name: maps.shape for name, maps in body.output.items()}
+    {'stride2': (None, 16, 16, 32), 'stride4': (None, 8, 8, 64)}
+    """
+    found = {stage.name: tensor for stage, tensor in _stages(model)}
+    if not found:
+        raise UsageError(f"{model.name} has no stages; expected a network over pictures, sequences or clips")
+    for name in stages if stages is not None else ():
+        if name not in found:
+            raise unknown(f"stage of {model.name}", name, found)
+    chosen = {name: found[name] for name in (stages if stages is not None else found)}
+    return keras.Model(model.inputs, chosen, name=f"{model.name}_features")
+
+
+def _stages(model):
+    """(stage, tensor) pairs: one sweep over the operations in topological order."""
+    needed = _ancestors(model)
+    order = [operation for operation in model.operations if operation in needed]
+    position = {id(tensor): i for i, operation in enumerate(order) for tensor in tree.flatten(operation.output)}
+    reach = [0] * len(order)  # the last operation that uses the output of this one
+    for i, operation in enumerate(order):
+        for tensor in _inputs(operation):
+            reach[position[id(tensor)]] = i
+
+    rank = len(model.inputs[0].shape)
+    strides = {}  # tensor -> pixels of the input to one of its own, while it still is a map
+    found = {}
+    learned = False  # the picture itself, padded or rescaled, is no feature
+    furthest = 0  # of all edges out of the operations so far
+    for i, operation in enumerate(order):
+        learned = learned or (
+            bool(getattr(operation, "weights", ())) and not isinstance(operation, layers.Normalization)
+        )
+        stride = _stride(operation, [strides.get(id(tensor)) for tensor in _inputs(operation)], rank)
+        for tensor in tree.flatten(operation.output):
+            strides[id(tensor)] = stride
+        passed_by_all = furthest <= i  # no edge jumps over this operation
+        furthest = max(furthest, reach[i])
+        if passed_by_all and learned and stride and not isinstance(operation, PADDING):
+            name = "stride" + "x".join(str(s) for s in (stride if len(set(stride)) > 1 else stride[:1]))
+            tensor = operation.output
+            found[name] = Stage(name, operation.name, stride, tensor.shape[-1]), tensor
+    return list(found.values())
+
+
+PADDING = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D)
+UPSAMPLING = (layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D)
+TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+
+
+def _inputs(operation):
+    return [] if isinstance(operation, layers.InputLayer) else tree.flatten(operation.input)
+
+
+def _ancestors(model):
+    """The operations on the way to the first output."""
+    maker = {id(tensor): operation for operation in model.operations for tensor in tree.flatten(operation.output)}
+    found, open_ = set(), [maker[id(model.outputs[0])]]
+    while open_:
+        operation = open_.pop()
+        if operation not in found:
+            found.add(operation)
+            open_ += [maker[id(tensor)] for tensor in _inputs(operation)]
+    return found
+
+
+def _stride(operation, before, rank):
+    """The stride of an operation's output, from those of its inputs; None if it is not a map of the input's rank."""
+    outputs = tree.flatten(operation.output)
+    if len(outputs) != 1 or len(outputs[0].shape) != rank or rank < 3:
+        return None
+    if not before:
+        return (1,) * (rank - 2)  # an input
+    before = [stride for stride in before if stride]  # a gate computed from the mean of all pixels has none
+    if not before or type(operation).__name__.startswith("Global"):
+        return None
+    stride = tuple(max(axis) for axis in zip(*before))  # branches meet at the coarsest
+    return tuple(int(s * step) for s, step in zip(stride, _step(operation, rank)))
+
+
+def _step(operation, rank):
+    """By how much one operation coarsens each axis: its strides, or the ratio of its sizes if it does not tell."""
+    if isinstance(operation, UPSAMPLING):
+        return [1 / size for size in _per_axis(operation.size, rank)]
+    strides = getattr(operation, "strides", None)
+    if strides is not None:
+        strides = _per_axis(strides, rank)
+        return [1 / s for s in strides] if isinstance(operation, TRANSPOSED) else strides
+    sizes = zip(_inputs(operation)[0].shape[1:-1], operation.output.shape[1:-1])
+    return [max(1, round(before / after)) if before and after else 1 for before, after in sizes]
+
+
+def _per_axis(value, rank):
+    return (value,) * (rank - 2) if isinstance(value, int) else tuple(value)
+
+
+# Costs
+
+
+def costs(model: Any) -> list[Cost]:
+    """What each layer of a network holds and does, in the order of the graph.
+
+    Counted as papers count: one multiplication with its addition is one, in the products and convolutions only.
+    Biases, normalisation, activations and pooling are left out.
+
+    Args:
+        model: a flat Functional `keras.Model` with fixed sizes.
+
+    Returns:
+        A row for each layer. `multiply_adds` is None, so that no sum hides it, for a layer with weights that is not
+        known here; a custom layer can tell by itself, in a method ``multiply_adds(input_shape, output_shape)`` over
+        shapes without the batch axis.
+
+    Raises:
+        UsageError: if a size is free.
+
+    >>> picture = keras.Input((8, 8, 3))
+    >>> maps = layers.Conv2D(4, 3, padding="same", name="conv")(picture)
+    >>> costs(keras.Model(picture, maps))[-1]  # 8 x 8 pixels of 3 x 3 x 3 x 4
+    Cost(layer='conv', type='Conv2D', output_shape=(8, 8, 4), params=112, multiply_adds=6912)
+    """
+    return [_cost(layer) for layer in model.layers]
+
+
+def _cost(layer):
+    output = _shape(layer, layer.output)
+    inputs = [_shape(layer, tensor) for tensor in _inputs(layer)]
+    if hasattr(layer, "multiply_adds"):
+        work = layer.multiply_adds(inputs[0] if len(inputs) == 1 else inputs, output)
+    else:
+        known = next((count for types, count in MULTIPLY_ADDS.items() if isinstance(layer, types)), None)
+        work = known(layer, inputs[0], output) if known else None if layer.weights else 0
+    return Cost(layer.name, type(layer).__name__, output, layer.count_params(), work)
+
+
+def _shape(layer, tensors):
+    shape = tuple(tree.flatten(tensors)[0].shape[1:])
+    if None in shape:
+        raise UsageError(f"{layer.name} has the shape {shape}; expected fixed sizes: build with an input_shape")
+    return shape
+
+
+def _size(weight):
+    return math.prod(weight.shape)
+
+
+def _convolution(layer, before, after):
+    """Every weight meets every output pixel once; groups and dilation are in the kernel's shape already."""
+    return math.prod(after[:-1]) * _size(layer.kernel)
+
+
+def _transposed(layer, before, after):
+    return math.prod(before[:-1]) * _size(layer.kernel)  # every weight meets every input pixel
+
+
+def _separable(layer, before, after):
+    return math.prod(after[:-1]) * (_size(layer.depthwise_kernel) + _size(layer.pointwise_kernel))
+
+
+def _recurrent(layer, before, after):
+    return before[0] * (_size(layer.cell.kernel) + _size(layer.cell.recurrent_kernel))  # (time, dim)
+
+
+def _nothing(layer, before, after):
+    return 0
+
+
+# The first line whose types fit. Keras's separable and transposed convolutions are not kinds of its plain ones.
+MULTIPLY_ADDS: dict[tuple[type, ...], Callable] = {
+    (layers.SeparableConv1D, layers.SeparableConv2D): _separable,
+    TRANSPOSED: _transposed,
+    (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D): _convolution,
+    (layers.Dense,): _convolution,  # at every position, as a 1x1 convolution
+    (layers.SimpleRNN, layers.LSTM, layers.GRU): _recurrent,
+    (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization, layers.Normalization): _nothing,
+    (layers.Embedding, layers.PReLU): _nothing,  # a lookup; an activation
+}

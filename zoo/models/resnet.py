@@ -1,0 +1,627 @@
+"""Residual networks, version 1: each block learns what to add to its input.
+
+K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition", CVPR 2016
+(arXiv:1512.03385): Table 1 for ImageNet, section 4.2 for CIFAR-10.
+
+    y = relu(F(x) + x)      F: two 3x3 convolutions (`basic`), or 1x1, 3x3, 1x1 (`bottleneck`)
+
+Where a stage halves the picture and multiplies the channels, x cannot be added as it is. The paper's
+option B projects it by a 1x1 convolution (`resnet18` to `resnet152`); its option A takes every second pixel
+and fills the new channels with zeros, at no parameter (`resnet20` to `resnet110`). `plain20` to `plain56` leave
+"+ x" out and are the paper's evidence: the deeper, the worse they fit even the training set.
+
+    ImageNet, 224x224               18           34           50            101           152
+    conv1   112, 112,  64           7x7, stride 2, then 3x3 max pooling of stride 2
+    conv2    56,  56,  64 (256)     2 basic      3 basic      3 bottleneck  3             3
+    conv3    28,  28, 128 (512)     2            4            4             4             8
+    conv4    14,  14, 256 (1024)    2            6            6             23            36
+    conv5     7,   7, 512 (2048)    2            3            3             3             3
+    logits  1000                    mean over the pixels, then a dense layer
+    trainable                       11,689,512   21,797,672   25,583,592    44,601,832    60,268,520
+
+    CIFAR-10, 32x32                 20           32           44            56            110
+    conv1    32,  32,  16           3x3
+    conv2    32,  32,  16           3 basic      5            7             9             18
+    conv3    16,  16,  32           3            5            7             9             18
+    conv4     8,   8,  64           3            5            7             9             18
+    trainable                       269,722      464,154      658,586       853,018       1,727,962
+
+Layers are called as keras.applications calls them (conv3_block1_2_conv, ..., but `logits` in place of
+`predictions`); the graph and the order of the weights are the same too, so that its ResNet-50, 101 and 152 weights
+fit as they are.
+"""
+
+from functools import partial
+
+import keras
+from keras import layers
+
+from zoo.errors import UsageError
+from zoo.layers import BatchNormalization
+from zoo.registry import Card, Figure, Input, Recipe, register, replace
+
+# L2 of 1e-4 in the gradient, as in the paper, passes through the momentum and comes to 1e-4 / (1 - .9) a step. Keras's
+# `weight_decay` acts beside the momentum.
+PAPER_SGD = {"momentum": 0.9, "weight_decay": 1e-3}
+
+IMAGENET = Recipe(
+    name="imagenet2012",
+    dataset="imagenet2012:5.1.0",
+    train="train[:99%]",
+    validation="train[99%:]",
+    test="validation",  # the test set's labels were never published
+    preprocess={"resize": (224, 224)},
+    augment={"crop": True, "flip": True},
+    epochs=120,  # the paper's 600,000 steps of 256
+    batch_size=256,
+    optimizer="sgd",
+    optimizer_options=PAPER_SGD,
+    learning_rate=0.1,
+    schedule="step",  # the paper waits for plateaus, which its Figure 4 shows near these places
+    schedule_options={"at": (0.25, 0.5), "factor": 0.1},
+    precision="mixed_bfloat16",
+)
+IMAGENETTE = replace(
+    IMAGENET,
+    name="imagenette",
+    dataset="imagenette/320px-v2:1.0.0",
+    train="train[:90%]",
+    validation="train[90%:]",
+    epochs=80,
+    batch_size=64,
+    learning_rate=0.025,  # 0.1 scaled by the batch size
+    schedule="cosine",
+    schedule_options={"warmup_epochs": 5},
+    model={"num_classes": 10},
+)
+CIFAR10 = Recipe(
+    name="cifar10",
+    dataset="cifar10:3.0.2",
+    train="train[:45000]",
+    validation="train[45000:]",
+    augment={"shift": 4, "flip": True},
+    epochs=182,  # the paper's 64,000 steps of 128
+    optimizer="sgd",
+    optimizer_options=PAPER_SGD,
+    learning_rate=0.1,
+    schedule="step",  # at 32,000 and 48,000 steps
+    schedule_options={"at": (0.5, 0.75), "factor": 0.1},
+)
+FASHION_MNIST = replace(
+    CIFAR10,
+    name="fashion_mnist",
+    dataset="fashion_mnist:3.0.1",
+    train="train[:55000]",
+    validation="train[55000:]",
+    augment={"shift": 2, "flip": True},
+    epochs=20,
+    schedule="cosine",
+    schedule_options={"warmup_epochs": 1},
+    model={"input_shape": (28, 28, 1)},
+)
+DEMO = Recipe(
+    name="demo",
+    dataset="digits:1.0.0",
+    preprocess={"resize": (16, 16)},
+    augment={"shift": 1},
+    epochs=12,
+    batch_size=64,
+    learning_rate=3e-3,
+    schedule="cosine",
+    model={"input_shape": (16, 16, 1)},
+)
+SMALL_DEMO = replace(
+    DEMO,
+    model={"input_shape": (16, 16, 1), "num_classes": 10, "stem": "3x3", "width": 16, "blocks": (1, 1, 1, 1)},
+)
+
+TABLE_6 = "He 2015, Table 6 (110 layers: mean of 5 runs)"
+RELEASED = "the authors' released model, one crop: KaimingHe/deep-residual-networks"
+TORCHVISION = "torchvision's IMAGENET1K_V1, one crop: its documentation"
+PAPER = "He, Zhang, Ren & Sun 2015, arXiv:1512.03385 (CVPR 2016)"
+STANDARDISED = "colour pixels, standardised by the training set"
+DEVIATIONS = (
+    "truncated He initialisation",
+    "running statistics with momentum .9 in place of one pass over the training set",
+)
+
+
+# Blocks
+
+
+def conv_bn(x, filters, size, name, *, stride=1, bias=False, relu=True):
+    """Convolution, batch normalisation, ReLU. (batch, h, w, c) -> (batch, h / stride, w / stride, filters)."""
+    if stride > 1 and size > 1:  # "same" would pad a halving on one side only, and move the picture by half a pixel
+        x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+    x = layers.Conv2D(
+        filters,
+        size,
+        strides=stride,
+        padding="same" if stride == 1 else "valid",
+        use_bias=bias,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    # Keras's momentum of .99 needs hundreds of steps to forget its initial values; .9 is what the others use.
+    x = BatchNormalization(momentum=0.9, epsilon=1.001e-5, name=f"{name}_bn")(x)
+    return layers.Activation("relu", name=f"{name}_relu")(x) if relu else x
+
+
+def projected(x, filters, stride, name, bias=False):
+    """Option B: a 1x1 convolution, where the shapes differ."""
+    if stride == 1 and x.shape[-1] == filters:
+        return x
+    return conv_bn(x, filters, 1, f"{name}_0", stride=stride, bias=bias, relu=False)
+
+
+def zero_padded(x, filters, stride, name):
+    """Option A: every second pixel, and zeros in the new channels. No parameters."""
+    if stride > 1:
+        x = layers.AveragePooling2D(1, strides=stride, name=f"{name}_0_pool")(x)
+    if x.shape[-1] < filters:
+        # Keras pads the last two axes of "channels_first" data: here they are the width and the channels.
+        new = ((0, 0), (0, filters - x.shape[-1]))
+        x = layers.ZeroPadding2D(new, data_format="channels_first", name=f"{name}_0_pad")(x)
+    return x
+
+
+def basic(x, filters, stride, name, shortcut=projected):
+    """Two 3x3 convolutions. (batch, h, w, c) -> (batch, h / stride, w / stride, filters)."""
+    skip = shortcut(x, filters, stride, name) if shortcut else None
+    x = conv_bn(x, filters, 3, f"{name}_1", stride=stride)
+    x = conv_bn(x, filters, 3, f"{name}_2", relu=False)
+    if shortcut:
+        x = layers.Add(name=f"{name}_add")([skip, x])
+    return layers.Activation("relu", name=f"{name}_out")(x)
+
+
+def bottleneck(x, filters, stride, name, stride_in="1x1", bias=True):
+    """1x1 to few channels, 3x3, 1x1 to four times as many. (batch, h, w, c) -> (batch, h / stride, w / stride, 4 f)."""
+    first, second = (stride, 1) if stride_in == "1x1" else (1, stride)
+    skip = projected(x, 4 * filters, stride, name, bias)
+    x = conv_bn(x, filters, 1, f"{name}_1", stride=first, bias=bias)
+    x = conv_bn(x, filters, 3, f"{name}_2", stride=second, bias=bias)
+    x = conv_bn(x, 4 * filters, 1, f"{name}_3", bias=bias, relu=False)
+    x = layers.Add(name=f"{name}_add")([skip, x])
+    return layers.Activation("relu", name=f"{name}_out")(x)
+
+
+# Networks
+
+
+def network(block, blocks, width, stem, input_shape, num_classes, dropout, top, name, *, bias=False):
+    """Stem, stages of `blocks` blocks that each double the channels, mean over the pixels, logits."""
+    if stem not in ("7x7", "3x3"):
+        raise UsageError(
+            f"stem is {stem!r}; expected '7x7', which quarters height and width, or '3x3', which keeps them"
+        )
+    smallest = (4 if stem == "7x7" else 1) * 2 ** (len(blocks) - 1)
+    height, breadth, _ = input_shape
+    if any(size is not None and size < smallest for size in (height, breadth)):
+        raise UsageError(
+            f"pictures of {height}x{breadth} vanish in {name}; expected at least {smallest}x{smallest}: resize them"
+        )
+    image = keras.Input(input_shape, name="image")
+    if stem == "7x7":
+        x = conv_bn(image, width, 7, "conv1", stride=2, bias=bias)  # (batch, height / 2, width / 2, 64)
+        x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
+        x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
+    else:
+        x = conv_bn(image, width, 3, "conv1", bias=bias)
+    for stage, count in enumerate(blocks):
+        for number in range(count):
+            stride = 2 if stage > 0 and number == 0 else 1
+            x = block(x, width * 2**stage, stride, f"conv{stage + 2}_block{number + 1}")
+    if top:
+        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)  # (batch, channels)
+        x = layers.Dropout(dropout, name="dropout")(x)
+        x = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    return keras.Model(image, x, name=name)
+
+
+def bottlenecks(stride_in, use_bias):
+    """The block of `resnet50` and deeper with these options."""
+    if stride_in not in ("1x1", "3x3"):
+        raise UsageError(f"stride_in is {stride_in!r}; expected '1x1', the paper's, or '3x3', version 1.5's")
+    return partial(bottleneck, stride_in=stride_in, bias=use_bias)
+
+
+RESNET18 = Card(
+    task="image_classification",
+    summary="18 layers with shortcuts: two 3x3 convolutions to a block",
+    params=11_689_512,
+    non_trainable_params=9_600,
+    paper=PAPER + ", Table 1",
+    deviations=DEVIATIONS,
+    inputs=(Input("image", (224, 224, 3), holds=STANDARDISED),),
+    preprocessing="standardise",
+    recipes=(
+        SMALL_DEMO,
+        replace(
+            FASHION_MNIST,
+            optimizer_options={"momentum": 0.9, "weight_decay": 5e-3},
+            model={"input_shape": (28, 28, 1), "num_classes": 10, "stem": "3x3"},
+            expected=Figure("accuracy", 0.949, "a ResNet-18 in Fashion-MNIST's README", measured=False),
+        ),
+        IMAGENETTE,
+        replace(IMAGENET, expected=Figure("accuracy", 0.69758, TORCHVISION, measured=False)),
+    ),
+    tiny={"input_shape": (64, 64, 3), "num_classes": 10, "width": 8, "blocks": (1, 1, 1, 1)},
+    tutorial="11_classic_cnns.py",
+)
+RESNET50 = replace(
+    RESNET18,
+    summary="50 layers with shortcuts: 1x1, 3x3 and 1x1 convolutions to a block",
+    params=25_583_592,
+    non_trainable_params=53_120,
+    deviations=(*DEVIATIONS, "convolutions have biases, as in keras.applications; the normalisation cancels them"),
+    recipes=(
+        SMALL_DEMO,
+        IMAGENETTE,
+        replace(IMAGENET, expected=Figure("accuracy", 0.753, RELEASED, measured=False)),
+    ),
+    # No biases here: all that reaches them is rounding.
+    tiny={"input_shape": (64, 64, 3), "num_classes": 10, "width": 8, "blocks": (1, 1, 1, 1), "use_bias": False},
+)
+RESNET20 = Card(
+    task="image_classification",
+    summary="20 layers with parameter-free shortcuts, for pictures of 32x32",
+    params=269_722,
+    non_trainable_params=1_376,
+    paper=PAPER + ", section 4.2",
+    deviations=DEVIATIONS,
+    inputs=(Input("image", (32, 32, 3), holds=STANDARDISED),),
+    preprocessing="standardise",
+    recipes=(
+        DEMO,
+        replace(FASHION_MNIST, expected=Figure("accuracy", 0.935, "a goal, not run yet", measured=False)),
+        replace(CIFAR10, expected=Figure("accuracy", 0.9125, TABLE_6, measured=False)),
+    ),
+    tiny={"input_shape": (16, 16, 3), "width": 8, "blocks": (1, 1, 1)},
+    tutorial="12_resnet_vs_plain.py",
+)
+PLAIN20 = replace(
+    RESNET20,
+    summary="resnet20 without the shortcuts",
+    recipes=(DEMO, FASHION_MNIST, CIFAR10),
+)
+
+
+@register(RESNET18)
+def resnet18(
+    *,
+    input_shape=(224, 224, 3),
+    num_classes=1000,
+    dropout=0.0,
+    top=True,
+    stem="7x7",
+    width=64,
+    blocks=(2, 2, 2, 2),
+    name="resnet18",
+):
+    """ResNet-18 (He 2015, Table 1), with a projection where the shape changes (option B).
+
+    Args:
+        input_shape: (height, width, channels) of at least 32 x 32 pixels, 8 x 8 with the small stem; None is any size.
+        num_classes: length of the logit vector.
+        dropout: share of the last features that training silences; the paper has none.
+        top: False ends at the last feature maps.
+        stem: ``"7x7"``, the paper's, quarters height and width; ``"3x3"``, one convolution without pooling, keeps them,
+            for pictures of 28 to 64 pixels.
+        width: channels of the first stage; each further stage doubles them.
+        blocks: how many blocks each stage has.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, height, width, channels) standardised pixels to (batch, num_classes) logits; without
+        top, to (batch, height / 32, width / 32, 8 width), or eighths with the small stem.
+
+    Raises:
+        UsageError: if the pictures are too small, or `stem` is not one of the two.
+
+    >>> resnet18(input_shape=(64, 64, 3), top=False).output_shape
+    (None, 2, 2, 512)
+    """
+    return network(basic, blocks, width, stem, input_shape, num_classes, dropout, top, name)
+
+
+@register(
+    replace(
+        RESNET18,
+        summary="34 layers with shortcuts: two 3x3 convolutions to a block",
+        params=21_797_672,
+        non_trainable_params=17_024,
+        recipes=(
+            SMALL_DEMO,
+            IMAGENETTE,
+            replace(IMAGENET, expected=Figure("accuracy", 0.73314, TORCHVISION, measured=False)),
+        ),
+    )
+)
+def resnet34(
+    *,
+    input_shape=(224, 224, 3),
+    num_classes=1000,
+    dropout=0.0,
+    top=True,
+    stem="7x7",
+    width=64,
+    blocks=(3, 4, 6, 3),
+    name="resnet34",
+):
+    """ResNet-34 (He 2015, Table 1), with projections where `resnet18` has them; arguments, result and errors as there.
+
+    >>> resnet34(input_shape=(28, 28, 1), stem="3x3", width=8, num_classes=10).output_shape
+    (None, 10)
+    """
+    return network(basic, blocks, width, stem, input_shape, num_classes, dropout, top, name)
+
+
+@register(RESNET50)
+def resnet50(
+    *,
+    input_shape=(224, 224, 3),
+    num_classes=1000,
+    dropout=0.0,
+    top=True,
+    stem="7x7",
+    width=64,
+    blocks=(3, 4, 6, 3),
+    stride_in="1x1",
+    use_bias=True,
+    name="resnet50",
+):
+    """ResNet-50 (He 2015, Table 1). The weights of keras.applications' ResNet-50 fit as they are.
+
+    The picture is halved by the first 1x1 convolution of conv3, conv4 and conv5, as in the paper. Version 1.5, which
+    torchvision ships, halves it in the 3x3 convolution, which costs 6 % more multiplications.
+
+    Args:
+        input_shape, num_classes, dropout, top, stem, width, blocks, name: as in `resnet18`; the maps at the end have
+            32 times the channels of `width`.
+        stride_in: the convolution of a block that halves: ``"1x1"`` or ``"3x3"``.
+        use_bias: whether convolutions have biases. False leaves 25,557,032 trainable numbers, as torchvision has.
+
+    Raises:
+        UsageError: as `resnet18`, and if `stride_in` is not one of the two.
+
+    >>> resnet50(input_shape=(None, None, 3), top=False, width=8).output_shape
+    (None, None, None, 256)
+    """
+    block = bottlenecks(stride_in, use_bias)
+    return network(block, blocks, width, stem, input_shape, num_classes, dropout, top, name, bias=use_bias)
+
+
+@register(
+    replace(
+        RESNET50,
+        summary="101 layers with shortcuts: 1x1, 3x3 and 1x1 convolutions to a block",
+        params=44_601_832,
+        non_trainable_params=105_344,
+        recipes=(
+            SMALL_DEMO,
+            IMAGENETTE,
+            replace(IMAGENET, expected=Figure("accuracy", 0.764, RELEASED, measured=False)),
+        ),
+    )
+)
+def resnet101(
+    *,
+    input_shape=(224, 224, 3),
+    num_classes=1000,
+    dropout=0.0,
+    top=True,
+    stem="7x7",
+    width=64,
+    blocks=(3, 4, 23, 3),
+    stride_in="1x1",
+    use_bias=True,
+    name="resnet101",
+):
+    """ResNet-101 (He 2015, Table 1); the rest as in `resnet50`, and keras.applications' weights fit as they are.
+
+    >>> resnet101(input_shape=(32, 32, 3), blocks=(1, 1, 1, 1), width=8, num_classes=10).output_shape
+    (None, 10)
+    """
+    block = bottlenecks(stride_in, use_bias)
+    return network(block, blocks, width, stem, input_shape, num_classes, dropout, top, name, bias=use_bias)
+
+
+@register(
+    replace(
+        RESNET50,
+        summary="152 layers with shortcuts: 1x1, 3x3 and 1x1 convolutions to a block",
+        params=60_268_520,
+        non_trainable_params=151_424,
+        recipes=(
+            SMALL_DEMO,
+            IMAGENETTE,
+            replace(IMAGENET, expected=Figure("accuracy", 0.77, RELEASED, measured=False)),
+        ),
+    )
+)
+def resnet152(
+    *,
+    input_shape=(224, 224, 3),
+    num_classes=1000,
+    dropout=0.0,
+    top=True,
+    stem="7x7",
+    width=64,
+    blocks=(3, 8, 36, 3),
+    stride_in="1x1",
+    use_bias=True,
+    name="resnet152",
+):
+    """ResNet-152 (He 2015, Table 1); the rest as in `resnet50`, and keras.applications' weights fit as they are.
+
+    >>> resnet152(input_shape=(32, 32, 3), blocks=(1, 1, 1, 1), width=8, num_classes=10).output_shape
+    (None, 10)
+    """
+    block = bottlenecks(stride_in, use_bias)
+    return network(block, blocks, width, stem, input_shape, num_classes, dropout, top, name, bias=use_bias)
+
+
+residual = partial(basic, shortcut=zero_padded)
+plain = partial(basic, shortcut=None)
+
+
+@register(RESNET20)
+def resnet20(
+    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(3, 3, 3), name="resnet20"
+):
+    """ResNet-20 (He 2015, section 4.2): three stages of three blocks, shortcuts without parameters (option A).
+
+    Args:
+        input_shape: (height, width, channels) of at least 4 x 4 pixels; None is any size.
+        num_classes: length of the logit vector.
+        dropout: share of the last features that training silences; the paper has none.
+        top: False ends at the last feature maps.
+        width: channels of the first stage; each further stage doubles them.
+        blocks: how many blocks each stage has: n of them make 6n + 2 layers.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, height, width, channels) standardised pixels to (batch, num_classes) logits; without
+        top, to (batch, height / 4, width / 4, 4 width).
+
+    Raises:
+        UsageError: if the pictures are too small.
+
+    >>> resnet20(input_shape=(28, 28, 1), top=False).output_shape
+    (None, 7, 7, 64)
+    """
+    return network(residual, blocks, width, "3x3", input_shape, num_classes, dropout, top, name)
+
+
+@register(
+    replace(
+        RESNET20,
+        summary="32 layers with parameter-free shortcuts, for pictures of 32x32",
+        params=464_154,
+        non_trainable_params=2_272,
+        recipes=(DEMO, FASHION_MNIST, replace(CIFAR10, expected=Figure("accuracy", 0.9249, TABLE_6, measured=False))),
+    )
+)
+def resnet32(
+    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(5, 5, 5), name="resnet32"
+):
+    """ResNet-32 (He 2015, section 4.2): 5 blocks to a stage; the rest as in `resnet20`.
+
+    >>> resnet32(blocks=(1, 1, 1)).output_shape
+    (None, 10)
+    """
+    return network(residual, blocks, width, "3x3", input_shape, num_classes, dropout, top, name)
+
+
+@register(
+    replace(
+        RESNET20,
+        summary="44 layers with parameter-free shortcuts, for pictures of 32x32",
+        params=658_586,
+        non_trainable_params=3_168,
+        recipes=(DEMO, FASHION_MNIST, replace(CIFAR10, expected=Figure("accuracy", 0.9283, TABLE_6, measured=False))),
+    )
+)
+def resnet44(
+    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(7, 7, 7), name="resnet44"
+):
+    """ResNet-44 (He 2015, section 4.2): 7 blocks to a stage; the rest as in `resnet20`.
+
+    >>> resnet44(blocks=(1, 1, 1)).output_shape
+    (None, 10)
+    """
+    return network(residual, blocks, width, "3x3", input_shape, num_classes, dropout, top, name)
+
+
+@register(
+    replace(
+        RESNET20,
+        summary="56 layers with parameter-free shortcuts, for pictures of 32x32",
+        params=853_018,
+        non_trainable_params=4_064,
+        recipes=(DEMO, FASHION_MNIST, replace(CIFAR10, expected=Figure("accuracy", 0.9303, TABLE_6, measured=False))),
+    )
+)
+def resnet56(
+    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(9, 9, 9), name="resnet56"
+):
+    """ResNet-56 (He 2015, section 4.2): 9 blocks to a stage; the rest as in `resnet20`.
+
+    >>> resnet56(blocks=(1, 1, 1)).output_shape
+    (None, 10)
+    """
+    return network(residual, blocks, width, "3x3", input_shape, num_classes, dropout, top, name)
+
+
+@register(
+    replace(
+        RESNET20,
+        summary="110 layers with parameter-free shortcuts, for pictures of 32x32",
+        params=1_727_962,
+        non_trainable_params=8_096,
+        recipes=(DEMO, FASHION_MNIST, replace(CIFAR10, expected=Figure("accuracy", 0.9339, TABLE_6, measured=False))),
+    )
+)
+def resnet110(
+    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(18, 18, 18), name="resnet110"
+):
+    """ResNet-110 (He 2015, section 4.2): 18 blocks to a stage; the rest as in `resnet20`.
+
+    The paper starts it at a learning rate of .01 for some 400 steps. With .1, it says, the first epochs learn
+    little and the end is the same.
+
+    >>> resnet110(blocks=(1, 1, 1)).output_shape
+    (None, 10)
+    """
+    return network(residual, blocks, width, "3x3", input_shape, num_classes, dropout, top, name)
+
+
+@register(PLAIN20)
+def plain20(
+    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(3, 3, 3), name="plain20"
+):
+    """`resnet20` without its shortcuts (He 2015, section 4.2): a chain of 19 convolutions, and as many parameters.
+
+    Arguments, result and errors are those of `resnet20`.
+
+    >>> plain20().count_params() == resnet20().count_params()
+    True
+    """
+    return network(plain, blocks, width, "3x3", input_shape, num_classes, dropout, top, name)
+
+
+@register(replace(PLAIN20, summary="resnet32 without the shortcuts", params=464_154, non_trainable_params=2_272))
+def plain32(
+    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(5, 5, 5), name="plain32"
+):
+    """`resnet32` without its shortcuts (He 2015, section 4.2): 5 blocks to a stage; the rest as in `plain20`.
+
+    >>> plain32(blocks=(1, 1, 1)).output_shape
+    (None, 10)
+    """
+    return network(plain, blocks, width, "3x3", input_shape, num_classes, dropout, top, name)
+
+
+@register(replace(PLAIN20, summary="resnet44 without the shortcuts", params=658_586, non_trainable_params=3_168))
+def plain44(
+    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(7, 7, 7), name="plain44"
+):
+    """`resnet44` without its shortcuts (He 2015, section 4.2): 7 blocks to a stage; the rest as in `plain20`.
+
+    >>> plain44(blocks=(1, 1, 1)).output_shape
+    (None, 10)
+    """
+    return network(plain, blocks, width, "3x3", input_shape, num_classes, dropout, top, name)
+
+
+@register(replace(PLAIN20, summary="resnet56 without the shortcuts", params=853_018, non_trainable_params=4_064))
+def plain56(
+    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(9, 9, 9), name="plain56"
+):
+    """`resnet56` without its shortcuts (He 2015, section 4.2): 9 blocks to a stage; the rest as in `plain20`.
+
+    >>> plain56(blocks=(1, 1, 1)).output_shape
+    (None, 10)
+    """
+    return network(plain, blocks, width, "3x3", input_shape, num_classes, dropout, top, name)
