@@ -100,7 +100,7 @@ class DailyViews(Embedded):
     nobody's views.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     LAGS = 7
     DAYS = (("train", 1361), ("validation", 100), ("test", 365))
 
@@ -115,6 +115,7 @@ class DailyViews(Embedded):
                 }
             ),
             supervised_keys=("week", "views"),
+            disable_shuffling=True,  # days stay in their order
         )
 
     def examples(self):

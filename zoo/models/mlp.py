@@ -49,7 +49,7 @@ BREAST_CANCER = Recipe(
 )
 VIEWS = Recipe(
     name="demo",
-    dataset="daily_views:1.0.0",
+    dataset="daily_views:1.1.0",
     epochs=60,
     batch_size=32,
     learning_rate=1e-2,

@@ -1,0 +1,319 @@
+# %% [markdown]
+# # 01 · How many people will watch tomorrow?
+#
+# Machine learning looks for a function. Here the function takes the views a channel had on the last days (in
+# thousands) and returns the views of tomorrow. You will see the three steps that every later lesson repeats: write
+# down a function with unknown numbers in it, say how bad a choice of the numbers is, and turn the numbers until it is
+# less bad.
+#
+# **You will see** a loss drawn over its two parameters, gradient descent crawling along a valley (the failure of this
+# lesson, and its cure), a week's rhythm found by seven weights, and straight lines bent into curves.
+#
+# **Claims** Seven days as input leave at most 0.56 of the error that one day leaves. A sum of sigmoids beats the best
+# straight line. Two ReLUs are one hard sigmoid. 10,000 examples in batches of 10 are 1,000 updates.
+#
+# **Beside them** the mean of all days, yesterday's number again, and the same weekday of last week.
+#
+# **Takes** under two minutes on two cores. Follows S4:74-321 of the notes (regression, the three steps, sums of
+# sigmoids).
+
+# %%
+import keras
+import numpy as np
+
+import zoo
+from zoo.figures import INK, SECOND, THIRD, new_figure
+from zoo.tutorial import Tutorial
+
+lesson = Tutorial("01_views_regression")
+BATCH = 64
+
+# %% [markdown]
+# ## The data
+# An example is seven days (`week`, the latest last) and the day that follows. The numbers are generated: a weekly
+# rhythm, a slow trend, and noise. Time is not shuffled between the splits: 2017 to 2020 to learn from, 2021 to be
+# tested on.
+
+
+# %%
+def arrays(split):
+    """All examples of a split in thousands of views: weeks (days, 7) and next days (days,)."""
+    weeks, days = zip(*zoo.load_data("daily_views", split=split, batch_size=512, scaling="none").as_numpy_iterator())
+    return np.concatenate(weeks), np.concatenate(days)
+
+
+def outputs(model, x):
+    """What a model returns, as a NumPy array, whatever the backend."""
+    return keras.ops.convert_to_numpy(model(x))
+
+
+def mean_absolute_error(truth, prediction):
+    return float(np.mean(np.abs(truth - prediction)))
+
+
+weeks, days = arrays("train")
+test_weeks, test_days = arrays("test")
+baselines = {
+    "mean": mean_absolute_error(test_days, days.mean()),
+    "yesterday": mean_absolute_error(test_days, test_weeks[:, -1]),
+    "a week ago": mean_absolute_error(test_days, test_weeks[:, 0]),
+}
+print({name: round(error, 3) for name, error in baselines.items()})
+
+figure = new_figure(10, 3.2)
+whole, part = figure.subplots(1, 2, width_ratios=(2, 1))
+whole.plot(days, color=INK, linewidth=0.6, label="learn from")
+whole.plot(len(days) + 100 + np.arange(len(test_days)), test_days, color=SECOND, linewidth=0.6, label="test")
+whole.set(xlabel="day (the 100 between the colours are for validation)", ylabel="views, thousands")
+whole.legend(frameon=False)
+part.plot(test_days[:28], color=SECOND, marker="o", markersize=3)
+part.set(xlabel="day of 2021", xticks=range(0, 29, 7), title="four weeks")
+part.grid(axis="x")
+lesson.figure(figure, "series")
+
+# %% [markdown]
+# ## Step 1: a function with unknown numbers
+# The simplest guess: tomorrow is today times $w$, plus $b$:  $y = b + w x_1$.
+#
+# With $b = 0.5$ and $w = 1$, a day of 4.8 thousand views promises 5.3 thousand. If 4.9 thousand came, the error is
+# 0.4.
+
+# %%
+one_day = zoo.build("lagged_linear", input_shape=(1,))
+one_day.set_weights([np.array([[1.0]]), np.array([0.5])])  # w, b
+promised = float(outputs(one_day, np.array([[4.8]]))[0, 0])
+print(f"4.8 -> {promised:.1f}, label 4.9, error {abs(promised - 4.9):.1f}")
+lesson.claim("worked example: distance from 5.3", abs(promised - 5.3), "<=", 1e-6, exact=True)
+
+# %% [markdown]
+# ## Step 2: how bad is a choice of b and w?
+# The **loss** is a function too: parameters in, badness out. We take the mean of the squared errors over all training
+# days. With two parameters it can be drawn.
+#
+# ## Step 3: make it less bad
+# **Gradient descent**: stand at some $(b, w)$, compute in which direction the loss rises, take a step the other way:
+# $w \leftarrow w - \eta\,\partial L/\partial w$, and the same for $b$. We let Keras do it, all days in one batch, so
+# that one epoch is one step.
+#
+# What we expect is a walk to the minimum. What we get with raw numbers is a jump into a narrow valley and then a
+# crawl: all $x$ lie near 5, so a larger $w$ can be paid back by a smaller $b$, and along that direction the loss
+# hardly changes. A longer step does not help: it bounces between the walls. **Standardising** the input (subtract the
+# mean, divide by the standard deviation) makes the valley round.
+
+
+# %%
+def walk(x, learning_rate, steps):
+    """Gradient descent for y = b + w x from (0, 0). Returns (steps + 1, 2): b and w after each step."""
+    model = zoo.build("lagged_linear", input_shape=(1,))
+    model.set_weights([np.zeros((1, 1)), np.zeros(1)])
+    path = [(0.0, 0.0)]
+
+    def note(epoch, logs):
+        w, b = model.get_weights()
+        path.append((b.item(), w.item()))
+
+    model.compile(keras.optimizers.SGD(learning_rate), loss="mse")
+    notebook = keras.callbacks.LambdaCallback(on_epoch_end=note)
+    model.fit(x[:, None], days, batch_size=len(x), epochs=steps, shuffle=False, verbose=0, callbacks=[notebook])
+    return np.array(path)
+
+
+x1 = weeks[:, -1]
+mean, deviation = x1.mean(), x1.std()
+steps = 3 if lesson.smoke else 60
+raw = walk(x1, 0.03, steps)
+standard = walk((x1 - mean) / deviation, 0.15, steps)
+round_b, round_w = standard.T
+standard = np.stack([round_b - round_w * mean / deviation, round_w / deviation], axis=1)  # the same lines, for raw x
+w_best, b_best = np.polyfit(x1, days, 1)  # least squares, in closed form
+
+
+def squared_error(b, w):
+    """The loss over grids of b and w, from the moments of the data."""
+    residual = [days.var() + days.mean() ** 2, (x1 * x1).mean(), (x1 * days).mean()]
+    return residual[0] + b * b + w * w * residual[1] - 2 * b * days.mean() - 2 * w * residual[2] + 2 * b * w * x1.mean()
+
+
+b_grid, w_grid = np.meshgrid(np.linspace(-1.5, 6, 240), np.linspace(-0.4, 1.5, 240))
+figure = new_figure(7.5, 5)
+axes = figure.subplots()
+shades = axes.contourf(
+    b_grid, w_grid, squared_error(b_grid, w_grid), levels=np.geomspace(0.45, 60, 22), cmap="YlGnBu_r", extend="both"
+)
+figure.colorbar(shades, label="mean squared error", format="%.2g")
+axes.plot(*raw.T, color=SECOND, marker="o", markersize=3, label=f"raw input, {steps} steps: lost in the valley")
+axes.plot(*standard.T, color="white", marker="o", markersize=3, label=f"standardised input, {steps} steps")
+axes.plot(b_best, w_best, "*", color="gold", markersize=16, markeredgecolor="black", label="the minimum")
+axes.set(xlabel="b", ylabel="w", xlim=(-1.5, 6), ylim=(-0.4, 1.5), title="The loss over (b, w) of  y = b + w x₁")
+axes.legend(loc="lower right", facecolor="#9fb8c8")
+lesson.figure(figure, "loss_contour")
+
+
+def distance(path):
+    return float(np.hypot(path[-1, 0] - b_best, path[-1, 1] - w_best))
+
+
+print(f"after {steps} steps: raw {distance(raw):.3f} from the minimum, standardised {distance(standard):.2g}")
+lesson.claim(
+    "distance to the minimum, standardised input", distance(standard), "<=", 1e-3, baseline={"raw input": distance(raw)}
+)
+
+# %% [markdown]
+# ## Seven days in place of one
+# A channel has a weekly rhythm, and yesterday alone does not say which weekday it is. Knowledge of the field enters
+# as a better function: $y = b + \sum_{j=1}^{7} w_j x_j$. `zoo.load_data` standardises the input by the training set,
+# the batches are small, and Adam (lesson 03) takes the steps.
+
+
+# %%
+def train(name, seed, epochs=60, days_seen=7, **options):
+    """A trained model and its mean absolute error on the test year, in thousands of views."""
+
+    def data(split, **shuffling):
+        batches = zoo.load_data("daily_views", split=split, batch_size=BATCH, **shuffling)
+        return batches.map(lambda week, day: (week[:, -days_seen:], day))
+
+    keras.utils.set_random_seed(seed)
+    epochs = 1 if lesson.smoke else epochs
+    model = zoo.build(name, input_shape=(days_seen,), **options)
+    updates = epochs * -(-len(days) // BATCH)
+    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.03, updates)), loss="mse")
+    model.fit(data("train", shuffle=True, seed=seed), epochs=epochs, verbose=0, shuffle=False)  # the data shuffles
+    prediction = outputs(model, np.concatenate([week for week, _ in data("test")]))[:, 0]
+    return model, prediction, mean_absolute_error(test_days, prediction)
+
+
+_, late, one_error = train("lagged_linear", lesson.seed, days_seen=1)
+linear, prediction, seven_error = train("lagged_linear", lesson.seed)
+print(f"one day {one_error:.3f}, seven days {seven_error:.3f} thousand views of error")
+
+figure = new_figure(10, 5.6)
+above, below = figure.subplots(2, 1, sharex=True, sharey=True)
+for axes, forecast, title in (
+    (above, late, f"one day as input: the forecast is late and flat (error {one_error:.2f})"),
+    (below, prediction, f"seven days as input: the rhythm is found (error {seven_error:.2f})"),
+):
+    axes.plot(test_days[:42], color=THIRD, marker="o", markersize=3, label="truth")
+    axes.plot(forecast[:42], color=INK if axes is below else SECOND, marker="o", markersize=3, label="forecast")
+    axes.set(title=title, ylabel="views, thousands")
+    axes.grid(axis="x")
+    axes.legend(frameon=False, loc="upper right", ncols=2)
+below.set(xlabel="day of 2021", xticks=range(0, 43, 7))
+lesson.figure(figure, "fit")
+
+# %% [markdown]
+# How much further could anyone get? Every day brings news that no past day knows: the generator multiplies each day
+# by about $1 \pm 0.05$ (0.25 x 0.2 in `zoo.data.embedded.DailyViews`). The mean size of that is the error of somebody
+# who knows everything else.
+
+# %%
+floor = 0.25 * 0.2 * np.sqrt(2 / np.pi) * test_days.mean()
+lesson.claim(
+    "error with 7 days / error with 1 day",
+    seven_error / one_error,
+    "<=",
+    0.56,
+    baseline={"a week ago": baselines["a week ago"] / one_error, "nobody is below": floor / one_error},
+)
+
+# %% [markdown]
+# ## Lines are too stiff: bend them
+# A curve of straight pieces is a constant plus some **hard sigmoids**: functions that are flat, rise (or fall), and
+# are flat again. A ReLU, $c\max(0, b + w x)$, is flat and then rises for ever. Two of them, the second turned over,
+# make one hard sigmoid. `relu_sum` with weights set by hand:
+
+
+# %%
+def steps_of_relus(starts, ends, heights, constant):
+    """A constant plus hard sigmoids from `starts` to `ends` of `heights`, as a `relu_sum` of twice as many hinges."""
+    count = len(starts)
+    model = zoo.build("relu_sum", input_shape=(1,), units=2 * count)
+    slopes = heights / (ends - starts)
+    kernel, output = np.ones((1, 2 * count)), np.concatenate([slopes, -slopes])[:, None]
+    model.set_weights([kernel, -np.concatenate([starts, ends]), output, np.array([constant])])
+    return model
+
+
+x = np.arange(-512, 513, dtype="float32")[:, None] / 128  # -4 to 4
+one_step = outputs(steps_of_relus(np.array([-2.0]), np.array([2.0]), np.array([1.0]), 0.0), x)
+hard_sigmoid = np.clip((x + 2) / 4, 0, 1)
+difference = np.abs(one_step - hard_sigmoid).max()
+lesson.claim("two ReLUs less one hard sigmoid, largest difference", difference, "<=", 1e-7, exact=True)
+
+starts, ends = np.array([-4.0, -1.0, 1.5]), np.array([-1.0, 1.5, 4.0])
+heights, constant = np.array([2.5, -1.5, 2.0]), 0.5
+pieces = outputs(steps_of_relus(starts, ends, heights, constant), x)
+soft = zoo.build("sigmoid_sum", input_shape=(1,), units=3)
+slope = 4 / (ends - starts)  # a sigmoid is steepest in its middle: 1/4 of its weight
+soft.set_weights([slope[None], -slope * (starts + ends) / 2, heights[:, None], np.array([constant])])
+
+figure = new_figure(10, 3.6)
+left, right = figure.subplots(1, 2)
+left.plot(x, np.maximum(0, x + 2) / 4, color=THIRD, label="ReLU that rises from -2 on")
+left.plot(x, -np.maximum(0, x - 2) / 4, color=THIRD, linestyle="--", label="ReLU that falls from 2 on")
+left.plot(x, one_step, color=INK, linewidth=2.5, label="their sum: a hard sigmoid")
+left.legend(frameon=False)
+for start, end, height in zip(starts, ends, heights):
+    right.plot(x, height * np.clip((x - start) / (end - start), 0, 1), color=THIRD, linewidth=1)
+right.axhline(constant, color=THIRD, linewidth=1, label="a constant and three hard sigmoids")
+right.plot(x, pieces, color=SECOND, linewidth=2.5, label="their sum: a curve of straight pieces")
+right.plot(x, outputs(soft, x), color=INK, label="with soft sigmoids: smooth")
+right.set(ylim=(-2, 5.5), xlabel="x")
+right.legend(frameon=False, loc="upper left")
+left.set(xlabel="x")
+lesson.figure(figure, "bent_lines")
+
+# %% [markdown]
+# ## A sum of sigmoids over seven days
+# $y = b + \sum_i c_i\,\sigma(b_i + \sum_j w_{ij} x_j)$, or $y = b + c^\top \sigma(b' + W x)$: every unknown is turned
+# by the same three steps. How many sigmoids are needed? We train each size from three different beginnings.
+
+# %%
+sizes = (1, 100) if lesson.smoke else (1, 3, 10, 30, 100)
+errors = {size: [train("sigmoid_sum", seed, units=size)[2] for seed in lesson.seeds] for size in sizes}
+relu_errors = [train("relu_sum", seed, units=100)[2] for seed in lesson.seeds]
+
+figure = new_figure(7.5, 4.2)
+axes = figure.subplots()
+for number in range(len(lesson.seeds)):
+    axes.plot(sizes, [errors[size][number] for size in sizes], color=INK, marker="o", linewidth=0.8, label="sigmoids")
+axes.plot([100] * len(relu_errors), relu_errors, "^", color="black", label="100 ReLUs")
+levels = {"one day, linear": one_error, "seven days, linear": seven_error, "a week ago": baselines["a week ago"]}
+for (name, level), style in zip(levels.items(), (":", "-", "-.")):
+    axes.axhline(level, color=SECOND, linestyle=style, label=name)
+axes.axhline(floor, color=THIRD, linestyle="--", label="the day's own news: nobody is below")
+axes.set(xscale="log", xlabel="number of sigmoids", ylabel="mean absolute error, thousands", ylim=(0.2, 0.7))
+axes.set_xticks(sizes, sizes)
+handles, labels = axes.get_legend_handles_labels()
+once = dict(zip(labels, handles))
+axes.legend(once.values(), once.keys(), frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.82))
+lesson.figure(figure, "error_by_sigmoids")
+
+lesson.claim(
+    "error of 100 sigmoids, worst seed",
+    max(errors[100]),
+    "<",
+    seven_error,
+    baseline={**baselines, "100 ReLUs (worst)": max(relu_errors), "nobody is below": floor},
+)
+
+# %% [markdown]
+# ## Batches, updates, epochs
+# The gradient of all days at once is a luxury. A **batch** gives an estimate of it, each batch gives one **update**,
+# and once through all the batches is an **epoch**. So 10,000 examples in batches of 10 make 1,000 updates per epoch.
+# The optimizer counts them:
+
+# %%
+model = zoo.build("lagged_linear")
+model.compile("sgd", loss="mse")
+model.fit(np.zeros((10_000, 7)), np.zeros(10_000), batch_size=10, epochs=1, verbose=0)
+lesson.claim("updates in one epoch", int(model.optimizer.iterations), "==", 1_000, exact=True)
+
+# %% [markdown]
+# ## Try it
+# * Give `walk` a learning rate of 0.05 for the raw input. What happens, and in which direction?
+# * Look at `linear.get_weights()[0]`: which of the seven days count most? Why the first?
+# * The errors fall with more sigmoids. Do they fall on the training days by as much?
+
+# %%
+lesson.finish()
