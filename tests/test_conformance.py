@@ -20,7 +20,7 @@ from keras import ops, tree
 from subjects import BACKEND, BATCH, ShortRun, Subject, compiled, gradients, outline
 
 import zoo
-from zoo import data, optimization, registry, tasks, training
+from zoo import data, graph, optimization, registry, tasks, training
 from zoo.data import sources
 
 ROOT = Path(__file__).parent.parent
@@ -136,6 +136,12 @@ def test_parameter_counts_are_those_of_the_card(subject):
     assert count(subject.full.non_trainable_weights) == subject.card.non_trainable_params
 
 
+def test_what_each_layer_costs_is_known(subject):
+    rows = graph.costs(subject.full)
+    assert not [row.layer for row in rows if row.multiply_adds is None]
+    assert sum(row.params for row in rows) == subject.card.params + subject.card.non_trainable_params
+
+
 def test_inputs_are_those_of_the_card(subject):
     inputs = {tensor.name: (tuple(tensor.shape[1:]), tensor.dtype) for tensor in subject.full.inputs}
     assert inputs == {given.name: (tuple(given.shape), given.dtype) for given in subject.card.inputs}
@@ -197,6 +203,23 @@ def test_outputs_have_the_batch_and_are_finite(network):
             assert output.shape[0] == batch and len(output.shape) == len(declared.shape)
             assert all(size in (None, found) for size, found in zip(declared.shape[1:], output.shape[1:]))
             assert output.dtype == "float32" and np.isfinite(output).all()
+
+
+def test_features_are_maps_on_the_way_to_the_output(network):
+    stages = graph.list_stages(network.filled)
+    if not stages:
+        pytest.skip("no maps: not a network of convolutions")
+    maps = graph.features(network.filled)(network.x)
+    assert list(maps) == [stage.name for stage in stages]
+    sizes = [tree.flatten(network.x)[0].shape[1] / stage.stride[0] for stage in stages]
+    assert sizes == sorted(sizes, reverse=True)
+    for stage, size in zip(stages, sizes):
+        found = samples.arrays(maps[stage.name])
+        assert found.shape[0] == BATCH and found.shape[-1] == stage.channels and np.isfinite(found).all()
+        # Without padding a layer loses its border, at most a few pixels at each stride.
+        assert size * 0.4 <= found.shape[1] <= size + 1, stage
+    upto = keras.Model(network.filled.inputs, network.filled.get_layer(stages[-1].layer).output)
+    close([found], [samples.arrays(upto(network.x))], tolerance=1e-6)
 
 
 def test_samples_of_a_batch_do_not_see_each_other(network):

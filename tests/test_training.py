@@ -242,7 +242,7 @@ def poke(value):
         (dict(x_test=lambda x: x[:, :20]), "test examples of shape (20, 28, 1)"),
         (
             dict(x_train=lambda x: x[:, :9, :9], x_test=lambda x: x[:, :9, :9]),
-            "9x9 vanish in lenet5; expected at least",
+            "9x9 run out of pixels in lenet5; expected at least",
         ),
         (dict(x_train=None), "has no x_train; it holds y_train"),
     ],

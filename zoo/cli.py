@@ -73,6 +73,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
     sub = command(info_command, "info", "the card of a name: what it is, its size, its paper, its recipes")
     sub.add_argument("name")
+    sub.add_argument("--verbose", "-v", action="store_true", help="build it and show every layer (imports Keras)")
 
     sub = command(train_command, "train", "train a network by a recipe and write a run folder")
     sub.add_argument("name")
@@ -122,7 +123,10 @@ def list_command(arguments) -> None:
 
 
 def info_command(arguments) -> None:
-    card = registry.info(arguments.name)
+    card = registry.info(arguments.name)  # a wrong name is said before Keras is imported
+    if arguments.verbose:
+        start_keras(arguments.debug)
+        card = registry.info(arguments.name, verbose=True)
     fixed = f" trainable, {card.non_trainable_params:,} fixed or running" if card.non_trainable_params else " trainable"
     rows = [
         ("family", card.family),
@@ -138,6 +142,24 @@ def info_command(arguments) -> None:
     print(f"{card.name}: {card.summary}")
     for label, text in rows:
         print(f"  {label:<14}{text}")
+    if card.layers:
+        print_layers(card.layers)
+
+
+def print_layers(layers) -> None:
+    """A row for each layer, and the sums."""
+    total = sum(layer.multiply_adds for layer in layers), sum(layer.params for layer in layers)
+    rows = [("layer", "type", "output", "parameters", "multiply-adds")]
+    rows += [
+        (each.layer, each.type, "x".join(map(str, each.output_shape)), f"{each.params:,}", f"{each.multiply_adds:,}")
+        for each in layers
+    ]
+    rows.append(("total", "", "", f"{total[1]:,}", f"{total[0]:,}"))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        words = [f"{cell:<{width}}" for cell, width in zip(row[:3], widths)]
+        numbers = [f"{cell:>{width}}" for cell, width in zip(row[3:], widths[3:])]
+        print("  " + "  ".join([*words, *numbers]))
 
 
 def describe(recipe: registry.Recipe) -> str:

@@ -92,6 +92,7 @@ class Card:
     name: str = ""  # of the builder, set by `register`
     family: str = ""  # of its file, likewise
     options: tuple[str, ...] = ()  # the builder's arguments, likewise
+    layers: tuple[Any, ...] = ()  # `zoo.graph.Cost` rows, by `info(name, verbose=True)`
 
     def recipe(self, name: str) -> Recipe:
         """The recipe called `name`.
@@ -209,15 +210,25 @@ def list_models(pattern: str | None = None, *, task: str | None = None, pretrain
     )
 
 
-def info(name: str) -> Card:
+def info(name: str, *, verbose: bool = False) -> Card:
     """The card of a name.
+
+    Args:
+        name: one of `list_models()`.
+        verbose: build the network and fill in `layers`: output shape, parameters and multiply-adds of each.
 
     >>> info("lenet5").params
     61706
+    >>> sum(layer.multiply_adds for layer in info("lenet5", verbose=True).layers)
+    416520
     """
     if name not in cards():
         raise unknown("model", name, cards(), hint="`zoo list` shows all")
-    return cards()[name]
+    if not verbose:
+        return cards()[name]
+    from zoo.graph import costs
+
+    return replace(cards()[name], layers=tuple(costs(build(name))))
 
 
 def builder(name: str) -> Builder:

@@ -191,7 +191,7 @@ def test_codes_are_not_trained():
 
 @pytest.mark.parametrize("size", [(11, 28), (28, 11), (4, 4)])
 def test_pictures_that_would_vanish_are_refused(size):
-    with pytest.raises(UsageError, match=f"pictures of {size[0]}x{size[1]} vanish .* at least 12x12"):
+    with pytest.raises(UsageError, match=f"pictures of {size[0]}x{size[1]} run out of pixels .* at least 12x12"):
         zoo.build("lenet5", input_shape=(*size, 1))
 
 

@@ -330,7 +330,9 @@ def test_smallest_picture(name, smallest, options):
     body = zoo.build(name, input_shape=(smallest, smallest + 1, 3), top=False, **options)
     assert body.output_shape[1] == 1
     zoo.build(name, input_shape=(smallest, smallest, 3), **options)
-    with pytest.raises(zoo.UsageError, match=f"{smallest - 1}x99 vanish in {name}; .* {smallest}x{smallest}") as error:
+    with pytest.raises(
+        zoo.UsageError, match=f"{smallest - 1}x99 run out of pixels in {name}; .* {smallest}x{smallest}"
+    ) as error:
         zoo.build(name, input_shape=(smallest - 1, 99, 3), **options)
     assert "\n" not in str(error.value)
 

@@ -25,8 +25,8 @@ million weights against one large card (`groups=1`). Today it is the dense layer
 import keras
 from keras import layers, ops
 
-from zoo.errors import UsageError
-from zoo.layers import LocalResponseNormalization
+from zoo.errors import check_picture
+from zoo.layers import LocalResponseNormalization, scaled
 from zoo.registry import Card, Figure, Input, Recipe, register, replace
 
 SMALLEST = 67  # pool5 needs 3x3 maps: 67 -> 15 -> 7 -> 3 -> 1
@@ -124,19 +124,6 @@ class GroupedConv2D(layers.Conv2D):
         towers = zip(ops.split(inputs, self.groups, axis=-1), ops.split(kernel, self.groups, axis=-1))
         maps = [ops.conv(x, weights, strides=self.strides, padding=self.padding) for x, weights in towers]
         return ops.concatenate(maps, axis=-1)
-
-
-def check_picture(input_shape, smallest, name):
-    """Raise if a picture of this shape has no pixels left at the end of the convolutions."""
-    height, width, _ = input_shape
-    if min(height, width) < smallest:
-        expected = f"expected at least {smallest}x{smallest}"
-        raise UsageError(f"pictures of {height}x{width} run out of pixels in {name}; {expected}: resize them")
-
-
-def scaled(channels, width, groups=1):
-    """`width` times the channels, a multiple of `groups`, and at least 8: fewer ReLUs may all fall silent."""
-    return groups * max(8 // groups, round(width * channels / groups))
 
 
 @register(CARD)

@@ -38,8 +38,8 @@ import functools
 import keras
 from keras import layers
 
-from zoo.errors import UsageError
-from zoo.layers import BatchNormalization, LocalResponseNormalization
+from zoo.errors import UsageError, check_picture
+from zoo.layers import BatchNormalization, LocalResponseNormalization, scaled
 from zoo.registry import Card, Figure, Input, Recipe, register, replace
 
 V1_MODULES = {  # Table 1: 1x1, 3x3 after a 1x1 "reduce", 5x5 after a 1x1 "reduce", 1x1 after the pool
@@ -141,19 +141,6 @@ IMAGENETTE = replace(
     batch_size=64,
     expected=None,
 )
-
-
-def check_picture(input_shape, smallest, name):
-    """Raise if a picture of this shape is too small for the network."""
-    height, width, _ = input_shape
-    if min(height, width) < smallest:
-        expected = f"expected at least {smallest}x{smallest}"
-        raise UsageError(f"pictures of {height}x{width} run out of pixels in {name}; {expected}: resize them")
-
-
-def scaled(channels, width):
-    """`width` times the channels, and at least 8: fewer ReLUs may all fall silent."""
-    return max(8, round(width * channels))
 
 
 def convolution(x, filters, size, *, strides=1, padding="same", batch_norm=True, scale=False, width=1.0, name):

@@ -23,7 +23,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, check_picture
 from zoo.registry import Card, Figure, Input, Recipe, register, replace
 
 PAPER = "LeCun, Bottou, Bengio & Haffner 1998, Proc. IEEE 86(11), section II"
@@ -102,9 +102,7 @@ def lenet5(*, input_shape=(28, 28, 1), num_classes=10, activation="relu", poolin
     >>> lenet5().count_params()
     61706
     """
-    height, width, _ = input_shape
-    if min(height, width) < 12:
-        raise UsageError(f"pictures of {height}x{width} vanish in {name}; expected at least 12x12: resize them")
+    check_picture(input_shape, 12, name)
     pools = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
     if pooling not in pools:
         raise UsageError(f"pooling is {pooling!r}; expected 'max' or 'average'")
@@ -189,6 +187,9 @@ class Subsampling(layers.Layer):
         sums = 4.0 * ops.average_pool(x, 2, 2)
         return scaled_tanh(sums * self.scale + self.offset)
 
+    def multiply_adds(self, before, after):
+        return after[0] * after[1] * after[2]
+
     def compute_output_shape(self, shape):
         batch, height, width, maps = shape
         return (batch, height // 2, width // 2, maps)
@@ -215,6 +216,9 @@ class SparseConv2D(layers.Layer):
         placement = ops.cast(self.placement, self.compute_dtype)
         full = ops.reshape(ops.matmul(self.kernels, placement), (5, 5, -1, len(TABLE_I)))
         return scaled_tanh(ops.conv(x, full, padding="valid") + self.bias)
+
+    def multiply_adds(self, before, after):
+        return after[0] * after[1] * self.kernels.shape[0] * self.kernels.shape[1]
 
     def compute_output_shape(self, shape):
         batch, height, width, _ = shape
@@ -245,6 +249,9 @@ class DistanceToCodes(layers.Layer):
 
     def call(self, x):
         return -ops.sum(ops.square(ops.expand_dims(x, 1) - self.codes), axis=-1)
+
+    def multiply_adds(self, before, after):
+        return before[0] * after[0]
 
     def compute_output_shape(self, shape):
         return (shape[0], self.num_classes)

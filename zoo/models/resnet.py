@@ -36,7 +36,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, check_picture
 from zoo.layers import BatchNormalization
 from zoo.registry import Card, Figure, Input, Recipe, register, replace
 
@@ -196,11 +196,7 @@ def network(block, blocks, width, stem, input_shape, num_classes, dropout, top, 
             f"stem is {stem!r}; expected '7x7', which quarters height and width, or '3x3', which keeps them"
         )
     smallest = (4 if stem == "7x7" else 1) * 2 ** (len(blocks) - 1)
-    height, breadth, _ = input_shape
-    if any(size is not None and size < smallest for size in (height, breadth)):
-        raise UsageError(
-            f"pictures of {height}x{breadth} vanish in {name}; expected at least {smallest}x{smallest}: resize them"
-        )
+    check_picture(input_shape, smallest, name)
     image = keras.Input(input_shape, name="image")
     if stem == "7x7":
         x = conv_bn(image, width, 7, "conv1", stride=2, bias=bias)  # (batch, height / 2, width / 2, 64)

@@ -23,8 +23,8 @@ Layers have the names that keras.applications gives them, so its weights map by 
 import keras
 from keras import layers
 
-from zoo.errors import UsageError
-from zoo.layers import BatchNormalization
+from zoo.errors import check_picture
+from zoo.layers import BatchNormalization, scaled
 from zoo.registry import Card, Figure, Input, Recipe, register, replace
 
 FILTERS = (64, 128, 256, 512, 512)  # of each block
@@ -131,19 +131,6 @@ VGG16 = Card(
     tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125, "batch_norm": True},
     tutorial="11_classic_cnns.py",
 )
-
-
-def check_picture(input_shape, smallest, name):
-    """Raise if a picture of this shape is too small for five pools."""
-    height, width, _ = input_shape
-    if min(height, width) < smallest:
-        expected = f"expected at least {smallest}x{smallest}"
-        raise UsageError(f"pictures of {height}x{width} run out of pixels in {name}; {expected}: resize them")
-
-
-def scaled(channels, width):
-    """`width` times the channels, and at least 8: fewer ReLUs may all fall silent."""
-    return max(8, round(width * channels))
 
 
 def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="valid"):
