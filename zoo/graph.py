@@ -87,7 +87,7 @@ def features(model: Any, stages: Iterable[str] | None = None) -> Any:
         if name not in found:
             raise unknown(f"stage of {model.name}", name, found)
     chosen = {name: found[name] for name in (stages if stages is not None else found)}
-    return keras.Model(model.inputs, chosen, name=f"{model.name}_features")
+    return keras.Model(model.input, chosen, name=f"{model.name}_features")
 
 
 def _stages(model):
