@@ -21,13 +21,13 @@ def save(figure, path: Path) -> None:
     figure.savefig(path)
 
 
-def curves(history: Path, metric: str, baselines: dict[str, float]):
-    """Loss and main figure by epoch, on training and validation data, from `history.csv`."""
+def curves(history: Path, head: str, metric: str, baselines: dict[str, float]):
+    """Loss and main figure (of the output `head`, if there are several) by epoch, from `history.csv`."""
     with history.open(newline="") as file:
         rows = list(csv.DictReader(file))
     epochs = [int(row["epoch"]) + 1 for row in rows]
     figure = new_figure(9, 3.6)
-    for axes, name in zip(figure.subplots(1, 2), ("loss", metric)):
+    for axes, name in zip(figure.subplots(1, 2), ("loss", f"{head}_{metric}" if head else metric)):
         for key, label, colour in ((name, "training", THIRD), (f"val_{name}", "validation", INK)):
             if rows and key in rows[0]:
                 axes.plot(

@@ -87,6 +87,7 @@ class Card:
     non_trainable_params: int = 0  # fixed numbers and running statistics
     deviations: tuple[str, ...] = ()  # from the paper
     loss: str = ""  # a name of `zoo.losses`, where the task's own will not do
+    loss_weights: Mapping[str, float] = field(default_factory=dict)  # of auxiliary heads, where a network has them
     weights: tuple[Any, ...] = ()  # pretrained weights that can be loaded
     tutorial: str = ""
     name: str = ""  # of the builder, set by `register`

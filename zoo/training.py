@@ -158,7 +158,7 @@ def _carry_out(job: Job) -> Run:
     started = time.perf_counter()
     import keras
 
-    from zoo import bench, optimization, tasks
+    from zoo import bench, figures, optimization, tasks
     from zoo.data import pipeline
 
     card, plan, folder = job.card, job.plan, job.run
@@ -181,7 +181,7 @@ def _carry_out(job: Job) -> Run:
         model = registry.build(card.name, **options)
     steps = -(-summaries["train"].count // plan.batch_size) * plan.epochs
     criterion = tasks.criterion(card)
-    model.compile(optimizer=optimization.optimizer(plan, steps), loss=criterion, metrics=[task.keras_metric()])
+    heads = compile_heads(model, card, task, optimization.optimizer(plan, steps))
     folder.check_space(64 * 2**20 + 16 * model.count_params())
     folder.write_json("config.json", {
         "command": command(job, options),
@@ -201,18 +201,19 @@ def _carry_out(job: Job) -> Run:
     # Each consumer gets its own iterator of batches: to measure one would move its order on.
     rates = {
         "pipeline": bench.pipeline_rate(training_batches()),
-        "model": bench.model_rate(model, training_batches()),
+        "model": bench.model_rate(model, heads.fan_out(training_batches())),
     }
     log.info(
         f"the pipeline supplies {rates['pipeline']:,.0f} samples/s, the model takes {rates['model']:,.0f}: "
         + ("the model sets the pace" if rates["pipeline"] > rates["model"] else "the model will wait for data")
     )
     fit_started = time.perf_counter()
-    fit(model, training_batches(), batches("validation"), job)
+    fit(model, heads.fan_out(training_batches()), heads.fan_out(batches("validation")), job)
     fit_seconds = time.perf_counter() - fit_started
+    folder.save_model(model)  # once more: averaged weights take their place when `fit` ends
 
     x, y = arrays(batches("test"))
-    logits = model.predict(batches("test"), verbose=0)
+    logits = heads.predict(model, batches("test"))
     baselines = task.baselines(arrays(batches("train")), (x, y), scaling)
     folder.write_json("metrics.json", {
         "model": card.name,
@@ -224,8 +225,50 @@ def _carry_out(job: Job) -> Run:
         "samples_per_second": {name: round(rate) for name, rate in rates.items()},
         "seed": plan.seed,
     })  # fmt: skip
-    draw(folder, task, scaling.undo(x), y, logits, source.class_names, baselines)
+    figures.save(
+        figures.curves(folder.path / "history.csv", heads.main, task.metric, baselines), folder.path / "curves.png"
+    )
+    for file, picture in task.pictures.items():
+        figure = picture(scaling.undo(x), y, logits, source.class_names)
+        if figure is not None:
+            figures.save(figure, folder.path / file)
     return folder
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The outputs of a network: one, or a dictionary of which one is meant and the others only help in training."""
+
+    names: tuple[str, ...]  # none for a single output
+    main: str
+
+    @classmethod
+    def of(cls, model, card) -> "Heads":
+        names = tuple(model.output) if isinstance(model.output, dict) else ()
+        return cls(names, next((name for name in names if name not in card.loss_weights), ""))
+
+    def fan_out(self, dataset):
+        """The same target for every head."""
+        return dataset.map(lambda x, y: (x, dict.fromkeys(self.names, y))) if self.names else dataset
+
+    def predict(self, model, dataset) -> np.ndarray:
+        """What the main head says."""
+        outputs = model.predict(dataset, verbose=0)
+        return outputs[self.main] if self.names else outputs
+
+
+def compile_heads(model, card, task, optimizer) -> Heads:
+    """Compile with the task's loss on every head, and its figure on the main one."""
+    from zoo import tasks
+
+    heads = Heads.of(model, card)
+    if heads.names:
+        weights = {name: card.loss_weights.get(name, 1.0) for name in heads.names}
+        losses = {name: tasks.criterion(card) for name in heads.names}
+        model.compile(optimizer, loss=losses, loss_weights=weights, metrics={heads.main: [task.keras_metric()]})
+    else:
+        model.compile(optimizer, loss=tasks.criterion(card), metrics=[task.keras_metric()])
+    return heads
 
 
 def check_data(card, plan, source, summaries) -> None:
@@ -348,18 +391,6 @@ def figures_of(task, criterion, y, logits) -> dict[str, float]:
     return {"loss": float(criterion(target, logits)), **task.score(y, task.predict(logits))}
 
 
-def draw(folder, task, inputs, y, logits, class_names, baselines) -> None:
-    """Every picture of the run."""
-    from zoo import figures
-
-    history = folder.path / "history.csv"
-    figures.save(figures.curves(history, task.metric, baselines), folder.path / "curves.png")
-    for file, picture in task.pictures.items():
-        figure = picture(inputs, y, logits, class_names)
-        if figure is not None:
-            figures.save(figure, folder.path / file)
-
-
 def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> dict[str, float]:
     """The figures of a finished run on its test set, computed again from the saved network.
 
@@ -389,4 +420,5 @@ def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> di
     test = pipeline.batches(examples, scaling=scaling, batch_size=plan.batch_size)
     _, y = arrays(test)
     criterion = tasks.criterion(card)
-    return figures_of(tasks.TASKS[card.task], criterion, y, model.predict(test, verbose=0))
+    logits = Heads.of(model, card).predict(model, test)
+    return figures_of(tasks.TASKS[card.task], criterion, y, logits)

@@ -282,3 +282,17 @@ def test_cards_agree_with_builders(name, last):
         "demo", "fashion_mnist", "cifar10", "imagenette", "imagenet2012",
     }  # fmt: skip
     assert zoo.build(name, width=0.125).input_shape[1:] == card.inputs[0].shape
+
+
+@pytest.mark.parametrize("name", ["inception_v1"])
+def test_a_run_trains_the_heads_and_is_judged_by_the_main_one(name, tmp_path):
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (24, 65, 65, 1), "uint8")
+    data = tmp_path / "pictures.npz"
+    np.savez(data, x_train=pictures, y_train=np.arange(24) % 3, x_test=pictures, y_test=np.arange(24) % 3)
+    settings = dict(data=data, run=tmp_path / "run", epochs=1, batch_size=8, verbose=0, auxiliary=True, width=0.125)
+    run = zoo.train(name, "imagenet2012", **settings)
+    history = (run.path / "history.csv").read_text()
+    assert "auxiliary1_loss" in history and "val_logits_accuracy" in history
+    assert zoo.evaluate(run) == pytest.approx(run.metrics, abs=1e-6), "averaged weights are the ones that are saved"
+    assert (run.path / "curves.png").exists()

@@ -57,6 +57,7 @@ MOMENTUM = 0.9  # of running statistics: Keras's 0.99 needs more steps to settle
 V1_SMALLEST = {False: 17, True: 65}  # by `auxiliary`: something left for pool4; 5x5 maps for the heads
 V3_SMALLEST = {False: 75, True: 299}  # one pixel left in mixed8; 17x17 maps for the head
 AUXILIARY_WEIGHTS = {"auxiliary1": 0.3, "auxiliary2": 0.3}  # of the losses in v1: section 5
+AUXILIARY_WEIGHT_V3 = {"auxiliary": 0.4}  # TensorFlow-slim's: the paper does not tell
 
 DEMO = Recipe(
     name="demo",
@@ -114,6 +115,7 @@ IMAGENET2012_V1 = Recipe(
     learning_rate=0.01,
     schedule="step",
     schedule_options={"at": (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), "factor": 0.96},
+    model={"auxiliary": True},
     expected=Figure("accuracy", 0.687, "BVLC/caffe, models/bvlc_googlenet: 68.7 % top-1", measured=False),
 )
 # Section 8: RMSProp with decay 0.9 and epsilon 1, clipped at 2, 100 epochs, the rate falls by 6 % every 2 epochs (here
@@ -198,10 +200,11 @@ def v1_head(x, num_classes, conv, width, name):
             "conv1 is padded by 3 on each side, as in the weights that Caffe and torchvision publish",
             "the constants of response normalisation are not in the paper: those of BVLC's model",
             "Glorot-uniform start; no photometric distortions; one machine in place of asynchronous training",
-            "the recipes train without the auxiliary heads",
+            "only the recipe imagenet2012 trains with the auxiliary heads",
         ),
         inputs=(Input("image", (224, 224, 3), holds="colours, standardised by the training set"),),
         preprocessing="standardise",
+        loss_weights=AUXILIARY_WEIGHTS,
         recipes=(DEMO, FASHION_MNIST, CIFAR10, IMAGENETTE, IMAGENET2012_V1),
         tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125},
         tutorial="11_classic_cnns.py",
@@ -340,10 +343,12 @@ def v3_head(x, num_classes, conv, name):
         deviations=(
             "layers of the published weights (TensorFlow, keras.applications), not of Table 1: a 1x1 and a 3x3"
             " convolution before pool2, 5x5 towers on the 35x35 maps where Figure 5 has two 3x3, 11 modules",
-            "the recipes train without label smoothing and the auxiliary head; averaged weights forget 0.0001 a step",
+            "no label smoothing; the auxiliary head in the recipe imagenet2012 only",
+            "averaged weights forget 0.0001 a step",
         ),
         inputs=(Input("image", (299, 299, 3), holds="colours, standardised by the training set"),),
         preprocessing="standardise",
+        loss_weights=AUXILIARY_WEIGHT_V3,
         recipes=(
             replace(
                 DEMO,
