@@ -68,6 +68,8 @@ def test_daily_views_are_split_by_time(data_dir):
     assert [len(y) for _, y in splits.values()] == [1354, 100, 365]
     series = {week.tobytes() + target.tobytes() for week, target in zip(*splits["train"])}
     assert not series & {week.tobytes() + target.tobytes() for week, target in zip(*splits["test"])}
+    for weeks, days in splits.values():  # in order: a week without its first day begins the next
+        np.testing.assert_array_equal(weeks[1:], np.column_stack([weeks[:-1, 1:], days[:-1]]))
 
 
 # The order of the pipeline.
