@@ -14,10 +14,13 @@ def constant(rate, steps, *, epochs):
 
 
 def cosine(rate, steps, *, epochs, warmup_epochs=0):
-    """Half a cosine from the rate to 0, after a straight rise over `warmup_epochs` (Loshchilov & Hutter 2017)."""
-    if not warmup_epochs:
+    """Half a cosine from the rate to 0 (Loshchilov & Hutter 2017), after a straight rise over `warmup_epochs`.
+
+    The rise takes half of a training at most, so that a short trial of a long recipe has both.
+    """
+    warmup = min(round(steps * warmup_epochs / epochs), steps // 2)
+    if not warmup:
         return schedules.CosineDecay(rate, steps)
-    warmup = round(steps * warmup_epochs / epochs)
     return schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
 
 

@@ -1,0 +1,33 @@
+"""Recipes whose data cannot be had without a network, run for an epoch on data that tfds makes up."""
+
+import pytest
+import tensorflow_datasets as tfds
+
+import zoo
+from zoo.data import sources
+from zoo.data.embedded import Embedded
+
+EMBEDDED = {builder.name for builder in Embedded.__subclasses__()}
+NARROW = {"width": 0.125}
+
+
+def recipes():
+    """One name of each family that has them, with every recipe of its own that needs a download."""
+    families = {zoo.info(name).family: name for name in zoo.list_models(task="image_classification")}
+    for name in sorted(families.values()):
+        for recipe in zoo.info(name).recipes:
+            if recipe.dataset.partition(":")[0] not in EMBEDDED:
+                yield pytest.param(name, recipe.name, id=f"{name}-{recipe.name}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "recipe"), list(recipes()))
+def test_the_recipe_runs_on_made_up_data(name, recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "reachable", lambda host: True)
+    width = {"width": 8} if zoo.info(name).family == "resnet" else NARROW
+    narrow = width if "width" in zoo.info(name).options else {}
+    with tfds.testing.mock_data(num_examples=24):
+        settings = dict(run=tmp_path / "run", data_dir=tmp_path, epochs=1, batch_size=8, precision="float32", verbose=0)
+        run = zoo.train(name, recipe, **settings, **narrow)
+    assert run.results["recipe"] == recipe
+    assert 0 <= run.metrics["accuracy"] <= 1 and run.metrics["loss"] > 0
