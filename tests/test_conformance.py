@@ -20,7 +20,7 @@ from keras import ops, tree
 from subjects import BACKEND, BATCH, ShortRun, Subject, compiled, gradients, outline
 
 import zoo
-from zoo import data, graph, optimization, registry, tasks, training
+from zoo import data, graph, job, optimization, registry, tasks
 from zoo.data import sources
 
 ROOT = Path(__file__).parent.parent
@@ -77,7 +77,7 @@ def test_recipes_can_be_carried_out(subject):
         optimization.optimizer(recipe, steps=100)
         assert set(recipe.preprocess) <= set(data.PREPROCESS) and set(recipe.augment) <= set(data.AUGMENT)
         assert len({recipe.train, recipe.validation, recipe.test}) == 3, "the splits overlap"
-        assert recipe.epochs >= 1 and recipe.batch_size >= 1 and recipe.precision in training.PRECISIONS
+        assert recipe.epochs >= 1 and recipe.batch_size >= 1 and recipe.precision in job.PRECISIONS
         assert recipe.expected is None or recipe.expected.metric == tasks.TASKS[card.task].metric
     assert card.recipe("demo").dataset.partition(":")[0] in sources.EMBEDDED, "the demo needs a network"
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 import zoo
-from zoo import bench, training
+from zoo import bench, job
 from zoo.data import sources
 from zoo.run import Run
 
@@ -287,7 +287,7 @@ def test_an_unwritable_folder(tmp_path):
 
 
 def test_a_loss_that_is_no_number(tmp_path, monkeypatch):
-    monkeypatch.setitem(training.OVERRIDES, "learning_rate", (lambda value: True, ""))
+    monkeypatch.setitem(job.OVERRIDES, "learning_rate", (lambda value: True, ""))
     run = dict(run=tmp_path / "run", data=write(tmp_path / "data.npz"), verbose=0, epochs=30, learning_rate=1e30)
     with pytest.raises(zoo.UsageError, match=r"the loss became NaN or infinite; .* lower learning_rate, now 1e"):
         zoo.train("lenet5", "mnist", **run, batch_size=64)
@@ -310,3 +310,25 @@ def test_the_main_job_reaches_its_figure(data_dir, tmp_path):
     expected = zoo.info("lenet5").recipe("demo").expected
     runs = [zoo.train("lenet5", run=tmp_path / str(seed), data_dir=data_dir, seed=seed, verbose=0) for seed in range(5)]
     assert min(run.metrics["accuracy"] for run in runs) >= expected.bound
+
+
+def test_large_sets_are_counted_whole_and_trained_without_baselines(data_dir, tmp_path, monkeypatch):
+    from zoo import tasks
+    from zoo.data import pipeline
+
+    monkeypatch.setattr(pipeline, "LOOK_AT", 200)
+    monkeypatch.setattr(tasks, "BASELINE_LIMIT", 1000)
+    run = zoo.train("softmax_regression", run=tmp_path / "run", data_dir=data_dir, epochs=1, verbose=0)
+    assert run.config["examples"]["train"] == 1257
+    assert run.results["baselines"] == {}
+    assert (run.path / "mistakes.png").exists() and (run.path / "curves.png").exists()
+
+
+def test_inputs_at_given_rows():
+    import tensorflow as tf
+
+    from zoo.training import inputs_at
+
+    data = tf.data.Dataset.from_tensor_slices((np.arange(10.0)[:, None], np.arange(10))).batch(4)
+    np.testing.assert_array_equal(inputs_at(data, np.array([9, 0, 5]))[:, 0], [9, 0, 5])
+    assert inputs_at(data, np.array([], int)).shape == (0, 1)

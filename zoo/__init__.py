@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 _LATER = {  # verbs that need Keras, and the module that is imported when they are first asked for
     "load_data": "zoo.data",
-    "train": "zoo.training",
+    "train": "zoo.job",
     "evaluate": "zoo.training",
     "features": "zoo.graph",
     "costs": "zoo.graph",

@@ -197,10 +197,10 @@ def train_command(arguments) -> None:
         from zoo import results
 
         results.check_table(Path(arguments.record))
-    from zoo import training  # still without Keras
+    from zoo.job import prepare
 
     show_log()
-    job = training.prepare(
+    job = prepare(
         arguments.name,
         arguments.recipe,
         run=arguments.run,
@@ -215,7 +215,9 @@ def train_command(arguments) -> None:
         **options,
     )
     start_keras(arguments.debug)
-    run = training.carry_out(job)
+    from zoo.training import carry_out
+
+    run = carry_out(job)
     print(summary(run, job))
     if arguments.record:
         print(f"recorded in {results.record(run, Path(arguments.record))}")
@@ -229,10 +231,11 @@ def summary(run, job) -> str:
     examples = run.config["examples"]["test"]
     main_figure = TASKS[card.task].metric
     value = results["metrics"][main_figure]
+    beside = [f"{name} {baseline:.4f}" for name, baseline in results["baselines"].items()]
     lines = [
         f"{card.name}, recipe {recipe.name}, seed {results['seed']}: "
         f"test {main_figure} {value:.4f} on {examples:,} examples",
-        "  beside " + ", ".join(f"{name} {baseline:.4f}" for name, baseline in results["baselines"].items()),
+        "  beside " + (", ".join(beside) or "no baseline: the set is too large to compute one"),
     ]
     if recipe.expected is not None and job.unchanged:
         reached = "reached" if value >= recipe.expected.bound else "not reached"
@@ -243,12 +246,13 @@ def summary(run, job) -> str:
 
 
 def evaluate_command(arguments) -> None:
-    from zoo import training
     from zoo.run import Run
 
     show_log()
     run = Run.open(arguments.run)
     start_keras(arguments.debug)
+    from zoo import training
+
     figures = training.evaluate(run, data_dir=arguments.data_dir)
     print(f"{run.path}: " + ", ".join(f"test {name} {value:.4f}" for name, value in figures.items()))
 

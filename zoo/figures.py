@@ -76,13 +76,14 @@ def confusion(inputs, truth, logits, class_names):
 
 def mistakes(inputs, truth, logits, class_names, most=24):
     """The test pictures that the network got wrong with most confidence. None where inputs are no pictures."""
-    if inputs.ndim != 4:
-        return None
     chances = probabilities(logits)
     called = chances.argmax(-1)
     confidence = chances.max(-1)
     wrong = np.flatnonzero(called != truth)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    pictures = inputs(worst)
+    if pictures.ndim != 4:
+        return None
     columns = min(8, max(len(worst), 4))
     rows = max(1, -(-len(worst) // columns))
     figure = new_figure(1.35 * columns, 1.75 * rows + 0.4)
@@ -92,8 +93,7 @@ def mistakes(inputs, truth, logits, class_names, most=24):
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")
-    for axes, row in zip(grid, worst):
-        picture = inputs[row]
+    for axes, row, picture in zip(grid, worst, pictures):
         low, high = picture.min(), picture.max()
         picture = (picture - low) / max(high - low, 1e-6)
         axes.imshow(picture if picture.shape[-1] == 3 else picture[..., 0], cmap="gray_r")

@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo import figures, losses
 
-NEIGHBOUR_LIMIT = 10**9  # numbers in a training set beyond which nearest neighbours are not looked for
+BASELINE_LIMIT = 10**9  # numbers in a data set beyond which no baseline is computed: 4 GB, and hours of distances
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Task:
     predict: Callable[[np.ndarray], np.ndarray]  # logits -> classes or values, (examples,)
     score: Callable[[np.ndarray, np.ndarray], dict[str, float]]  # truth, predictions -> figures
     baselines: Callable[..., dict[str, float]]  # (x, y) of training, (x, y) of test, scaling -> the main figure of each
-    pictures: Mapping[str, Callable]  # file name -> figure(inputs, truth, logits, class names), None if there is none
+    # File name -> figure(inputs at given rows, truth, logits, class names), or None where it would make no sense.
+    pictures: Mapping[str, Callable]
 
 
 def accuracy(truth, predictions):
@@ -42,11 +43,11 @@ def classification_baselines(train, test, scaling):
     from sklearn.neighbors import KNeighborsClassifier
 
     (x, y), (x_test, y_test) = train, test
-    baselines = {"chance": float(np.mean(y_test == np.bincount(y).argmax()))}
-    if x.size <= NEIGHBOUR_LIMIT:
-        nearest = KNeighborsClassifier(1).fit(x.reshape(len(x), -1), y)
-        baselines["1-nearest-neighbour"] = float(nearest.score(x_test.reshape(len(x_test), -1), y_test))
-    return baselines
+    nearest = KNeighborsClassifier(1).fit(x.reshape(len(x), -1), y)
+    return {
+        "chance": float(np.mean(y_test == np.bincount(y).argmax())),
+        "1-nearest-neighbour": float(nearest.score(x_test.reshape(len(x_test), -1), y_test)),
+    }
 
 
 def forecasting_baselines(train, test, scaling):
@@ -95,3 +96,41 @@ TASKS: Mapping[str, Task] = {
 def criterion(card) -> keras.Loss:
     """The loss that a network is trained and judged by: its card's own, or else its task's."""
     return losses.get(card.loss) if card.loss else TASKS[card.task].loss()
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The outputs of a network: one, or a dictionary of which one is meant and the others only help in training."""
+
+    names: tuple[str, ...]  # none for a single output
+    main: str
+
+    @classmethod
+    def of(cls, model, card) -> "Heads":
+        names = tuple(model.output) if isinstance(model.output, dict) else ()
+        return cls(names, next((name for name in names if name not in card.loss_weights), ""))
+
+    def fan_out(self, dataset):
+        """The same target for every head."""
+        return dataset.map(lambda x, y: (x, dict.fromkeys(self.names, y))) if self.names else dataset
+
+    def predict(self, model, dataset) -> np.ndarray:
+        """What the main head says."""
+        outputs = model.predict(dataset, verbose=0)
+        return outputs[self.main] if self.names else outputs
+
+
+def compile_network(model, card, optimizer) -> Heads:
+    """Compile with the task's loss on every head, and its figure on the main one."""
+    heads, metrics = Heads.of(model, card), [TASKS[card.task].keras_metric()]
+    if not heads.names:
+        model.compile(optimizer, loss=criterion(card), metrics=metrics)
+        return heads
+    weights = {name: card.loss_weights.get(name, 1.0) for name in heads.names}
+    model.compile(
+        optimizer,
+        loss={name: criterion(card) for name in heads.names},
+        loss_weights=weights,
+        metrics={heads.main: metrics},
+    )
+    return heads

@@ -1,148 +1,26 @@
-"""Training by recipe: `train` writes a run folder, `evaluate` reads one.
-
-The order is: everything that can be refused is refused; then the data is looked at; then the network is
-built, its speed and the pipeline's are measured, and `fit` runs; last, the test set is used, once.
-"""
+"""Training and evaluation: `carry_out` writes a run folder, `evaluate` reads one."""
 
 import contextlib
 import dataclasses
-import importlib.util
 import logging
 import math
-import shlex
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
-from zoo import registry
+from zoo import bench, figures, optimization, registry, tasks
+from zoo.data import open_source, pipeline
 from zoo.errors import UsageError
+from zoo.job import Job, command_line
 from zoo.run import Run, commit, machine, versions
+from zoo.tasks import Heads
 
 log = logging.getLogger("zoo")
 
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-
-
 SPLITS = ("train", "validation", "test")
-
-
-def whole_number(least):
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def positive_rate(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and 0 < value <= 10
-
-
-OVERRIDES = {  # what may be changed in a recipe for one run: (is it right?, what is expected)
-    "epochs": (whole_number(1), "a whole number of at least 1"),
-    "batch_size": (whole_number(1), "a whole number of at least 1"),
-    "seed": (whole_number(0), "a whole number of at least 0"),
-    "learning_rate": (positive_rate, "a number above 0 and up to 10"),
-    "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
-}
-
-
-def override(recipe: registry.Recipe, changes: Mapping[str, Any]) -> registry.Recipe:
-    """The recipe with some of its fields changed, each checked.
-
-    >>> override(registry.info("lenet5").recipe("demo"), {"epochs": 0})
-    Traceback (most recent call last):
-        ...
-    zoo.errors.UsageError: epochs is 0; expected a whole number of at least 1
-    """
-    changes = {field: value for field, value in changes.items() if value is not None}
-    for field, value in changes.items():
-        right, expected = OVERRIDES[field]
-        if not right(value):
-            raise UsageError(f"{field} is {value!r}; expected {expected}")
-    return dataclasses.replace(recipe, **changes)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A run that has passed every check that needs neither Keras nor the data itself."""
-
-    card: registry.Card
-    plan: registry.Recipe  # with what was changed for this run
-    options: Mapping[str, Any]  # of the builder
-    source: Any  # opened, not yet loaded
-    run: Run
-    data_dir: str | Path | None
-    tensorboard: bool
-    verbose: str | int
-
-    @property
-    def unchanged(self) -> bool:
-        """Whether the recipe runs as it stands, but for its seed."""
-        recipe = self.card.recipe(self.plan.name)
-        return dataclasses.replace(self.plan, seed=recipe.seed) == recipe and not self.options
-
-
-def train(name: str, recipe: str = "demo", **settings: Any) -> Run:
-    """Train a network by one of its recipes and write a run folder.
-
-    Args:
-        name: a name of `zoo.list_models()`.
-        recipe: a recipe of its card; ``"demo"`` needs no network.
-        **settings: as in `prepare`: ``run``, ``data``, ``data_dir``, ``epochs``, ``batch_size``,
-            ``learning_rate``, ``seed``, ``precision``, ``tensorboard``, ``verbose``, and options of the builder.
-
-    Returns:
-        The `Run`: `.path`, `.metrics`, `.results`, `.model()`.
-
-    Raises:
-        UsageError: before the first step, for anything that cannot work.
-    """
-    return carry_out(prepare(name, recipe, **settings))
-
-
-def prepare(
-    name: str,
-    recipe: str = "demo",
-    *,
-    run: str | Path | None = None,
-    data: str | Path | None = None,
-    data_dir: str | Path | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    seed: int | None = None,
-    precision: str | None = None,
-    tensorboard: bool = False,
-    verbose: str | int = "auto",
-    **options: Any,
-) -> Job:
-    """Check all that can be checked in under a second, and make the run folder. Keras is not imported.
-
-    Args:
-        name: a name of `zoo.list_models()`.
-        recipe: a recipe of its card.
-        run: the folder to write, new or empty; by default the first free ``runs/<name>-<recipe>-<seed>``.
-        data: the path of an ``.npz`` file to train on in place of the recipe's data set.
-        data_dir: where tfds keeps its data sets.
-        epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
-        tensorboard: write TensorBoard logs into the run folder.
-        verbose: as in `keras.Model.fit`: 0 silent, 1 a progress bar, 2 a line an epoch.
-        **options: of the builder, in place of the recipe's own.
-    """
-    card = registry.info(name)
-    registry.check_options(name, options)
-    changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
-    plan = override(card.recipe(recipe), changes)
-    if data is not None:  # a file has whole splits of these names
-        plan = dataclasses.replace(plan, dataset=str(data), train="train", validation="validation", test="test")
-    if tensorboard and importlib.util.find_spec("tensorboard") is None:
-        raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
-    from zoo.data import open_source  # tfds: not before the names are known to be right
-
-    source = open_source(plan.dataset, data_dir=data_dir)
-    folder = Run.create(run, f"{name}-{recipe}-{plan.seed}")
-    return Job(card, plan, options, source, folder, data_dir, tensorboard, verbose)
 
 
 def carry_out(job: Job) -> Run:
@@ -156,11 +34,6 @@ def carry_out(job: Job) -> Run:
 
 def _carry_out(job: Job) -> Run:
     started = time.perf_counter()
-    import keras
-
-    from zoo import bench, figures, optimization, tasks
-    from zoo.data import pipeline
-
     card, plan, folder = job.card, job.plan, job.run
     task = tasks.TASKS[card.task]
     source = job.source.load()
@@ -181,10 +54,10 @@ def _carry_out(job: Job) -> Run:
         model = registry.build(card.name, **options)
     steps = -(-summaries["train"].count // plan.batch_size) * plan.epochs
     criterion = tasks.criterion(card)
-    heads = compile_heads(model, card, task, optimization.optimizer(plan, steps))
+    heads = tasks.compile_network(model, card, optimization.optimizer(plan, steps))
     folder.check_space(64 * 2**20 + 16 * model.count_params())
     folder.write_json("config.json", {
-        "command": command(job, options),
+        "command": command_line(job, options),
         "model": card.name,
         "options": options,
         "recipe": registry.as_dict(plan),
@@ -212,9 +85,11 @@ def _carry_out(job: Job) -> Run:
     fit_seconds = time.perf_counter() - fit_started
     folder.save_model(model)  # once more: averaged weights take their place when `fit` ends
 
-    x, y = arrays(batches("test"))
+    y = targets_of(batches("test"))
     logits = heads.predict(model, batches("test"))
-    baselines = task.baselines(arrays(batches("train")), (x, y), scaling)
+    numbers = sum(summary.count for summary in summaries.values()) * math.prod(summaries["train"].shape)
+    small = numbers <= tasks.BASELINE_LIMIT
+    baselines = task.baselines(arrays(batches("train")), arrays(batches("test")), scaling) if small else {}
     folder.write_json("metrics.json", {
         "model": card.name,
         "recipe": plan.name,
@@ -229,46 +104,10 @@ def _carry_out(job: Job) -> Run:
         figures.curves(folder.path / "history.csv", heads.main, task.metric, baselines), folder.path / "curves.png"
     )
     for file, picture in task.pictures.items():
-        figure = picture(scaling.undo(x), y, logits, source.class_names)
+        figure = picture(lambda rows: scaling.undo(inputs_at(batches("test"), rows)), y, logits, source.class_names)
         if figure is not None:
             figures.save(figure, folder.path / file)
     return folder
-
-
-@dataclass(frozen=True)
-class Heads:
-    """The outputs of a network: one, or a dictionary of which one is meant and the others only help in training."""
-
-    names: tuple[str, ...]  # none for a single output
-    main: str
-
-    @classmethod
-    def of(cls, model, card) -> "Heads":
-        names = tuple(model.output) if isinstance(model.output, dict) else ()
-        return cls(names, next((name for name in names if name not in card.loss_weights), ""))
-
-    def fan_out(self, dataset):
-        """The same target for every head."""
-        return dataset.map(lambda x, y: (x, dict.fromkeys(self.names, y))) if self.names else dataset
-
-    def predict(self, model, dataset) -> np.ndarray:
-        """What the main head says."""
-        outputs = model.predict(dataset, verbose=0)
-        return outputs[self.main] if self.names else outputs
-
-
-def compile_heads(model, card, task, optimizer) -> Heads:
-    """Compile with the task's loss on every head, and its figure on the main one."""
-    from zoo import tasks
-
-    heads = Heads.of(model, card)
-    if heads.names:
-        weights = {name: card.loss_weights.get(name, 1.0) for name in heads.names}
-        losses = {name: tasks.criterion(card) for name in heads.names}
-        model.compile(optimizer, loss=losses, loss_weights=weights, metrics={heads.main: [task.keras_metric()]})
-    else:
-        model.compile(optimizer, loss=tasks.criterion(card), metrics=[task.keras_metric()])
-    return heads
 
 
 def check_data(card, plan, source, summaries) -> None:
@@ -322,8 +161,6 @@ def builder_options(card, plan, source, summary, options) -> dict[str, Any]:
 @contextlib.contextmanager
 def dtype_policy(precision: str):
     """Build under a Keras dtype policy."""
-    import keras
-
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
@@ -332,23 +169,8 @@ def dtype_policy(precision: str):
         keras.config.set_dtype_policy(before)
 
 
-def command(job: Job, options: Mapping[str, Any]) -> str:
-    """The command line that repeats a run, where the data sets are in their usual place."""
-    original = job.card.recipe(job.plan.name)
-    words = ["zoo", "train", job.card.name, "--recipe", job.plan.name]
-    for field in OVERRIDES:
-        if getattr(job.plan, field) != getattr(original, field) or field == "seed":
-            words += [f"--{field.replace('_', '-')}", str(getattr(job.plan, field))]
-    if job.plan.dataset != original.dataset:
-        words += ["--data", job.plan.dataset]
-    for option in job.options:
-        words += ["--option", f"{option}={options[option]!r}"]
-    return shlex.join(words)
-
-
 def fit(model, training, validation, job: Job) -> None:
     """`model.fit`, with the run folder kept up to date after each epoch."""
-    import keras
 
     class SaveEachEpoch(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -379,10 +201,24 @@ def fit(model, training, validation, job: Job) -> None:
         ) from None
 
 
-def arrays(dataset):
-    """All of a data set as two arrays."""
+def arrays(dataset) -> tuple[np.ndarray, np.ndarray]:
+    """All of a data set as two arrays, inputs and targets."""
     inputs, targets = zip(*dataset.as_numpy_iterator())
     return np.concatenate(inputs), np.concatenate(targets)
+
+
+def targets_of(dataset) -> np.ndarray:
+    """The targets alone: the inputs of a large set do not fit into memory."""
+    return np.concatenate([targets for _, targets in dataset.as_numpy_iterator()])
+
+
+def inputs_at(dataset, rows: np.ndarray) -> np.ndarray:
+    """The inputs with these numbers, in this order, counted from the first of the data set."""
+    found, start = {}, 0
+    for inputs, _ in dataset.as_numpy_iterator():
+        found |= {row: inputs[row - start] for row in rows if start <= row < start + len(inputs)}
+        start += len(inputs)
+    return np.stack([found[row] for row in rows]) if len(rows) else inputs[:0]
 
 
 def figures_of(task, criterion, y, logits) -> dict[str, float]:
@@ -408,17 +244,13 @@ def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> di
     config = folder.config
     card = registry.info(config["model"])
     plan = registry.Recipe(**{**config["recipe"], "expected": None})
-    from zoo.data import open_source, pipeline
-
     source = open_source(plan.dataset, data_dir=data_dir or config["data_dir"])
-    from zoo import tasks
-
     registry.builder(card.name)  # so that its layers are known
     model = folder.model()
     scaling = pipeline.Scaling(**config["scaling"])
     examples = pipeline.prepared(source.load(), plan.test, plan.preprocess)
     test = pipeline.batches(examples, scaling=scaling, batch_size=plan.batch_size)
-    _, y = arrays(test)
+    y = targets_of(test)
     criterion = tasks.criterion(card)
     logits = Heads.of(model, card).predict(model, test)
     return figures_of(tasks.TASKS[card.task], criterion, y, logits)

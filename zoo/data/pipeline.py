@@ -216,6 +216,7 @@ def summarise(examples, source: Source, split: str) -> Summary:
     mean = total / each
     variance = np.maximum(squares / each - np.square(mean), 0.0)
     std = np.where(variance > 1e-12, np.sqrt(variance), 1.0)  # a constant feature stays as it is
+    count = max(count, int(examples.cardinality()))  # of a large set, all are counted though not all are looked at
     return Summary(count, shape, tuple(mean.tolist()), tuple(std.tolist()), float(high), tuple(sorted(classes)))
 
 

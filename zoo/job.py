@@ -1,0 +1,152 @@
+"""A run before it starts: what was asked for, checked and put together without Keras.
+
+The order of a run is: everything that can be refused is refused (here, in under a second); then the data is
+looked at, the network built and trained, and last, once, the test set used (`zoo.training`).
+"""
+
+import dataclasses
+import importlib.util
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo import registry
+from zoo.errors import UsageError
+from zoo.run import Run
+
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+def whole_number(least):
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def positive_rate(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and 0 < value <= 10
+
+
+OVERRIDES = {  # what may be changed in a recipe for one run: (is it right?, what is expected)
+    "epochs": (whole_number(1), "a whole number of at least 1"),
+    "batch_size": (whole_number(1), "a whole number of at least 1"),
+    "seed": (whole_number(0), "a whole number of at least 0"),
+    "learning_rate": (positive_rate, "a number above 0 and up to 10"),
+    "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
+}
+
+
+def override(recipe: registry.Recipe, changes: Mapping[str, Any]) -> registry.Recipe:
+    """The recipe with some of its fields changed, each checked.
+
+    >>> override(registry.info("lenet5").recipe("demo"), {"epochs": 0})
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: epochs is 0; expected a whole number of at least 1
+    """
+    changes = {field: value for field, value in changes.items() if value is not None}
+    for field, value in changes.items():
+        right, expected = OVERRIDES[field]
+        if not right(value):
+            raise UsageError(f"{field} is {value!r}; expected {expected}")
+    return dataclasses.replace(recipe, **changes)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that has passed every check that needs neither Keras nor the data itself."""
+
+    card: registry.Card
+    plan: registry.Recipe  # with what was changed for this run
+    options: Mapping[str, Any]  # of the builder
+    source: Any  # opened, not yet loaded
+    run: Run
+    data_dir: str | Path | None
+    tensorboard: bool
+    verbose: str | int
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the recipe runs as it stands, but for its seed."""
+        recipe = self.card.recipe(self.plan.name)
+        return dataclasses.replace(self.plan, seed=recipe.seed) == recipe and not self.options
+
+
+def train(name: str, recipe: str = "demo", **settings: Any) -> Run:
+    """Train a network by one of its recipes and write a run folder.
+
+    Args:
+        name: a name of `zoo.list_models()`.
+        recipe: a recipe of its card; ``"demo"`` needs no network.
+        **settings: as in `prepare`: ``run``, ``data``, ``data_dir``, ``epochs``, ``batch_size``,
+            ``learning_rate``, ``seed``, ``precision``, ``tensorboard``, ``verbose``, and options of the builder.
+
+    Returns:
+        The `Run`: `.path`, `.metrics`, `.results`, `.model()`.
+
+    Raises:
+        UsageError: before the first step, for anything that cannot work.
+    """
+    job = prepare(name, recipe, **settings)
+    from zoo.training import carry_out  # and with it Keras
+
+    return carry_out(job)
+
+
+def prepare(
+    name: str,
+    recipe: str = "demo",
+    *,
+    run: str | Path | None = None,
+    data: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    seed: int | None = None,
+    precision: str | None = None,
+    tensorboard: bool = False,
+    verbose: str | int = "auto",
+    **options: Any,
+) -> Job:
+    """Check all that can be checked in under a second, and make the run folder. Keras is not imported.
+
+    Args:
+        name: a name of `zoo.list_models()`.
+        recipe: a recipe of its card.
+        run: the folder to write, new or empty; by default the first free ``runs/<name>-<recipe>-<seed>``.
+        data: the path of an ``.npz`` file to train on in place of the recipe's data set.
+        data_dir: where tfds keeps its data sets.
+        epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
+        tensorboard: write TensorBoard logs into the run folder.
+        verbose: as in `keras.Model.fit`: 0 silent, 1 a progress bar, 2 a line an epoch.
+        **options: of the builder, in place of the recipe's own.
+    """
+    card = registry.info(name)
+    registry.check_options(name, options)
+    changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
+    plan = override(card.recipe(recipe), changes)
+    if data is not None:  # a file has whole splits of these names
+        plan = dataclasses.replace(plan, dataset=str(data), train="train", validation="validation", test="test")
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
+    from zoo.data import open_source  # tfds: not before the names are known to be right
+
+    source = open_source(plan.dataset, data_dir=data_dir)
+    folder = Run.create(run, f"{name}-{recipe}-{plan.seed}")
+    return Job(card, plan, options, source, folder, data_dir, tensorboard, verbose)
+
+
+def command_line(job: Job, options: Mapping[str, Any]) -> str:
+    """The command line that repeats a run, where the data sets are in their usual place."""
+    original = job.card.recipe(job.plan.name)
+    words = ["zoo", "train", job.card.name, "--recipe", job.plan.name]
+    for field in OVERRIDES:
+        if getattr(job.plan, field) != getattr(original, field) or field == "seed":
+            words += [f"--{field.replace('_', '-')}", str(getattr(job.plan, field))]
+    if job.plan.dataset != original.dataset:
+        words += ["--data", job.plan.dataset]
+    for option in job.options:
+        words += ["--option", f"{option}={options[option]!r}"]
+    return shlex.join(words)
