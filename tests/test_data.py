@@ -248,3 +248,17 @@ def test_large_sets_are_not_cached(monkeypatch, data_dir):
     assert "Cache" not in type(pipeline.prepared(source, "train", {})).__name__
     monkeypatch.undo()
     assert "Cache" in type(pipeline.prepared(source, "train", {})).__name__
+
+
+@pytest.mark.slow
+def test_processes_may_prepare_one_data_set_at_once(tmp_path):
+    program = f"""
+        import zoo
+        run = zoo.train("logistic_regression", epochs=1, verbose=0, data_dir={str(tmp_path / "data")!r})
+        print(run.path)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    processes = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    folders = {process.communicate()[0].strip() for process in processes}
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(folders) == 3, "each has a run folder of its own"
