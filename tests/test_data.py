@@ -173,6 +173,7 @@ def test_scaling_undoes_itself():
     [
         (dict(dataset="mnits"), "did you mean mnist"),
         (dict(dataset="digits:9.9.9"), "9.9.9"),
+        (dict(dataset=""), "the data set '' cannot be opened"),
         (dict(dataset="digits", split="tset"), "tset"),
         (dict(dataset="digits", batch_size=0), "batch_size is 0; expected"),
         (dict(dataset="digits", scaling="standardize"), "did you mean standardise"),
@@ -194,6 +195,22 @@ def test_a_missing_data_set_offline_is_said_at_once(tmp_path, monkeypatch):
     with pytest.raises(zoo.UsageError, match=r"mnist is not in .* cannot be reached; .* 'demo'"):
         open_source("mnist:3.0.1", data_dir=tmp_path)
     assert time.perf_counter() - started < 5  # tfds by itself takes minutes; the command line's own test is stricter
+
+
+def test_downloads_of_another_data_set_do_not_pass_for_this_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "reachable", lambda host: False)
+    note = tmp_path / "downloads" / "fashion_mnist" / "a.gz.INFO"
+    note.parent.mkdir(parents=True)
+    note.write_text('{"dataset_names": ["fashion_mnist"], "urls": []}')
+    with pytest.raises(zoo.UsageError, match="cannot be reached"):
+        open_source("mnist:3.0.1", data_dir=tmp_path)
+
+
+def test_a_proxy_with_nothing_behind_it_is_no_network(monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    assert not sources.reachable("example.invalid")
+    monkeypatch.setenv("https_proxy", "http://h:notaport")
+    assert not sources.reachable("example.invalid")
 
 
 def test_a_missing_data_set_is_said_before_keras_is_imported(tmp_path):

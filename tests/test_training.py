@@ -167,7 +167,7 @@ def test_a_crash_while_saving_keeps_the_last_network(short_run, monkeypatch):
     with pytest.raises(OSError):
         short_run.save_model(model)
     assert (short_run.path / "model.keras").read_bytes() == before
-    (short_run.path / ".model.tmp.keras").unlink()
+    assert not (short_run.path / ".model.tmp.keras").exists()
 
 
 # What is refused, in one line, before the first step and without a folder left behind.
@@ -184,11 +184,15 @@ def test_a_crash_while_saving_keeps_the_last_network(short_run, monkeypatch):
         (dict(learning_rate=float("nan")), "learning_rate is nan"),
         (dict(learning_rate=1e6), "learning_rate is 1000000.0"),
         (dict(seed=-3), "seed is -3"),
+        (dict(seed=2**32), "seed is 4294967296; expected a whole number from 0 to 2^32 - 1"),
+        (dict(data="pictures/"), "expected the path of an .npz file"),
+        (dict(activation="nope"), "lenet5 cannot be built with"),
+        (dict(dropout=2), "lenet5 cannot be built with"),
         (dict(precision="float8"), "precision is 'float8'; expected one of float32"),
         (dict(num_clases=3), "did you mean num_classes"),
         (dict(num_classes=3), "num_classes is 3; the data set digits:1.0.0 has 10"),
         (dict(input_shape=(9, 9, 1)), "input_shape is (9, 9, 1); the data set"),
-        (dict(data="nowhere.npz"), "there is no file nowhere.npz"),
+        (dict(data="nowhere.npz"), "nowhere.npz; expected an .npz file with"),
         (dict(pooling="median"), "pooling is 'median'; expected"),
     ],
 )
@@ -225,11 +229,18 @@ def poke(value):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        (dict(x_train=poke(np.nan)), "holds NaN or infinity"),
-        (dict(x_test=poke(np.inf)), "(test) holds NaN or infinity"),
+        (dict(x_train=poke(np.nan)), "holds NaN, infinity"),
+        (dict(x_test=poke(np.inf)), "(test) holds NaN, infinity"),
         (dict(x_train=lambda x: x.astype("float32") * 257), "expected 0 to 255 (or 0 to 1): undo their scaling"),
         (dict(x_train=lambda x: x.astype("float32") - 128), "reach from -128"),
         (dict(y_train=lambda y: y.astype("int64") - 1), "has the label -1; expected 0 to 2"),
+        (dict(y_train=lambda y: y * 10**9), "reach 3000000000 and leave out 1"),
+        (dict(y_train=lambda y: y + 1, y_test=lambda y: y + 1), "reach 4 and leave out 0"),
+        (dict(y_train=lambda y: y.astype(str)), "y_train of "),
+        (dict(x_train=lambda x: x > 100), "x_train of "),
+        (dict(x_train=np.float32(3)), "expected an array of numbers"),
+        (dict(x_train=lambda x: x.astype("float64") * 1e300), "more than float32 can"),
+        (dict(x_train=lambda x: x / 255), "reach 1 in train, validation and 255 elsewhere"),
         (dict(y_test=lambda y: y.astype("int64") + 1), "(test) has the label 4; expected 0 to 3"),
         (dict(y_train=lambda y: y + 0.7), "are not classes; expected whole numbers"),
         (dict(y_train=lambda y: np.eye(4, dtype="int64")[y]), "have shape"),
@@ -263,10 +274,27 @@ def test_sound_arrays_train(tmp_path):
     assert "--data" in run.config["command"]
 
 
-def test_a_file_that_is_no_npz(tmp_path):
-    (tmp_path / "data.npz").write_text("<html>404</html>")
-    with pytest.raises(zoo.UsageError, match=r"cannot be read as an \.npz file"):
+@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"PK\x03\x04 cut short"])
+def test_a_file_that_is_no_npz(content, tmp_path):
+    (tmp_path / "data.npz").write_bytes(content)
+    with pytest.raises(zoo.UsageError, match=r"cannot be read; expected an \.npz file"):
         zoo.train("lenet5", data=tmp_path / "data.npz", run=tmp_path / "run")
+
+
+def test_a_target_with_two_numbers(tmp_path):
+    x = np.random.default_rng(0).random((60, 7)).astype("float32")
+    np.savez(tmp_path / "data.npz", x_train=x, y_train=x[:, :2], x_test=x, y_test=x[:, :2])
+    with pytest.raises(zoo.UsageError, match=r"have shape \(\d+, 2\); expected \(examples,\)"):
+        zoo.train("lagged_linear", data=tmp_path / "data.npz", run=tmp_path / "run", batch_size=8)
+
+
+def test_a_damaged_data_set(tmp_path):
+    zoo.load_data("breast_cancer", data_dir=tmp_path)
+    record = next((tmp_path / "breast_cancer").rglob("*train.tfrecord*"))
+    record.write_bytes(record.read_bytes()[:500])
+    with pytest.raises(zoo.UsageError, match=r"\(train\) cannot be read .*; prepare it anew") as error:
+        zoo.load_data("breast_cancer", data_dir=tmp_path)
+    assert "\n" not in str(error.value)
 
 
 def test_a_full_disk_is_said_before_the_first_step(data_dir, tmp_path, monkeypatch):
@@ -276,6 +304,17 @@ def test_a_full_disk_is_said_before_the_first_step(data_dir, tmp_path, monkeypat
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5 * 2**20))
     with pytest.raises(zoo.UsageError, match=r"5 MiB left; the run needs about 65 MiB"):
         zoo.train("lenet5", run=tmp_path / "run", data_dir=data_dir)
+
+
+def test_a_disk_that_fills_up_leaves_no_temporary_file(short_run, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    before = sorted(short_run.path.iterdir())
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(zoo.UsageError, match=r"metrics\.json cannot be written: No space left on device"):
+        short_run.write_json("metrics.json", {})
+    assert sorted(short_run.path.iterdir()) == before
 
 
 def test_an_unwritable_folder(tmp_path):
@@ -293,7 +332,10 @@ def test_a_loss_that_is_no_number(tmp_path, monkeypatch):
         zoo.train("lenet5", "mnist", **run, batch_size=64)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "<html>"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", "<html>", '{"model": "mlp", "recipe": {"x": 1}, "scaling": {}, "data_dir": null}'],
+)
 def test_evaluating_what_is_no_run(content, tmp_path):
     with pytest.raises(zoo.UsageError, match="no finished run"):
         zoo.evaluate(tmp_path)

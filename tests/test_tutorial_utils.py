@@ -7,7 +7,7 @@ import pytest
 
 from zoo import UsageError
 from zoo.figures import new_figure
-from zoo.tutorial import Tutorial, is_blank, mnist1d
+from zoo.tutorial import Tutorial, in_one_line, is_blank, mnist1d
 
 
 @pytest.fixture
@@ -15,13 +15,23 @@ def lesson(tmp_path):
     return Tutorial("42_test", arguments=["--out", str(tmp_path)])
 
 
-def test_arguments(tmp_path, capsys):
+def test_arguments(tmp_path, capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr("zoo.tutorial.open_source", lambda name, **_: asked.append(name))
     lesson = Tutorial("42_test", full_data="mnist", arguments=["--out", str(tmp_path), "--data", "full", "--seed", "5"])
     assert (lesson.data, lesson.full, lesson.seeds, lesson.smoke) == ("mnist", True, [5, 6, 7], False)
+    assert asked == ["mnist"], "looked for at once, not after the first cells"
     assert Tutorial("42_test", arguments=["--out", str(tmp_path), "--smoke"]).seeds == [0]
     assert capsys.readouterr().out == ""
     Tutorial("42_test", arguments=["--out", str(tmp_path), "--smok"])
     assert "ignored --smok" in capsys.readouterr().out
+
+
+def test_a_mistake_is_one_line(capsys):
+    in_one_line(UsageError, UsageError("seed is -3; expected more"), None)
+    assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(UsageError, match="seed is -3"):
+        Tutorial("42_test", arguments=["--seed", "-3"])
 
 
 def test_full_data_where_there_is_none(tmp_path):

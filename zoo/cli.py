@@ -25,8 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # `zoo list | head`
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  the interpreter flushes it at exit
         return 0
-    except KeyboardInterrupt:
-        print("\nzoo: stopped; a run folder keeps the epochs that were finished", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"\nzoo: stopped{stop}", file=sys.stderr)
         return 130
     except Exception as error:
         if debug:
@@ -108,7 +108,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     arguments, left = parser.parse_known_args(argv)
     if left:
         known = re.findall(r"--[a-z-]+", commands.choices[words[0]].format_help())
-        raise unknown(f"option of `zoo {words[0]}`", left[0], set(known))
+        raise unknown(f"option of `zoo {words[0]}`", left[0], set(known), hint=f"`zoo {words[0]} --help` shows all")
     return arguments
 
 
@@ -214,10 +214,16 @@ def train_command(arguments) -> None:
         tensorboard=arguments.tensorboard,
         **options,
     )
-    start_keras(arguments.debug)
-    from zoo.training import carry_out
+    try:
+        start_keras(arguments.debug)
+        from zoo.training import carry_out
 
-    run = carry_out(job)
+        run = carry_out(job)
+    except BaseException as error:
+        job.run.discard_if_untrained()
+        if isinstance(error, KeyboardInterrupt) and job.run.path.exists():
+            raise KeyboardInterrupt(f"; {job.run.path} keeps the finished epochs") from None
+        raise
     print(summary(run, job))
     if arguments.record:
         print(f"recorded in {results.record(run, Path(arguments.record))}")
@@ -254,7 +260,8 @@ def evaluate_command(arguments) -> None:
     from zoo import training
 
     figures = training.evaluate(run, data_dir=arguments.data_dir)
-    print(f"{run.path}: " + ", ".join(f"test {name} {value:.4f}" for name, value in figures.items()))
+    early = "" if (run.path / "metrics.json").exists() else " (stopped early: after the epochs in history.csv)"
+    print(f"{run.path}: " + ", ".join(f"test {name} {value:.4f}" for name, value in figures.items()) + early)
 
 
 def results_command(arguments) -> None:
@@ -314,7 +321,7 @@ def held_back():
         os.dup2(kept.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             kept.seek(0)
             os.write(terminal, kept.read())
             raise

@@ -34,7 +34,7 @@ def report() -> Iterator[tuple[str, str]]:
     present, used = gpus_present(), gpus_used(backend)
     yield "GPUs there", ", ".join(present) or "none found by nvidia-smi"
     yield "GPUs used", f"{', '.join(used)} by {backend}" if used else f"none by {backend}"
-    if present and not used:
+    if present and not used and backend in GPU_LINES:
         yield "to use it", GPU_LINES[backend].format(version=version(backend))
     for label, folder in folders().items():
         yield label, f"{folder}: {writable(folder)}"
@@ -64,7 +64,10 @@ def gpus_present() -> list[str]:
     if shutil.which("nvidia-smi") is None:
         return []
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
     return answer.stdout.split("\n")[:-1] if answer.returncode == 0 else []
 
 

@@ -26,7 +26,7 @@ def unknown(kind: str, value: object, known: Iterable[str], *, hint: str = "") -
     >>> unknown("model", "lenet", ["lenet5", "mlp"], hint="`zoo list` shows all")
     UsageError("there is no model 'lenet'; did you mean lenet5? (`zoo list` shows all)")
     """
-    known = sorted(known)
+    known = sorted(set(known))
     near = difflib.get_close_matches(str(value).lower(), known, n=3, cutoff=0.6)
     if near:
         says = f"did you mean {' or '.join(near)}?"

@@ -31,7 +31,7 @@ def positive_rate(value):
 OVERRIDES = {  # what may be changed in a recipe for one run: (is it right?, what is expected)
     "epochs": (whole_number(1), "a whole number of at least 1"),
     "batch_size": (whole_number(1), "a whole number of at least 1"),
-    "seed": (whole_number(0), "a whole number of at least 0"),
+    "seed": (lambda value: whole_number(0)(value) and value < 2**32, "a whole number from 0 to 2^32 - 1"),
     "learning_rate": (positive_rate, "a number above 0 and up to 10"),
     "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
 }
@@ -128,7 +128,10 @@ def prepare(
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
     plan = override(card.recipe(recipe), changes)
     if data is not None:  # a file has whole splits of these names
-        plan = dataclasses.replace(plan, dataset=str(data), train="train", validation="validation", test="test")
+        file = Path(data).absolute()
+        if file.suffix != ".npz":
+            raise UsageError(f"data is {str(data)!r}; expected the path of an .npz file")
+        plan = dataclasses.replace(plan, dataset=str(file), train="train", validation="validation", test="test")
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
     from zoo.data import open_source  # tfds: not before the names are known to be right

@@ -65,7 +65,7 @@ class Recipe:
     optimizer: str = "adam"  # a Keras optimizer
     optimizer_options: Mapping[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
-    schedule: str = "constant"  # a name of `zoo.train.SCHEDULES`
+    schedule: str = "constant"  # a name of `zoo.optimization.SCHEDULES`
     schedule_options: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     precision: str = "float32"  # a Keras dtype policy
@@ -265,7 +265,14 @@ def build(name: str, /, **options: Any) -> Any:
     (None, 26)
     """
     check_options(name, options)
-    return builder(name)(**options)
+    try:
+        return builder(name)(**options)
+    except UsageError:
+        raise
+    except Exception as error:  # Keras's own words can run over many lines, and do not name the option
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        given = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise UsageError(f"{name} cannot be built with {given or 'its defaults'}: {reason}") from error
 
 
 def as_dict(record: Any) -> dict[str, Any]:

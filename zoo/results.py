@@ -47,6 +47,14 @@ def check_table(path: Path) -> None:
         raise UsageError(f"there is no folder {path.parent} for the table {path.name}; make it first")
     if path.exists() and path.stat().st_size:
         read(path)
+    fresh = not path.exists()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+        if fresh:
+            path.unlink()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def record(run: Run, path: Path) -> Path:
@@ -84,7 +92,9 @@ def write_into(page: Path, text: str) -> None:
         _, after = rest.split(END)
     except (OSError, ValueError):
         raise UsageError(f"{page} cannot be filled; expected one line {BEGIN.strip()} and one {END} after it") from None
-    page.write_text(f"{before}{BEGIN}{text}\n{END}{after}", encoding="utf-8")
+    temporary = page.with_suffix(".tmp")
+    temporary.write_text(f"{before}{BEGIN}{text}\n{END}{after}", encoding="utf-8")
+    temporary.replace(page)
 
 
 def table(paths: list[Path]) -> str:

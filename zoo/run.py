@@ -57,7 +57,11 @@ class Run:
                 f"{folder} already holds files and none was touched; choose another folder, or remove it first"
             )
         run = cls(folder)
-        run.write_json("config.json", {})
+        try:
+            run.write_json("config.json", {})
+        except UsageError:
+            run.discard_if_untrained()
+            raise
         return run
 
     @classmethod
@@ -75,7 +79,7 @@ class Run:
                 raise UsageError(
                     f"{path} is no finished run: it has no {file}; expected a folder written by `zoo train`"
                 )
-        if "scaling" not in run.config:
+        if not {"model", "recipe", "scaling", "data_dir"} <= run.config.keys():
             raise UsageError(f"{run.path / 'config.json'} was not written by `zoo train`; restore it or train again")
         return run
 
@@ -98,15 +102,17 @@ class Run:
 
         try:
             return keras.saving.load_model(self.path / "model.keras")
-        except (OSError, ValueError) as error:
-            first = str(error).splitlines()[0]
-            raise UsageError(f"{self.path / 'model.keras'} cannot be loaded ({first}); train again") from error
+        except Exception as error:
+            raise UsageError(f"{self.path / 'model.keras'} is damaged; restore it or train again") from error
 
     def save_model(self, model) -> None:
         """Write the network under another name first: a crash leaves the last good one."""
         temporary = self.path / ".model.tmp.keras"
-        model.save(temporary)
-        os.replace(temporary, self.path / "model.keras")
+        try:
+            model.save(temporary)
+            os.replace(temporary, self.path / "model.keras")
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def read_json(self, name: str) -> dict[str, Any]:
         try:
@@ -124,6 +130,8 @@ class Run:
             os.replace(temporary, self.path / name)
         except OSError as error:
             raise UsageError(f"{self.path / name} cannot be written: {error.strerror}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def discard_if_untrained(self) -> None:
         """Remove the folder if no epoch was finished in it: it holds nothing that is worth keeping."""

@@ -27,7 +27,7 @@ def carry_out(job: Job) -> Run:
     """Train, evaluate and draw; if it fails before an epoch is finished, leave no run folder behind."""
     try:
         return _carry_out(job)
-    except Exception:
+    except BaseException:  # Ctrl-C as well
         job.run.discard_if_untrained()
         raise
 
@@ -37,6 +37,7 @@ def _carry_out(job: Job) -> Run:
     card, plan, folder = job.card, job.plan, job.run
     task = tasks.TASKS[card.task]
     source = job.source.load()
+    check_rank(card, source, plan)
     splits = {split: pipeline.prepared(source, getattr(plan, split), plan.preprocess) for split in SPLITS}
     summaries = {split: pipeline.summarise(examples, source, split) for split, examples in splits.items()}
     check_data(card, plan, source, summaries)
@@ -110,20 +111,31 @@ def _carry_out(job: Job) -> Run:
     return folder
 
 
+def check_rank(card, source, plan) -> None:
+    """Raise where an example has another number of axes than the network takes."""
+    found, _ = source.split(plan.train).element_spec
+    wanted = card.inputs[0]
+    if len(found.shape) != len(wanted.shape):
+        raise UsageError(
+            f"an example of {source.name} has shape {tuple(found.shape)}; expected {len(wanted.shape)} axes for "
+            f"{card.name}'s {wanted.name}, as in {wanted.shape}"
+        )
+
+
 def check_data(card, plan, source, summaries) -> None:
     """Raise where the data cannot train this network."""
     shape = summaries["train"].shape
-    wanted = card.inputs[0]
-    if len(shape) != len(wanted.shape):
-        raise UsageError(
-            f"an example of {source.name} has shape {shape}; expected {len(wanted.shape)} axes for {card.name}'s "
-            f"{wanted.name}, as in {wanted.shape}"
-        )
     for split, summary in summaries.items():
         if summary.shape != shape:
             raise UsageError(
                 f"{source.name} has {split} examples of shape {summary.shape} and training examples of {shape}"
             )
+    in_units = {split for split, summary in summaries.items() if summary.high <= 1}
+    if len(shape) == 3 and 0 < len(in_units) < len(summaries):
+        raise UsageError(
+            f"the pictures of {source.name} reach 1 in {', '.join(sorted(in_units))} and 255 elsewhere; "
+            "expected one range: scale all alike"
+        )
     is_classifier = card.task.endswith("classification")
     if is_classifier and not source.class_names:
         raise UsageError(
@@ -243,11 +255,14 @@ def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> di
     folder = Run.open(run)
     config = folder.config
     card = registry.info(config["model"])
-    plan = registry.Recipe(**{**config["recipe"], "expected": None})
+    try:
+        plan = registry.Recipe(**{**config["recipe"], "expected": None})
+        scaling = pipeline.Scaling(**config["scaling"])
+    except TypeError:
+        raise UsageError(f"{folder.path / 'config.json'} was not written by this zoo; train again") from None
     source = open_source(plan.dataset, data_dir=data_dir or config["data_dir"])
     registry.builder(card.name)  # so that its layers are known
     model = folder.model()
-    scaling = pipeline.Scaling(**config["scaling"])
     examples = pipeline.prepared(source.load(), plan.test, plan.preprocess)
     test = pipeline.batches(examples, scaling=scaling, batch_size=plan.batch_size)
     y = targets_of(test)

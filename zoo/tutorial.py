@@ -17,9 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.sources import open_source
 from zoo.errors import UsageError, unknown
 
 RELATIONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq}
+
+
+def in_one_line(kind, error, traceback):
+    """What a script says when it cannot go on: a mistake of its user in one line, anything else in full."""
+    if issubclass(kind, (UsageError, OSError)):
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
 
 
 class Tutorial:
@@ -46,12 +55,18 @@ class Tutorial:
         chosen, left = parser.parse_known_args(arguments)
         if left and "ipykernel" not in sys.modules:  # a notebook's kernel has arguments of its own
             print(f"{name}: ignored {' '.join(left)}; `--help` shows what there is")
+        if "ipykernel" not in sys.modules:
+            sys.excepthook = in_one_line
         self.name, self.number = name, name.partition("_")[0]
         self.smoke, self.seed, self.out = chosen.smoke, chosen.seed, chosen.out
         self.full, self.data_dir = chosen.data == "full", chosen.data_dir
         if self.full and not full_data:
             raise UsageError(f"{name} has no full data set; expected --data embedded: leave it out")
+        if self.seed < 0:
+            raise UsageError(f"seed is {self.seed}; expected a whole number of at least 0")
         self.data = full_data if self.full else "embedded"
+        if self.full:
+            open_source(full_data, data_dir=self.data_dir)  # raises now if it is not there and cannot be fetched
         self.seeds = list(range(self.seed, self.seed + (1 if self.smoke else 3)))
         self.figures, self.claims, self.skipped = [], [], []
         self.started = time.perf_counter()

@@ -194,14 +194,16 @@ def summarise(examples, source: Source, split: str) -> Summary:
     count, total, squares, low, high = 0, 0.0, 0.0, np.inf, -np.inf
     classes: set[int] = set()
     shape: tuple[int, ...] = ()
-    for x, y in examples.take(LOOK_AT).batch(1024).as_numpy_iterator():
+    for x, y in readable(examples.take(LOOK_AT).batch(1024), source, split):
         shape = x.shape[1:]
         axes = tuple(range(x.ndim - 1))
         exact = x.astype("float64")
-        if not np.isfinite(exact).all():
-            row = count + int(np.argmin(np.isfinite(exact).reshape(len(x), -1).all(axis=1)))
+        sound = np.abs(exact) < np.finfo("float32").max  # False for NaN as well
+        if not sound.all():
+            row = count + int(np.argmin(sound.reshape(len(x), -1).all(axis=1)))
             raise UsageError(
-                f"example {row} of {source.name} ({split}) holds NaN or infinity; expected numbers: mend it or drop it"
+                f"example {row} of {source.name} ({split}) holds NaN, infinity or more than float32 can; "
+                "expected numbers: mend it or drop it"
             )
         count += len(x)
         total, squares = total + exact.sum(axes), squares + np.square(exact).sum(axes)
@@ -211,7 +213,7 @@ def summarise(examples, source: Source, split: str) -> Summary:
             classes.update(np.unique(y).tolist())
     if not count:
         raise UsageError(f"the split {split!r} of {source.name} is empty; expected at least one example")
-    check_range(x.dtype, low, high, shape, source, split)
+    check_range(low, high, shape, source, split)
     each = count * int(np.prod(shape[:-1], dtype=int))  # numbers behind each mean
     mean = total / each
     variance = np.maximum(squares / each - np.square(mean), 0.0)
@@ -220,7 +222,24 @@ def summarise(examples, source: Source, split: str) -> Summary:
     return Summary(count, shape, tuple(mean.tolist()), tuple(std.tolist()), float(high), tuple(sorted(classes)))
 
 
+def readable(batched, source: Source, split: str):
+    """The batches as NumPy; a file that cannot be read is said in one line."""
+    import tensorflow as tf
+
+    try:
+        yield from batched.as_numpy_iterator()
+    except tf.errors.OpError as error:
+        raise UsageError(
+            f"{source.name} ({split}) cannot be read ({error.message.splitlines()[0]}); prepare it anew"
+        ) from error
+
+
 def check_labels(y, source: Source, split: str) -> None:
+    if y.ndim != 1:
+        raise UsageError(
+            f"the targets of {source.name} ({split}) have shape {y.shape}; expected (examples,): "
+            "one number, or the number of the class"
+        )
     if not source.class_names:
         if not np.isfinite(np.asarray(y, "float64")).all():
             raise UsageError(f"a target of {source.name} ({split}) is NaN or infinite; expected numbers")
@@ -228,10 +247,6 @@ def check_labels(y, source: Source, split: str) -> None:
     if not np.issubdtype(y.dtype, np.integer):
         raise UsageError(
             f"the labels of {source.name} ({split}) are {y.dtype}; expected whole numbers: y.astype('int32')"
-        )
-    if y.ndim != 1:
-        raise UsageError(
-            f"the labels of {source.name} ({split}) have shape {y.shape}; expected (examples,), the number of the class"
         )
     wrong = y[(y < 0) | (y >= source.num_classes)]
     if len(wrong):
@@ -241,8 +256,8 @@ def check_labels(y, source: Source, split: str) -> None:
         )
 
 
-def check_range(dtype, low: float, high: float, shape, source: Source, split: str) -> None:
-    """Pictures (rank 3) hold 0..255 or 0..1; a set of floats beyond 255 or below 0 was scaled by somebody."""
+def check_range(low: float, high: float, shape, source: Source, split: str) -> None:
+    """Pictures (rank 3) hold 0..255 or 0..1; what goes beyond was scaled by somebody."""
     if len(shape) == 3 and (low < 0 or high > 255):
         raise UsageError(
             f"the pictures of {source.name} ({split}) reach from {low:g} to {high:g}; expected 0 to 255 (or 0 to 1): "

@@ -9,6 +9,7 @@ import io
 import os
 import socket
 import threading
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.download import downloader
 
 from zoo.data.embedded import Embedded
 from zoo.errors import UsageError, unknown
@@ -68,8 +70,8 @@ class TfdsFile:
             self.builder = tfds.builder(dataset, data_dir=data_dir)
         except tfds.core.registered.DatasetNotFoundError:
             raise unknown("data set", name, [*tfds.list_builders(), *EMBEDDED]) from None
-        except AssertionError as error:  # tfds' way to refuse a version
-            raise UsageError(f"{dataset} cannot be opened: {error}") from None
+        except Exception as error:  # a version that does not exist, a name that is none, a damaged folder
+            raise UsageError(f"the data set {dataset!r} cannot be opened: {first_line(error)}") from error
         if self.builder.is_prepared():
             return
         folder = Path(self.builder.data_dir)
@@ -77,7 +79,8 @@ class TfdsFile:
         if isinstance(self.builder, Embedded):
             return
         hosts = {urllib.parse.urlsplit(url).netloc for url in self.builder.url_infos}
-        if not self._archives_here() and not any(reachable(host) for host in hosts or {DATA_HOST}):
+        self.online = any(reachable(host) for host in hosts or {DATA_HOST})
+        if not self.online and not self._archives_here():
             raise UsageError(
                 f"{name} is not in {folder.parent.parent} and {min(hosts, default=DATA_HOST)} cannot be reached; "
                 f"connect to the network once, or point --data-dir (data_dir=) to a folder that holds it, "
@@ -85,32 +88,49 @@ class TfdsFile:
             )
 
     def _archives_here(self) -> bool:
-        """Whether the downloads, or some, lie in the cache, so that tfds can prepare without the network."""
+        """Whether downloads of this data set lie in the cache, so that tfds may prepare without the network."""
         cache = Path(self.builder.data_dir).parent.parent / "downloads"
-        return any(cache.rglob("*.INFO")) if cache.is_dir() else False
+        return any(f'"{self.builder.name}"' in note.read_text(errors="replace") for note in cache.rglob("*.INFO"))
 
     def load(self) -> Source:
         """Prepare the data set if need be and open it."""
         tensorflow()
         if not self.builder.is_prepared():
             self._prepare()
-        builder = tfds.builder(self.name, data_dir=self.data_dir)  # sees what is there, whoever prepared it
-        info = builder.info
-        _, target = info.supervised_keys
-        names = getattr(info.features[target], "names", None) or ()
-
+        try:
+            builder = tfds.builder(self.name, data_dir=self.data_dir)  # sees what is there, whoever prepared it
+            _, target = builder.info.supervised_keys
+            names = getattr(builder.info.features[target], "names", None) or ()
+        except Exception as error:
+            folder = self.builder.data_dir
+            raise UsageError(f"{folder} is damaged ({first_line(error)}); remove it and run again") from error
         return Source(self.name, tuple(names), lambda text: builder.as_dataset(split=text, as_supervised=True))
 
     def _prepare(self) -> None:
         embedded = isinstance(self.builder, Embedded)
         try:
-            with quiet_tfds() if embedded else contextlib.nullcontext():  # a download shows its progress
+            with quiet_tfds() if embedded else downloads(retry=self.online):
                 self.builder.download_and_prepare()
         except Exception as error:
             if tfds.builder(self.name, data_dir=self.data_dir).is_prepared():  # another process was faster
                 return
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UsageError(f"{self.name} could not be prepared in {self.builder.data_dir}: {reason}") from error
+            folder = self.builder.data_dir
+            raise UsageError(f"{self.name} could not be prepared in {folder}: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+@contextlib.contextmanager
+def downloads(*, retry: bool):
+    """Without a network, no retries: tfds waits for minutes between its ten."""
+    usual = downloader.MAX_RETRIES
+    downloader.MAX_RETRIES = usual if retry else 0
+    try:
+        yield
+    finally:
+        downloader.MAX_RETRIES = usual
 
 
 @contextlib.contextmanager
@@ -140,9 +160,7 @@ class ArrayFile:
     def load(self) -> Source:
         """Read the arrays, check their form and open them."""
         splits = self._read()
-        labels = splits["train"][1]
-        classes = np.issubdtype(labels.dtype, np.integer)
-        names = tuple(str(label) for label in range(int(labels.max()) + 1)) if classes and len(labels) else ()
+        names = tuple(map(str, range(self.classes)))
 
         def split(text):
             if text not in splits:
@@ -155,23 +173,47 @@ class ArrayFile:
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{self.path} cannot be read as an .npz file of plain arrays: {error}") from None
+        except Exception as error:  # cut short, no zip file, a single array, arrays of objects, ...
+            raise UsageError(
+                f"{self.path} cannot be read; expected an .npz file of plain arrays, as numpy.savez writes"
+            ) from error
         wanted = ["x_train", "y_train", "x_test", "y_test"]
         if missing := [key for key in wanted if key not in arrays]:
             raise UsageError(f"{self.path} has no {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
         splits = {}
         for split, suffix in {"train": "train", "validation": "val", "test": "test"}.items():
             if f"x_{suffix}" in arrays:
-                x, y = arrays[f"x_{suffix}"], arrays.get(f"y_{suffix}")
-                if y is None or len(x) != len(y):
-                    raise UsageError(
-                        f"{self.path} has {len(x)} inputs x_{suffix} and {0 if y is None else len(y)} targets"
-                    )
+                x, y = arrays[f"x_{suffix}"], arrays.get(f"y_{suffix}", np.empty(0))
+                self._check_numbers(f"x_{suffix}", x)
+                self._check_numbers(f"y_{suffix}", y)
+                if len(x) != len(y):
+                    raise UsageError(f"{self.path} has {len(x)} inputs x_{suffix} and {len(y)} targets y_{suffix}")
                 splits[split] = (x[..., np.newaxis] if x.ndim == 3 else x, y)
+        self.classes = self._count_classes(splits["train"][1])
         if "validation" not in splits:
             splits["train"], splits["validation"] = hold_out(*splits["train"])
         return splits
+
+    def _check_numbers(self, key: str, array: np.ndarray) -> None:
+        if array.dtype.kind not in "uif" or array.ndim < 1:
+            raise UsageError(
+                f"{key} of {self.path} is {array.dtype} of shape {array.shape}; "
+                "expected an array of numbers, one row for each example"
+            )
+
+    def _count_classes(self, labels: np.ndarray) -> int:
+        """How many classes the training labels name; 0 where the targets are no classes."""
+        if labels.dtype.kind == "f" or labels.ndim != 1 or not len(labels):
+            return 0
+        found = np.unique(labels[labels >= 0])
+        highest = int(labels.max())
+        if len(found) <= highest:
+            missing = int(np.argmax(found != np.arange(len(found)))) if found[-1] >= len(found) else 0
+            raise UsageError(
+                f"the training labels of {self.path} reach {highest} and leave out {missing}; "
+                f"expected every class from 0 on: number them without gaps"
+            )
+        return highest + 1
 
 
 def hold_out(x: np.ndarray, y: np.ndarray):
@@ -215,16 +257,17 @@ def check_writable(folder: Path, *, what: str) -> None:
 
 def reachable(host: str) -> bool:
     """Whether the host (or the proxy in front of it) answers on its port within `PATIENCE`."""
-    proxy = urllib.request.getproxies().get("https")
-    address = urllib.parse.urlsplit(proxy if proxy else f"https://{host}")
     answered = threading.Event()
 
     def knock():
-        try:
-            socket.create_connection((address.hostname, address.port or 443), timeout=PATIENCE).close()
+        with contextlib.suppress(Exception):
+            if "https" in urllib.request.getproxies():  # a proxy that answers may have nothing behind it
+                request = urllib.request.Request(f"https://{host}/", method="HEAD")
+                with contextlib.suppress(urllib.error.HTTPError):  # an answer all the same
+                    urllib.request.urlopen(request, timeout=PATIENCE).close()
+            else:
+                socket.create_connection((host, 443), timeout=PATIENCE).close()
             answered.set()
-        except OSError:
-            pass
 
     knocking = threading.Thread(target=knock, daemon=True)  # a name server may take longer than any time-out
     knocking.start()
