@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from zoo import __version__, registry
-from zoo.errors import UsageError, unknown
+from zoo.errors import UsageError, first_line, unknown
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,8 +41,7 @@ def one_line(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    lines = [line for line in str(error).splitlines() if line.strip()] or ["no message"]
-    return f"{type(error).__name__}: {lines[0].strip()} (--debug shows where)"
+    return f"{type(error).__name__}: {first_line(error)} (--debug shows where)"
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,6 +1,7 @@
 """What the zoo says when it is asked for something that cannot be."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -33,6 +34,17 @@ def unknown(kind: str, value: object, known: Iterable[str], *, hint: str = "") -
     else:
         says = f"there are {', '.join(known)}" if len(known) <= 12 else f"there are {len(known)}"
     return UsageError(f"there is no {kind} {value!r}; {says}" + (f" ({hint})" if hint else ""))
+
+
+def first_line(error: BaseException) -> str:
+    r"""The line of another library's error that says what is wrong.
+
+    >>> first_line(ValueError("Exception encountered when calling Dense.call().\n\n\x1b[1mSizes differ.\x1b[0m\nMore"))
+    'Sizes differ.'
+    """
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(("Exception encountered", "in user code:"))]
+    return telling[0] if telling else type(error).__name__
 
 
 def check_picture(input_shape: tuple[int | None, ...], smallest: int, name: str) -> None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError, unknown
+from zoo.errors import UsageError, first_line, unknown
 
 MODELS = Path(__file__).parent / "models"
 
@@ -270,9 +270,8 @@ def build(name: str, /, **options: Any) -> Any:
     except UsageError:
         raise
     except Exception as error:  # Keras's own words can run over many lines, and do not name the option
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())
-        raise UsageError(f"{name} cannot be built with {given or 'its defaults'}: {reason}") from error
+        raise UsageError(f"{name} cannot be built with {given or 'its defaults'}: {first_line(error)}") from error
 
 
 def as_dict(record: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
 from zoo.data.embedded import Embedded
-from zoo.errors import UsageError, unknown
+from zoo.errors import UsageError, first_line, unknown
 
 DATA_HOST = "storage.googleapis.com"  # where tfds keeps most of its archives
 PATIENCE = 0.7  # seconds to reach a host before it counts as out of reach
@@ -116,10 +116,6 @@ class TfdsFile:
                 return
             folder = self.builder.data_dir
             raise UsageError(f"{self.name} could not be prepared in {folder}: {first_line(error)}") from error
-
-
-def first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 @contextlib.contextmanager
