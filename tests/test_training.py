@@ -1,6 +1,7 @@
 """Training: the run folder, what repeats, and what is refused before the first step."""
 
 import csv
+import hashlib
 import json
 
 import numpy as np
@@ -272,6 +273,7 @@ def test_sound_arrays_train(tmp_path):
     )
     assert run.config["examples"] == {"train": 180, "validation": 20, "test": 40}
     assert "--data" in run.config["command"]
+    assert run.config["data_sha256"] == hashlib.sha256((tmp_path / "data.npz").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"PK\x03\x04 cut short"])

@@ -63,6 +63,7 @@ def _carry_out(job: Job) -> Run:
         "options": options,
         "recipe": registry.as_dict(plan),
         "data_dir": str(job.data_dir) if job.data_dir else None,
+        "data_sha256": job.source.sha256(),
         "classes": source.class_names,
         "examples": {split: summary.count for split, summary in summaries.items()},
         "scaling": dataclasses.asdict(scaling),

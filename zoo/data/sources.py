@@ -5,6 +5,7 @@ is looked for first, and the answer is one line in under a second.
 """
 
 import contextlib
+import hashlib
 import io
 import os
 import socket
@@ -92,6 +93,9 @@ class TfdsFile:
         cache = Path(self.builder.data_dir).parent.parent / "downloads"
         return any(f'"{self.builder.name}"' in note.read_text(errors="replace") for note in cache.rglob("*.INFO"))
 
+    def sha256(self) -> None:
+        """Nothing: the version in the name says what the data is."""
+
     def load(self) -> Source:
         """Prepare the data set if need be and open it."""
         tensorflow()
@@ -152,6 +156,11 @@ class ArrayFile:
         self.name = str(path)
         if not path.is_file():
             raise UsageError(f"there is no file {path}; expected an .npz file with x_train, y_train, x_test, y_test")
+
+    def sha256(self) -> str:
+        """Of the file, so that a run can be told from one on other data of the same name."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def load(self) -> Source:
         """Read the arrays, check their form and open them."""
