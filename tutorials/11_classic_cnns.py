@@ -108,13 +108,14 @@ def dense_share(name, column):
 
 figure = new_figure(10, 3)
 shown = ("alexnet", "vgg16", "inception_v1", "resnet50")
-for axes, column in zip(figure.subplots(1, 2, sharey=True), ("params", "multiply_adds")):
+columns = {"params": "parameters", "multiply_adds": "multiply-adds"}
+for axes, (column, meaning) in zip(figure.subplots(1, 2, sharey=True), columns.items()):
     shares = np.array([dense_share(name, column) for name in shown])
     axes.barh(shown, shares, color=SECOND, label="dense layers")
     axes.barh(shown, 1 - shares, left=shares, color=INK, label="convolutions")
     for place, share in enumerate(shares):
         axes.text(1.02, place, f"dense {share:.1%}", va="center", fontsize=9)
-    axes.set(title=f"share of the {column.replace('_', '-')}", xlim=(0, 1.25), xticks=(0, 0.5, 1))
+    axes.set(title=f"share of the {meaning}", xlim=(0, 1.25), xticks=(0, 0.5, 1))
     axes.spines[["top", "right"]].set_visible(False)
 axes.invert_yaxis()
 figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
@@ -219,7 +220,7 @@ def train(name):
     for seed in lesson.seeds:  # the graph is traced once: a new start means new values
         model.set_weights(fresh(name, seed).get_weights())
         for variable in model.optimizer.variables:
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
         batches = digits(side, "train", shuffle=True, seed=seed, augment={"shift": side // 10})
         losses.append(model.fit(batches, epochs=EPOCHS, verbose=0, shuffle=False).history["loss"])
         logits = ops.convert_to_numpy(model(x_test, training=False))
@@ -251,7 +252,7 @@ def differences(batch_norm):
     ending = "_relu" if batch_norm else ("_conv1", "_conv2", "_conv3")
     maps = [layer.output for layer in model.layers if layer.name.startswith("block") and layer.name.endswith(ending)]
     outputs = keras.Model(model.input, maps)(x[:256], training=True)  # normalised by this batch
-    return np.array([float(ops.mean(ops.std(output, axis=0))) for output in outputs])
+    return np.array([ops.convert_to_numpy(output).std(0).mean() for output in outputs])
 
 
 published, normalised = differences(False), differences(True)

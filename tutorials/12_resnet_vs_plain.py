@@ -77,8 +77,8 @@ for layer in deep.layers:
     if layer.name in known:
         layer.set_weights(known[layer.name].get_weights())
     elif layer.name.endswith("_2_bn"):
-        layer.gamma.assign(ops.zeros_like(layer.gamma))  # with its shift, 0 from the start: F(x) = 0
-difference = float(ops.max(ops.abs(deep(x_test) - shallow(x_test))))
+        layer.gamma.assign(ops.zeros(layer.gamma.shape))  # with its shift, 0 from the start: F(x) = 0
+difference = np.abs(ops.convert_to_numpy(deep(x_test)) - ops.convert_to_numpy(shallow(x_test))).max()
 lesson.claim("50 residual layers less the 8 they imitate, largest difference", difference, "<=", 1e-5, exact=True)
 
 # %% [markdown]
@@ -108,7 +108,7 @@ def train(family, depth):
     for seed in lesson.seeds:  # the graph is traced once: a new start means new values
         model.set_weights(network(family, DEPTHS[depth], seed).get_weights())
         for variable in model.optimizer.variables:
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
         losses.append(model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0).history["loss"])
         right.append((accuracy(model, x, y), accuracy(model, x_test, y_test)))
     print(f"{family:>8} {depth:>2} layers, training loss " + ", ".join(f"{row[-1]:.4f}" for row in losses))
