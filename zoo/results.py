@@ -104,17 +104,16 @@ def table(paths: list[Path]) -> str:
         for each in read(path):
             groups.setdefault((each["recipe"], each["model"], each["metric"], each["hardware"]), []).append(each)
     lines = [
-        "| recipe | model | figure on the test set | worst | seeds | beside | seconds | hardware |",
-        "|---|---|---|---|---|---|---|---|",
+        "| recipe | model | figure on the test set | worst | seeds | beside | hardware |",
+        "|---|---|---|---|---|---|---|",
     ]
     for (recipe, model, metric, hardware), rows in sorted(groups.items()):
         values = [float(each["value"]) for each in rows]
         spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
         minimise = registry.info(model).task == "forecasting"
         worst = max(values) if minimise else min(values)
-        seconds = statistics.median(float(each["seconds"]) for each in rows)
         lines.append(
             f"| {recipe} | `{model}` | {metric} {statistics.mean(values):.4f}{spread} | {worst:.4f} | {len(values)} | "
-            f"{rows[0]['baselines']} | {seconds:.0f} | {hardware} |"
+            f"{rows[0]['baselines']} | {hardware} |"
         )
     return "\n".join(lines)
