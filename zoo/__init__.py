@@ -14,15 +14,38 @@ __version__ = "0.1.0"
 
 _LATER = {  # verbs that need Keras, and the module that is imported when they are first asked for
     "load_data": "zoo.data",
-    "train": "zoo.job",
     "evaluate": "zoo.training",
     "features": "zoo.graph",
     "costs": "zoo.graph",
 }
 
 __all__ = [
-    *_LATER, "Card", "Figure", "Input", "Recipe", "UsageError", "build", "builder", "info", "list_models", "register",
+    *_LATER, "Card", "Figure", "Input", "Recipe", "UsageError", "build", "builder", "info", "list_models",
+    "register", "train",
 ]  # fmt: skip
+
+
+def train(name: str, recipe: str = "demo", **settings):
+    """Train a network by one of its recipes and write a run folder.
+
+    Args:
+        name: a name of `zoo.list_models()`.
+        recipe: a recipe of its card; ``"demo"`` needs no network.
+        **settings: as in `zoo.job.prepare`: ``run``, ``data``, ``data_dir``, ``epochs``, ``batch_size``,
+            ``learning_rate``, ``seed``, ``precision``, ``tensorboard``, ``verbose``, and options of the builder.
+
+    Returns:
+        The `Run`: `.path`, `.metrics`, `.results`, `.model()`.
+
+    Raises:
+        UsageError: before the first step, for anything that cannot work.
+    """
+    from zoo.job import prepare
+
+    job = prepare(name, recipe, **settings)
+    from zoo.training import carry_out  # and with it Keras
+
+    return carry_out(job)
 
 
 def __getattr__(name):

@@ -73,27 +73,6 @@ class Job:
         return dataclasses.replace(self.plan, seed=recipe.seed) == recipe and not self.options
 
 
-def train(name: str, recipe: str = "demo", **settings: Any) -> Run:
-    """Train a network by one of its recipes and write a run folder.
-
-    Args:
-        name: a name of `zoo.list_models()`.
-        recipe: a recipe of its card; ``"demo"`` needs no network.
-        **settings: as in `prepare`: ``run``, ``data``, ``data_dir``, ``epochs``, ``batch_size``,
-            ``learning_rate``, ``seed``, ``precision``, ``tensorboard``, ``verbose``, and options of the builder.
-
-    Returns:
-        The `Run`: `.path`, `.metrics`, `.results`, `.model()`.
-
-    Raises:
-        UsageError: before the first step, for anything that cannot work.
-    """
-    job = prepare(name, recipe, **settings)
-    from zoo.training import carry_out  # and with it Keras
-
-    return carry_out(job)
-
-
 def prepare(
     name: str,
     recipe: str = "demo",
