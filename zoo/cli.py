@@ -234,8 +234,8 @@ def summary(run, job) -> str:
 
     results, card, recipe = run.results, job.card, job.card.recipe(job.plan.name)
     examples = run.config["examples"]["test"]
-    main_figure = TASKS[card.task].metric
-    value = results["metrics"][main_figure]
+    task = TASKS[card.task]
+    value, main_figure = results["metrics"][task.metric], task.metric
     beside = [f"{name} {baseline:.4f}" for name, baseline in results["baselines"].items()]
     lines = [
         f"{card.name}, recipe {recipe.name}, seed {results['seed']}: "
@@ -243,8 +243,9 @@ def summary(run, job) -> str:
         "  beside " + (", ".join(beside) or "no baseline: the set is too large to compute one"),
     ]
     if recipe.expected is not None and job.unchanged:
-        reached = "reached" if value >= recipe.expected.bound else "not reached"
-        lines.append(f"  expected {describe_expected(recipe.expected)}: {reached}")
+        bound = recipe.expected.bound
+        reached = value <= bound if task.minimise else value >= bound
+        lines.append(f"  expected {describe_expected(recipe.expected)}: {'reached' if reached else 'not reached'}")
     files = ", ".join(sorted(file.name for file in run.path.iterdir()))
     lines.append(f"  {results['seconds']:.0f} s; in {run.path}: {files}")
     return "\n".join(lines)
@@ -266,6 +267,9 @@ def evaluate_command(arguments) -> None:
 def results_command(arguments) -> None:
     from zoo import results
 
+    for table in arguments.tables:
+        results.read(Path(table))  # what is wrong with a table is said before Keras is imported
+    start_keras(arguments.debug)
     text = results.table([Path(table) for table in arguments.tables])
     if arguments.into:
         results.write_into(Path(arguments.into), text)

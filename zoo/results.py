@@ -99,6 +99,8 @@ def write_into(page: Path, text: str) -> None:
 
 def table(paths: list[Path]) -> str:
     """All rows as a Markdown table: one line for a model and recipe, its figure over the seeds."""
+    from zoo.tasks import TASKS
+
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for path in paths:
         for each in read(path):
@@ -110,8 +112,7 @@ def table(paths: list[Path]) -> str:
     for (recipe, model, metric, hardware), rows in sorted(groups.items()):
         values = [float(each["value"]) for each in rows]
         spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-        minimise = registry.info(model).task == "forecasting"
-        worst = max(values) if minimise else min(values)
+        worst = max(values) if TASKS[registry.info(model).task].minimise else min(values)
         lines.append(
             f"| {recipe} | `{model}` | {metric} {statistics.mean(values):.4f}{spread} | {worst:.4f} | {len(values)} | "
             f"{rows[0]['baselines']} | {hardware} |"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.sources import Source, open_source
-from zoo.errors import UsageError, unknown
+from zoo.errors import UsageError, first_line, unknown
 
 MEMORY = 4 * 2**30  # bytes: sets up to this size are cached and shuffled whole
 LOOK_AT = 100_000  # examples: how far the pass over a larger set goes
@@ -136,7 +136,7 @@ def prepared(source: Source, split: str, preprocess: Mapping[str, Any]):
     try:
         examples = source.split(split)
     except (ValueError, AssertionError) as error:
-        raise UsageError(f"{source.name} has no split {split!r}: {str(error).splitlines()[0]}") from None
+        raise UsageError(f"{source.name} has no split {split!r}: {first_line(error)}") from None
     if preprocess:
         examples = examples.map(apply, num_parallel_calls=tf.data.AUTOTUNE)
     count = int(examples.cardinality())  # negative where nobody knows
@@ -229,9 +229,7 @@ def readable(batched, source: Source, split: str):
     try:
         yield from batched.as_numpy_iterator()
     except tf.errors.OpError as error:
-        raise UsageError(
-            f"{source.name} ({split}) cannot be read ({error.message.splitlines()[0]}); prepare it anew"
-        ) from error
+        raise UsageError(f"{source.name} ({split}) cannot be read ({first_line(error)}); prepare it anew") from error
 
 
 def check_labels(y, source: Source, split: str) -> None:

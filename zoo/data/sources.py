@@ -230,9 +230,8 @@ def hold_out(x: np.ndarray, y: np.ndarray):
     stratify = None
     if np.issubdtype(y.dtype, np.integer) and y.ndim == 1:
         counts = np.unique(y, return_counts=True)[1]
-        stratify = (
-            y if counts.min() >= 2 and len(counts) <= len(y) // 10 else None
-        )  # else the tenth has no room for all
+        if counts.min() >= 2 and len(counts) <= len(y) // 10:  # else the tenth has no room for every class
+            stratify = y
     rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=stratify, random_state=0)
     return (x[rest], y[rest]), (x[held], y[held])
 
