@@ -186,7 +186,7 @@ def test_a_crash_while_saving_keeps_the_last_network(short_run, monkeypatch):
         (dict(learning_rate=1e6), "learning_rate is 1000000.0"),
         (dict(seed=-3), "seed is -3"),
         (dict(seed=2**32), "seed is 4294967296; expected a whole number from 0 to 2^32 - 1"),
-        (dict(data="pictures/"), "expected the path of an .npz file"),
+        (dict(data="pictures/"), "expected the path of an .npz file or of a folder"),
         (dict(activation="nope"), "lenet5 cannot be built with"),
         (dict(dropout=2), "lenet5 cannot be built with"),
         (dict(precision="float8"), "precision is 'float8'; expected one of float32"),
@@ -336,7 +336,7 @@ def test_a_loss_that_is_no_number(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{}", "<html>", '{"model": "mlp", "recipe": {"x": 1}, "scaling": {}, "data_dir": null}'],
+    ["", "{}", "<html>", '{"model": "mlp", "recipe": {"x": 1}, "feed": {}, "data_dir": null}'],
 )
 def test_evaluating_what_is_no_run(content, tmp_path):
     with pytest.raises(zoo.UsageError, match="no finished run"):
@@ -357,22 +357,25 @@ def test_the_main_job_reaches_its_figure(data_dir, tmp_path):
 
 
 def test_large_sets_are_counted_whole_and_trained_without_baselines(data_dir, tmp_path, monkeypatch):
-    from zoo import tasks
     from zoo.data import pipeline
+    from zoo.tasks import arrays
 
     monkeypatch.setattr(pipeline, "LOOK_AT", 200)
-    monkeypatch.setattr(tasks, "BASELINE_LIMIT", 1000)
+    monkeypatch.setattr(arrays, "BASELINE_LIMIT", 1000)
     run = zoo.train("softmax_regression", run=tmp_path / "run", data_dir=data_dir, epochs=1, verbose=0)
     assert run.config["examples"]["train"] == 1257
     assert run.results["baselines"] == {}
     assert (run.path / "mistakes.png").exists() and (run.path / "curves.png").exists()
 
 
-def test_inputs_at_given_rows():
-    import tensorflow as tf
+def test_inputs_at_given_rows(tmp_path):
+    from zoo.data import ArrayFile
+    from zoo.data.feeds import ArrayFeed
 
-    from zoo.training import inputs_at
-
-    data = tf.data.Dataset.from_tensor_slices((np.arange(10.0)[:, None], np.arange(10))).batch(4)
-    np.testing.assert_array_equal(inputs_at(data, np.array([9, 0, 5]))[:, 0], [9, 0, 5])
-    assert inputs_at(data, np.array([], int)).shape == (0, 1)
+    x = np.arange(100.0)[:, None] + np.zeros(7)
+    np.savez(tmp_path / "data.npz", x_train=x, y_train=x[:, 0], x_test=x, y_test=x[:, 0])
+    card = zoo.info("lagged_linear")
+    plan = job.override(card.recipe("demo"), {"batch_size": 32})
+    feed = ArrayFeed.learn(card, plan, ArrayFile(tmp_path / "data.npz").load())
+    np.testing.assert_allclose(feed.inputs_at("test", np.array([99, 0, 33]))[:, 0], [99, 0, 33], atol=1e-3)
+    assert feed.inputs_at("test", np.array([], int)).shape == (0, 7)

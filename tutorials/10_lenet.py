@@ -250,7 +250,7 @@ lesson.claim("accuracy at 4 pixels, LeNet-5 with shifts", with_shifts, ">=", wit
 
 # %%
 names = [str(digit) for digit in range(10)]
-lesson.figure(figures.mistakes(x_test.__getitem__, y_test, logits(model, x_test), names), "mistakes")
+lesson.figure(figures.worst_mistakes(x_test.__getitem__, y_test, logits(model, x_test), names), "mistakes")
 
 # %% [markdown]
 # ## Where convolution is worth .25

@@ -14,7 +14,8 @@ __version__ = "0.1.0"
 
 _LATER = {  # verbs that need Keras, and the module that is imported when they are first asked for
     "load_data": "zoo.data",
-    "evaluate": "zoo.training",
+    "evaluate": "zoo.inference",
+    "predict": "zoo.inference",
     "features": "zoo.graph",
     "costs": "zoo.graph",
 }

@@ -10,7 +10,7 @@ def pipeline_rate(dataset, seconds: float = 1.0) -> float:
     count, started = 0, time.perf_counter()
     while True:
         for inputs, _ in dataset:
-            count += inputs.shape[0]
+            count += keras.tree.flatten(inputs)[0].shape[0]
             elapsed = time.perf_counter() - started
             if elapsed >= seconds:
                 return count / elapsed
@@ -40,5 +40,5 @@ def model_rate(model, dataset, *, steps: int = 10, warmup: int = 2) -> float:
     model.fit(batch.repeat(warmup + steps), verbose=0, callbacks=[clock], shuffle=False)  # the first step compiles
     for variable, value in zip(variables, before):
         variable.assign(value)
-    size = next(iter(batch))[0].shape[0]
+    size = keras.tree.flatten(next(iter(batch))[0])[0].shape[0]
     return size * steps / (clock.times[-1] - clock.times[warmup - 1])

@@ -257,9 +257,9 @@ def evaluate_command(arguments) -> None:
     show_log()
     run = Run.open(arguments.run)
     start_keras(arguments.debug)
-    from zoo import training
+    from zoo import inference
 
-    figures = training.evaluate(run, data_dir=arguments.data_dir)
+    figures = inference.evaluate(run, data_dir=arguments.data_dir)
     early = "" if (run.path / "metrics.json").exists() else " (stopped early: after the epochs in history.csv)"
     print(f"{run.path}: " + ", ".join(f"test {name} {value:.4f}" for name, value in figures.items()) + early)
 

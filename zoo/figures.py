@@ -4,6 +4,7 @@ Each function returns a matplotlib ``Figure``; nothing is shown and no global st
 """
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +51,13 @@ def probabilities(logits):
     return powers / powers.sum(-1, keepdims=True)
 
 
-def confusion(inputs, truth, logits, class_names):
+def confusion(feed, measured):
     """How often each class (rows) was called each class (columns); the diagonal is right."""
     from sklearn.metrics import confusion_matrix
 
-    names = [name[:12] for name in class_names]
-    counts = confusion_matrix(truth, probabilities(logits).argmax(-1), labels=range(len(names)))
+    names = [name[:12] for name in feed.source.class_names]
+    called = probabilities(measured.outputs).argmax(-1)
+    counts = confusion_matrix(measured.truth, called, labels=range(len(names)))
     size = min(12.0, 2.5 + 0.45 * len(names))
     figure = new_figure(size + 0.6, size)
     axes = figure.subplots()
@@ -74,16 +76,22 @@ def confusion(inputs, truth, logits, class_names):
     return figure
 
 
-def mistakes(inputs, truth, logits, class_names, most=24):
+def mistakes(feed, measured):
     """The test pictures that the network got wrong with most confidence. None where inputs are no pictures."""
+    if len(feed.card.inputs[0].shape) != 3:
+        return None
+    show = partial(feed.inputs_at, "test")
+    return worst_mistakes(show, measured.truth, measured.outputs, feed.source.class_names)
+
+
+def worst_mistakes(inputs, truth, logits, class_names, most=24):
+    """The `most` pictures that were called something else with most confidence; `inputs(rows)` gives pictures."""
     chances = probabilities(logits)
     called = chances.argmax(-1)
     confidence = chances.max(-1)
     wrong = np.flatnonzero(called != truth)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
     pictures = inputs(worst)
-    if pictures.ndim != 4:
-        return None
     columns = min(8, max(len(worst), 4))
     rows = max(1, -(-len(worst) // columns))
     figure = new_figure(1.35 * columns, 1.75 * rows + 0.4)
@@ -102,8 +110,9 @@ def mistakes(inputs, truth, logits, class_names, most=24):
     return figure
 
 
-def forecast(inputs, truth, predictions, class_names):
+def forecast(feed, measured):
     """Truth and prediction over time, and one against the other."""
+    truth, predictions = measured.truth, measured.outputs
     figure = new_figure(10, 3.6)
     time, scatter = figure.subplots(1, 2, width_ratios=(2.2, 1))
     time.plot(truth, color=THIRD, label="truth", linewidth=1)

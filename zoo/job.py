@@ -95,7 +95,7 @@ def prepare(
         name: a name of `zoo.list_models()`.
         recipe: a recipe of its card.
         run: the folder to write, new or empty; by default the first free ``runs/<name>-<recipe>-<seed>``.
-        data: the path of an ``.npz`` file to train on in place of the recipe's data set.
+        data: the path of an ``.npz`` file, or of a folder, to train on in place of the recipe's data set.
         data_dir: where tfds keeps its data sets.
         epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
         tensorboard: write TensorBoard logs into the run folder.
@@ -107,15 +107,15 @@ def prepare(
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
     plan = override(card.recipe(recipe), changes)
     if data is not None:  # a file has whole splits of these names
-        file = Path(data).absolute()
-        if file.suffix != ".npz":
-            raise UsageError(f"data is {str(data)!r}; expected the path of an .npz file")
-        plan = dataclasses.replace(plan, dataset=str(file), train="train", validation="validation", test="test")
+        path = Path(data).absolute()
+        if path.suffix != ".npz" and not path.is_dir():
+            raise UsageError(f"data is {str(data)!r}; expected the path of an .npz file or of a folder")
+        plan = dataclasses.replace(plan, dataset=str(path), train="train", validation="validation", test="test")
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
     from zoo.data import open_source  # tfds: not before the names are known to be right
 
-    source = open_source(plan.dataset, data_dir=data_dir)
+    source = open_source(plan.dataset, task=card.task, data_dir=data_dir)
     folder = Run.create(run, f"{name}-{recipe}-{plan.seed}")
     return Job(card, plan, options, source, folder, data_dir, tensorboard, verbose)
 

@@ -79,7 +79,7 @@ class Run:
                 raise UsageError(
                     f"{path} is no finished run: it has no {file}; expected a folder written by `zoo train`"
                 )
-        if not {"model", "recipe", "scaling", "data_dir"} <= run.config.keys():
+        if not {"model", "recipe", "feed", "data_dir"} <= run.config.keys():
             raise UsageError(f"{run.path / 'config.json'} was not written by `zoo train`; restore it or train again")
         return run
 

@@ -2,6 +2,6 @@
 
 from zoo.data import embedded  # noqa: F401  registers the embedded data sets with tfds
 from zoo.data.pipeline import AUGMENT, PREPROCESS, SCALING, Scaling, load_data
-from zoo.data.sources import Source, open_source
+from zoo.data.sources import ArrayFile, Source, open_source
 
-__all__ = ["AUGMENT", "PREPROCESS", "SCALING", "Scaling", "Source", "load_data", "open_source"]
+__all__ = ["AUGMENT", "PREPROCESS", "SCALING", "ArrayFile", "Scaling", "Source", "load_data", "open_source"]

@@ -33,8 +33,9 @@ PATIENCE = 0.7  # seconds to reach a host before it counts as out of reach
 class Source:
     """Examples that are on the disk.
 
-    `split(text)` gives (input, target) pairs as a ``tf.data.Dataset``, one example each; the text is in
-    tfds' slicing language (``"train[:90%]"``). `class_names` is empty where the target is a number.
+    `split(text)` gives (input, target) pairs as a ``tf.data.Dataset``, one example each, or dictionaries of
+    features where a data set does not say which is the target; the text is in tfds' slicing language
+    (``"train[:90%]"``). `class_names` is empty where the target is no class.
     """
 
     name: str
@@ -46,10 +47,15 @@ class Source:
         return len(self.class_names)
 
 
-def open_source(dataset: str | os.PathLike, *, data_dir: str | os.PathLike | None = None) -> "TfdsFile | ArrayFile":
-    """Find a data set: a tfds name, with or without ``:version``, or the path of an ``.npz`` file.
+def open_source(dataset: str | os.PathLike, *, task: str = "", data_dir: str | os.PathLike | None = None) -> Any:
+    """Find a data set: a tfds name, with or without ``:version``, or the path of an ``.npz`` file or of a folder.
 
     Nothing is read and TensorFlow is not imported; call ``.load()`` on what is returned.
+
+    Args:
+        dataset: what to open.
+        task: of the network that is to learn from it: it says what a folder is to hold.
+        data_dir: where tfds keeps its data sets.
 
     Raises:
         UsageError: for an unknown name, a file that cannot be read, or a data set that is not on the
@@ -57,6 +63,11 @@ def open_source(dataset: str | os.PathLike, *, data_dir: str | os.PathLike | Non
     """
     if str(dataset).endswith(".npz"):
         return ArrayFile(Path(dataset))
+    if os.path.isabs(dataset):
+        if task not in FOLDERS:
+            takes = ", ".join(FOLDERS) or "no task"
+            raise UsageError(f"{dataset} is a folder; a network for {task or 'this'} learns from none ({takes} can)")
+        return FOLDERS[task](Path(dataset))
     return TfdsFile(str(dataset), data_dir)
 
 
@@ -103,12 +114,13 @@ class TfdsFile:
             self._prepare()
         try:
             builder = tfds.builder(self.name, data_dir=self.data_dir)  # sees what is there, whoever prepared it
-            _, target = builder.info.supervised_keys
-            names = getattr(builder.info.features[target], "names", None) or ()
+            supervised = bool(builder.info.supervised_keys)
+            target = builder.info.features[builder.info.supervised_keys[1]] if supervised else None
+            names = getattr(target, "names", None) or ()
         except Exception as error:
             folder = self.builder.data_dir
             raise UsageError(f"{folder} is damaged ({first_line(error)}); remove it and run again") from error
-        return Source(self.name, tuple(names), lambda text: builder.as_dataset(split=text, as_supervised=True))
+        return Source(self.name, tuple(names), lambda text: builder.as_dataset(split=text, as_supervised=supervised))
 
     def _prepare(self) -> None:
         embedded = isinstance(self.builder, Embedded)
@@ -235,6 +247,9 @@ def hold_out(x: np.ndarray, y: np.ndarray):
     rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=stratify, random_state=0)
     return (x[rest], y[rest]), (x[held], y[held])
 
+
+# What opens a folder of the user's own, by the task: (path) -> an object with `sha256()` and `load()`.
+FOLDERS: dict[str, Callable[[Path], Any]] = {}
 
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))
 

@@ -1,0 +1,182 @@
+"""What stands between a source of examples and a network: it looks at the data, refuses what cannot train, keeps
+what must travel with the run, and makes the batches. One class for each kind of data."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from zoo.data import pipeline
+from zoo.data.pipeline import Scaling
+from zoo.data.sources import Source
+from zoo.errors import UsageError
+
+SPLITS = ("train", "validation", "test")
+
+
+class Feed:
+    """Batches of one kind of data, for the network of a card by the recipe `plan`."""
+
+    examples: Mapping[str, int]  # how many each split holds
+
+    def __init__(self, card, plan, source: Source | None):
+        self.card, self.plan, self.source = card, plan, source
+
+    @classmethod
+    def learn(cls, card, plan, source: Source) -> "Feed":
+        """Look at the data once, and keep what the network must know of it.
+
+        Raises:
+            UsageError: where this data cannot train this network.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def restore(cls, card, plan, source: Source | None, state: Mapping[str, Any]) -> "Feed":
+        """The feed of a finished run. Without a source it can `encode`, no more."""
+        raise NotImplementedError
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, as JSON."""
+        raise NotImplementedError
+
+    def options(self) -> dict[str, Any]:
+        """The builder's options that the data decides."""
+        raise NotImplementedError
+
+    def batches(self, split: str, *, training: bool = False):
+        """A ``tf.data.Dataset`` of (inputs, targets); for training shuffled and augmented anew in each epoch."""
+        raise NotImplementedError
+
+    def encode(self, raws: Sequence[str]) -> np.ndarray:
+        """A batch of inputs from what a user has: paths of files, or texts."""
+        raise UsageError(f"{self.card.name} answers no single input; `zoo evaluate` measures it on its test set")
+
+
+class ArrayFeed(Feed):
+    """Pictures and vectors: arrays of one shape, scaled by what the training set holds."""
+
+    def __init__(self, card, plan, source, scaling: Scaling | None = None):
+        super().__init__(card, plan, source)
+        self.scaling = scaling
+        self._prepared = {}
+
+    @classmethod
+    def learn(cls, card, plan, source):
+        feed = cls(card, plan, source)
+        feed._check_rank()
+        feed.summaries = {split: pipeline.summarise(feed._examples(split), source, split) for split in SPLITS}
+        feed._check_data()
+        feed.scaling = pipeline.SCALING[card.preprocessing](feed.summaries["train"])
+        return feed
+
+    @classmethod
+    def restore(cls, card, plan, source, state):
+        return cls(card, plan, source, Scaling(**state["scaling"]))
+
+    def state(self):
+        return {"scaling": dataclasses.asdict(self.scaling)}
+
+    @property
+    def examples(self):
+        return {split: summary.count for split, summary in self.summaries.items()}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        return self.summaries["train"].shape
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the whole data set holds."""
+        return sum(self.examples.values()) * math.prod(self.shape)
+
+    def options(self):
+        expected = self.card.inputs[0].shape
+        if "input_shape" not in self.card.options and self.shape != expected:
+            raise UsageError(
+                f"an example of {self.source.name} has shape {self.shape}; {self.card.name} takes {expected}"
+            )
+        return {"input_shape": self.shape, "num_classes": self.source.num_classes}
+
+    def batches(self, split, *, training=False):
+        shuffling = {"augment": self.plan.augment, "seed": self.plan.seed} if training else {}
+        examples, size = self._examples(split), self.plan.batch_size
+        return pipeline.batches(examples, scaling=self.scaling, batch_size=size, **shuffling)
+
+    def targets(self, split: str) -> np.ndarray:
+        """The targets alone: the inputs of a large set do not fit into memory."""
+        return np.concatenate([targets for _, targets in self.batches(split).as_numpy_iterator()])
+
+    def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """All of a split as two arrays, scaled inputs and targets."""
+        inputs, targets = zip(*self.batches(split).as_numpy_iterator())
+        return np.concatenate(inputs), np.concatenate(targets)
+
+    def inputs_at(self, split: str, rows: np.ndarray) -> np.ndarray:
+        """The inputs with these numbers, in this order, as they were before they were scaled."""
+        found, start = {}, 0
+        for inputs, _ in self.batches(split).as_numpy_iterator():
+            found |= {row: inputs[row - start] for row in rows if start <= row < start + len(inputs)}
+            start += len(inputs)
+        return self.scaling.undo(np.stack([found[row] for row in rows]) if len(rows) else inputs[:0])
+
+    def _examples(self, split):
+        if split not in self._prepared:
+            self._prepared[split] = pipeline.prepared(self.source, getattr(self.plan, split), self.plan.preprocess)
+        return self._prepared[split]
+
+    def _check_rank(self) -> None:
+        """Raise where an example has another number of axes than the network takes."""
+        found, _ = self.source.split(self.plan.train).element_spec
+        wanted = self.card.inputs[0]
+        if len(found.shape) != len(wanted.shape):
+            raise UsageError(
+                f"an example of {self.source.name} has shape {tuple(found.shape)}; expected {len(wanted.shape)} axes "
+                f"for {self.card.name}'s {wanted.name}, as in {wanted.shape}"
+            )
+
+    def _check_data(self) -> None:
+        """Raise where the data cannot train this network."""
+        source, card, train = self.source, self.card, self.summaries["train"]
+        for split, summary in self.summaries.items():
+            if summary.shape != train.shape:
+                raise UsageError(
+                    f"{source.name} has {split} examples of shape {summary.shape} "
+                    f"and training examples of {train.shape}"
+                )
+        in_units = {split for split, summary in self.summaries.items() if summary.high <= 1}
+        if len(train.shape) == 3 and 0 < len(in_units) < len(self.summaries):
+            raise UsageError(
+                f"the pictures of {source.name} reach 1 in {', '.join(sorted(in_units))} and 255 elsewhere; "
+                "expected one range: scale all alike"
+            )
+        if card.task.endswith("classification"):
+            check_classes(card, source, train.classes)
+        elif source.class_names:
+            raise UsageError(
+                f"the targets of {source.name} are classes; {card.name} expects numbers: y.astype('float32')"
+            )
+        check_batch(self.plan, train.count)
+
+
+def check_classes(card, source: Source, found: Sequence[int]) -> None:
+    """Raise unless the targets are classes, as many as the network can tell apart; `found` occur in training."""
+    if not source.class_names:
+        raise UsageError(
+            f"the targets of {source.name} are not classes; expected whole numbers from 0: y.astype('int32')"
+        )
+    if len(found) < 2:
+        raise UsageError(f"the training set of {source.name} holds one class only; expected at least 2")
+    if card.task == "binary_classification" and source.num_classes != 2:
+        raise UsageError(
+            f"{source.name} has {source.num_classes} classes; {card.name} tells 2 apart: take softmax_regression"
+        )
+
+
+def check_batch(plan, count: int) -> None:
+    """Raise where the training set does not fill one batch."""
+    if count < plan.batch_size:
+        raise UsageError(f"batch_size is {plan.batch_size}; expected at most {count}, the number of training examples")
