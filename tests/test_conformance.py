@@ -20,7 +20,7 @@ from keras import ops, tree
 from subjects import BACKEND, BATCH, ShortRun, Subject, compiled, gradients, outline
 
 import zoo
-from zoo import data, graph, job, optimization, registry, tasks
+from zoo import data, graph, job, optimization, registry, tasks, tune
 from zoo.data import sources
 
 ROOT = Path(__file__).parent.parent
@@ -285,6 +285,36 @@ def test_fit_learns_one_batch_by_heart(network):
     assert network.losses[-1] < network.goal, (
         f"the loss went from {network.short_run.losses[0]} only to {network.losses[-1]}"
     )
+
+
+# Fine-tuning.
+
+
+def test_frozen_layers_stay_bit_equal(network):
+    model = network.build()
+    if len(tune.learning_blocks(model)) < 2:
+        pytest.skip("a head and nothing else")
+    compiled(zoo.freeze(model), network.card, run_eagerly=True)
+    frozen = [v for layer in model.layers if not layer.trainable for v in layer.variables if "seed" not in v.path]
+    before, head = samples.arrays([v.value for v in frozen]), samples.arrays([v.value for v in model.trainable_weights])
+    model.train_on_batch(network.x, network.y)
+    assert frozen and same(samples.arrays([v.value for v in frozen]), before)
+    assert not same(samples.arrays([v.value for v in model.trainable_weights]), head)
+
+
+def test_layerwise_rates_are_those_of_the_updates(network):
+    model = samples.fill(network.build())
+    found = gradients(model, lambda model: network.loss(model(network.x), network.y))
+    before = {v.path: ops.convert_to_numpy(v) for v in model.trainable_variables}
+    optimizer = zoo.layerwise(keras.optimizers.SGD(0.5), model, decay=0.5)
+    optimizer.build(model.trainable_variables)
+    optimizer.apply([ops.convert_to_tensor(found[path]) for path in before], model.trainable_variables)
+    blocks, factors = tune.learning_blocks(model), tune.rates(model, 0.5)
+    assert len(set(factors.values())) == len(blocks)
+    assert all(factors[v.path] == 1 for layer in blocks[-1] for v in layer.variables)
+    for variable in model.trainable_variables:
+        wanted = before[variable.path] - 0.5 * factors[variable.path] * found[variable.path]
+        np.testing.assert_allclose(ops.convert_to_numpy(variable), wanted, rtol=1e-4, atol=1e-6)
 
 
 def optimizer_state(model):

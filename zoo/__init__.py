@@ -18,6 +18,10 @@ _LATER = {  # verbs that need Keras, and the module that is imported when they a
     "predict": "zoo.inference",
     "features": "zoo.graph",
     "costs": "zoo.graph",
+    "freeze": "zoo.tune",
+    "unfreeze": "zoo.tune",
+    "layerwise": "zoo.tune",
+    "lora": "zoo.tune",
 }
 
 __all__ = [

@@ -90,30 +90,61 @@ def features(model: Any, stages: Iterable[str] | None = None) -> Any:
     return keras.Model(model.input, chosen, name=f"{model.name}_features")
 
 
-def _stages(model):
-    """(stage, tensor) pairs: one sweep over the operations in topological order."""
-    needed = _ancestors(model)
+def blocks(model: Any) -> list[list[Any]]:
+    """The layers with weights, grouped into the blocks that follow one another on the way to the (first) output.
+
+    A block ends where all paths meet: a residual or Inception block is one, and so is a plain convolution; a
+    normalisation goes with the layer before it. The last block is the head. What does not lie on the way, as an
+    auxiliary head, is in none.
+
+    Args:
+        model: a flat Functional `keras.Model`.
+
+    >>> import zoo
+    >>> [[layer.name for layer in block] for block in blocks(zoo.build("lenet5"))]
+    [['c1'], ['c3'], ['c5'], ['f6'], ['logits']]
+    """
+    found, open_ = [], []
+    for operation, passed_by_all in _in_order(model):
+        if getattr(operation, "weights", ()):
+            open_.append(operation)
+        if passed_by_all and open_:
+            if found and all(isinstance(layer, NORMALIZATION) for layer in open_):
+                found[-1] += open_
+            else:
+                found.append(open_)
+            open_ = []
+    return found
+
+
+def _in_order(model):
+    """(operation, whether no path leads around it) for the operations on the way to the output, from the input on."""
+    needed = ancestors(model)
     order = [operation for operation in model.operations if operation in needed]
     position = {id(tensor): i for i, operation in enumerate(order) for tensor in tree.flatten(operation.output)}
     reach = [0] * len(order)  # the last operation that uses the output of this one
     for i, operation in enumerate(order):
         for tensor in _inputs(operation):
             reach[position[id(tensor)]] = i
+    furthest = 0  # of all edges out of the operations so far
+    for i, operation in enumerate(order):
+        yield operation, furthest <= i
+        furthest = max(furthest, reach[i])
 
+
+def _stages(model):
+    """(stage, tensor) pairs: one sweep over the operations in topological order."""
     rank = len(model.inputs[0].shape)
     strides = {}  # tensor -> pixels of the input to one of its own, while it still is a map
     found = {}
     learned = False  # the picture itself, padded or rescaled, is no feature
-    furthest = 0  # of all edges out of the operations so far
-    for i, operation in enumerate(order):
+    for operation, passed_by_all in _in_order(model):
         learned = learned or (
             bool(getattr(operation, "weights", ())) and not isinstance(operation, layers.Normalization)
         )
         stride = _stride(operation, [strides.get(id(tensor)) for tensor in _inputs(operation)], rank)
         for tensor in tree.flatten(operation.output):
             strides[id(tensor)] = stride
-        passed_by_all = furthest <= i  # no edge jumps over this operation
-        furthest = max(furthest, reach[i])
         if passed_by_all and learned and stride and not isinstance(operation, PADDING):
             name = "stride" + "x".join(str(s) for s in (stride if len(set(stride)) > 1 else stride[:1]))
             tensor = operation.output
@@ -121,6 +152,7 @@ def _stages(model):
     return list(found.values())
 
 
+NORMALIZATION = (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization, layers.Normalization)
 PADDING = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D)
 UPSAMPLING = (layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D)
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
@@ -130,8 +162,8 @@ def _inputs(operation):
     return [] if isinstance(operation, layers.InputLayer) else tree.flatten(operation.input)
 
 
-def _ancestors(model):
-    """The operations on the way to the first output."""
+def ancestors(model: Any) -> set[Any]:
+    """The operations on the way from the input to the first output."""
     maker = {id(tensor): operation for operation in model.operations for tensor in tree.flatten(operation.output)}
     found, open_ = set(), [maker[id(model.outputs[0])]]
     while open_:

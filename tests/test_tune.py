@@ -1,0 +1,122 @@
+"""Freezing, unfreezing, layer-wise rates, LoRA: what the conformance suite does not ask of every name."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import graph, tune
+
+SMALL = {"input_shape": (16, 16, 3), "num_classes": 3}
+
+
+def trained(model, optimizer="sgd", **options):
+    """One step."""
+    rng = np.random.default_rng(0)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), **options)
+    model.train_on_batch(rng.normal(size=(4, *model.input_shape[1:])).astype("float32"), np.array([0, 1, 2, 0]))
+    return model
+
+
+def changed(model, before):
+    return {v.path for v, old in zip(model.variables, before) if not np.array_equal(keras.ops.convert_to_numpy(v), old)}
+
+
+def values(model):
+    return [keras.ops.convert_to_numpy(variable) for variable in model.variables]
+
+
+def test_freezing_up_to_a_layer_or_a_stage():
+    by_layer = zoo.freeze(zoo.build("resnet20", **SMALL), until="conv3_block3_out")
+    by_stage = zoo.freeze(zoo.build("resnet20", **SMALL), until="stride2")
+    learning = [layer.name for layer in by_layer.layers if layer.weights and layer.trainable]
+    assert learning == [layer.name for layer in by_stage.layers if layer.weights and layer.trainable]
+    assert all(name.startswith(("conv4", "logits")) for name in learning) and len(learning) > 6
+
+
+def test_a_branch_beside_the_frozen_layer_goes_on_learning():
+    model = zoo.freeze(zoo.build("resnet20", **SMALL), until="conv3_block1_1_conv")
+    assert not model.get_layer("conv2_block3_2_conv").trainable
+    assert model.get_layer("conv3_block1_2_conv").trainable
+
+
+def test_unfreezing_leaves_the_statistics_unless_asked():
+    model = zoo.unfreeze(zoo.freeze(zoo.build("resnet20", **SMALL)))
+    before = values(model)
+    moved = changed(trained(model), before)
+    assert not [path for path in moved if "_bn/" in path] and any("conv2" in path for path in moved)
+    zoo.unfreeze(model, batch_norm=True)
+    before = values(model)
+    assert [path for path in changed(trained(model), before) if "moving_mean" in path]
+
+
+def test_unfreezing_since_a_layer():
+    model = zoo.unfreeze(zoo.freeze(zoo.build("resnet20", **SMALL)), since="conv4_block3_1_conv")
+    convolutions = [layer.name for layer in model.layers if layer.trainable_weights]
+    assert convolutions == ["conv4_block3_1_conv", "conv4_block3_2_conv", "logits"]
+
+
+def test_what_was_never_frozen_is_not_frozen_by_unfreezing():
+    model = zoo.unfreeze(zoo.freeze(zoo.build("resnet20", **SMALL), until="stride1"))
+    assert model.get_layer("conv4_block1_1_bn").trainable and not model.get_layer("conv2_block1_1_bn").trainable
+
+
+def test_unknown_places():
+    model = zoo.build("lenet5")
+    with pytest.raises(zoo.UsageError, match="no layer or stage of lenet5 'c33'; did you mean c3"):
+        zoo.freeze(model, until="c33")
+    with pytest.raises(zoo.UsageError, match="decay is 0; expected a number above 0 and at most 1"):
+        zoo.layerwise(keras.optimizers.SGD(), model, decay=0)
+    with pytest.raises(zoo.UsageError, match="global_clipnorm"):
+        zoo.layerwise(keras.optimizers.SGD(global_clipnorm=1.0), model)
+
+
+def test_blocks_are_residual_blocks_and_inception_blocks():
+    def ends(name, **options):
+        return [block[-1].name for block in graph.blocks(zoo.build(name, **options))]
+
+    assert len(ends("resnet20")) == 1 + 9 + 1
+    assert ends("vgg16_small", width=0.125, input_shape=(32, 32, 3))[-1] == "predictions"
+    auxiliary = graph.blocks(zoo.build("inception_v1", **zoo.info("inception_v1").tiny))
+    assert not [layer.name for block in auxiliary for layer in block if "auxiliary" in layer.name]
+
+
+@pytest.mark.parametrize("optimizer", [keras.optimizers.SGD(0.1), keras.optimizers.AdamW(1e-3, weight_decay=0.1)])
+def test_weight_decay_shrinks_with_the_rate(optimizer):
+    """Where gradients are zero only the decay acts: w <- w (1 - rate x decay)."""
+    model = zoo.build("lenet5")
+    slowed = zoo.layerwise(optimizer, model, decay=0.5)
+    before = values(model)
+    slowed.build(model.trainable_variables)
+    slowed.apply([keras.ops.zeros(v.shape) for v in model.trainable_variables], model.trainable_variables)
+    decay = optimizer.weight_decay or 0.0
+    for variable, old in zip(model.variables, before):
+        factor = 1 - float(optimizer.learning_rate) * tune.rates(model, 0.5)[variable.path] * decay
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), old * factor, rtol=1e-6)
+
+
+def test_schedules_are_scaled_and_saved(tmp_path):
+    model = zoo.build("lenet5", num_classes=3)
+    cosine = keras.optimizers.schedules.CosineDecay(0.1, 100)
+    trained(model, zoo.layerwise(keras.optimizers.SGD(cosine, momentum=0.9), model, decay=0.5))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    for one, two in zip(model.optimizer.optimizers, again.optimizer.optimizers):
+        assert float(one.learning_rate) == float(two.learning_rate)
+    slowest = min(float(each.learning_rate) for each in again.optimizer.optimizers)
+    assert slowest == pytest.approx(float(cosine(1)) * 0.5**4, rel=1e-5)
+    for one, two in zip(model.optimizer.variables, again.optimizer.variables):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(two))
+
+
+def test_lora_changes_nothing_at_first_and_trains_little():
+    model = zoo.build("resnet20", **SMALL)
+    x = np.random.default_rng(0).normal(size=(2, 16, 16, 3)).astype("float32")
+    before = keras.ops.convert_to_numpy(model(x))
+    whole = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    zoo.lora(model, rank=2)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), before, rtol=1e-5, atol=1e-6)
+    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) < whole / 5
+    old = values(model)
+    moved = changed(trained(model), old)
+    assert moved and all("lora" in path or "logits" in path for path in moved)
