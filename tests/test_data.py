@@ -279,3 +279,41 @@ def test_processes_may_prepare_one_data_set_at_once(tmp_path):
     folders = {process.communicate()[0].strip() for process in processes}
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert len(folders) == 3, "each has a run folder of its own"
+
+
+def test_cover_keeps_proportions():
+    from zoo.data.pipeline import PREPROCESS
+
+    wide = np.zeros((40, 100, 3), "uint8")
+    wide[:, 30:70] = 200  # the middle 40 columns are what a square keeps
+    covered = PREPROCESS["cover"](tf_constant(wide), (20, 20)).numpy()
+    assert covered.dtype == "uint8" and covered.shape == (20, 20, 3) and (covered[:, 2:-2] == 200).all()
+    assert PREPROCESS["cover"](tf_constant(wide[:7, :5]), (20, 20)).shape == (20, 20, 3)
+
+
+def tf_constant(array):
+    import tensorflow as tf
+
+    return tf.constant(array)
+
+
+@pytest.mark.parametrize("mode", ["caffe", "torch", "tf"])
+def test_published_scalings_are_those_of_keras_applications(mode):
+    from keras.src.applications.imagenet_utils import preprocess_input
+
+    from zoo.data.pipeline import SCALING, Summary
+
+    x = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3)).astype("float32")
+
+    def summary(channels, high=255.0):
+        return Summary(2, (5, 4, channels), (0.0,) * channels, (1.0,) * channels, high, ())
+
+    scaling = SCALING[mode](summary(3))
+    np.testing.assert_allclose(scaling(x), preprocess_input(x.copy(), mode=mode), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(scaling.undo(scaling(x).numpy()), x, rtol=1e-4, atol=1e-3)
+    units = SCALING[mode](summary(3, high=1.0))
+    np.testing.assert_allclose(units(x / 255), scaling(x), rtol=1e-3, atol=1e-3)
+    grey = SCALING[mode](summary(1))(x[..., :1])
+    assert grey.shape == (2, 5, 4, 1)
+    with pytest.raises(zoo.UsageError, match="have 4 channels"):
+        SCALING[mode](summary(4))

@@ -36,6 +36,18 @@ def pad(x, size):
     return tf.image.resize_with_crop_or_pad(x, *size)
 
 
+def cover(x, size):
+    """Shrink or stretch a picture, its sides in proportion, until it just covers (height, width); cut off the rest."""
+    import tensorflow as tf
+
+    sides = tf.cast(tf.shape(x)[:2], tf.float32)
+    scale = tf.reduce_max(tf.constant(size, tf.float32) / sides)
+    wanted = tf.maximum(tf.cast(tf.math.ceil(sides * scale - 1e-3), tf.int32), size)
+    stretched = tf.image.resize(x, wanted, antialias=True)
+    cut = tf.image.resize_with_crop_or_pad(stretched, *size)
+    return tf.saturate_cast(tf.round(cut), x.dtype) if x.dtype.is_integer else cut  # a byte a colour in the cache
+
+
 def shift(x, seed, pixels):
     """Move each picture of a batch by up to `pixels` in both directions; what comes in is black."""
     import tensorflow as tf
@@ -72,24 +84,30 @@ def crop(x, seed, area):
     return tf.image.crop_and_resize(x, boxes, tf.range(batch), (height, width))
 
 
-PREPROCESS: Mapping[str, Callable] = {"resize": resize, "pad": pad}  # (example, option) -> example
+PREPROCESS: Mapping[str, Callable] = {"resize": resize, "pad": pad, "cover": cover}  # (example, option)
 AUGMENT: Mapping[str, Callable] = {"shift": shift, "flip": flip, "crop": crop}  # (batch, seed, option) -> batch
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """x -> (x - mean) / std, a number for each channel of a picture or each feature of a vector."""
+    """x -> (x - mean) / std, a number for each channel of a picture or each feature of a vector.
+
+    Where `reverse`, colours are turned from RGB to BGR first, as some published weights want them.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    reverse: bool = False
 
     def __call__(self, x):
         import tensorflow as tf
 
-        return (tf.cast(x, tf.float32) - np.float32(self.mean)) / np.float32(self.std)
+        x = tf.cast(x[..., ::-1] if self.reverse else x, tf.float32)
+        return (x - np.float32(self.mean)) / np.float32(self.std)
 
     def undo(self, x: np.ndarray) -> np.ndarray:
-        return x * np.float32(self.std) + np.float32(self.mean)
+        x = x * np.float32(self.std) + np.float32(self.mean)
+        return x[..., ::-1] if self.reverse else x
 
 
 @dataclass(frozen=True)
@@ -104,11 +122,31 @@ class Summary:
     classes: tuple[int, ...]  # those that occur
 
 
-# How a card says that numbers are scaled, by what the training set holds.
+def published(mean, std, *, reverse: bool = False) -> Callable[[Summary], Scaling]:
+    """A scaling that published weights were trained with: pixels of 0 to 255, a mean and deviation for each channel.
+
+    Pictures of 0 to 1 are brought up to it. A grey picture takes the mean of the three numbers.
+    """
+
+    def scaling(train: Summary) -> Scaling:
+        channels, unit = len(train.mean), 1.0 if train.high > 1 else 255.0
+        if channels not in (1, 3):
+            raise UsageError(f"the pictures have {channels} channels; these weights were trained with 3 (1 will do)")
+        means, stds = (each if channels == 3 else (sum(each) / 3,) for each in (mean, std))
+        return Scaling(tuple(m / unit for m in means), tuple(s / unit for s in stds), reverse and channels == 3)
+
+    return scaling
+
+
+# How a card, or published weights, say that numbers are scaled, by what the training set holds.
 SCALING: Mapping[str, Callable[[Summary], Scaling]] = {
     "standardise": lambda train: Scaling(train.mean, train.std),
     "unit": lambda train: Scaling((0.0,), (255.0 if train.high > 1 else 1.0,)),
     "none": lambda train: Scaling((0.0,), (1.0,)),
+    # Of keras.applications (`imagenet_utils.preprocess_input`), by the names it gives them.
+    "caffe": published((103.939, 116.779, 123.68), (1.0, 1.0, 1.0), reverse=True),
+    "torch": published((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "tf": published((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
 }
 
 
@@ -285,7 +323,8 @@ def load_data(
         batch_size: examples in a batch.
         shuffle: shuffle with `seed`, differently in each epoch and equally in each run.
         seed: of shuffling and augmentation.
-        preprocess: done once to each example: ``{"resize": (height, width)}``, ``{"pad": (height, width)}``.
+        preprocess: done once to each example: ``{"resize": (height, width)}``, ``{"cover": (height, width)}`` (in
+            proportion, what juts out cut off), ``{"pad": (height, width)}``.
         augment: done anew in each epoch: ``{"shift": pixels}``, ``{"flip": True}``,
             ``{"crop": (least, most share of the area)}``.
         scaling: ``"standardise"`` by mean and deviation of the training set, ``"unit"`` (to 0..1), ``"none"``.

@@ -1,0 +1,175 @@
+"""A folder of the user's own pictures, one sub-folder for each class, through tfds' `ImageFolder`."""
+
+import hashlib
+import logging
+import random
+import tempfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+
+from zoo.data.sources import Source, tensorflow
+from zoo.errors import UsageError
+
+log = logging.getLogger("zoo")
+
+ENDINGS = (".jpg", ".jpeg", ".png")  # what tfds' ImageFolder takes
+SHARES = {"test": 0.2, "validation": 0.1}  # of each class; the rest trains
+FEWEST = 3  # pictures of a class: one for each split
+ROUGH = 10  # fewer pictures of a class than this, and its figures mean little
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file of a class. Two files with one `digest` are the same picture."""
+
+    path: Path
+    label: str
+    digest: str
+
+
+class PictureFolder:
+    """``PHOTOS/<class>/<picture>.jpg``, split here; or ``PHOTOS/<split>/<class>/<picture>.jpg``, split by its owner.
+
+    Without splits of their own, 70 % of each class train, 10 % validate and 20 % test, by the content of the
+    files: a picture and its copies lie in one split, in every run and under any file names. Owners' splits are called
+    train, test and validation; without a validation set, a tenth of the training set is held out.
+    """
+
+    def __init__(self, path: Path):
+        self.path, self.name = path, str(path)
+        self.labels = subfolders(path)
+        self.own_splits = {"train", "test"} <= set(self.labels)
+        if self.own_splits:
+            self.labels = subfolders(path / "train")
+        if len(self.labels) < 2:
+            raise UsageError(
+                f"{path} has {len(self.labels)} sub-folders; expected one for each class, at least 2, with pictures "
+                f"({', '.join(ENDINGS)}) in them"
+            )
+
+    def sha256(self) -> str:
+        """Of the pictures and their classes, so that a run can be told from one on other pictures."""
+        lines = sorted(f"{picture.label} {picture.digest}" for picture in self.pictures)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def load(self) -> Source:
+        """Look at every picture, leave out those that cannot be read, split the others and open them."""
+        splits = self._splits()
+        # tfds wants split/class/picture: links in that order, to files that stay where they are.
+        tree = tempfile.TemporaryDirectory(prefix="zoo-pictures-")
+        for split, pictures in splits.items():
+            for label in self.labels:
+                (Path(tree.name) / split / label).mkdir(parents=True)
+            for number, picture in enumerate(sorted(pictures, key=lambda each: (each.label, each.digest))):
+                link = Path(tree.name) / split / picture.label / f"{number:06}{picture.path.suffix.lower()}"
+                link.symlink_to(picture.path.absolute())
+        builder = tfds.ImageFolder(tree.name, shape=(None, None, 3))
+
+        def split(text, tree=tree):  # the links live as long as this function
+            return builder.as_dataset(split=text, as_supervised=True)
+
+        return Source(self.name, tuple(builder.info.features["label"].names), split)
+
+    @cached_property
+    def pictures(self) -> list[Picture]:
+        """Every file that says by its ending that it is a picture, with the digest of its bytes."""
+        roots = [self.path / split for split in subfolders(self.path)] if self.own_splits else [self.path]
+        files = [
+            (file, label)
+            for root in roots
+            for label in subfolders(root)
+            for file in sorted((root / label).iterdir())
+            if file.suffix.lower() in ENDINGS
+        ]
+        with ThreadPoolExecutor() as pool:
+            digests = pool.map(lambda each: hashlib.sha256(each[0].read_bytes()).hexdigest(), files)
+            return [Picture(file, label, digest) for (file, label), digest in zip(files, digests)]
+
+    def _splits(self) -> dict[str, list[Picture]]:
+        pictures = self._sound()
+        if not self.own_splits:
+            splits = by_content(pictures, SHARES)
+        else:
+            splits = {split: [] for split in ("train", "validation", "test")}
+            for picture in pictures:
+                split = picture.path.relative_to(self.path).parts[0]
+                if split not in splits:
+                    raise UsageError(f"{self.path} has the split {split}; expected train, test and perhaps validation")
+                splits[split].append(picture)
+            if not splits["validation"]:
+                held = by_content(splits["train"], {"validation": 0.1})
+                splits |= {"train": held["train"], "validation": held["validation"]}
+            straddling = {each.digest for each in splits["train"]} & {each.digest for each in splits["test"]}
+            if straddling:
+                log.warning(
+                    f"{len(straddling)} pictures of {self.path}/test are in train as well: "
+                    "the test figures will be too good"
+                )
+        log.info(
+            f"{self.path}: {len(self.labels)} classes, {len(pictures)} pictures ("
+            + ", ".join(f"{len(each)} {split}" for split, each in splits.items())
+            + ")"
+        )
+        return splits
+
+    def _sound(self) -> list[Picture]:
+        """The pictures that can be read, of one class each; the others are named."""
+        tf = tensorflow()
+
+        def readable(picture):
+            try:
+                return tf.io.decode_image(picture.path.read_bytes(), channels=3).ndim == 3  # 4: an animation
+            except tf.errors.OpError:
+                return False
+
+        with ThreadPoolExecutor() as pool:
+            sound = list(pool.map(readable, self.pictures))
+        broken = [picture for picture, good in zip(self.pictures, sound) if not good]
+        pictures = [picture for picture, good in zip(self.pictures, sound) if good]
+        labels: dict[str, set[str]] = {}
+        for picture in pictures:
+            labels.setdefault(picture.digest, set()).add(picture.label)
+        torn = [picture for picture in pictures if len(labels[picture.digest]) > 1]
+        pictures = [picture for picture in pictures if len(labels[picture.digest]) == 1]
+        for left_out, why in ((broken, "cannot be read"), (torn, "lie under two classes")):
+            if left_out:
+                names = ", ".join(str(picture.path.relative_to(self.path)) for picture in left_out[:5])
+                more = ", ..." if len(left_out) > 5 else ""
+                log.warning(f"left out {len(left_out)} pictures of {self.path} that {why}: {names}{more}")
+        counts = Counter({label: 0 for label in self.labels})
+        counts.update(label for _, label in {(picture.digest, picture.label) for picture in pictures})
+        label, count = min(counts.items(), key=lambda each: each[1])
+        if count < FEWEST:
+            raise UsageError(
+                f"the class {label} of {self.path} has {count} different pictures that can be read; expected at least "
+                f"{FEWEST}, better {ROUGH}: add some or remove its folder"
+            )
+        if count < ROUGH:
+            log.warning(f"the class {label} has {count} pictures only: what is measured on it will be rough")
+        return pictures
+
+
+def by_content(pictures: list[Picture], shares: dict[str, float]) -> dict[str, list[Picture]]:
+    """A share of each class for each split, at least one picture; the rest is "train". Copies stay together."""
+    place: dict[str, str] = {}
+    for label in sorted({picture.label for picture in pictures}):
+        digests = sorted({picture.digest for picture in pictures if picture.label == label})
+        random.Random(label).shuffle(digests)
+        for split, share in shares.items():
+            count = max(1, round(share * len(digests)))
+            place |= dict.fromkeys(digests[:count], split)
+            digests = digests[count:]
+        place |= dict.fromkeys(digests, "train")
+    splits = {split: [] for split in ("train", *reversed(shares))}
+    for picture in pictures:
+        splits[place[picture.digest]].append(picture)
+    return splits
+
+
+def subfolders(path: Path) -> list[str]:
+    return sorted(each.name for each in path.iterdir() if each.is_dir() and not each.name.startswith("."))
