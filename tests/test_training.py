@@ -21,6 +21,8 @@ FILES = {
     "curves.png",
     "confusion.png",
     "mistakes.png",
+    "calibration.png",
+    "classes.csv",
 }
 
 
@@ -40,7 +42,7 @@ def test_the_run_folder_is_complete(short_run):
     assert {file.name for file in short_run.path.iterdir()} == FILES
     results = json.loads((short_run.path / "metrics.json").read_text())
     assert results["model"] == "lenet5" and results["recipe"] == "demo" and results["seed"] == 0
-    assert set(results["metrics"]) == {"loss", "accuracy"}
+    assert set(results["metrics"]) == {"loss", "accuracy", "calibration_error"}
     assert results["baselines"]["chance"] == pytest.approx(37 / 360, abs=0.005)
     assert 0.95 < results["baselines"]["1-nearest-neighbour"] < 1
     assert results["samples_per_second"]["pipeline"] > 0 and results["seconds"] > results["fit_seconds"]
@@ -66,7 +68,7 @@ def test_evaluate_finds_the_same_figures(short_run):
 def test_figures_are_not_blank(short_run):
     from matplotlib.image import imread
 
-    for file in ("curves.png", "confusion.png", "mistakes.png"):
+    for file in ("curves.png", "confusion.png", "mistakes.png", "calibration.png"):
         assert imread(short_run.path / file)[..., :3].std() > 0.02, file
 
 

@@ -95,6 +95,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     sub.add_argument("run", metavar="RUN", help="a run folder")
     sub.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
 
+    sub = command(predict_command, "predict", "what a trained network says of new pictures, clips or texts")
+    sub.add_argument("run", metavar="RUN", help="a run folder")
+    sub.add_argument("inputs", nargs="+", metavar="INPUT", help="a file, or a text, as the network takes")
+    sub.add_argument("--out", metavar="DIR", default="predictions", help="where pictures go that explain the answers")
+
     sub = command(results_command, "results", "the README's table of measured figures, from recorded rows")
     sub.add_argument("tables", nargs="+", metavar="FILE.csv")
     sub.add_argument("--into", metavar="PAGE.md", help="write it between the marks of this page")
@@ -262,6 +267,17 @@ def evaluate_command(arguments) -> None:
     figures = inference.evaluate(run, data_dir=arguments.data_dir)
     early = "" if (run.path / "metrics.json").exists() else " (stopped early: after the epochs in history.csv)"
     print(f"{run.path}: " + ", ".join(f"test {name} {value:.4f}" for name, value in figures.items()) + early)
+
+
+def predict_command(arguments) -> None:
+    from zoo.run import Run
+
+    show_log()
+    run = Run.open(arguments.run)
+    start_keras(arguments.debug)
+    from zoo import inference
+
+    print("\n".join(inference.predict(run, arguments.inputs, folder=arguments.out)))
 
 
 def results_command(arguments) -> None:

@@ -55,7 +55,7 @@ def confusion(feed, measured):
     """How often each class (rows) was called each class (columns); the diagonal is right."""
     from sklearn.metrics import confusion_matrix
 
-    names = [name[:12] for name in feed.source.class_names]
+    names = [name[:12] for name in feed.class_names]
     called = probabilities(measured.outputs).argmax(-1)
     counts = confusion_matrix(measured.truth, called, labels=range(len(names)))
     size = min(12.0, 2.5 + 0.45 * len(names))
@@ -81,7 +81,7 @@ def mistakes(feed, measured):
     if len(feed.card.inputs[0].shape) != 3:
         return None
     show = partial(feed.inputs_at, "test")
-    return worst_mistakes(show, measured.truth, measured.outputs, feed.source.class_names)
+    return worst_mistakes(show, measured.truth, measured.outputs, feed.class_names)
 
 
 def worst_mistakes(inputs, truth, logits, class_names, most=24):
@@ -107,6 +107,42 @@ def worst_mistakes(inputs, truth, logits, class_names, most=24):
         axes.imshow(picture if picture.shape[-1] == 3 else picture[..., 0], cmap="gray_r")
         names = f"is {class_names[truth[row]][:12]}\ncalled {class_names[called[row]][:12]} ({confidence[row]:.0%})"
         axes.set_title(names, fontsize=7)
+    return figure
+
+
+def calibration(feed, measured, bins=10):
+    """How often the network is right, by how sure it is; on the diagonal it knows how much it knows."""
+    chances = probabilities(measured.outputs)
+    confidence, right = chances.max(-1), chances.argmax(-1) == measured.truth
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    figure = new_figure(4.6, 4.2)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=THIRD, linewidth=1, linestyle="--")
+    for each in np.unique(bin_of):
+        among = bin_of == each
+        axes.bar((each + 0.5) / bins, right[among].mean(), width=0.9 / bins, color=INK, alpha=0.85)
+        axes.plot(confidence[among].mean(), right[among].mean(), "o", color=SECOND, markersize=3)
+        axes.text((each + 0.5) / bins, right[among].mean() + 0.01, among.sum(), ha="center", fontsize=7, color=THIRD)
+    axes.set(xlabel="confidence", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.06))
+    axes.set_title(f"calibration error {measured.figures['calibration_error']:.3f}", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def overlay(picture, heat, title):
+    """A picture (height, width, channels), and beside it where the heat (height, width) lies."""
+    low, high = picture.min(), picture.max()
+    picture = (picture - low) / max(high - low, 1e-6)
+    shown = {"X": picture if picture.shape[-1] == 3 else picture[..., 0], "cmap": "gray"}
+    height, width = picture.shape[:2]
+    figure = new_figure(2 * 3.2 * width / max(height, width) + 0.3, 3.2 * height / max(height, width) + 0.5)
+    plain, hot = figure.subplots(1, 2)
+    plain.imshow(**shown)
+    hot.imshow(**shown)
+    hot.imshow(heat / max(heat.max(), 1e-12), cmap="inferno", alpha=0.55, vmin=0, vmax=1)
+    for axes in (plain, hot):
+        axes.axis("off")
+    figure.suptitle(title, fontsize=10)
     return figure
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoo import registry, tasks
 from zoo.data import open_source
 from zoo.data.feeds import Feed
+from zoo.data.sources import check_writable
 from zoo.errors import UsageError
 from zoo.run import Run
 from zoo.tasks import Network, Task
@@ -79,4 +80,8 @@ def predict(run: str | Path | Run, inputs: Sequence[str], *, folder: str | Path 
     finished = reopen(run)
     if finished.task.answer is None:
         raise UsageError(f"{finished.network.card.name} answers no single input; `zoo evaluate` measures it")
-    return finished.task.answer(finished.network, finished.feed, inputs, Path(folder) if folder else None)
+    if folder is not None:
+        folder = Path(folder)
+        check_writable(folder, what="an explanation")
+        folder.mkdir(parents=True, exist_ok=True)
+    return finished.task.answer(finished.network, finished.feed, list(map(str, inputs)), folder)

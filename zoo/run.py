@@ -4,10 +4,12 @@ config.json     everything needed to run it again: model, recipe, data, versions
 history.csv     loss and metrics of each epoch
 model.keras     the network after the last finished epoch
 metrics.json    the figures on the test set, beside the baselines
-*.png           learning curves, confusion matrix, worst mistakes
+classes.csv     precision and recall of each class
+*.png           learning curves, confusion matrix, worst mistakes, calibration
 """
 
 import contextlib
+import csv
 import json
 import os
 import platform
@@ -132,6 +134,13 @@ class Run:
             raise UsageError(f"{self.path / name} cannot be written: {error.strerror}") from error
         finally:
             temporary.unlink(missing_ok=True)
+
+    def write_csv(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """A table, its header from the first row."""
+        with (self.path / name).open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
 
     def discard_if_untrained(self) -> None:
         """Remove the folder if no epoch was finished in it: it holds nothing that is worth keeping."""

@@ -89,6 +89,8 @@ def _carry_out(job: Job) -> Run:
         figure = picture(feed, measured)
         if figure is not None:
             figures.save(figure, folder.path / file)
+    for file, rows in task.tables.items():
+        folder.write_csv(file, rows(feed, measured))
     return folder
 
 

@@ -20,6 +20,7 @@ class Feed:
     """Batches of one kind of data, for the network of a card by the recipe `plan`."""
 
     examples: Mapping[str, int]  # how many each split holds
+    class_names: Sequence[str] = ()  # none where the targets are no classes
 
     def __init__(self, card, plan, source: Source | None):
         self.card, self.plan, self.source = card, plan, source
@@ -58,9 +59,12 @@ class Feed:
 class ArrayFeed(Feed):
     """Pictures and vectors: arrays of one shape, scaled by what the training set holds."""
 
-    def __init__(self, card, plan, source, scaling: Scaling | None = None):
+    shape: tuple[int, ...]  # of one example
+    high: float  # the largest number in the training set
+    scaling: Scaling
+
+    def __init__(self, card, plan, source):
         super().__init__(card, plan, source)
-        self.scaling = scaling
         self._prepared = {}
 
     @classmethod
@@ -69,24 +73,29 @@ class ArrayFeed(Feed):
         feed._check_rank()
         feed.summaries = {split: pipeline.summarise(feed._examples(split), source, split) for split in SPLITS}
         feed._check_data()
-        feed.scaling = pipeline.SCALING[card.preprocessing](feed.summaries["train"])
+        train = feed.summaries["train"]
+        feed.scaling = pipeline.SCALING[card.preprocessing](train)
+        feed.shape, feed.high, feed.class_names = train.shape, train.high, source.class_names
         return feed
 
     @classmethod
     def restore(cls, card, plan, source, state):
-        return cls(card, plan, source, Scaling(**state["scaling"]))
+        feed = cls(card, plan, source)
+        feed.scaling, feed.shape = Scaling(**state["scaling"]), tuple(state["shape"])
+        feed.high, feed.class_names = state["high"], tuple(state["classes"])
+        return feed
 
     def state(self):
-        return {"scaling": dataclasses.asdict(self.scaling)}
+        return {
+            "scaling": dataclasses.asdict(self.scaling),
+            "shape": self.shape,
+            "high": self.high,
+            "classes": self.class_names,
+        }
 
     @property
     def examples(self):
         return {split: summary.count for split, summary in self.summaries.items()}
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one example."""
-        return self.summaries["train"].shape
 
     @property
     def numbers(self) -> int:
@@ -122,6 +131,25 @@ class ArrayFeed(Feed):
             found |= {row: inputs[row - start] for row in rows if start <= row < start + len(inputs)}
             start += len(inputs)
         return self.scaling.undo(np.stack([found[row] for row in rows]) if len(rows) else inputs[:0])
+
+    def encode(self, raws):
+        """Pictures from files, as the recipe prepares those it trains on: (pictures, *shape), scaled."""
+        if len(self.shape) != 3:
+            return super().encode(raws)
+        pictures = [self._picture(path) for path in raws]
+        return self.scaling(np.stack(pictures) / np.float32(1 if self.high > 1 else 255)).numpy()
+
+    def _picture(self, path):
+        x = pipeline.read_picture(path, self.shape[-1])
+        height, width, _ = x.shape
+        for word, option in self.plan.preprocess.items():
+            x = pipeline.PREPROCESS[word](x, option)
+        if tuple(x.shape) != self.shape:
+            raise UsageError(
+                f"{path} is {height}x{width}; {self.card.name} was trained on pictures of {self.shape[0]}x"
+                f"{self.shape[1]} and its recipe does not resize: resize it first"
+            )
+        return np.asarray(x, "float32")
 
     def _examples(self, split):
         if split not in self._prepared:

@@ -22,6 +22,23 @@ MEMORY = 4 * 2**30  # bytes: sets up to this size are cached and shuffled whole
 LOOK_AT = 100_000  # examples: how far the pass over a larger set goes
 
 
+def read_picture(path: str, channels: int):
+    """A picture file as (height, width, channels) of 0 to 255.
+
+    Raises:
+        UsageError: if there is none, or it cannot be read.
+    """
+    import tensorflow as tf
+
+    try:
+        picture = tf.io.decode_image(tf.io.read_file(str(path)), channels=channels)
+    except tf.errors.NotFoundError:
+        raise UsageError(f"there is no file {path}; expected a picture") from None
+    except tf.errors.OpError:
+        raise UsageError(f"{path} cannot be read as a picture; expected a JPEG, PNG, GIF or BMP file") from None
+    return picture if picture.shape.rank == 3 else picture[0]  # the first picture of an animation
+
+
 def resize(x, size):
     """Bilinear to (height, width). Rank 3: one picture."""
     import tensorflow as tf

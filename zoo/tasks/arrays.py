@@ -1,20 +1,36 @@
 """Pictures and vectors: classification of many and of two classes, forecasting."""
 
-from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
 
-from zoo import figures
+from zoo import explain, figures
 from zoo.data.feeds import ArrayFeed
 from zoo.tasks.task import Measured, Network, Task
 
 BASELINE_LIMIT = 10**9  # numbers in a data set beyond which no baseline is computed: 4 GB, and hours of distances
+TOP = 5  # classes named in an answer
 
 
-def accuracy(truth, predictions):
-    return {"accuracy": float(np.mean(truth == predictions))}
+def classified(truth, logits):
+    chances = figures.probabilities(logits)
+    return {
+        "accuracy": float(np.mean(chances.argmax(-1) == truth)),
+        "calibration_error": calibration_error(truth, chances),
+    }
+
+
+def calibration_error(truth, chances, bins=15):
+    """The mean gap between confidence and accuracy over bins of confidence (Guo 2017, section 2, equation 3)."""
+    confidence, right = chances.max(-1), chances.argmax(-1) == truth
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [
+        abs(confidence[bin_of == each].mean() - right[bin_of == each].mean()) * (bin_of == each).mean()
+        for each in np.unique(bin_of)
+    ]
+    return float(np.sum(gaps))
 
 
 def errors(truth, predictions):
@@ -22,17 +38,12 @@ def errors(truth, predictions):
     return {"mae": float(np.mean(np.abs(residual))), "rmse": float(np.sqrt(np.mean(np.square(residual))))}
 
 
-def measured(decide: Callable, score: Callable, network: Network, feed: ArrayFeed, split: str) -> Measured:
-    """Loss and figures of one output for each example.
-
-    Args:
-        decide: outputs -> classes or values, (examples,).
-        score: (truth, decisions) -> figures.
-    """
+def measured(score, network: Network, feed: ArrayFeed, split: str) -> Measured:
+    """Loss and figures of one output for each example; `score`: (truth, outputs) -> figures."""
     truth, outputs = feed.targets(split), network.predict(feed.batches(split))
     target = truth[:, None] if outputs.shape[-1] == 1 else truth
     loss = float(network.criterion(target, outputs))
-    return Measured({"loss": loss, **score(truth, decide(outputs))}, truth, outputs)
+    return Measured({"loss": loss, **score(truth, outputs)}, truth, outputs)
 
 
 def classification_baselines(feed: ArrayFeed) -> dict[str, float]:
@@ -60,28 +71,73 @@ def forecasting_baselines(feed: ArrayFeed) -> dict[str, float]:
     }
 
 
-CLASSIFICATION_PICTURES = {"confusion.png": figures.confusion, "mistakes.png": figures.mistakes}
+def by_class(feed: ArrayFeed, measured: Measured) -> list[dict]:
+    """Precision, recall, F1 and count of each class, a row each."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    called = figures.probabilities(measured.outputs).argmax(-1)
+    labels = range(len(feed.class_names))
+    columns = precision_recall_fscore_support(measured.truth, called, labels=labels, zero_division=0)
+    return [
+        {"class": name, "precision": f"{p:.4f}", "recall": f"{r:.4f}", "f1": f"{f:.4f}", "examples": int(count)}
+        for name, p, r, f, count in zip(feed.class_names, *columns)
+    ]
+
+
+def name_pictures(network: Network, feed: ArrayFeed, paths: list[str], folder: Path | None) -> list[str]:
+    """The likeliest classes of each picture; in `folder`, where in the picture the likeliest one was seen."""
+    inputs = feed.encode(paths)
+    chances = figures.probabilities(network.predict(inputs))
+    lines = []
+    for number, (path, row) in enumerate(zip(paths, chances)):
+        best = np.argsort(-row, kind="stable")[:TOP]
+        lines.append(f"{path}: " + ", ".join(f"{feed.class_names[each]} {row[each]:.1%}" for each in best))
+        if folder is None:
+            continue
+        x = inputs[number : number + 1]
+        heat = explain.grad_cam(network.model, x, int(best[0]), head=network.main or None)
+        picture = feed.scaling.undo(x[0])
+        title = f"{feed.class_names[best[0]]} {row[best[0]]:.0%}"
+        file = free_name(folder, Path(path).stem)
+        figures.save(figures.overlay(picture, explain.stretch(heat, picture.shape[:2])[0], title), file)
+        lines.append(f"  where it looks: {file}")
+    return lines
+
+
+def free_name(folder: Path, stem: str) -> Path:
+    """``<stem>-gradcam.png`` in the folder, numbered if it is there already."""
+    file, number = folder / f"{stem}-gradcam.png", 1
+    while file.exists():
+        number += 1
+        file = folder / f"{stem}-gradcam-{number}.png"
+    return file
+
+
+CLASSIFICATION = dict(
+    metric="accuracy",
+    minimise=False,
+    feed=ArrayFeed,
+    measure=partial(measured, classified),
+    baselines=classification_baselines,
+    pictures={
+        "confusion.png": figures.confusion,
+        "mistakes.png": figures.mistakes,
+        "calibration.png": figures.calibration,
+    },
+    tables={"classes.csv": by_class},
+    answer=name_pictures,
+)
 
 TASKS = {
     "image_classification": Task(
-        metric="accuracy",
-        minimise=False,
-        feed=ArrayFeed,
+        **CLASSIFICATION,
         loss=lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         keras_metrics=lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        measure=partial(measured, lambda logits: logits.argmax(-1), accuracy),
-        baselines=classification_baselines,
-        pictures=CLASSIFICATION_PICTURES,
     ),
     "binary_classification": Task(
-        metric="accuracy",
-        minimise=False,
-        feed=ArrayFeed,
+        **CLASSIFICATION,
         loss=lambda: keras.losses.BinaryCrossentropy(from_logits=True),
         keras_metrics=lambda: [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
-        measure=partial(measured, lambda logits: (logits[:, 0] > 0).astype("int64"), accuracy),
-        baselines=classification_baselines,
-        pictures=CLASSIFICATION_PICTURES,
     ),
     "forecasting": Task(
         metric="mae",
@@ -89,7 +145,7 @@ TASKS = {
         feed=ArrayFeed,
         loss=lambda: keras.losses.MeanSquaredError(),
         keras_metrics=lambda: [keras.metrics.MeanAbsoluteError(name="mae")],
-        measure=partial(measured, lambda values: values[:, 0], errors),
+        measure=partial(measured, lambda truth, outputs: errors(truth, outputs[:, 0])),
         baselines=forecasting_baselines,
         pictures={"forecast.png": figures.forecast},
     ),

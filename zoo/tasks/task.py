@@ -74,6 +74,8 @@ class Task:
     keras_metrics: Callable[[], list[keras.Metric]] = list  # shown while training; the main figure under its own name
     # File name -> figure(feed, measured), or None where it would make no sense.
     pictures: Mapping[str, Callable[[Feed, Measured], Any]] = field(default_factory=dict)
+    # File name -> rows(feed, measured), for a CSV file.
+    tables: Mapping[str, Callable[[Feed, Measured], list[dict[str, Any]]]] = field(default_factory=dict)
     callbacks: Callable[[], list[keras.callbacks.Callback]] = list  # what watches over the training of this task
     # (network, feed, what the user has, folder for pictures) -> lines to print: `zoo predict`.
     answer: Callable[[Network, Feed, Sequence[str], Path | None], list[str]] | None = None

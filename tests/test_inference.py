@@ -1,0 +1,68 @@
+"""What a finished run says of new pictures."""
+
+import re
+
+import numpy as np
+import pytest
+from matplotlib.image import imread, imsave
+
+import zoo
+from zoo.cli import main
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """LeNet-5 after two epochs of digits."""
+    return zoo.train("lenet5", run=tmp_path_factory.mktemp("runs") / "digits", epochs=2, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """Twenty test digits as files, and what they are."""
+    images, labels = next(iter(zoo.load_data("digits", split="test", batch_size=20, scaling="none")))
+    folder = tmp_path_factory.mktemp("digits")
+    paths = [folder / f"{number}.png" for number in range(20)]
+    for path, image in zip(paths, images.numpy()):
+        imsave(path, np.repeat(image.astype("uint8"), 3, axis=-1))
+    return list(map(str, paths)), labels.numpy()
+
+
+def test_five_classes_for_each_picture(run, digits):
+    paths, labels = digits
+    lines = zoo.predict(run, paths)
+    assert len(lines) == 20
+    pattern = r".*\.png: (\d) [\d.]+%(, \d [\d.]+%){4}"
+    called = [int(re.fullmatch(pattern, line).group(1)) for line in lines]
+    assert np.mean(called == labels) >= 0.8
+
+
+def test_explanations_are_written_and_never_overwritten(run, digits, tmp_path):
+    for _ in range(2):
+        lines = zoo.predict(run, digits[0][:2], folder=tmp_path / "out")
+        assert len(lines) == 4
+    files = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert files == ["0-gradcam-2.png", "0-gradcam.png", "1-gradcam-2.png", "1-gradcam.png"]
+    assert imread(tmp_path / "out" / files[0])[..., :3].std() > 0.05
+
+
+def test_predicting_what_is_no_picture(run, tmp_path):
+    (tmp_path / "page.png").write_text("<html>")
+    with pytest.raises(zoo.UsageError, match=r"page\.png cannot be read as a picture"):
+        zoo.predict(run, [tmp_path / "page.png"])
+    with pytest.raises(zoo.UsageError, match=r"there is no file nowhere\.png"):
+        zoo.predict(run, ["nowhere.png"])
+
+
+def test_vectors_are_no_pictures(tmp_path):
+    views = zoo.train("lagged_linear", run=tmp_path / "views", epochs=1, verbose=0)
+    with pytest.raises(zoo.UsageError, match="answers no single input"):
+        zoo.predict(views, ["week.txt"])
+
+
+def test_the_command_line_prints_the_lines(run, digits, tmp_path, capsys):
+    assert main(["predict", str(run.path), digits[0][0], "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith(digits[0][0]) and printed[1].endswith("0-gradcam.png")
+    (tmp_path / "file").write_text("")
+    assert main(["predict", str(run.path), digits[0][0], "--out", str(tmp_path / "file")]) == 2
+    assert "is not a folder you may write to" in capsys.readouterr().err
