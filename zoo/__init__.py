@@ -17,6 +17,7 @@ _LATER = {  # verbs that need Keras, and the module that is imported when they a
     "evaluate": "zoo.training",
     "features": "zoo.graph",
     "costs": "zoo.graph",
+    "load_weights": "zoo.weights.loading",
 }
 
 __all__ = [
