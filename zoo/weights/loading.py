@@ -19,21 +19,19 @@ explanations below; else it is a `UsageError`, and the network is left bit for b
 * **Another number of input channels**: the first convolution is adapted (`zoo.weights.channels`).
 """
 
-import hashlib
-import logging
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from zoo import registry
 from zoo.errors import UsageError
-from zoo.weights import channels, layouts
+from zoo.weights import channels, layouts, sources
+from zoo.weights.files import check_file
 from zoo.weights.fitting import Plan, Report, fit
-
-log = logging.getLogger("zoo")
+from zoo.weights.progress import bar
+from zoo.weights.sources import Source
 
 
 def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessing: str = "") -> Report:
@@ -41,10 +39,12 @@ def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessi
 
     Args:
         model: a built, flat Functional `keras.Model`.
-        weights: a file in one of the layouts of `zoo.weights.layouts`.
+        weights: a file in one of the layouts of `zoo.weights.layouts`; an https address of one; or, for what
+            `zoo.build` made, a tag from its card, as ``"imagenet"``.
         hash: of the file, as ``"sha256:..."`` (or its first digits) or ``"md5:..."``; checked before anything is read.
+            A tag brings its own.
         preprocessing: what the weights were trained on, a name of `zoo.weights.channels.PIXELS`; needed for another
-            number of input channels only.
+            number of input channels only. A tag brings its own.
 
     Returns:
         A `Report`: `.loaded`, `.adapted`, `.new`, `.unused`; as text, a few lines.
@@ -53,34 +53,20 @@ def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessi
         UsageError: in one line, for a file that is missing, damaged, another than its hash says, or of another network.
     """
     channels.check(preprocessing)
-    path = Path(weights)
-    check_file(path, hash=hash)
+    name, options = registry.origin(model) or (None, {})
+    return load(model, sources.find(weights, name, options, hash=hash, preprocessing=preprocessing))
+
+
+def load(model: Any, source: Source) -> Report:
+    """`load_weights`, from a file that has been found."""
+    path = source.path
+    check_file(path, hash=source.hash)
     with layouts.opened(path) as content:
         plan = fit(model, content, path)
         values = read(plan, path)
-    channels.adapt(plan.first, values, preprocessing)
+    channels.adapt(plan.first, values, source.preprocessing)
     assign(plan, values)
     return plan.report
-
-
-def check_file(path: Path, *, hash: str = "", size: int | None = None) -> None:
-    """Raise unless the file is there, and the one that is meant."""
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}; expected weights ({layouts.LAYOUTS})")
-    found = path.stat().st_size
-    if size is not None and found != size:
-        raise UsageError(
-            f"{path} has {found:,} bytes; expected {size:,}: it is another file or cut short, fetch it again"
-        )
-    if hash:
-        algorithm, _, digits = hash.rpartition(":")
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, algorithm or "sha256").hexdigest()
-        if not digest.startswith(digits.lower()):
-            raise UsageError(
-                f"{path} is not the file it should be: {algorithm or 'sha256'} {digest[: len(digits)]}, "
-                f"expected {digits}; fetch it again"
-            )
 
 
 # The numbers
@@ -89,8 +75,8 @@ def check_file(path: Path, *, hash: str = "", size: int | None = None) -> None:
 def read(plan: Plan, path: Path) -> dict[int, np.ndarray]:
     """Every array of the plan, checked, by the `id` of its variable."""
     values = {}
-    bar = progress(len(plan.steps))
-    for step in plan.steps:
+    show = bar(len(plan.steps), "weight")
+    for number, step in enumerate(plan.steps, start=1):
         key = step.tensor.key
         with layouts.explained(path, "damaged inside"):
             value = step.tensor.read()
@@ -101,7 +87,7 @@ def read(plan: Plan, path: Path) -> dict[int, np.ndarray]:
         if step.variable.name == "moving_variance" and value.size and value.min() < 0:
             raise UsageError(f"{key} in {path} has negative variances; the file is damaged: fetch it again")
         values[id(step.variable)] = value if step.turn is None else step.turn(value)
-        bar()
+        show(number)
     return values
 
 
@@ -116,11 +102,3 @@ def assign(plan: Plan, values: dict[int, np.ndarray]) -> None:
         for variable, value in before:
             variable.assign(value)
         raise
-
-
-def progress(total: int) -> Callable[[], None]:
-    """A bar for people who wait: after large networks, on a terminal."""
-    if not sys.stdout.isatty():
-        return lambda: None
-    bar = keras.utils.Progbar(total, unit_name="weight")
-    return lambda: bar.add(1)
