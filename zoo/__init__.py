@@ -8,7 +8,7 @@ Nothing heavy is imported before it is needed: names and cards answer without Ke
 """
 
 from zoo.errors import UsageError
-from zoo.registry import Card, Figure, Input, Recipe, build, builder, info, list_models, register
+from zoo.registry import Card, Figure, Input, Recipe, Weights, build, builder, info, list_models, register
 
 __version__ = "0.1.0"
 
@@ -22,10 +22,11 @@ _LATER = {  # verbs that need Keras, and the module that is imported when they a
     "unfreeze": "zoo.tune",
     "layerwise": "zoo.tune",
     "lora": "zoo.tune",
+    "load_weights": "zoo.weights.loading",
 }
 
 __all__ = [
-    *_LATER, "Card", "Figure", "Input", "Recipe", "UsageError", "build", "builder", "info", "list_models",
+    *_LATER, "Card", "Figure", "Input", "Recipe", "UsageError", "Weights", "build", "builder", "info", "list_models",
     "register", "train",
 ]  # fmt: skip
 

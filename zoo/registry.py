@@ -14,10 +14,13 @@ evaluated by itself. Nothing else of the file runs until something is built.
 """
 
 import ast
+import contextlib
 import dataclasses
 import fnmatch
 import importlib
 import inspect
+import logging
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +29,7 @@ from typing import Any
 from zoo.errors import UsageError, first_line, unknown
 
 MODELS = Path(__file__).parent / "models"
+log = logging.getLogger("zoo")
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,22 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """Pretrained weights that somebody published: where the file is, what it is and what it wants."""
+
+    tag: str  # as in ``weights="imagenet"``; the same without its top ends in "_notop"
+    url: str
+    hash: str  # as published: "md5:..." or "sha256:...", or the first digits of it
+    preprocessing: str  # of the pictures, a name of `zoo.weights.channels.PIXELS`
+    licence: str
+    top: bool = True  # whether the file has the layers behind the maps
+    classes: int = 1000  # of the top
+    size: int | None = None  # bytes, where that is known
+    published: tuple[Figure, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the builder, without which the file does not fit
+
+
+@dataclass(frozen=True)
 class Card:
     """What the zoo knows about one name. A test recomputes each fact that can be computed."""
 
@@ -88,7 +108,7 @@ class Card:
     deviations: tuple[str, ...] = ()  # from the paper
     loss: str = ""  # a name of `zoo.losses`, where the task's own will not do
     loss_weights: Mapping[str, float] = field(default_factory=dict)  # of auxiliary heads, where a network has them
-    weights: tuple[Any, ...] = ()  # pretrained weights that can be loaded
+    weights: tuple[Weights, ...] = ()  # pretrained weights that can be loaded
     tutorial: str = ""
     name: str = ""  # of the builder, set by `register`
     family: str = ""  # of its file, likewise
@@ -111,6 +131,7 @@ class Card:
 
 Builder = Callable[..., Any]
 _builders: dict[str, Builder] = {}  # filled by @register as modules are imported
+_built: "weakref.WeakKeyDictionary[Any, tuple[str, dict]]" = weakref.WeakKeyDictionary()  # what `build` made, and how
 _cards: dict[str, Card] = {}  # filled from the sources at the first question, and by @register
 
 
@@ -145,7 +166,7 @@ class _Constants(dict):
     """The names a card may use: the records of this module, and the file's own constants, evaluated when asked for."""
 
     def __init__(self, tree: ast.Module):
-        super().__init__(Card=Card, Recipe=Recipe, Input=Input, Figure=Figure, replace=replace)
+        super().__init__(Card=Card, Recipe=Recipe, Input=Input, Figure=Figure, Weights=Weights, replace=replace)
         self.assigned = {
             target.id: node.value
             for node in tree.body
@@ -248,15 +269,17 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
             raise unknown(f"option of {name}", option, known)
 
 
-def build(name: str, /, **options: Any) -> Any:
+def build(name: str, /, *, weights: str | Path | None = None, **options: Any) -> Any:
     """Build a network by name.
 
     Args:
         name: one of `list_models()`.
+        weights: a tag from the card (``"imagenet"``), a file, or an https address; see `zoo.load_weights`. The network
+            is the same with and without: only its numbers differ.
         **options: the builder's own: ``input_shape``, ``num_classes``, ... (``help(zoo.builder(name))``).
 
     Returns:
-        A ``keras.Model`` with fresh weights that returns logits, not yet compiled.
+        A ``keras.Model`` that returns logits, not yet compiled; its weights are fresh unless `weights` says otherwise.
 
     Raises:
         UsageError: for an unknown name or option, or a value that the builder cannot use.
@@ -265,13 +288,42 @@ def build(name: str, /, **options: Any) -> Any:
     (None, 26)
     """
     check_options(name, options)
+    if weights is not None:
+        from zoo.weights import sources
+
+        weights = sources.find(
+            weights, name, options
+        )  # a mistake is said, and a file fetched, before anything is built
     try:
-        return builder(name)(**options)
+        model = builder(name)(**options)
     except UsageError:
         raise
     except Exception as error:  # Keras's own words can run over many lines, and do not name the option
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise UsageError(f"{name} cannot be built with {given or 'its defaults'}: {first_line(error)}") from error
+    remember(model, name, options)
+    if weights is not None:
+        from zoo.weights.loading import load
+
+        log.info(load(model, weights))
+    return model
+
+
+def remember(model: Any, name: str, options: Mapping[str, Any]) -> None:
+    with contextlib.suppress(TypeError):  # a user's own builder may return what it likes
+        _built[model] = (name, dict(options))
+
+
+def origin(model: Any) -> tuple[str, dict[str, Any]] | None:
+    """The name and options that `build` made a model from, in this process.
+
+    >>> origin(build("lenet5", num_classes=26))
+    ('lenet5', {'num_classes': 26})
+    """
+    try:
+        return _built.get(model)
+    except TypeError:
+        return None
 
 
 def as_dict(record: Any) -> dict[str, Any]:

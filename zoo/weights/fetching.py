@@ -1,0 +1,121 @@
+"""A file from an https address, once, whole and right, into the cache and nowhere else.
+
+* The file grows under a temporary name beside its final one, is hashed as it comes, written through to the disk and
+  only then renamed. A download that was cut short or killed goes on where it stopped.
+* One process downloads; the others wait for its lock and find the file.
+* A server that says nothing for five seconds, drops the connection or is overloaded is asked again three times.
+* A file that is already there is never overwritten or deleted: if it is the wrong one, that is said.
+
+Settings, by environment variables:
+
+* ``ZOO_CACHE``: the folder (``~/.cache/zoo``);
+* ``ZOO_OFFLINE=1``: never touch the network; say which file to put where;
+* ``ZOO_MIRROR=https://host/folder``: take ``https://a.org/b/c.h5`` from ``https://host/folder/a.org/b/c.h5``.
+"""
+
+import contextlib
+import hashlib
+import logging
+import os
+import re
+import urllib.parse
+from pathlib import Path
+
+from zoo.errors import UsageError, first_line
+from zoo.weights.download import Download, check_address, shown
+from zoo.weights.files import check_file, parsed_hash
+
+log = logging.getLogger("zoo")
+
+LIMIT = 2 * 2**30  # bytes of a file whose size is not known beforehand
+
+
+def cache() -> Path:
+    """The folder that all downloads go to."""
+    return Path(os.environ.get("ZOO_CACHE") or Path.home() / ".cache" / "zoo").expanduser()
+
+
+def place(url: str) -> Path:
+    """Where the file of an address is kept: its own name, in a folder that only this address has.
+
+    >>> place("https://example.org/nets/a.h5?token=1").relative_to(cache()).as_posix()
+    'weights/e4e0d94c/a.h5'
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", urllib.parse.urlsplit(url).path.rpartition("/")[2]).lstrip(".")
+    return cache() / "weights" / hashlib.sha256(url.encode()).hexdigest()[:8] / (name or "weights")
+
+
+def offline() -> bool:
+    return os.environ.get("ZOO_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def fetch(url: str, *, hash: str = "", size: int | None = None, limit: int = LIMIT) -> Path:
+    """The file of an https address, from the cache or from there.
+
+    Args:
+        url: the address.
+        hash: ``"sha256:..."`` or ``"md5:..."``, or the first digits of it.
+        size: in bytes, where that is known.
+        limit: the most bytes to take where `size` is not known.
+
+    Returns:
+        The path of the file, which has this size and hash.
+
+    Raises:
+        UsageError: if that cannot be; what is left in the cache then is at most the beginning of the file, under a
+            temporary name.
+    """
+    check_address(url)
+    parsed_hash(hash)
+    path = place(url)
+    if path.exists():
+        return check_cached(path, hash, size)
+    if offline():
+        known = ", ".join(filter(None, [f"{size:,} bytes" if size else "", hash]))
+        raise UsageError(
+            f"ZOO_OFFLINE is set and {path} is not there; put the file of {shown(url)} there"
+            + (f" ({known})" if known else "")
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with alone(path):
+            if path.exists():  # another process was faster
+                return check_cached(path, hash, size)
+            Download(mirrored(url), path, hash, size, limit).run()
+    except OSError as error:
+        raise UsageError(
+            f"{path.parent} cannot be written to: {error.strerror or first_line(error)}; "
+            "make room there, or choose another folder with ZOO_CACHE"
+        ) from error
+    return path
+
+
+def mirrored(url: str) -> str:
+    mirror = os.environ.get("ZOO_MIRROR", "").rstrip("/")
+    if not mirror:
+        return url
+    check_address(mirror)
+    parts = urllib.parse.urlsplit(url)
+    return f"{mirror}/{parts.netloc.rpartition('@')[2]}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+
+
+def check_cached(path: Path, hash: str, size: int | None) -> Path:
+    check_file(path, hash=hash, size=size, do="move it away, it is not overwritten")
+    return path
+
+
+@contextlib.contextmanager
+def alone(path: Path):
+    """Hold the lock of a file; it goes with the process, however that ends."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info(f"another process fetches {path.name}; waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,104 @@
+"""Weights from a file into a network: all of them, checked and accounted for, or none.
+
+>>> import zoo, tempfile
+>>> first, second = zoo.build("lenet5"), zoo.build("lenet5")
+>>> with tempfile.TemporaryDirectory() as folder:
+...     first.save_weights(f"{folder}/lenet5.weights.h5")
+...     report = load_weights(second, f"{folder}/lenet5.weights.h5")
+>>> len(report.loaded), report.new
+(10, {})
+
+Nothing is read before the file's size and hash are right and its header (names, shapes, dtypes) fits the network;
+nothing is assigned before everything is read and finite. What the file lacks, or has too much, must have one of the
+explanations below; else it is a `UsageError`, and the network is left bit for bit as it was.
+
+* **Another number of classes**: the layer of the logits keeps its fresh values. The same number keeps the file's.
+* **No top** in the file: all dense layers after the maps keep their fresh values. No top in the network: those of the
+  file are not used.
+* **Auxiliary heads** that only one of the two has.
+* **Another number of input channels**: the first convolution is adapted (`zoo.weights.channels`).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import registry
+from zoo.errors import UsageError
+from zoo.weights import channels, layouts, sources
+from zoo.weights.files import check_file
+from zoo.weights.fitting import Plan, Report, fit
+from zoo.weights.progress import bar
+from zoo.weights.sources import Source
+
+
+def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessing: str = "") -> Report:
+    """Load a file of weights into a network, completely or not at all.
+
+    Args:
+        model: a built, flat Functional `keras.Model`.
+        weights: a file in one of the layouts of `zoo.weights.layouts`; an https address of one; or, for what
+            `zoo.build` made, a tag from its card, as ``"imagenet"``.
+        hash: of the file, as ``"sha256:..."`` (or its first digits) or ``"md5:..."``; checked before anything is read.
+            A tag brings its own.
+        preprocessing: what the weights were trained on, a name of `zoo.weights.channels.PIXELS`; needed for another
+            number of input channels only. A tag brings its own.
+
+    Returns:
+        A `Report`: `.loaded`, `.adapted`, `.new`, `.unused`; as text, a few lines.
+
+    Raises:
+        UsageError: in one line, for a file that is missing, damaged, another than its hash says, or of another network.
+    """
+    channels.check(preprocessing)
+    name, options = registry.origin(model) or (None, {})
+    return load(model, sources.find(weights, name, options, hash=hash, preprocessing=preprocessing))
+
+
+def load(model: Any, source: Source) -> Report:
+    """`load_weights`, from a file that has been found."""
+    path = source.path
+    check_file(path, hash=source.hash)
+    with layouts.opened(path) as content:
+        plan = fit(model, content, path)
+        values = read(plan, path)
+    channels.adapt(plan.first, values, source.preprocessing)
+    assign(plan, values)
+    return plan.report
+
+
+# The numbers
+
+
+def read(plan: Plan, path: Path) -> dict[int, np.ndarray]:
+    """Every array of the plan, checked, by the `id` of its variable."""
+    values = {}
+    show = bar(len(plan.steps), "weight")
+    for number, step in enumerate(plan.steps, start=1):
+        key = step.tensor.key
+        with layouts.explained(path, "damaged inside"):
+            value = step.tensor.read()
+        if value.shape != step.tensor.shape:
+            raise UsageError(f"{key} in {path} is not what the header says; the file is damaged: fetch it again")
+        if value.size and not np.isfinite([value.min(), value.max()]).all():
+            raise UsageError(f"{key} in {path} has numbers that are not finite; the file is damaged: fetch it again")
+        if step.variable.name == "moving_variance" and value.size and value.min() < 0:
+            raise UsageError(f"{key} in {path} has negative variances; the file is damaged: fetch it again")
+        values[id(step.variable)] = value if step.turn is None else step.turn(value)
+        show(number)
+    return values
+
+
+def assign(plan: Plan, values: dict[int, np.ndarray]) -> None:
+    """Put the numbers into the network; if that fails or is stopped, put the old ones back."""
+    before = []
+    try:
+        for step in plan.steps:
+            before.append((step.variable, np.copy(keras.ops.convert_to_numpy(step.variable.value))))
+            step.variable.assign(values.pop(id(step.variable)))
+    except BaseException:
+        for variable, value in before:
+            variable.assign(value)
+        raise
