@@ -116,7 +116,8 @@ def test_list_filters_by_task():
 
 
 def test_list_filters_by_pretrained(registered, a_card):
-    registry.register(registry.replace(a_card, weights=("some.safetensors",)))(user_builder())
+    some = zoo.Weights(tag="mine", url="https://example.org/a.h5", hash="", preprocessing="tf", licence="mine")
+    registry.register(registry.replace(a_card, weights=(some,)))(user_builder())
     assert "my_net" in zoo.list_models(pretrained=True)
     assert "my_net" not in zoo.list_models(pretrained=False)
     assert sorted(zoo.list_models(pretrained=True) + zoo.list_models(pretrained=False)) == zoo.list_models()
@@ -134,7 +135,7 @@ def test_list_filters_by_pretrained(registered, a_card):
         (lambda: zoo.build("lenet5", num_class=3), "no option of lenet5 'num_class'; did you mean num_classes?"),
         (
             lambda: zoo.build("lenet5", weights="imagenet"),
-            "there is no option of lenet5 'weights'; there are activation,",
+            "there are no weights 'imagenet' for lenet5; expected the path or https address of a file",
         ),
         (lambda: zoo.info("lenet5").recipe("mnits"), "there is no recipe of lenet5 'mnits'; did you mean mnist"),
         (lambda: zoo.list_models(task="classification"), "there is no task 'classification'; did you mean"),

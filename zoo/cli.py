@@ -140,7 +140,7 @@ def info_command(arguments) -> None:
         *[("departs" if number == 0 else "", text) for number, text in enumerate(card.deviations)],
         *[("input", f"{each.name} {each.shape} {each.dtype}: {each.holds}") for each in card.inputs],
         ("preprocessing", card.preprocessing),
-        ("weights", ", ".join(map(str, card.weights)) or "none"),
+        *([("weights", describe_weights(each)) for each in card.weights] or [("weights", "none published")]),
         *[("recipe", describe(recipe)) for recipe in card.recipes],
     ]
     print(f"{card.name}: {card.summary}")
@@ -175,6 +175,19 @@ def describe(recipe: registry.Recipe) -> str:
     if recipe.expected is not None:
         line += f"; expects {describe_expected(recipe.expected)}"
     return line
+
+
+def describe_weights(weights: registry.Weights) -> str:
+    """A file of pretrained weights in one line."""
+    words = [
+        f"{weights.classes:,} classes" if weights.top else "without the top",
+        f"{weights.preprocessing} preprocessing",
+        f"{weights.size / 1e6:,.0f} MB" if weights.size else "",
+        weights.licence,
+        *[f"for {option}={value!r}" for option, value in weights.options.items()],
+        *map(describe_expected, weights.published),
+    ]
+    return f"{weights.tag}: {', '.join(filter(None, words))}; {weights.url} ({weights.hash})"
 
 
 def describe_expected(figure: registry.Figure) -> str:

@@ -27,7 +27,7 @@ from keras import layers, ops
 
 from zoo.errors import check_picture
 from zoo.layers import LocalResponseNormalization, scaled
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
+from zoo.registry import Card, Figure, Input, Recipe, Weights, register, replace
 
 SMALLEST = 67  # pool5 needs 3x3 maps: 67 -> 15 -> 7 -> 3 -> 1
 SMALLEST_OWT = 63  # conv1 is padded by 2 on each side
@@ -112,6 +112,19 @@ CARD = Card(
     tutorial="11_classic_cnns.py",
 )
 
+TORCHVISION = "torchvision, AlexNet_Weights.IMAGENET1K_V1"
+OWT_WEIGHTS = Weights(
+    tag="imagenet",
+    url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    hash="sha256:7be5be79",  # all that is published of it
+    preprocessing="torch",
+    licence="BSD-3-Clause (torchvision)",
+    published=(
+        Figure("accuracy", 0.56522, TORCHVISION, measured=False),
+        Figure("top5_accuracy", 0.79066, TORCHVISION, measured=False),
+    ),
+)
+
 
 @keras.saving.register_keras_serializable("zoo")
 class GroupedConv2D(layers.Conv2D):
@@ -180,6 +193,7 @@ def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0,
         summary="AlexNet in one tower, as most libraries ship it: fewer maps, no groups, no normalisation",
         params=61_100_840,
         paper="Krizhevsky 2014, arXiv:1404.5997",
+        weights=(OWT_WEIGHTS,),
         deviations=(
             "no response normalisation, and dropout before fc6 and fc7 rather than after: as torchvision",
             "one device in place of the paper's scheme for several",

@@ -40,7 +40,7 @@ from keras import layers
 
 from zoo.errors import UsageError, check_picture
 from zoo.layers import BatchNormalization, LocalResponseNormalization, scaled
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
+from zoo.registry import Card, Figure, Input, Recipe, Weights, register, replace
 
 V1_MODULES = {  # Table 1: 1x1, 3x3 after a 1x1 "reduce", 5x5 after a 1x1 "reduce", 1x1 after the pool
     "3a": (64, 96, 128, 16, 32, 32),
@@ -144,6 +144,44 @@ IMAGENETTE = replace(
     expected=None,
 )
 
+# Published weights. Of v1 there are none for the network of the paper: torchvision's are of the variant with batch
+# normalisation, ported from TensorFlow's, which saw pixels in -1..1 (its `transform_input` takes them back there), with
+# auxiliary heads that nobody trained. torchvision's of v3 are not for this network: their average pools count padding.
+V1_WEIGHTS = Weights(
+    tag="imagenet",
+    url="https://download.pytorch.org/models/googlenet-1378be20.pth",
+    hash="sha256:1378be20",  # all that is published of it
+    preprocessing="tf",
+    licence="BSD-3-Clause (torchvision)",
+    published=(
+        Figure("accuracy", 0.69778, "torchvision, GoogLeNet_Weights.IMAGENET1K_V1", measured=False),
+        Figure("top5_accuracy", 0.89530, "torchvision, GoogLeNet_Weights.IMAGENET1K_V1", measured=False),
+    ),
+    options={"batch_norm": True},
+)
+KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
+V3_WEIGHTS = Weights(
+    tag="imagenet",
+    url=KERAS + "inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
+    hash="md5:9a0d58056eeedaa3f26cb7ebd46da564",
+    size=96_112_376,
+    preprocessing="tf",
+    licence="Apache-2.0 (tensorflow/models)",
+    published=(
+        Figure("accuracy", 0.779, "keras.io/api/applications", measured=False),
+        Figure("top5_accuracy", 0.937, "keras.io/api/applications", measured=False),
+    ),
+)
+V3_BODY = replace(
+    V3_WEIGHTS,
+    tag="imagenet_notop",
+    url=KERAS + "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    hash="md5:bcbd6486424b2319ff4ef7d526e38f63",
+    size=87_910_968,
+    top=False,
+    published=(),
+)
+
 
 def convolution(x, filters, size, *, strides=1, padding="same", batch_norm=True, scale=False, width=1.0, name):
     """A convolution and its ReLU, normalised in between (then it needs no biases), or plain.
@@ -205,6 +243,7 @@ def v1_head(x, num_classes, conv, width, name):
         inputs=(Input("image", (224, 224, 3), holds="colours, standardised by the training set"),),
         preprocessing="standardise",
         loss_weights=AUXILIARY_WEIGHTS,
+        weights=(V1_WEIGHTS,),
         recipes=(DEMO, FASHION_MNIST, CIFAR10, IMAGENETTE, IMAGENET2012_V1),
         tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125},
         tutorial="11_classic_cnns.py",
@@ -349,6 +388,7 @@ def v3_head(x, num_classes, conv, name):
         inputs=(Input("image", (299, 299, 3), holds="colours, standardised by the training set"),),
         preprocessing="standardise",
         loss_weights=AUXILIARY_WEIGHT_V3,
+        weights=(V3_WEIGHTS, V3_BODY),
         recipes=(
             replace(
                 DEMO,

@@ -38,7 +38,7 @@ from keras import layers
 
 from zoo.errors import UsageError, check_picture
 from zoo.layers import BatchNormalization
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
+from zoo.registry import Card, Figure, Input, Recipe, Weights, register, replace
 
 # L2 of 1e-4 in the gradient, as in the paper, passes through the momentum and comes to 1e-4 / (1 - .9) a step. Keras's
 # `weight_decay` acts beside the momentum.
@@ -123,6 +123,91 @@ STANDARDISED = "colour pixels, standardised by the training set"
 DEVIATIONS = (
     "truncated He initialisation",
     "running statistics with momentum .9 in place of one pass over the training set",
+)
+
+# Published weights: torchvision's own of the shallow two, and those of the authors in the files of keras.applications.
+# torchvision's and timm's of 50 layers and more are of version 1.5, for stride_in="3x3" and use_bias=False.
+RESNET18_WEIGHTS = Weights(
+    tag="imagenet",
+    url="https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    hash="sha256:f37072fd",  # all that is published of it
+    preprocessing="torch",
+    licence="BSD-3-Clause (torchvision)",
+    published=(
+        Figure("accuracy", 0.69758, TORCHVISION, measured=False),
+        Figure("top5_accuracy", 0.89078, TORCHVISION, measured=False),
+    ),
+)
+RESNET34_WEIGHTS = replace(
+    RESNET18_WEIGHTS,
+    url="https://download.pytorch.org/models/resnet34-b627a593.pth",
+    hash="sha256:b627a593",
+    published=(
+        Figure("accuracy", 0.73314, TORCHVISION, measured=False),
+        Figure("top5_accuracy", 0.91420, TORCHVISION, measured=False),
+    ),
+)
+KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
+TABLE = "keras.io/api/applications"
+RESNET50_WEIGHTS = Weights(
+    tag="imagenet",
+    url=KERAS + "resnet50_weights_tf_dim_ordering_tf_kernels.h5",
+    hash="md5:2cb95161c43110f7111970584f804107",
+    size=102_967_424,
+    preprocessing="caffe",
+    licence="MIT (Kaiming He)",
+    published=(
+        Figure("accuracy", 0.749, TABLE, measured=False),
+        Figure("top5_accuracy", 0.921, TABLE, measured=False),
+    ),
+    options={"stride_in": "1x1"},
+)
+RESNET50_BODY = replace(
+    RESNET50_WEIGHTS,
+    tag="imagenet_notop",
+    url=KERAS + "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    hash="md5:4d473c1dd8becc155b73f8504c6f6626",
+    size=94_765_736,
+    top=False,
+    published=(),
+)
+RESNET101_WEIGHTS = replace(
+    RESNET50_WEIGHTS,
+    url=KERAS + "resnet101_weights_tf_dim_ordering_tf_kernels.h5",
+    hash="md5:f1aeb4b969a6efcfb50fad2f0c20cfc5",
+    size=179_648_224,
+    published=(
+        Figure("accuracy", 0.764, TABLE, measured=False),
+        Figure("top5_accuracy", 0.928, TABLE, measured=False),
+    ),
+)
+RESNET101_BODY = replace(
+    RESNET101_WEIGHTS,
+    tag="imagenet_notop",
+    url=KERAS + "resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    hash="md5:88cf7a10940856eca736dc7b7e228a21",
+    size=171_446_536,
+    top=False,
+    published=(),
+)
+RESNET152_WEIGHTS = replace(
+    RESNET50_WEIGHTS,
+    url=KERAS + "resnet152_weights_tf_dim_ordering_tf_kernels.h5",
+    hash="md5:100835be76be38e30d865e96f2aaae62",
+    size=None,
+    published=(
+        Figure("accuracy", 0.766, TABLE, measured=False),
+        Figure("top5_accuracy", 0.931, TABLE, measured=False),
+    ),
+)
+RESNET152_BODY = replace(
+    RESNET152_WEIGHTS,
+    tag="imagenet_notop",
+    url=KERAS + "resnet152_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    hash="md5:ee4c566cf9a93f14d82f913c2dc6dd0c",
+    size=234_698_864,
+    top=False,
+    published=(),
 )
 
 
@@ -283,7 +368,7 @@ PLAIN20 = replace(
 )
 
 
-@register(RESNET18)
+@register(replace(RESNET18, weights=(RESNET18_WEIGHTS,)))
 def resnet18(
     *,
     input_shape=(224, 224, 3),
@@ -325,6 +410,7 @@ def resnet18(
     replace(
         RESNET18,
         summary="34 layers with shortcuts: two 3x3 convolutions to a block",
+        weights=(RESNET34_WEIGHTS,),
         params=21_797_672,
         non_trainable_params=17_024,
         recipes=(
@@ -353,7 +439,7 @@ def resnet34(
     return network(basic, blocks, width, stem, input_shape, num_classes, dropout, top, name)
 
 
-@register(RESNET50)
+@register(replace(RESNET50, weights=(RESNET50_WEIGHTS, RESNET50_BODY)))
 def resnet50(
     *,
     input_shape=(224, 224, 3),
@@ -392,6 +478,7 @@ def resnet50(
     replace(
         RESNET50,
         summary="101 layers with shortcuts: 1x1, 3x3 and 1x1 convolutions to a block",
+        weights=(RESNET101_WEIGHTS, RESNET101_BODY),
         params=44_601_832,
         non_trainable_params=105_344,
         recipes=(
@@ -427,6 +514,7 @@ def resnet101(
     replace(
         RESNET50,
         summary="152 layers with shortcuts: 1x1, 3x3 and 1x1 convolutions to a block",
+        weights=(RESNET152_WEIGHTS, RESNET152_BODY),
         params=60_268_520,
         non_trainable_params=151_424,
         recipes=(

@@ -25,7 +25,7 @@ from keras import layers
 
 from zoo.errors import check_picture
 from zoo.layers import BatchNormalization, scaled
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
+from zoo.registry import Card, Figure, Input, Recipe, Weights, register, replace
 
 FILTERS = (64, 128, 256, 512, 512)  # of each block
 CONVOLUTIONS = {  # in each block: Table 1, columns A, B, D and E
@@ -132,6 +132,50 @@ VGG16 = Card(
     tutorial="11_classic_cnns.py",
 )
 
+# The weights of keras.applications, which are those of the authors: blue, green and red, centred and not divided.
+KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
+TABLE = "keras.io/api/applications"
+VGG16_WEIGHTS = Weights(
+    tag="imagenet",
+    url=KERAS + "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5",
+    hash="md5:64373286793e3c8b2b4e3219cbf3544b",
+    size=553_467_096,
+    preprocessing="caffe",
+    licence="CC BY 4.0 (VGG, Oxford)",
+    published=(
+        Figure("accuracy", 0.713, TABLE, measured=False),
+        Figure("top5_accuracy", 0.901, TABLE, measured=False),
+    ),
+)
+VGG16_BODY = replace(
+    VGG16_WEIGHTS,
+    tag="imagenet_notop",
+    url=KERAS + "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    hash="md5:6d6bbae143d832006294945121d1f1fc",
+    size=58_889_256,
+    top=False,
+    published=(),
+)
+VGG19_WEIGHTS = replace(
+    VGG16_WEIGHTS,
+    url=KERAS + "vgg19/vgg19_weights_tf_dim_ordering_tf_kernels.h5",
+    hash="md5:cbe5617147190e668d6c5d5026f83318",
+    size=574_710_816,
+    published=(
+        Figure("accuracy", 0.713, TABLE, measured=False),
+        Figure("top5_accuracy", 0.900, TABLE, measured=False),
+    ),
+)
+VGG19_BODY = replace(
+    VGG19_WEIGHTS,
+    tag="imagenet_notop",
+    url=KERAS + "vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    hash="md5:253f8cb515780f3b799900260a226db6",
+    size=80_134_624,
+    top=False,
+    published=(),
+)
+
 
 def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="valid"):
     """Five blocks of 3x3 convolutions, each with a pool: (batch, height, width, any) -> (batch, h / 32, w / 32, 512).
@@ -226,7 +270,7 @@ def vgg13(
     return vgg("B", input_shape, num_classes, batch_norm, width, dropout, top, name)
 
 
-@register(VGG16)
+@register(replace(VGG16, weights=(VGG16_WEIGHTS, VGG16_BODY)))
 def vgg16(
     *, input_shape=(224, 224, 3), num_classes=1000, batch_norm=False, width=1.0, dropout=0.5, top=True, name="vgg16"
 ):
@@ -261,6 +305,7 @@ def vgg16(
         summary="VGG-19: sixteen 3x3 convolutions and three dense layers",
         params=143_667_240,
         paper="Simonyan & Zisserman 2015, ICLR, Table 1, configuration E",
+        weights=(VGG19_WEIGHTS, VGG19_BODY),
         recipes=(
             DEMO,
             replace(FASHION_MNIST, expected=None),
