@@ -65,7 +65,8 @@ def test_card_is_complete(subject):
     assert len({recipe.name for recipe in card.recipes}) == len(card.recipes)
     assert "demo" in {recipe.name for recipe in card.recipes}, "no recipe that runs from an empty machine"
     for recipe in card.recipes:
-        assert re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_-]+)?:\d+\.\d+\.\d+", recipe.dataset), "a data set needs its version"
+        named = re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_-]+)?:\d+\.\d+\.\d+", recipe.dataset)
+        assert named or not recipe.dataset, "a data set needs its version"
         assert recipe.expected is None or recipe.expected.source
 
 
@@ -75,8 +76,12 @@ def test_recipes_can_be_carried_out(subject):
     for recipe in card.recipes:
         registry.check_options(subject.name, recipe.model)
         optimization.optimizer(recipe, steps=100)
-        assert set(recipe.preprocess) <= set(data.PREPROCESS) and set(recipe.augment) <= set(data.AUGMENT)
+        assert set(recipe.preprocess) <= set(data.PREPROCESS) and set(recipe.augment) <= {
+            *data.AUGMENT,
+            *data.AUGMENT_LAYERS,
+        }
         assert len({recipe.train, recipe.validation, recipe.test}) == 3, "the splits overlap"
+        assert not recipe.weights or recipe.weights in {each.tag for each in card.weights}
         assert recipe.epochs >= 1 and recipe.batch_size >= 1 and recipe.precision in job.PRECISIONS
         assert recipe.expected is None or recipe.expected.metric == tasks.TASKS[card.task].metric
     assert card.recipe("demo").dataset.partition(":")[0] in sources.EMBEDDED, "the demo needs a network"

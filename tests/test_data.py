@@ -317,3 +317,16 @@ def test_published_scalings_are_those_of_keras_applications(mode):
     assert grey.shape == (2, 5, 4, 1)
     with pytest.raises(zoo.UsageError, match="have 4 channels"):
         SCALING[mode](summary(4))
+
+
+def test_layers_of_keras_augment_differently_in_each_epoch_and_alike_in_each_run():
+    def epochs():
+        settings = dict(split="train[:64]", shuffle=True, seed=3, batch_size=16, scaling="none")
+        data = zoo.load_data("digits", augment={"RandomRotation": {"factor": 0.2}, "flip": True}, **settings)
+        return [np.concatenate([x for x, _ in data.as_numpy_iterator()]) for _ in range(2)]
+
+    first, second = epochs()
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal([first, second], epochs())
+    with pytest.raises(zoo.UsageError, match=r"RandomRotation cannot be made with \{'angle': 3\}"):
+        zoo.load_data("digits", shuffle=True, augment={"RandomRotation": {"angle": 3}})

@@ -31,14 +31,15 @@ __all__ = [
 ]  # fmt: skip
 
 
-def train(name: str, recipe: str = "demo", **settings):
+def train(name: str, recipe: str | None = None, **settings):
     """Train a network by one of its recipes and write a run folder.
 
     Args:
         name: a name of `zoo.list_models()`.
-        recipe: a recipe of its card; ``"demo"`` needs no network.
-        **settings: as in `zoo.job.prepare`: ``run``, ``data``, ``data_dir``, ``epochs``, ``batch_size``,
-            ``learning_rate``, ``seed``, ``precision``, ``tensorboard``, ``verbose``, and options of the builder.
+        recipe: a recipe of its card; ``"demo"``, the default, needs no network. From weights it is ``"finetune"``.
+        **settings: as in `zoo.job.prepare`: ``weights``, ``preprocessing``, ``run``, ``data``, ``data_dir``,
+            ``epochs``, ``batch_size``, ``learning_rate``, ``seed``, ``precision``, ``tensorboard``, ``verbose``, and
+            options of the builder.
 
     Returns:
         The `Run`: `.path`, `.metrics`, `.results`, `.model()`.

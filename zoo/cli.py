@@ -76,9 +76,17 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
     sub = command(train_command, "train", "train a network by a recipe and write a run folder")
     sub.add_argument("name")
-    sub.add_argument("--recipe", default="demo", help="a recipe of its card; demo, the default, needs no network")
+    sub.add_argument(
+        "--recipe", help="a recipe of its card (default: demo, which needs no network; from weights, finetune)"
+    )
+    sub.add_argument(
+        "--weights", metavar="WEIGHTS", help="pretrained: a tag of the card (imagenet), a file, an address"
+    )
+    sub.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
     sub.add_argument("--run", metavar="DIR", help="the folder to write (default: runs/NAME-RECIPE-SEED)")
-    sub.add_argument("--data", metavar="FILE.npz", help="x_train, y_train, x_test, y_test to train on instead")
+    sub.add_argument(
+        "--data", metavar="PATH", help="of your own: an .npz file of arrays, or a folder with one for each class"
+    )
     sub.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
     sub.add_argument("--epochs", type=int)
     sub.add_argument("--batch-size", type=int)
@@ -220,6 +228,8 @@ def train_command(arguments) -> None:
     job = prepare(
         arguments.name,
         arguments.recipe,
+        weights=arguments.weights,
+        preprocessing=arguments.preprocessing,
         run=arguments.run,
         data=arguments.data,
         data_dir=arguments.data_dir,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry
-from zoo.errors import UsageError
+from zoo.errors import UsageError, unknown
 from zoo.run import Run
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -75,8 +75,10 @@ class Job:
 
 def prepare(
     name: str,
-    recipe: str = "demo",
+    recipe: str | None = None,
     *,
+    weights: str | Path | None = None,
+    preprocessing: str | None = None,
     run: str | Path | None = None,
     data: str | Path | None = None,
     data_dir: str | Path | None = None,
@@ -93,7 +95,9 @@ def prepare(
 
     Args:
         name: a name of `zoo.list_models()`.
-        recipe: a recipe of its card.
+        recipe: a recipe of its card; by default "demo", or "finetune" from weights.
+        weights: pretrained weights to start from: a tag of the card, a file, or an https address.
+        preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch", "tf", ...
         run: the folder to write, new or empty; by default the first free ``runs/<name>-<recipe>-<seed>``.
         data: the path of an ``.npz`` file, or of a folder, to train on in place of the recipe's data set.
         data_dir: where tfds keeps its data sets.
@@ -105,12 +109,17 @@ def prepare(
     card = registry.info(name)
     registry.check_options(name, options)
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
+    recipe = recipe or ("finetune" if weights else "demo")
     plan = override(card.recipe(recipe), changes)
+    plan = dataclasses.replace(plan, weights=str(weights or plan.weights))
+    plan = dataclasses.replace(plan, preprocessing=preprocessing_of(card, plan.weights, preprocessing))
     if data is not None:  # a file has whole splits of these names
         path = Path(data).absolute()
         if path.suffix != ".npz" and not path.is_dir():
             raise UsageError(f"data is {str(data)!r}; expected the path of an .npz file or of a folder")
         plan = dataclasses.replace(plan, dataset=str(path), train="train", validation="validation", test="test")
+    if not plan.dataset:
+        raise UsageError(f"the recipe {recipe} of {name} is for data of your own; name it: --data FOLDER (data=)")
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
     from zoo.data import open_source  # tfds: not before the names are known to be right
@@ -120,6 +129,37 @@ def prepare(
     return Job(card, plan, options, source, folder, data_dir, tensorboard, verbose)
 
 
+def preprocessing_of(card: registry.Card, weights: str, given: str | None) -> str:
+    """How pictures are scaled for these weights; "" for fresh ones: as the card says.
+
+    Raises:
+        UsageError: for weights in a file, which do not say how, unless `given` does.
+    """
+    from zoo.data import SCALING
+
+    if given and given not in SCALING:
+        raise unknown("preprocessing", given, SCALING)
+    if not weights:
+        if given:
+            raise UsageError(
+                f"preprocessing is {given!r} without weights; fresh ones take what the card says: leave it out"
+            )
+        return ""
+    known = {each.tag: each.preprocessing for each in card.weights}
+    if weights in known:
+        if given not in (None, known[weights]):
+            raise UsageError(
+                f"preprocessing is {given!r}; the weights {weights!r} were trained on {known[weights]!r}: leave it out"
+            )
+        return known[weights]
+    if not given:
+        raise UsageError(
+            f"{weights} does not say what its weights were trained on; say it: --preprocessing caffe (BGR less the "
+            "mean: keras.applications' VGG and ResNet), torch (PyTorch's) or tf (-1..1)"
+        )
+    return given
+
+
 def command_line(job: Job, options: Mapping[str, Any]) -> str:
     """The command line that repeats a run, where the data sets are in their usual place."""
     original = job.card.recipe(job.plan.name)
@@ -127,6 +167,8 @@ def command_line(job: Job, options: Mapping[str, Any]) -> str:
     for field in OVERRIDES:
         if getattr(job.plan, field) != getattr(original, field) or field == "seed":
             words += [f"--{field.replace('_', '-')}", str(getattr(job.plan, field))]
+    if job.plan.weights != original.weights:
+        words += ["--weights", job.plan.weights, "--preprocessing", job.plan.preprocessing]
     if job.plan.dataset != original.dataset:
         words += ["--data", job.plan.dataset]
     for option in job.options:

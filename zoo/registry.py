@@ -57,7 +57,7 @@ class Recipe:
     """All that a training run depends on, apart from the model. Frozen: a name always means the same run."""
 
     name: str
-    dataset: str  # a tfds name with its version, "mnist:3.0.1"
+    dataset: str  # a tfds name with its version, "mnist:3.0.1"; "" stands for the user's own
     epochs: int
     expected: Figure | None = None
     train: str = "train"  # splits, in tfds' slicing language
@@ -74,6 +74,13 @@ class Recipe:
     seed: int = 0
     precision: str = "float32"  # a Keras dtype policy
     model: Mapping[str, Any] = field(default_factory=dict)  # options of the builder
+    # Fine-tuning: start from `weights`, teach the new head alone for `head_epochs`, then all with layer-wise rates.
+    weights: str = ""  # a tag of the card, a file or an https address; "": from fresh weights
+    preprocessing: str = ""  # what the weights were trained on, a name of `zoo.data.SCALING`; "": as the card says
+    head_epochs: int = 0  # of `epochs`
+    head_learning_rate: float = 1e-3  # Adam's, while the head learns alone
+    layer_decay: float = 1.0  # from block to block, towards the input, of the learning rate (`zoo.layerwise`)
+    patience: int = 0  # epochs without a better validation loss, then stop and take the best; 0: never stop early
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,25 @@ class Weights:
     size: int | None = None  # bytes, where that is known
     published: tuple[Figure, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)  # of the builder, without which the file does not fit
+
+
+# For a folder of one's own pictures: the new head first, then the whole network, slower towards the input.
+FINETUNE = Recipe(
+    name="finetune",
+    dataset="",
+    weights="imagenet",
+    preprocess={"cover": (224, 224)},
+    augment={"crop": (0.5, 1.0), "flip": True},
+    epochs=20,
+    head_epochs=5,
+    batch_size=32,
+    optimizer="adamw",
+    optimizer_options={"weight_decay": 0.05},
+    learning_rate=3e-4,
+    schedule="cosine",
+    layer_decay=0.8,
+    patience=5,
+)
 
 
 @dataclass(frozen=True)
@@ -166,7 +192,9 @@ class _Constants(dict):
     """The names a card may use: the records of this module, and the file's own constants, evaluated when asked for."""
 
     def __init__(self, tree: ast.Module):
-        super().__init__(Card=Card, Recipe=Recipe, Input=Input, Figure=Figure, Weights=Weights, replace=replace)
+        super().__init__(
+            Card=Card, Recipe=Recipe, Input=Input, Figure=Figure, Weights=Weights, FINETUNE=FINETUNE, replace=replace
+        )
         self.assigned = {
             target.id: node.value
             for node in tree.body

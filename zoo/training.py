@@ -8,11 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import bench, figures, optimization, registry, tasks
+from zoo import bench, figures, optimization, registry, tasks, tune
 from zoo.data.feeds import Feed
 from zoo.errors import UsageError
 from zoo.job import Job, command_line
 from zoo.run import Run, commit, machine, versions
+from zoo.weights.loading import load_weights
 
 log = logging.getLogger("zoo")
 
@@ -37,9 +38,11 @@ def _carry_out(job: Job) -> Run:
     options = builder_options(card, plan, feed, job.options)
     with dtype_policy(plan.precision):
         model = registry.build(card.name, **options)
+    if plan.weights:
+        report = load_weights(model, plan.weights, preprocessing=plan.preprocessing)
+        log.info(str(report))
     network = tasks.Network.of(model, card, task)
-    steps = -(-feed.examples["train"] // plan.batch_size) * plan.epochs
-    network.compile(optimization.optimizer(plan, steps), task.keras_metrics())
+    compile_for(network, feed, task, plan)
     folder.check_space(64 * 2**20 + 16 * model.count_params())
     folder.write_json("config.json", {
         "command": command_line(job, options),
@@ -94,6 +97,15 @@ def _carry_out(job: Job) -> Run:
     return folder
 
 
+def compile_for(network, feed: Feed, task, plan) -> None:
+    """Compile by the recipe: its optimizer over all of its epochs, layer by layer slower where it says so."""
+    steps = -(-feed.examples["train"] // plan.batch_size)
+    optimizer = optimization.optimizer(plan, steps * max(plan.epochs - plan.head_epochs, 1))
+    if plan.layer_decay < 1:
+        optimizer = tune.layerwise(optimizer, network.model, decay=plan.layer_decay)
+    network.compile(optimizer, task.keras_metrics())
+
+
 def builder_options(card, plan, feed: Feed, options) -> dict[str, Any]:
     """The builder's options: what the data decides, then the recipe's, then the caller's."""
     from_data = feed.options()
@@ -119,25 +131,41 @@ def dtype_policy(precision: str):
 
 
 def fit(network, feed: Feed, task, job: Job) -> None:
-    """`model.fit`, with the run folder kept up to date after each epoch."""
+    """Train by the recipe: from pretrained weights the new head first, alone, then the network."""
+    plan = job.plan
+    if plan.head_epochs:
+        tune.freeze(network.model)
+        network.compile(keras.optimizers.Adam(plan.head_learning_rate), task.keras_metrics())
+        epochs_of(network, feed, task, job, until=plan.head_epochs)
+        tune.unfreeze(network.model)
+        compile_for(network, feed, task, plan)
+    if plan.epochs > plan.head_epochs:
+        epochs_of(network, feed, task, job, since=plan.head_epochs, until=plan.epochs, patience=plan.patience)
+
+
+def epochs_of(network, feed: Feed, task, job: Job, *, until: int, since: int = 0, patience: int = 0) -> None:
+    """`model.fit` from one epoch to another, with the run folder kept up to date after each."""
 
     class SaveEachEpoch(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             job.run.save_model(self.model)
 
     callbacks = [
-        keras.callbacks.CSVLogger(job.run.path / "history.csv"),
+        keras.callbacks.CSVLogger(job.run.path / "history.csv", append=since > 0),
         SaveEachEpoch(),
         keras.callbacks.TerminateOnNaN(raise_error=True),
         *task.callbacks(),
     ]
+    if patience:
+        callbacks.append(keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True))
     if job.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(job.run.path / "tensorboard"))
     try:
         network.model.fit(
             network.fan_out(feed.batches("train", training=True)),
             validation_data=network.fan_out(feed.batches("validation")),
-            epochs=job.plan.epochs,
+            initial_epoch=since,
+            epochs=until,
             callbacks=callbacks,
             verbose=job.verbose,
             shuffle=False,  # the pipeline does

@@ -74,7 +74,7 @@ class ArrayFeed(Feed):
         feed.summaries = {split: pipeline.summarise(feed._examples(split), source, split) for split in SPLITS}
         feed._check_data()
         train = feed.summaries["train"]
-        feed.scaling = pipeline.SCALING[card.preprocessing](train)
+        feed.scaling = pipeline.SCALING[plan.preprocessing or card.preprocessing](train)
         feed.shape, feed.high, feed.class_names = train.shape, train.high, source.class_names
         return feed
 

@@ -103,6 +103,12 @@ def crop(x, seed, area):
 
 PREPROCESS: Mapping[str, Callable] = {"resize": resize, "pad": pad, "cover": cover}  # (example, option)
 AUGMENT: Mapping[str, Callable] = {"shift": shift, "flip": flip, "crop": crop}  # (batch, seed, option) -> batch
+# Layers of Keras that change the pictures of a batch and not their labels, with their own options. They cost more.
+AUGMENT_LAYERS = (
+    "AugMix", "AutoContrast", "Equalization", "RandAugment", "RandomBrightness", "RandomColorJitter", "RandomContrast",
+    "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomPerspective", "RandomRotation",
+    "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -207,7 +213,7 @@ def batches(
         examples: from `prepared`.
         scaling: of the inputs.
         batch_size: the last batch may be smaller.
-        augment: options of `AUGMENT`; only with a seed.
+        augment: options of `AUGMENT`, or of Keras's `AUGMENT_LAYERS`; only with a seed.
         seed: shuffle, differently in each epoch and equally in each run with this seed. None: keep the order.
 
     Returns:
@@ -217,13 +223,14 @@ def batches(
 
     augment = augment or {}
     for word in augment:
-        if word not in AUGMENT:
-            raise unknown("augmentation", word, AUGMENT)
+        if word not in AUGMENT and word not in AUGMENT_LAYERS:
+            raise unknown("augmentation", word, [*AUGMENT, *AUGMENT_LAYERS])
+    layers = {word: keras_layer(word, option, seed) for word, option in augment.items() if word in AUGMENT_LAYERS}
 
     def finish(batch, draw=None):
         x, y = batch
         for number, (word, option) in enumerate(augment.items()):
-            x = AUGMENT[word](x, draw + [number, 0], option)
+            x = layers[word](x, training=True) if word in layers else AUGMENT[word](x, draw + [number, 0], option)
         return scaling(x), y
 
     if seed is not None:
@@ -233,10 +240,22 @@ def batches(
     if augment:
         draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
         batched = tf.data.Dataset.zip(batched, draws)
-        mapped = batched.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+        # Keras's layers carry their random state from batch to batch: in parallel, the order would be anybody's.
+        mapped = batched.map(finish, num_parallel_calls=None if layers else tf.data.AUTOTUNE)
     else:
         mapped = batched.map(lambda x, y: finish((x, y)), num_parallel_calls=tf.data.AUTOTUNE)
     return mapped.prefetch(tf.data.AUTOTUNE)
+
+
+def keras_layer(word: str, option: Mapping[str, Any], seed: int):
+    """A layer of Keras that augments pictures of 0 to 255."""
+    import keras
+
+    kind = getattr(keras.layers, word)
+    try:
+        return kind(**option, seed=seed)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"keras.layers.{word} cannot be made with {dict(option)}: {first_line(error)}") from None
 
 
 def summarise(examples, source: Source, split: str) -> Summary:
@@ -343,7 +362,7 @@ def load_data(
         preprocess: done once to each example: ``{"resize": (height, width)}``, ``{"cover": (height, width)}`` (in
             proportion, what juts out cut off), ``{"pad": (height, width)}``.
         augment: done anew in each epoch: ``{"shift": pixels}``, ``{"flip": True}``,
-            ``{"crop": (least, most share of the area)}``.
+            ``{"crop": (least, most share of the area)}``, or a layer of Keras: ``{"RandAugment": {"factor": 0.3}}``.
         scaling: ``"standardise"`` by mean and deviation of the training set, ``"unit"`` (to 0..1), ``"none"``.
         train: the split that "standardise" measures.
         data_dir: where tfds keeps its data sets.
