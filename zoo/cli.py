@@ -177,7 +177,8 @@ def print_layers(layers) -> None:
 def describe(recipe: registry.Recipe) -> str:
     """A recipe in one line."""
     line = (
-        f"{recipe.name}: {recipe.dataset}, {recipe.epochs} epochs of batches of {recipe.batch_size}, "
+        f"{recipe.name}: {recipe.dataset or 'data of your own'}, {recipe.epochs} epochs of batches of "
+        f"{recipe.batch_size}, "
         f"{recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule})"
     )
     if recipe.expected is not None:

@@ -111,7 +111,8 @@ def prepare(
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
     recipe = recipe or ("finetune" if weights else "demo")
     plan = override(card.recipe(recipe), changes)
-    plan = dataclasses.replace(plan, weights=str(weights or plan.weights))
+    head_epochs = min(plan.head_epochs, plan.epochs // 2)  # a short trial of a long recipe has both parts
+    plan = dataclasses.replace(plan, weights=str(weights or plan.weights), head_epochs=head_epochs)
     plan = dataclasses.replace(plan, preprocessing=preprocessing_of(card, plan.weights, preprocessing))
     if data is not None:  # a file has whole splits of these names
         path = Path(data).absolute()
@@ -120,6 +121,10 @@ def prepare(
         plan = dataclasses.replace(plan, dataset=str(path), train="train", validation="validation", test="test")
     if not plan.dataset:
         raise UsageError(f"the recipe {recipe} of {name} is for data of your own; name it: --data FOLDER (data=)")
+    if plan.weights:
+        from zoo.weights import sources
+
+        sources.find(plan.weights, name, {**plan.model, **options})  # missing, or fetched: now, not after the data
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
     from zoo.data import open_source  # tfds: not before the names are known to be right

@@ -137,9 +137,10 @@ def fit(network, feed: Feed, task, job: Job) -> None:
         tune.freeze(network.model)
         network.compile(keras.optimizers.Adam(plan.head_learning_rate), task.keras_metrics())
         epochs_of(network, feed, task, job, until=plan.head_epochs)
-        tune.unfreeze(network.model)
-        compile_for(network, feed, task, plan)
     if plan.epochs > plan.head_epochs:
+        if plan.head_epochs:
+            tune.unfreeze(network.model)
+            compile_for(network, feed, task, plan)
         epochs_of(network, feed, task, job, since=plan.head_epochs, until=plan.epochs, patience=plan.patience)
 
 

@@ -27,7 +27,7 @@ from keras import layers, ops
 
 from zoo.errors import check_picture
 from zoo.layers import LocalResponseNormalization, scaled
-from zoo.registry import Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.registry import FINETUNE, Card, Figure, Input, Recipe, Weights, register, replace
 
 SMALLEST = 67  # pool5 needs 3x3 maps: 67 -> 15 -> 7 -> 3 -> 1
 SMALLEST_OWT = 63  # conv1 is padded by 2 on each side
@@ -212,6 +212,7 @@ def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0,
                     "accuracy", 0.56522, "torchvision, AlexNet_Weights.IMAGENET1K_V1: 56.522 % top-1", measured=False
                 ),
             ),
+            FINETUNE,
         ),
         tiny={"input_shape": (63, 63, 3), "num_classes": 10, "width": 0.0625},
     )

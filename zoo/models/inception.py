@@ -40,7 +40,7 @@ from keras import layers
 
 from zoo.errors import UsageError, check_picture
 from zoo.layers import BatchNormalization, LocalResponseNormalization, scaled
-from zoo.registry import Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.registry import FINETUNE, Card, Figure, Input, Recipe, Weights, register, replace
 
 V1_MODULES = {  # Table 1: 1x1, 3x3 after a 1x1 "reduce", 5x5 after a 1x1 "reduce", 1x1 after the pool
     "3a": (64, 96, 128, 16, 32, 32),
@@ -244,7 +244,14 @@ def v1_head(x, num_classes, conv, width, name):
         preprocessing="standardise",
         loss_weights=AUXILIARY_WEIGHTS,
         weights=(V1_WEIGHTS,),
-        recipes=(DEMO, FASHION_MNIST, CIFAR10, IMAGENETTE, IMAGENET2012_V1),
+        recipes=(
+            DEMO,
+            FASHION_MNIST,
+            CIFAR10,
+            IMAGENETTE,
+            IMAGENET2012_V1,
+            replace(FINETUNE, model={"batch_norm": True}),
+        ),
         tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125},
         tutorial="11_classic_cnns.py",
     )
@@ -402,6 +409,7 @@ def v3_head(x, num_classes, conv, name):
             replace(CIFAR10, preprocess={"resize": (75, 75)}, model={}),
             replace(IMAGENETTE, preprocess={"resize": (299, 299)}, model={}),
             IMAGENET2012_V3,
+            replace(FINETUNE, preprocess={"cover": (299, 299)}),
         ),
         tiny={"input_shape": (75, 75, 3), "num_classes": 10, "width": 0.125},
         tutorial="11_classic_cnns.py",

@@ -38,7 +38,7 @@ from keras import layers
 
 from zoo.errors import UsageError, check_picture
 from zoo.layers import BatchNormalization
-from zoo.registry import Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.registry import FINETUNE, Card, Figure, Input, Recipe, Weights, register, replace
 
 # L2 of 1e-4 in the gradient, as in the paper, passes through the momentum and comes to 1e-4 / (1 - .9) a step. Keras's
 # `weight_decay` acts beside the momentum.
@@ -368,7 +368,7 @@ PLAIN20 = replace(
 )
 
 
-@register(replace(RESNET18, weights=(RESNET18_WEIGHTS,)))
+@register(replace(RESNET18, weights=(RESNET18_WEIGHTS,), recipes=(*RESNET18.recipes, FINETUNE)))
 def resnet18(
     *,
     input_shape=(224, 224, 3),
@@ -417,6 +417,7 @@ def resnet18(
             SMALL_DEMO,
             IMAGENETTE,
             replace(IMAGENET, expected=Figure("accuracy", 0.73314, TORCHVISION, measured=False)),
+            FINETUNE,
         ),
     )
 )
@@ -439,7 +440,7 @@ def resnet34(
     return network(basic, blocks, width, stem, input_shape, num_classes, dropout, top, name)
 
 
-@register(replace(RESNET50, weights=(RESNET50_WEIGHTS, RESNET50_BODY)))
+@register(replace(RESNET50, weights=(RESNET50_WEIGHTS, RESNET50_BODY), recipes=(*RESNET50.recipes, FINETUNE)))
 def resnet50(
     *,
     input_shape=(224, 224, 3),
@@ -485,6 +486,7 @@ def resnet50(
             SMALL_DEMO,
             IMAGENETTE,
             replace(IMAGENET, expected=Figure("accuracy", 0.764, RELEASED, measured=False)),
+            FINETUNE,
         ),
     )
 )
@@ -521,6 +523,7 @@ def resnet101(
             SMALL_DEMO,
             IMAGENETTE,
             replace(IMAGENET, expected=Figure("accuracy", 0.77, RELEASED, measured=False)),
+            FINETUNE,
         ),
     )
 )

@@ -25,7 +25,7 @@ from keras import layers
 
 from zoo.errors import check_picture
 from zoo.layers import BatchNormalization, scaled
-from zoo.registry import Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.registry import FINETUNE, Card, Figure, Input, Recipe, Weights, register, replace
 
 FILTERS = (64, 128, 256, 512, 512)  # of each block
 CONVOLUTIONS = {  # in each block: Table 1, columns A, B, D and E
@@ -270,7 +270,7 @@ def vgg13(
     return vgg("B", input_shape, num_classes, batch_norm, width, dropout, top, name)
 
 
-@register(replace(VGG16, weights=(VGG16_WEIGHTS, VGG16_BODY)))
+@register(replace(VGG16, weights=(VGG16_WEIGHTS, VGG16_BODY), recipes=(*VGG16.recipes, FINETUNE)))
 def vgg16(
     *, input_shape=(224, 224, 3), num_classes=1000, batch_norm=False, width=1.0, dropout=0.5, top=True, name="vgg16"
 ):
@@ -312,6 +312,7 @@ def vgg16(
             CIFAR10,
             IMAGENETTE,
             replace(IMAGENET2012, expected=TABLE_3_E),
+            FINETUNE,
         ),
     )
 )
