@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zoo import registry
 from zoo.errors import UsageError
-from zoo.run import Run
+from zoo.run import Run, commit, machine
 
 COLUMNS = (
     "model", "recipe", "metric", "value", "baselines", "seed", "epochs", "fit_seconds", "seconds",
@@ -67,6 +67,25 @@ def record(run: Run, path: Path) -> Path:
             writer.writeheader()
         writer.writerow(row(run))
     return path
+
+
+def append(path: Path, row: dict[str, object]) -> None:
+    """Append what a benchmark measured to a table of its own columns, with the commit, backend and machine behind it."""
+    import keras
+
+    here = machine()
+    stamp = {
+        "commit": commit(),
+        "backend": keras.config.backend(),
+        "keras": keras.__version__,
+        "hardware": f"{here['processor']}, {here['cores']} cores",
+    }
+    fresh = not path.exists() or not path.stat().st_size
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*row, *stamp], lineterminator="\n")
+        if fresh:
+            writer.writeheader()
+        writer.writerow(row | stamp)
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -1,0 +1,69 @@
+"""Depth with shortcuts and without: the training loss of plain and residual networks on MNIST-1D.
+
+    pip install mnist1d
+    python benchmarks/depth.py --record results/benchmarks/depth.csv
+
+MNIST-1D (Greydanus 2020) is generated: 4,000 signals of 40 numbers, here pictures of 40 x 1 pixel. Both families are
+those of He 2015, section 4.2, with 8 channels in the first stage, trained alike: 12 epochs of Adam, from three seeds.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+import zoo
+from zoo import results
+from zoo.tutorial import NO_MNIST1D, mnist1d
+
+FAMILIES = {"plain": "plain20", "residual": "resnet20"}
+DEPTHS = {10: (2, 1, 1), 20: (3, 3, 3), 32: (5, 5, 5), 50: (8, 8, 8)}  # layers: blocks of each stage
+GOAL = 5  # plain-50 over plain-10
+
+
+def final_loss(family, depth, seed, x, y, epochs):
+    """The training loss of the last epoch."""
+    keras.utils.set_random_seed(seed)
+    model = zoo.build(FAMILIES[family], input_shape=x.shape[1:], blocks=DEPTHS[depth], width=8)
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, epochs * -(-len(x) // 100))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
+    return model.fit(x, y, batch_size=100, epochs=epochs, verbose=0).history["loss"][-1]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--depths", type=int, nargs="+", default=[10, 50], choices=list(DEPTHS))
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--record", type=Path, metavar="FILE.csv")
+    arguments = parser.parse_args()
+    signals = mnist1d()
+    if signals is None:
+        raise SystemExit(f"this benchmark needs {NO_MNIST1D}")
+    (x, y), _ = signals
+    x = x[:, :, None]  # (4000, 40, 1, 1)
+    found = {}
+    for depth in arguments.depths:
+        for family in FAMILIES:
+            found[family, depth] = []
+            for seed in arguments.seeds:
+                loss = final_loss(family, depth, seed, x, y, arguments.epochs)
+                found[family, depth].append(loss)
+                print(f"{family} {depth} layers, seed {seed}: training loss {loss:.4f}", flush=True)
+                if arguments.record:
+                    row = {"family": family, "layers": depth, "seed": seed, "epochs": arguments.epochs}
+                    results.append(arguments.record, row | {"training_loss": f"{loss:.4f}", "data": "MNIST-1D"})
+    shallow, deep = min(arguments.depths), max(arguments.depths)
+    ratio = min(found["plain", deep]) / max(found["plain", shallow])
+    print(f"best plain-{deep} over worst plain-{shallow}: {ratio:.1f} (goal {GOAL}); knows nothing: {np.log(10):.3f}")
+    print(f"worst residual-{deep} {max(found['residual', deep]):.4f}, best residual-{shallow} "
+          f"{min(found['residual', shallow]):.4f}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
