@@ -70,7 +70,7 @@ def record(run: Run, path: Path) -> Path:
 
 
 def append(path: Path, row: dict[str, object]) -> None:
-    """Append what a benchmark measured to a table of its own columns, with the commit, backend and machine behind it."""
+    """Append what a benchmark measured to a table of its own columns; commit, backend and machine go with it."""
     import keras
 
     here = machine()

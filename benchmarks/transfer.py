@@ -1,0 +1,137 @@
+"""What pretrained weights are worth where labels are few: Fashion-MNIST with a handful of pictures for each class.
+
+    python benchmarks/transfer.py resnet50 --weights FILE.h5 --preprocessing caffe --record FILE.csv
+
+Three ways to train one network on the same pictures, in the same number of steps: from scratch, with a frozen body (the
+head alone learns), and fine-tuned by the card's recipe (the head, then all of it, slower towards the input). Each is
+measured once on all 10,000 test pictures, beside the nearest labelled picture. Which pictures are labelled depends on
+the seed. There is no validation: nothing is chosen.
+"""
+
+import argparse
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+import zoo
+from zoo import job, results, tune
+from zoo.data import open_source
+from zoo.training import carry_out
+
+
+def arrays(source, split):
+    """All of a split: pictures (n, 28, 28) and labels."""
+    x, y = zip(*source.split(split).batch(1000).as_numpy_iterator())
+    return np.concatenate(x)[..., 0], np.concatenate(y)
+
+
+def labelled(y, count, seed):
+    """The numbers of `count` pictures of each class, twice: to train on, and others to draw curves from."""
+    rng = np.random.default_rng(seed)
+    rows = np.stack([rng.permutation(np.flatnonzero(y == label))[: 2 * count] for label in np.unique(y)])
+    return rows[:, :count].ravel(), rows[:, count:].ravel()
+
+
+def plans(plan, epochs):
+    """How each way of training changes the card's recipe."""
+    same = dataclasses.replace(plan, epochs=epochs, patience=0, batch_size=20)
+    return {
+        "scratch": dataclasses.replace(
+            same,
+            weights="",
+            head_epochs=0,
+            layer_decay=1.0,
+            learning_rate=1e-3,
+            optimizer_options={"weight_decay": 0.05},
+        ),
+        "frozen": dataclasses.replace(same, head_epochs=epochs),
+        "finetuned": dataclasses.replace(same, head_epochs=epochs // 4),
+    }
+
+
+def unmoved(run, name, options, weights, preprocessing):
+    """Whether body and statistics are bit for bit those of the weights: (all before the head, batch statistics)."""
+    before = zoo.build(name, **options)
+    zoo.load_weights(before, weights, preprocessing=preprocessing)
+    after = {variable.path: np.asarray(variable) for variable in run.model().variables}
+    layers = [layer for block in tune.learning_blocks(before)[:-1] for layer in block]
+
+    def equal(chosen):
+        return all(np.array_equal(np.asarray(v), after[v.path]) for layer in chosen for v in layer.variables)
+
+    return equal(layers), equal(layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="a network with a recipe finetune")
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--preprocessing")
+    parser.add_argument("--data-dir")
+    parser.add_argument("--labels", type=int, default=10, help="pictures of each class")
+    parser.add_argument("--size", type=int, default=64, help="pictures are stretched to it")
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--record", type=Path, metavar="FILE.csv")
+    arguments = parser.parse_args()
+    source = open_source("fashion_mnist:3.0.1", data_dir=arguments.data_dir).load()
+    (x, y), (x_test, y_test) = arrays(source, "train"), arrays(source, "test")
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in arguments.seeds:
+            train, watch = labelled(y, arguments.labels, seed)
+            file = Path(folder) / f"{seed}.npz"
+            np.savez(
+                file, x_train=x[train], y_train=y[train], x_val=x[watch], y_val=y[watch], x_test=x_test, y_test=y_test
+            )
+            prepared = job.prepare(
+                arguments.name,
+                weights=arguments.weights,
+                preprocessing=arguments.preprocessing,
+                data=file,
+                seed=seed,
+                run=Path(folder) / f"{seed}",
+                verbose=0,
+            )
+            plan = dataclasses.replace(prepared.plan, preprocess={"cover": (arguments.size, arguments.size)})
+            for way, changed in plans(plan, arguments.epochs).items():
+                run = job.Run.create(Path(folder) / f"{way}-{seed}", "")
+                run = carry_out(dataclasses.replace(prepared, plan=changed, run=run))
+                body, statistics = (
+                    unmoved(
+                        run, arguments.name, run.config["options"], arguments.weights, arguments.preprocessing or ""
+                    )
+                    if changed.weights
+                    else ("", "")
+                )
+                assert way != "frozen" or body, "the frozen body has changed"
+                assert way != "finetuned" or statistics, "the frozen statistics have changed"
+                accuracy = run.metrics["accuracy"]
+                found.setdefault(way, []).append(accuracy)
+                print(f"seed {seed}, {way}: accuracy {accuracy:.4f}", flush=True)
+                if arguments.record:
+                    results.append(arguments.record, {
+                        "model": arguments.name,
+                        "way": way,
+                        "labels_per_class": arguments.labels,
+                        "pixels": arguments.size,
+                        "epochs": arguments.epochs,
+                        "seed": seed,
+                        "accuracy": f"{accuracy:.4f}",
+                        "nearest_neighbour": f"{run.results['baselines']['1-nearest-neighbour']:.4f}",
+                        "body_unchanged": body,
+                        "statistics_unchanged": statistics,
+                        "fit_seconds": run.results["fit_seconds"],
+                    })  # fmt: skip
+    gain = min(b - a for a, b in zip(found["scratch"], found["finetuned"]))
+    print(f"fine-tuning less scratch, worst of {len(arguments.seeds)} seeds: {gain:+.4f}")
+
+
+if __name__ == "__main__":
+    main()
