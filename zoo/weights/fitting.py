@@ -15,6 +15,7 @@ from zoo.weights.layouts import Content, Tensor
 
 KEYS = "(conv[123]d|depthwise_conv2d|separable_conv2d|dense|batch_normalization)"
 COUNTED = re.compile(KEYS + r"(_\d+)?")  # what Keras calls a layer that nobody named
+FLOATS = ("float32", "float16", "bfloat16", "float64")
 AUXILIARY = "auxiliary"  # how heads that serve training alone are called, in every family
 
 
@@ -152,6 +153,11 @@ def fit(model, content: Content, path: Path) -> Plan:
             continue
         pairs = paired(unit, variables, groups[unit], anatomy, content.layout, path)
         wrong = [step for step in pairs if step.shape != tuple(step.variable.shape)]
+        for step in pairs:
+            if step.tensor.dtype not in FLOATS:
+                raise UsageError(
+                    f"{step.tensor.key} in {path} is {step.tensor.dtype}; expected {' or '.join(FLOATS)}: save it so"
+                )
         layer = anatomy.owner[id(variables[0])]
         if wrong and layer in anatomy.outputs and all(step.shape[:-1] == step.variable.shape[:-1] for step in wrong):
             why = f"{wrong[0].shape[-1]:,} classes in the file, {wrong[0].variable.shape[-1]:,} here"

@@ -5,9 +5,10 @@ import math
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from zoo.errors import UsageError
-from zoo.weights.content import MAX_TENSORS, Content, Tensor, check_dtype
+from zoo.weights.content import MAX_TENSORS, Content, Tensor, check_declared
 
 MAX_DEPTH = 16  # of groups in groups
 MAX_NAMES = 2**20  # bytes of one attribute: Keras splits longer lists of names
@@ -19,7 +20,11 @@ def opened(path: Path):
         root = file
         if not has_names(root, "layer_names") and "model_weights" in file:  # a whole model, saved by Keras 2
             root = member(path, file, "model_weights")
-        yield legacy(path, root) if has_names(root, "layer_names") else keras3(path, file)
+        content = legacy(path, root) if has_names(root, "layer_names") else keras3(path, file)
+        check_declared(
+            path, sum(math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for tensor in content.tensors)
+        )
+        yield content
 
 
 def legacy(path: Path, root) -> Content:
@@ -86,11 +91,9 @@ def dataset(path: Path, group, name: str, key: str) -> Tensor:
     if not isinstance(found, h5py.Dataset) or found.shape is None:
         raise UsageError(f"{key} in {path} is no array; it is damaged: fetch it again")
     if found.is_virtual or found.external:
-        raise UsageError(
-            f"{key} in {path} takes its numbers from another file; expected every array in the file itself"
-        )
-    dtype = found.dtype.name if found.dtype.kind in "iuf" else str(found.dtype)
-    check_dtype(path, key, dtype)
+        raise UsageError(f"{key} in {path} is stored in another file; expected all arrays in the file itself")
+    if found.dtype.kind not in "iuf":
+        raise UsageError(f"{key} in {path} is of {found.dtype}; expected numbers")
     creation = found.id.get_create_plist()
     declared = math.prod(found.shape) * found.dtype.itemsize
     if creation.get_nfilters() or found.id.get_storage_size() != declared:
@@ -98,7 +101,7 @@ def dataset(path: Path, group, name: str, key: str) -> Tensor:
             f"{key} in {path} declares {declared:,} bytes and stores {found.id.get_storage_size():,}; "
             "expected plain arrays, uncompressed and whole: fetch it again or save it anew with Keras"
         )
-    return Tensor(key, tuple(found.shape), dtype, lambda: found[()])
+    return Tensor(key, tuple(found.shape), found.dtype.name, lambda: found[()])
 
 
 def has_names(group, attribute: str) -> bool:

@@ -22,7 +22,7 @@ import numpy as np
 
 from zoo.errors import UsageError
 from zoo.weights import hdf5
-from zoo.weights.content import Content, Tensor, check, check_dtype, explained
+from zoo.weights.content import Content, Tensor, check, check_declared, explained
 
 LAYOUTS = "Keras h5, .weights.h5, safetensors, .pth"
 
@@ -88,9 +88,6 @@ def safetensors_file(path: Path):
         for key in file.keys():  # noqa: SIM118  not a dictionary
             header = file.get_slice(key)
             dtype = SAFETENSORS.get(header.get_dtype(), header.get_dtype())
-            counter = dtype == "int64" and key.endswith("num_batches_tracked")
-            if not counter:
-                check_dtype(path, key, dtype)
             tensors.append(Tensor(key, tuple(header.get_shape()), dtype, lambda key=key: file.get_tensor(key)))
         yield flat("safetensors", tensors)
 
@@ -149,16 +146,10 @@ def torch_file(path: Path):
         if not isinstance(tensor, torch.Tensor):
             raise UsageError(f"{key} in {path} is {type(tensor).__name__}; expected a state dict: names and tensors")
         dtype = str(tensor.dtype).removeprefix("torch.")
-        if not key.endswith("num_batches_tracked"):
-            check_dtype(path, key, dtype)
         storage = tensor.untyped_storage()
         storages[storage._cdata] = storage.nbytes()
         tensors.append(Tensor(key, tuple(tensor.shape), dtype, lambda key=key: array(values()[key])))
-    if sum(storages.values()) > path.stat().st_size:
-        raise UsageError(
-            f"{path} declares {sum(storages.values()):,} bytes and has {path.stat().st_size:,}; "
-            "it is damaged or made to harm: fetch it again"
-        )
+    check_declared(path, sum(storages.values()))
     yield flat("torch", tensors)
 
 

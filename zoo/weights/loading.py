@@ -80,6 +80,7 @@ def read(plan: Plan, path: Path) -> dict[int, np.ndarray]:
         key = step.tensor.key
         with layouts.explained(path, "damaged inside"):
             value = step.tensor.read()
+            value = value.astype(value.dtype.newbyteorder("="), copy=False)
         if value.shape != step.tensor.shape:
             raise UsageError(f"{key} in {path} is not what the header says; the file is damaged: fetch it again")
         if value.size and not np.isfinite([value.min(), value.max()]).all():
