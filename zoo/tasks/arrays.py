@@ -94,6 +94,7 @@ def name_pictures(network: Network, feed: ArrayFeed, paths: list[str], folder: P
         lines.append(f"{path}: " + ", ".join(f"{feed.class_names[each]} {row[each]:.1%}" for each in best))
         if folder is None:
             continue
+        folder.mkdir(parents=True, exist_ok=True)
         x = inputs[number : number + 1]
         heat = explain.grad_cam(network.model, x, int(best[0]), head=network.main or None)
         picture = feed.scaling.undo(x[0])
