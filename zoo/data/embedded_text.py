@@ -60,52 +60,59 @@ class PydocTopics(Embedded):
             yield number, {"text": text, "topic": topic}
 
 
-# Reber's grammar: state -> the letters that may come next, each with the state after it. State 6 ends a string.
-REBER = (
-    (("B", 1),),
-    (("T", 2), ("P", 3)),
-    (("S", 2), ("X", 4)),
-    (("T", 3), ("V", 5)),
-    (("X", 3), ("S", 6)),
-    (("P", 4), ("V", 6)),
-)
+NOUNS = (
+    "author", "boy", "bridge", "cabinet", "car", "cat", "chair", "doctor", "dog", "farmer", "flower", "garden", "girl",
+    "house", "key", "lamp", "letter", "painter", "picture", "river", "school", "student", "table", "teacher", "tower",
+    "tree", "village", "window",
+)  # fmt: skip
+ADJECTIVES = ("big", "blue", "broken", "clever", "cold", "famous", "green", "new", "old", "quiet", "red", "small")
+LINKS = ("above", "behind", "beside", "by", "in front of", "near", "next to", "of", "opposite", "under")
+VERBS = (("is", "are"), ("was", "were"), ("has been", "have been"), ("looks", "look"), ("seems", "seem"))
 
 
-class ReberStrings(Embedded):
-    """Legal and illegal strings of the embedded Reber grammar, generated.
+class Agreement(Embedded):
+    """English sentences, generated: does the verb agree with its subject?
 
-    S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997, section 5.1. A string is
-    B, then T or P, then a string of Reber's grammar, then *the same* T or P again, then E. Here half of the strings
-    have the other letter in that last place: to tell them apart, one must remember the second letter over everything
-    between. How often each letter or pair of letters occurs says next to nothing.
+    "the keys near the cabinet are old" does, "the keys near the cabinet is old" does not. Between the subject and its
+    verb stand up to four other nouns, each singular or plural by chance, so that neither the words of a sentence nor
+    their pairs tell: one must remember which noun came first until the verb comes. T. Linzen, E. Dupoux and Y.
+    Goldberg, "Assessing the Ability of LSTMs to Learn Syntax-Sensitive Dependencies", TACL 4, 2016, ask it of
+    networks on sentences of Wikipedia.
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    COUNT = 4000
+    COUNT = 6000
+    BETWEEN = 4  # nouns
 
     def _info(self):
         return self.dataset_info_from_configs(
-            description="Generated: strings of the embedded Reber grammar, letters apart; in half of them (illegal) "
-            "the last letter but one does not repeat the second. Split 70/10/20 at random, stratified by class.",
+            description="Generated: 6,000 English sentences whose verb agrees with its subject or does not, half and "
+            "half, with up to four other nouns between the two. Split 70/10/20 at random, stratified by class.",
             features=tfds.features.FeaturesDict(
-                {"text": tfds.features.Text(), "label": tfds.features.ClassLabel(names=["illegal", "legal"])}
+                {"text": tfds.features.Text(), "label": tfds.features.ClassLabel(names=["disagrees", "agrees"])}
             ),
             supervised_keys=("text", "label"),
+            citation="T. Linzen, E. Dupoux and Y. Goldberg, Assessing the Ability of LSTMs to Learn Syntax-Sensitive "
+            "Dependencies, TACL 4, 2016",
         )
 
     def examples(self):
-        rng = np.random.default_rng(1997)
+        rng = np.random.default_rng(2016)
+
+        def noun(plural):
+            adjective = [ADJECTIVES[rng.integers(len(ADJECTIVES))]] if rng.random() < 0.3 else []
+            return ["the", *adjective, NOUNS[rng.integers(len(NOUNS))] + "s" * plural]
+
         texts, labels = {}, []
         while len(texts) < self.COUNT:
-            inside, state = [], 0
-            while state < len(REBER):
-                letter, state = REBER[state][rng.integers(len(REBER[state]))]
-                inside.append(letter)
-            legal = len(texts) % 2
-            second = "TP"[rng.integers(2)]
-            last = second if legal else {"T": "P", "P": "T"}[second]
-            text = " ".join(["B", second, *inside, "E", last, "E"])
+            agrees, plural = len(texts) % 2, rng.integers(2)
+            words = noun(plural)
+            for _ in range(rng.integers(self.BETWEEN + 1)):
+                words += [LINKS[rng.integers(len(LINKS))], *noun(rng.integers(2))]
+            words.append(VERBS[rng.integers(len(VERBS))][plural if agrees else 1 - plural])
+            words.append(ADJECTIVES[rng.integers(len(ADJECTIVES))])
+            text = " ".join(words)
             if text not in texts:  # none twice
                 texts[text] = None
-                labels.append(legal)
+                labels.append(agrees)
         return list(texts), np.array(labels)

@@ -26,12 +26,12 @@ from zoo.sequences import PoolSequence, ReverseSequence
 KINDS = {"rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
 
 TOKENS = Input("tokens", (400,), "int32", "numbers of words, 0 after the end")
-REBER = Recipe(
+AGREEMENT = Recipe(
     name="demo",
-    dataset="reber_strings:1.0.0",
-    preprocess={"tokens": "words", "vocabulary": 100, "length": 60},
+    dataset="agreement:1.0.0",
+    preprocess={"tokens": "words", "vocabulary": 200, "length": 40},
     model={"embedding": 16, "units": (64,), "dropout": 0.0},
-    epochs=30,
+    epochs=15,
     batch_size=64,
     learning_rate=5e-3,
     schedule="cosine",
@@ -128,7 +128,7 @@ GRU_CARD = Card(
     inputs=(TOKENS,),
     preprocessing="none",
     recipes=(
-        replace(REBER, expected=Figure("accuracy", 0.99, "worst of 3 seeds: results/demo.csv")),
+        replace(AGREEMENT, expected=Figure("accuracy", 0.99, "worst of 3 seeds: results/demo.csv")),
         IMDB,
     ),
     tiny={"input_shape": (None,), "vocabulary_size": 12, "embedding": 8, "units": (8,)},
@@ -187,7 +187,7 @@ def gru_classifier(
         paper="Elman 1990, Cognitive Science 14(2)",
         deviations=("backpropagation through all steps, where Elman's stopped after one",),
         notes=NOT_FUSED,
-        recipes=(replace(REBER, learning_rate=1e-3), IMDB),
+        recipes=(replace(AGREEMENT, learning_rate=1e-3), IMDB),
     )
 )
 def rnn_classifier(
