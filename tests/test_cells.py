@@ -109,7 +109,7 @@ def test_backpropagation_through_time_against_finite_differences(x):
     inputs = keras.Input((TIME, FEATURES))
     model = keras.Model(inputs, layer(inputs))
     y = np.random.default_rng(2).normal(size=(4, TIME, UNITS))
-    found = gradients(model, lambda model: ops.sum(model(x) * y.astype("float32")))
+    found = gradients(model, lambda model: ops.sum(ops.multiply(model(x), y.astype("float32"))))
 
     def loss(kernel, bias):
         a, total = np.zeros((4, UNITS)), 0.0

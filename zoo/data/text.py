@@ -27,8 +27,8 @@ def lower_words(texts):
     return tf.strings.regex_replace(tf.strings.regex_replace(texts, r"[^\pL\pN'!?]+", " "), r"([!?])", r" \1 ")
 
 
-# What a recipe calls its tokens: (standardisation, split) of Keras's TextVectorization, and what joins them again.
-LEVELS = {"words": (lower_words, "whitespace", " "), "characters": (None, "character", "")}
+# What a recipe calls its tokens: (standardisation, split of Keras's TextVectorization, what joins them again).
+LEVELS = {"words": (lower_words, "whitespace", " "), "characters": (lambda texts: texts, "character", "")}
 
 
 class Vocabulary:
@@ -42,9 +42,10 @@ class Vocabulary:
     def __init__(self, level: str, entries: Sequence[str]):
         from keras.layers import TextVectorization
 
-        standardise, split, self.joint = LEVELS[level]
+        self.standardise, split, self.joint = LEVELS[level]
         self.level, self.entries = level, list(entries)
-        self.layer = TextVectorization(standardize=standardise, split=split, ragged=True, vocabulary=self.entries)
+        # Its own `standardize` takes no functions of tensors on JAX and PyTorch.
+        self.layer = TextVectorization(standardize=None, split=split, vocabulary=self.entries)
 
     @classmethod
     def learn(cls, level: str, most: int, texts) -> "Vocabulary":
@@ -52,21 +53,19 @@ class Vocabulary:
         from keras.layers import TextVectorization
 
         standardise, split, _ = LEVELS[level]
-        layer = TextVectorization(max_tokens=most, standardize=standardise, split=split)
-        layer.adapt(texts.batch(256))
+        layer = TextVectorization(max_tokens=most, standardize=None, split=split)
+        layer.adapt(texts.batch(256).map(standardise))
         return cls(level, list(map(str, layer.get_vocabulary(include_special_tokens=False))))
 
     def __len__(self):
         return len(self.entries) + 2
 
     def numbers(self, texts):
-        """A batch of texts, as tensors -> (texts, tokens) int32, ragged."""
-        tf = tensorflow()
-        with tf.device("CPU"):
-            return tf.cast(self.layer(texts), tf.int32)
+        """A batch of texts -> (texts, tokens) int32, each row padded with 0 up to the longest."""
+        return tensorflow().cast(self.layer(self.standardise(texts)), "int32")
 
     def encode(self, text: str) -> np.ndarray:
-        return self.numbers([text])[0].numpy()
+        return self.numbers(tensorflow().constant([text]))[0].numpy()
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of some tokens."""
@@ -233,9 +232,8 @@ class LabelledTextFeed(TextFeed):
         """(tokens, class) pairs, cached: 4 bytes a token."""
         if split not in self._prepared:
             batched = self._split(split).batch(256)
-            numbered = batched.map(lambda texts, y: (self.vocabulary.numbers(texts)[:, : self.length], y))
-            rows = numbered.unbatch().map(lambda tokens, y: (tensorflow().identity(tokens), y))  # no longer ragged
-            self._prepared[split] = rows.cache()
+            numbered = batched.map(lambda texts, y: (self.vocabulary.numbers(texts)[:, : self.length], y)).unbatch()
+            self._prepared[split] = numbered.map(lambda tokens, y: (tokens[tokens > 0], y)).cache()  # no padding yet
         return self._prepared[split]
 
     def _look_at(self, split) -> tuple[int, list[int]]:
@@ -243,7 +241,7 @@ class LabelledTextFeed(TextFeed):
         count, cut, classes, kinds = 0, 0, set(), np.zeros(len(self.quarters), int)
         batched = self._split(split).batch(1024)
         for texts, labels in pipeline.readable(batched, self.source, split):
-            sizes = self.vocabulary.numbers(texts).row_lengths().numpy()
+            sizes = (self.vocabulary.numbers(texts).numpy() > 0).sum(axis=1)
             if not sizes.all():
                 row = int(np.argmin(sizes))
                 text = shortened(texts[row].decode("utf-8", "replace"))
