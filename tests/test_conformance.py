@@ -20,7 +20,7 @@ from keras import ops, tree
 from subjects import BACKEND, BATCH, ShortRun, Subject, compiled, gradients, outline
 
 import zoo
-from zoo import data, graph, job, optimization, registry, tasks, tune
+from zoo import graph, job, optimization, registry, tasks, tune
 from zoo.data import sources
 
 ROOT = Path(__file__).parent.parent
@@ -72,14 +72,12 @@ def test_card_is_complete(subject):
 
 def test_recipes_can_be_carried_out(subject):
     card = subject.card
-    assert card.preprocessing in data.SCALING
+    feed = tasks.TASKS[card.task].feed
+    assert card.preprocessing in feed.preprocessings
     for recipe in card.recipes:
         registry.check_options(subject.name, recipe.model)
         optimization.optimizer(recipe, steps=100)
-        assert set(recipe.preprocess) <= set(data.PREPROCESS) and set(recipe.augment) <= {
-            *data.AUGMENT,
-            *data.AUGMENT_LAYERS,
-        }
+        assert set(recipe.preprocess) <= set(feed.preprocess) and set(recipe.augment) <= set(feed.augment)
         assert len({recipe.train, recipe.validation, recipe.test}) == 3, "the splits overlap"
         assert not recipe.weights or recipe.weights in {each.tag for each in card.weights}
         assert recipe.epochs >= 1 and recipe.batch_size >= 1 and recipe.precision in job.PRECISIONS

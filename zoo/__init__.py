@@ -16,6 +16,7 @@ _LATER = {  # verbs that need Keras, and the module that is imported when they a
     "load_data": "zoo.data",
     "evaluate": "zoo.inference",
     "predict": "zoo.inference",
+    "generate": "zoo.inference",
     "features": "zoo.graph",
     "costs": "zoo.graph",
     "freeze": "zoo.tune",

@@ -108,6 +108,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
     sub.add_argument("inputs", nargs="+", metavar="INPUT", help="a file, or a text, as the network takes")
     sub.add_argument("--out", metavar="DIR", default="predictions", help="where pictures go that explain the answers")
 
+    sub = command(generate_command, "generate", "text from a trained language model, as it is written")
+    sub.add_argument("run", metavar="RUN", help="a run folder")
+    sub.add_argument("--prompt", required=True, help="how the text begins")
+    sub.add_argument("--length", type=int, default=400, help="tokens to write (default: 400)")
+    sub.add_argument("--temperature", type=float, default=0.8, help="0 takes the likeliest always (default: 0.8)")
+    sub.add_argument("--top-k", type=int, default=0, help="draw from so many of the likeliest only (default: all)")
+    sub.add_argument("--seed", type=int, default=0, help="the same one, the same text (default: 0)")
+
     sub = command(results_command, "results", "the README's table of measured figures, from recorded rows")
     sub.add_argument("tables", nargs="+", metavar="FILE.csv")
     sub.add_argument("--into", metavar="PAGE.md", help="write it between the marks of this page")
@@ -148,6 +156,7 @@ def info_command(arguments) -> None:
         *[("departs" if number == 0 else "", text) for number, text in enumerate(card.deviations)],
         *[("input", f"{each.name} {each.shape} {each.dtype}: {each.holds}") for each in card.inputs],
         ("preprocessing", card.preprocessing),
+        *[("note" if number == 0 else "", text) for number, text in enumerate(card.notes)],
         *([("weights", describe_weights(each)) for each in card.weights] or [("weights", "none published")]),
         *[("recipe", describe(recipe)) for recipe in card.recipes],
     ]
@@ -302,6 +311,21 @@ def predict_command(arguments) -> None:
     from zoo import inference
 
     print("\n".join(inference.predict(run, arguments.inputs, folder=arguments.out)))
+
+
+def generate_command(arguments) -> None:
+    from zoo.run import Run
+
+    run = Run.open(arguments.run)
+    start_keras(arguments.debug)
+    from zoo import inference
+
+    settings = {name: getattr(arguments, name) for name in ("length", "temperature", "top_k", "seed")}
+    pieces = inference.generate(run, arguments.prompt, **settings)
+    print(arguments.prompt, end="")
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
 
 
 def results_command(arguments) -> None:

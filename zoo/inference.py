@@ -1,6 +1,6 @@
 """What a finished run is asked: its figures, and its answers to new inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,5 +83,33 @@ def predict(run: str | Path | Run, inputs: Sequence[str], *, folder: str | Path 
     if folder is not None:
         folder = Path(folder)
         check_writable(folder, what="an explanation")
-        folder.mkdir(parents=True, exist_ok=True)
     return finished.task.answer(finished.network, finished.feed, list(map(str, inputs)), folder)
+
+
+def generate(
+    run: str | Path | Run,
+    prompt: str,
+    *,
+    length: int = 400,
+    temperature: float = 0.8,
+    top_k: int = 0,
+    seed: int = 0,
+) -> Iterator[str]:
+    """What a trained language model writes after a prompt, piece by piece as it is drawn.
+
+    Args:
+        run: a run folder, or what `train` returned.
+        prompt: how the text begins.
+        length: how many tokens (characters or words, as the run has them) to write.
+        temperature: below 1 bolder guesses become rarer, above 1 commoner; 0 always takes the likeliest.
+        top_k: draw from so many of the likeliest only; 0 for all.
+        seed: the same one, the same text.
+
+    Raises:
+        UsageError: if the folder holds no finished run, its network writes nothing, or a setting is out of range.
+    """
+    finished = reopen(run)
+    if finished.task.generate is None:
+        raise UsageError(f"{finished.network.card.name} writes no text; expected the run of a language model")
+    settings = dict(length=length, temperature=temperature, top_k=top_k, seed=seed)
+    return finished.task.generate(finished.network, finished.feed, prompt, **settings)

@@ -132,6 +132,7 @@ class Card:
     tiny: Mapping[str, Any]  # options of the smallest honest network, for tests
     non_trainable_params: int = 0  # fixed numbers and running statistics
     deviations: tuple[str, ...] = ()  # from the paper
+    notes: tuple[str, ...] = ()  # what is good to know before training: speed, memory
     loss: str = ""  # a name of `zoo.losses`, where the task's own will not do
     loss_weights: Mapping[str, float] = field(default_factory=dict)  # of auxiliary heads, where a network has them
     weights: tuple[Weights, ...] = ()  # pretrained weights that can be loaded

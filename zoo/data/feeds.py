@@ -3,7 +3,7 @@ what must travel with the run, and makes the batches. One class for each kind of
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,10 @@ SPLITS = ("train", "validation", "test")
 class Feed:
     """Batches of one kind of data, for the network of a card by the recipe `plan`."""
 
+    # What a card's `preprocessing` and a recipe's `preprocess` and `augment` may say.
+    preprocessings: Collection[str] = ("none",)
+    preprocess: Collection[str] = ()
+    augment: Collection[str] = ()
     examples: Mapping[str, int]  # how many each split holds
     class_names: Sequence[str] = ()  # none where the targets are no classes
 
@@ -59,6 +63,8 @@ class Feed:
 class ArrayFeed(Feed):
     """Pictures and vectors: arrays of one shape, scaled by what the training set holds."""
 
+    preprocessings, preprocess = pipeline.SCALING, pipeline.PREPROCESS
+    augment = (*pipeline.AUGMENT, *pipeline.AUGMENT_LAYERS)
     shape: tuple[int, ...]  # of one example
     high: float  # the largest number in the training set
     scaling: Scaling

@@ -251,7 +251,11 @@ def hold_out(x: np.ndarray, y: np.ndarray):
 
 
 # What opens a folder of the user's own, by the task: the module and its class, whose objects `sha256()` and `load()`.
-FOLDERS = {"image_classification": ("zoo.data.folders", "PictureFolder")}
+FOLDERS = {
+    "image_classification": ("zoo.data.folders", "PictureFolder"),
+    "text_classification": ("zoo.data.text_folder", "TextFolder"),
+    "language_modelling": ("zoo.data.text_folder", "CorpusFolder"),
+}
 
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))
 

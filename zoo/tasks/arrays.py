@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo import explain, figures
 from zoo.data.feeds import ArrayFeed
+from zoo.graph import list_stages
 from zoo.tasks.task import Measured, Network, Task
 
 BASELINE_LIMIT = 10**9  # numbers in a data set beyond which no baseline is computed: 4 GB, and hours of distances
@@ -92,8 +93,9 @@ def name_pictures(network: Network, feed: ArrayFeed, paths: list[str], folder: P
     for number, (path, row) in enumerate(zip(paths, chances)):
         best = np.argsort(-row, kind="stable")[:TOP]
         lines.append(f"{path}: " + ", ".join(f"{feed.class_names[each]} {row[each]:.1%}" for each in best))
-        if folder is None:
+        if folder is None or not list_stages(network.model):  # no maps, no place in the picture
             continue
+        folder.mkdir(parents=True, exist_ok=True)
         x = inputs[number : number + 1]
         heat = explain.grad_cam(network.model, x, int(best[0]), head=network.main or None)
         picture = feed.scaling.undo(x[0])

@@ -1,6 +1,6 @@
 """What a task is made of: one row of `zoo.tasks.TASKS`, and the network that it judges."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,3 +79,5 @@ class Task:
     callbacks: Callable[[], list[keras.callbacks.Callback]] = list  # what watches over the training of this task
     # (network, feed, what the user has, folder for pictures) -> lines to print: `zoo predict`.
     answer: Callable[[Network, Feed, Sequence[str], Path | None], list[str]] | None = None
+    # (network, feed, prompt, length=, temperature=, top_k=, seed=) -> pieces of text as they come: `zoo generate`.
+    generate: Callable[..., Iterator[str]] | None = None

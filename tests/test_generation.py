@@ -1,0 +1,207 @@
+"""Writing text: what is drawn and how often, the baselines that count, and the verbs of the command line."""
+
+from collections import Counter
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import cli, generation
+from zoo.errors import UsageError
+from zoo.metrics import Perplexity
+from zoo.ngrams import KneserNey
+
+LOGITS = np.array([5.0, 5.0, 2.0, 1.0, 0.0, -1.0])
+
+
+class Echo:
+    """A model that says the same whatever came before."""
+
+    def start(self, batch=1):
+        return 0
+
+    def step(self, tokens, state):
+        return LOGITS[None], state + 1
+
+
+def drawn(count, **settings):
+    return list(generation.write(Echo(), [2], vocabulary_size=6, length=count, **settings))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_tokens_are_drawn_as_often_as_the_softmax_says(temperature):
+    tokens = Counter(drawn(20_000, temperature=temperature))
+    powers = np.exp(LOGITS[2:] / temperature)
+    for token, chance in zip(range(2, 6), powers / powers.sum()):
+        assert tokens[token] / 20_000 == pytest.approx(chance, abs=4 * np.sqrt(chance * (1 - chance) / 20_000) + 1e-4)
+
+
+def test_padding_and_the_unknown_are_never_written():
+    assert not {0, 1} & set(drawn(2000, temperature=50))
+
+
+def test_temperature_zero_takes_the_likeliest():
+    assert set(drawn(50, temperature=0)) == {2}
+
+
+def test_top_k_leaves_the_others_out():
+    assert set(drawn(2000, top_k=2, temperature=5)) == {2, 3}
+    assert generation.probabilities(np.zeros(6), top_k=2).tolist() == [0, 0, 0.5, 0.5, 0, 0]
+
+
+def test_the_seed_decides():
+    assert drawn(50, seed=3) == drawn(50, seed=3) != drawn(50, seed=4)
+
+
+def test_a_family_without_a_stepper_is_asked_about_everything():
+    model = zoo.build("gru_lm", vocabulary_size=12, embedding=4, units=(6,), input_shape=(None,))
+    fixed = zoo.build("gru_lm", vocabulary_size=12, embedding=4, units=(6,), input_shape=(7,))
+    fixed.set_weights(model.get_weights())
+    settings = dict(vocabulary_size=12, length=5, seed=1)
+    stepwise = list(generation.write(generation.stepper(model, "recurrent_lm"), [3, 4], **settings))
+    assert stepwise == list(generation.write(generation.stepper(model, "recurrent"), [3, 4], **settings))
+    assert stepwise == list(generation.write(generation.WholeText(fixed), [3, 4], **settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"temperature": -1}, r"temperature is -1; expected a number from 0 \(always the likeliest\) to 100"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"top_k": -2}, "top_k is -2; expected a whole number of at least 0"),
+        ({"length": 0}, "length is 0; expected a whole number of at least 1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"prompt": []}, "the prompt is empty"),
+        ({"prompt": [2, 6]}, "token 6 at place 1 is outside the vocabulary; expected 0 to 5"),
+        ({"prompt": [-1]}, "token -1 at place 0 is outside the vocabulary"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_written(settings, says):
+    prompt = settings.pop("prompt", [2])
+    with pytest.raises(UsageError, match=says):
+        generation.write(Echo(), prompt, vocabulary_size=6, **{"length": 3, **settings})
+
+
+# Counting.
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+def test_kneser_ney_chances_sum_to_one(order):
+    tokens = np.random.default_rng(0).integers(0, 6, 300)
+    model = KneserNey(tokens, order=order, vocabulary_size=8)  # two tokens never come
+    for context in ([], [0], [1, 2], [3, 4, 5, 0], [7, 7, 7, 7]):
+        chances = [model.probability(context, token) for token in range(8)]
+        assert sum(chances) == pytest.approx(1) and min(chances) > 0
+
+
+def test_kneser_ney_by_hand():
+    """a b a b a c: after a come b twice and c once; D = 0.5 for pairs (one once, two twice: 1 / (1 + 4) = 0.2)."""
+    model = KneserNey([1, 2, 1, 2, 1, 3], order=2, vocabulary_size=4)
+    # Pairs: (1,2) twice, (2,1) twice, (1,3) once. n1 = 1, n2 = 2: D2 = 1 / 5.
+    # Single tokens by what comes before them: 2, 1 and 3 once each. n1 = 3, n2 = 0: D1 = 1.
+    lower = 1 / 4  # max(1 - 1, 0) / 3 + 1 x 3 / 3 x 1/4
+    assert model.probability([1], 2) == pytest.approx((2 - 0.2) / 3 + 0.2 * 2 / 3 * lower)
+    assert model.probability([1], 3) == pytest.approx((1 - 0.2) / 3 + 0.2 * 2 / 3 * lower)
+    assert model.probability([1], 0) == pytest.approx(0.2 * 2 / 3 * lower)
+    assert model.probability([9], 2) == pytest.approx(lower)
+
+
+def test_longer_contexts_help_where_there_is_structure():
+    text = np.tile([0, 1, 2, 0, 2, 1], 100)
+    rates = [KneserNey(text[:400], order=order, vocabulary_size=3).perplexity(text[400:]) for order in (1, 2, 3)]
+    assert rates[0] == pytest.approx(3, abs=0.1) and rates[0] > rates[1] > rates[2] and rates[2] < 1.1
+
+
+def test_perplexity_is_e_to_the_loss():
+    logits = np.random.default_rng(0).normal(size=(2, 5, 7)).astype("float32")
+    targets = np.random.default_rng(1).integers(0, 7, (2, 5))
+    metric = Perplexity()
+    metric.update_state(targets[:1], logits[:1])
+    metric.update_state(targets[1:], logits[1:])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(targets, logits)
+    assert float(metric.result()) == pytest.approx(np.exp(float(loss)), rel=1e-5)
+
+
+# From data to text, through the command line.
+
+
+@pytest.fixture(scope="module")
+def writer(tmp_path_factory):
+    """A tiny language model, trained for an epoch on a user's own text."""
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "rhyme.txt").write_text("one two buckle my shoe\nthree four knock at the door\n" * 100)
+    run = folder.parent / "writer"
+    settings = {"data": folder, "run": run, "epochs": 2, "verbose": 0, "units": (16,), "embedding": 8}
+    return zoo.train("gru_lm", **settings)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """A tiny classifier, trained on a user's own texts."""
+    folder = tmp_path_factory.mktemp("texts")
+    for label, words in {"cold": "snow ice", "hot": "sun fire"}.items():
+        (folder / label).mkdir()
+        for number in range(40):
+            (folder / label / f"{number}.txt").write_text(f"{words} {words.split()[number % 2]} {number}")
+    run = folder.parent / "reader"
+    settings = {"data": folder, "run": run, "epochs": 12, "batch_size": 8, "verbose": 0, "units": (8,)}
+    return zoo.train("lstm_classifier", **settings)
+
+
+def test_a_run_of_a_language_model_has_its_figures(writer):
+    figures, baselines = writer.metrics, writer.results["baselines"]
+    assert figures["perplexity"] == pytest.approx(np.exp(figures["loss"]))
+    assert figures["bits"] == pytest.approx(figures["loss"] / np.log(2))
+    assert list(baselines) == ["Kneser-Ney 2-gram", "Kneser-Ney 5-gram"]
+    assert 1 < baselines["Kneser-Ney 5-gram"] < baselines["Kneser-Ney 2-gram"] < figures["perplexity"] < 26
+    assert zoo.evaluate(writer) == pytest.approx(figures)
+
+
+def test_generate_streams_what_the_seed_says(writer, capsys):
+    command = ["generate", str(writer.path), "--prompt", "one two", "--length", "30", "--seed", "5"]
+    assert cli.main(command) == 0
+    first = capsys.readouterr().out
+    assert first.startswith("one two") and len(first.rstrip("\n")) <= 37 and len(first) > 10
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out == first
+    assert cli.main([*command[:-1], "6"]) == 0
+    assert capsys.readouterr().out != first
+    assert len(list(zoo.generate(writer, "one", length=4))) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--prompt", ""], "text 1 ('') holds no characters; expected at least one"),
+        (["--prompt", "one 二 Zwei"], "the network was trained on text without '二Zi'; expected characters that it"),
+        (["--prompt", "one", "--top-k", "-1"], "top_k is -1; expected a whole number of at least 0"),
+        (["--prompt", "one", "--temperature", "x"], "argument --temperature: invalid float value"),
+        ([], "the following arguments are required: --prompt"),
+    ],
+)
+def test_generate_says_what_is_wrong_in_one_line(words, says, writer, capsys):
+    assert cli.main(["generate", str(writer.path), *words]) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1
+
+
+def test_predict_reads_raw_text(reader, capsys):
+    assert reader.metrics["accuracy"] >= 0.9
+    assert cli.main(["predict", str(reader.path), "Snow and ICE!", "fire, fire"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("Snow and ICE!: cold ") and lines[1].startswith("fire, fire: hot ")
+    assert cli.main(["predict", str(reader.path), ""]) == 2
+    assert "text 1 ('') holds no words; expected at least one" in capsys.readouterr().err
+
+
+def test_each_verb_refuses_the_run_of_another(reader, writer, capsys):
+    assert cli.main(["generate", str(reader.path), "--prompt", "a"]) == 2
+    assert "lstm_classifier writes no text; expected the run of a language model" in capsys.readouterr().err
+    assert cli.main(["predict", str(writer.path), "a"]) == 2
+    assert "gru_lm answers no single input" in capsys.readouterr().err
+
+
+def test_baselines_of_a_classifier(reader):
+    assert list(reader.results["baselines"]) == ["chance", "TF-IDF + logistic regression"]
+    assert reader.results["baselines"]["TF-IDF + logistic regression"] == 1.0

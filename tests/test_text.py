@@ -1,0 +1,337 @@
+"""Texts: the embedded ones, a user's own, words and characters as numbers, batches, and what is refused."""
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import job, tasks
+from zoo.data.embedded_text import NOUNS
+from zoo.data.sources import open_source
+from zoo.data.text import CorpusFeed, LabelledTextFeed, Vocabulary
+from zoo.data.text_folder import TextFolder, part
+from zoo.errors import UsageError
+
+CLASSES = {"cold": "snow ice frost winter freezing", "hot": "sun fire summer desert boiling"}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("tfds")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """60 texts of each class, of 2 to 61 words."""
+    root = tmp_path_factory.mktemp("texts")
+    rng = np.random.default_rng(0)
+    for label, words in CLASSES.items():
+        (root / label).mkdir()
+        for number in range(60):
+            text = " ".join(rng.choice(words.split(), number + 1))
+            (root / label / f"{number}.txt").write_text(f"{text} {number}", encoding="utf-8")
+    return root
+
+
+def plan_for(name, recipe="demo", **changes):
+    plan = zoo.info(name).recipe(recipe)
+    return zoo.registry.replace(plan, **{"train": "train", "validation": "validation", "test": "test", **changes})
+
+
+def labelled(folder, **preprocess):
+    words = {"tokens": "words", "vocabulary": 100, "length": 40, **preprocess}
+    plan = plan_for("gru_classifier", dataset=str(folder), preprocess=words, batch_size=8)
+    return LabelledTextFeed.learn(zoo.info("gru_classifier"), plan, TextFolder(folder).load())
+
+
+def corpus(text, tmp_path, length=10, **changes):
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "a.txt").write_text(text, encoding="utf-8")
+    plan = plan_for("gru_lm", preprocess={"tokens": "characters", "vocabulary": 100, "length": length}, **changes)
+    source = open_source(str(tmp_path / "corpus"), task="language_modelling")
+    return CorpusFeed.learn(zoo.info("gru_lm"), plan, source.load())
+
+
+# The embedded texts.
+
+
+def test_no_paragraph_of_the_language_reference_is_in_two_splits(data_dir):
+    source = open_source("pydoc_topics:1.0.0", data_dir=data_dir).load()
+    paragraphs, topics, sizes = {}, {}, {}
+    for split in ("train", "validation", "test"):
+        rows = list(source.split(split).as_numpy_iterator())
+        texts = [row["text"].decode() for row in rows]
+        topics[split] = {row["topic"].decode() for row in rows}
+        sizes[split] = sum(map(len, texts))
+        paragraphs[split] = {" ".join(each.split()) for text in texts for each in text.split("\n\n")} - {""}
+    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        assert not paragraphs[one] & paragraphs[other] and not topics[one] & topics[other]
+    total = sum(sizes.values())
+    assert total > 200_000
+    assert [round(sizes[split] / total, 2) for split in sizes] == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
+
+
+SINGULAR, PLURAL = {"is", "was", "has", "looks", "seems"}, {"are", "were", "have", "look", "seem"}
+
+
+def test_sentences_agree_where_their_label_says_so(data_dir):
+    source = open_source("agreement:1.0.0", data_dir=data_dir).load()
+    assert source.class_names == ("disagrees", "agrees")
+    texts, labels, between = [], [], []
+    for split in ("train", "validation", "test"):
+        for text, label in source.split(split).as_numpy_iterator():
+            words = text.decode().split()
+            nouns = [word for word in words if word.removesuffix("s") in NOUNS]
+            (verb,) = [word for word in words if word in SINGULAR | PLURAL]
+            assert (nouns[0].endswith("s") == (verb in PLURAL)) == bool(label)
+            texts.append(text)
+            labels.append(label)
+            between.append(len(nouns) - 1)
+    assert len(set(texts)) == len(texts) == 6000 and np.mean(labels) == 0.5
+    assert set(between) == {0, 1, 2, 3, 4}
+
+
+# Words and characters.
+
+
+def test_words_are_lower_case_without_punctuation():
+    words = Vocabulary("words", ["don't", "stop", "!", "über", "好"])
+    text = "DON'T <br /><br />stop!! ÜBER-好, (unseen)"
+    assert words.encode(text).tolist() == [2, 3, 4, 4, 5, 6, 1]
+    assert words.decode([5, 6]) == "über 好"
+
+
+def test_characters_keep_everything():
+    letters = Vocabulary("characters", sorted(set("A b\n好")))
+    assert letters.decode(letters.encode("A b\n好")) == "A b\n好"
+
+
+def test_the_commonest_words_are_kept():
+    import tensorflow as tf
+
+    texts = tf.data.Dataset.from_tensor_slices(["a a a b b c", "a d"])
+    assert Vocabulary.learn("words", 4, texts).entries == ["a", "b"]  # two more: padding and the unknown
+    assert len(Vocabulary.learn("words", 4, texts)) == 4
+
+
+def test_tokens_outside_the_vocabulary_are_refused():
+    with pytest.raises(UsageError, match="token 7 at place 1 is outside the vocabulary; expected 0 to 3"):
+        Vocabulary("words", ["a", "b"]).decode([2, 7])
+
+
+# A folder of the user's own.
+
+
+def test_a_folder_is_divided_by_class_and_content(folder):
+    source = TextFolder(folder).load()
+    splits = {split: list(source.split(split).as_numpy_iterator()) for split in ("train", "validation", "test")}
+    assert source.class_names == ("cold", "hot")
+    assert [len(rows) for rows in splits.values()] == [84, 12, 24]
+    for rows in splits.values():
+        assert np.mean([label for _, label in rows]) == pytest.approx(0.5, abs=0.1)
+    texts = [text for rows in splits.values() for text, _ in rows]
+    assert len(set(texts)) == 120
+
+
+def test_duplicates_stay_together():
+    texts = np.array([f"text {number // 3}" for number in range(90)], object)
+    texts[::3] = [text.upper() + "\n" for text in texts[::3]]
+    (rest, _), (held, _) = part(texts, np.arange(90) % 2, of=5)
+    assert len(held) + len(rest) == 90 and len(held) % 3 == 0
+    assert not {text.lower().strip() for text in held} & {text.lower().strip() for text in rest}
+
+
+def test_splits_of_a_users_own_stay_as_they_are(folder, tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / split).symlink_to(folder)
+    source = TextFolder(tmp_path).load()
+    assert [len(list(source.split(split))) for split in ("train", "validation", "test")] == [108, 12, 120]
+
+
+def test_the_hash_is_that_of_the_texts(folder, tmp_path):
+    import shutil
+
+    shutil.copytree(folder, tmp_path / "copy")
+    before = TextFolder(tmp_path / "copy").sha256()
+    assert before == TextFolder(folder).sha256()
+    (tmp_path / "copy" / "hot" / "7.txt").write_text("colder")
+    assert TextFolder(tmp_path / "copy").sha256() != before
+
+
+# Batches of labelled texts.
+
+
+def test_batches_hold_each_text_once_padded_on_the_right(folder):
+    feed = labelled(folder)
+    rows = 0
+    for tokens, labels in feed.batches("train").as_numpy_iterator():
+        assert tokens.dtype == "int32" and tokens.shape[1] in (10, 20, 30, 40) and len(tokens) == len(labels) <= 8
+        lengths = (tokens > 0).sum(1)
+        assert all((row[:length] > 0).all() for row, length in zip(tokens, lengths))
+        assert (lengths <= tokens.shape[1]).all() and (lengths > tokens.shape[1] - 10).all(), "mostly padding"
+        rows += len(tokens)
+    assert rows == feed.examples["train"] == 84
+    assert int(feed.batches("train").cardinality()) == len(list(feed.batches("train")))
+
+
+def test_training_order_differs_between_epochs_and_repeats_between_runs(folder):
+    def epochs():
+        batches = labelled(folder).batches("train", training=True)
+        return [np.concatenate([tokens.sum(1) for tokens, _ in batches.as_numpy_iterator()]) for _ in range(2)]
+
+    first, second = epochs(), epochs()
+    assert not np.array_equal(first[0], first[1])
+    assert all(np.array_equal(a, b) for a, b in zip(first, second))
+
+
+def test_the_vocabulary_is_learned_from_the_training_split_only(folder):
+    feed = labelled(folder)
+    train = {word for text in feed.texts("train")[0] for word in text.split()}
+    assert set(feed.vocabulary.entries) == train
+    assert feed.options()["vocabulary_size"] == len(train) + 2
+
+
+def test_a_restored_feed_encodes_the_same(folder):
+    feed = labelled(folder)
+    again = LabelledTextFeed.restore(feed.card, feed.plan, None, feed.state())
+    texts = ["Snow!", "a fire in the desert " + "sun " * 90]
+    np.testing.assert_array_equal(again.encode(texts), feed.encode(texts))
+    assert feed.encode(texts).shape == (2, 40)
+    assert again.class_names == ("cold", "hot")
+
+
+# Windows of a corpus.
+
+
+def test_every_token_but_the_first_is_a_target_once(tmp_path):
+    text = "".join(np.random.default_rng(0).choice(list("abc \n"), 4000))
+    feed = corpus(text, tmp_path)
+    assert feed.examples == {"train": 319, "validation": 39, "test": 39}
+    x, y = (np.concatenate(part) for part in zip(*feed.batches("test").as_numpy_iterator()))
+    assert feed.vocabulary.decode(x.ravel()) == text[3600:3990]
+    assert feed.vocabulary.decode(y.ravel()) == text[3601:3991]
+
+
+def test_training_windows_come_from_anywhere(tmp_path):
+    text = "".join(np.random.default_rng(0).choice(list("abc \n"), 4000))
+    feed = corpus(text, tmp_path)
+    batches = feed.batches("train", training=True)
+    first, second = (np.concatenate([x for x, _ in batches.as_numpy_iterator()]) for _ in range(2))
+    assert first.shape == second.shape == (319, 10)
+    assert not np.array_equal(first, second)
+    again = np.concatenate([x for x, _ in feed.batches("train", training=True).as_numpy_iterator()])
+    np.testing.assert_array_equal(first, again)
+    starts = {text.index(feed.vocabulary.decode(row)) % 10 for row in first[:100]}
+    assert len(starts) == 10
+    for x, y in batches.take(1).as_numpy_iterator():
+        np.testing.assert_array_equal(x[:, 1:], y[:, :-1])
+
+
+# What is refused, in one line.
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        ([""], r"text 1 \(''\) holds no words; expected at least one"),
+        (["snow", " ... "], r"text 2 \(' ... '\) holds no words"),
+        (["xylophone zygote"], r"text 1 \('xylophone zygote'\) holds no word that the network knows"),
+    ],
+)
+def test_texts_that_say_nothing(texts, says, folder):
+    with pytest.raises(UsageError, match=says):
+        labelled(folder).encode(texts)
+
+
+def test_an_empty_text_in_the_data(folder, tmp_path):
+    import shutil
+
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / "hot" / "7.txt").write_text("  \n")
+    with pytest.raises(UsageError, match=r"example \d+ of .*copy \(\w+\) is ' \\n' and holds no words; .*drop it"):
+        labelled(tmp_path / "copy")
+
+
+def test_a_file_that_is_not_utf8(folder, tmp_path):
+    import shutil
+
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / "hot" / "7.txt").write_bytes(b"caf\xe9 au lait")
+    with pytest.raises(UsageError, match=r"7.txt is not UTF-8 text: byte 0xe9 at offset 3; save it as UTF-8"):
+        labelled(tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, r"has 0 sub-folders with .txt files \(none\); expected one for each class, at least 2"),
+        ({"good/1.txt": "a"}, r"has 1 sub-folders with .txt files \(good\)"),
+        ({"good/1.txt": "a", "bad/1.txt": "b"}, "bad holds 1 .txt files; expected at least 10 texts of each class"),
+    ],
+)
+def test_folders_without_classes(files, says, tmp_path):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match=says):
+        TextFolder(tmp_path).load()
+
+
+def test_a_corpus_that_is_none(tmp_path):
+    with pytest.raises(UsageError, match=r"holds no \.txt files; expected at least one, in UTF-8"):
+        open_source(str(tmp_path), task="language_modelling")
+    (tmp_path / "a.txt").write_text(" \n \n")
+    plan, card = plan_for("gru_lm", dataset=str(tmp_path)), zoo.info("gru_lm")
+    with pytest.raises(UsageError, match=r"the split 'train' of .* is empty; expected text"):
+        CorpusFeed.learn(card, plan, open_source(str(tmp_path), task="language_modelling").load())
+
+
+def test_a_corpus_too_short_for_a_window(tmp_path):
+    with pytest.raises(
+        UsageError, match=r"corpus \(validation\) holds 9 characters; expected more than 10, one window"
+    ):
+        corpus("abcdefghi" * 10, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "says"),
+    [
+        ("gru_classifier", "digits:1.0.0", "an example of digits:1.0.0 is uint8 of shape .*; gru_classifier reads"),
+        ("gru_lm", "digits:1.0.0", "an example of digits:1.0.0 is uint8 of shape .*; gru_lm reads text"),
+        ("gru_classifier", "pydoc_topics:1.0.0", "gru_classifier reads text"),
+    ],
+)
+def test_data_that_is_no_text(name, dataset, says, data_dir):
+    card, source = zoo.info(name), open_source(dataset, data_dir=data_dir).load()
+    with pytest.raises(UsageError, match=says):
+        tasks.TASKS[card.task].feed.learn(card, plan_for(name, dataset=dataset), source)
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "says"),
+    [
+        ({"tokens": "syllables"}, "there is no kind of tokens 'syllables'; there are characters, words"),
+        ({"lenght": 3}, "there is no preprocessing of texts 'lenght'; did you mean length?"),
+    ],
+)
+def test_recipes_that_ask_for_what_is_not_there(preprocess, says, folder):
+    with pytest.raises(UsageError, match=says):
+        labelled(folder, **preprocess)
+
+
+def test_a_vocabulary_that_contradicts_the_data(folder, tmp_path):
+    with pytest.raises(UsageError, match=r"vocabulary_size is 3; the data set .* has [0-9]+: leave it out"):
+        zoo.train("gru_classifier", data=folder, run=tmp_path / "run", batch_size=8, vocabulary_size=3, verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_labels_out_of_range_are_said(folder, monkeypatch):
+    source = TextFolder(folder).load()
+    wrong = zoo.registry.replace(source, class_names=("cold",))
+    plan = plan_for("gru_classifier", batch_size=8)
+    with pytest.raises(UsageError, match="has the label 1; expected 0 to 0"):
+        LabelledTextFeed.learn(zoo.info("gru_classifier"), plan, wrong)
+
+
+def test_job_takes_a_folder(folder, tmp_path):
+    prepared = job.prepare("gru_classifier", data=folder, run=tmp_path / "run", batch_size=8)
+    assert isinstance(prepared.source, TextFolder) and prepared.plan.train == "train"

@@ -1,0 +1,335 @@
+"""Texts as numbers: words or characters, each with its own; texts with a class, and texts to go on from.
+
+The vocabulary is learned from the training split and travels with the run, in its config.json. Number 0 is padding
+(nothing), number 1 is whatever the vocabulary has not.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from zoo.data import pipeline
+from zoo.data.feeds import SPLITS, Feed, check_batch, check_classes
+from zoo.data.sources import tensorflow
+from zoo.errors import UsageError, first_line, unknown
+
+log = logging.getLogger("zoo")
+
+UNKNOWN = 1
+
+
+def lower_words(texts):
+    """Lower case; a space for markup and punctuation, but ! and ? are words."""
+    tf = tensorflow()
+    texts = tf.strings.regex_replace(tf.strings.lower(texts, encoding="utf-8"), r"<[^<>]{1,20}>", " ")
+    return tf.strings.regex_replace(tf.strings.regex_replace(texts, r"[^\pL\pN'!?]+", " "), r"([!?])", r" \1 ")
+
+
+# What a recipe calls its tokens: (standardisation, split of Keras's TextVectorization, what joins them again).
+LEVELS = {"words": (lower_words, "whitespace", " "), "characters": (lambda texts: texts, "character", "")}
+
+
+class Vocabulary:
+    """Words or characters and their numbers.
+
+    >>> words = Vocabulary("words", ["the", "cat"])
+    >>> words.encode("The <br />CAT sat.").tolist(), words.decode([3, 2])
+    ([2, 3, 1], 'cat the')
+    """
+
+    def __init__(self, level: str, entries: Sequence[str]):
+        from keras.layers import TextVectorization
+
+        self.standardise, split, self.joint = LEVELS[level]
+        self.level, self.entries = level, list(entries)
+        # Its own `standardize` takes no functions of tensors on JAX and PyTorch.
+        self.layer = TextVectorization(standardize=None, split=split, vocabulary=self.entries)
+
+    @classmethod
+    def learn(cls, level: str, most: int, texts) -> "Vocabulary":
+        """The commonest words (or characters) of a ``tf.data.Dataset`` of texts, at most `most` with 0 and 1."""
+        from keras.layers import TextVectorization
+
+        standardise, split, _ = LEVELS[level]
+        layer = TextVectorization(max_tokens=most, standardize=None, split=split)
+        layer.adapt(texts.batch(256).map(standardise))
+        return cls(level, list(map(str, layer.get_vocabulary(include_special_tokens=False))))
+
+    def __len__(self):
+        return len(self.entries) + 2
+
+    def numbers(self, texts):
+        """A batch of texts -> (texts, tokens) int32, each row padded with 0 up to the longest."""
+        return tensorflow().cast(self.layer(self.standardise(texts)), "int32")
+
+    def encode(self, text: str) -> np.ndarray:
+        return self.numbers(tensorflow().constant([text]))[0].numpy()
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of some tokens."""
+        from zoo.generation import check_tokens
+
+        check_tokens(tokens, len(self))
+        return self.joint.join(self.piece(token) for token in tokens)
+
+    def piece(self, token: int) -> str:
+        return ("", "\N{REPLACEMENT CHARACTER}")[token] if token < 2 else self.entries[token - 2]
+
+
+def settings_of(plan) -> dict[str, Any]:
+    """What a recipe says of its tokens: ``{"tokens": "words", "vocabulary": 20_000, "length": 400}``."""
+    settings = {"tokens": "words", "vocabulary": 20_000, "length": 400, **plan.preprocess}
+    for word in settings:
+        if word not in TextFeed.preprocess:
+            raise unknown("preprocessing of texts", word, TextFeed.preprocess)
+    if settings["tokens"] not in LEVELS:
+        raise unknown("kind of tokens", settings["tokens"], LEVELS)
+    return settings
+
+
+class TextFeed(Feed):
+    """What texts with classes and texts without have in common: a vocabulary."""
+
+    preprocessings = ("none",)
+    preprocess = ("tokens", "vocabulary", "length")
+    augment = ()
+
+    def __init__(self, card, plan, source, vocabulary: Vocabulary | None = None):
+        super().__init__(card, plan, source)
+        settings = settings_of(plan)
+        self.level, self.most, self.length = settings["tokens"], settings["vocabulary"], settings["length"]
+        self.vocabulary = vocabulary
+
+    @classmethod
+    def restore(cls, card, plan, source, state):
+        return cls(card, plan, source, Vocabulary(state["tokens"], state["vocabulary"]))
+
+    def state(self):
+        return {"tokens": self.level, "vocabulary": self.vocabulary.entries}
+
+    def options(self):
+        return {"input_shape": (None,), "vocabulary_size": len(self.vocabulary)}
+
+    def encode(self, raws):
+        rows = [self._tokens(number, text) for number, text in enumerate(raws)]
+        batch = np.zeros((len(rows), max(map(len, rows), default=1)), "int32")
+        for row, tokens in zip(batch, rows):
+            row[: len(tokens)] = tokens
+        return batch
+
+    def _tokens(self, number, text):
+        tokens = self.vocabulary.encode(text)
+        what = f"text {number + 1} ({shortened(text)!r})"
+        if not len(tokens):
+            raise UsageError(f"{what} holds no {self.level}; expected at least one")
+        if (tokens == UNKNOWN).all():
+            raise UsageError(
+                f"{what} holds no {self.level[:-1]} that the network knows; expected the language it was trained on"
+            )
+        return tokens
+
+    def _split(self, split):
+        """The examples of a split, as the source gives them."""
+        try:
+            return self.source.split(getattr(self.plan, split))
+        except (ValueError, AssertionError) as error:
+            name = getattr(self.plan, split)
+            raise UsageError(f"{self.source.name} has no split {name!r}: {first_line(error)}") from None
+
+    def _not_text(self, spec) -> UsageError:
+        return UsageError(
+            f"an example of {self.source.name} is {described(spec)}; {self.card.name} reads text: "
+            "choose another data set"
+        )
+
+
+def shortened(text: str, most: int = 30) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def described(spec) -> str:
+    """A tensor's form in words."""
+    return f"{spec.dtype.name} of shape {tuple(spec.shape)}" if hasattr(spec, "dtype") else str(spec)
+
+
+def is_text(spec) -> bool:
+    return getattr(spec, "dtype", None) == tensorflow().string and spec.shape.rank == 0
+
+
+class LabelledTextFeed(TextFeed):
+    """Texts with a class each, cut after `length` tokens; batches of texts of about the same length, padded with 0."""
+
+    def __init__(self, card, plan, source, vocabulary=None):
+        super().__init__(card, plan, source, vocabulary)
+        self._prepared, self._steps = {}, {}
+
+    @classmethod
+    def learn(cls, card, plan, source):
+        feed = cls(card, plan, source)
+        feed.class_names = source.class_names
+        spec = feed._split("train").element_spec
+        if not isinstance(spec, tuple) or not is_text(spec[0]):
+            raise feed._not_text(spec[0] if isinstance(spec, tuple) else spec)
+        texts = feed._split("train").map(lambda text, _: text)
+        feed.vocabulary = Vocabulary.learn(feed.level, feed.most, texts)
+        feed.examples, found = {}, ()
+        for split in SPLITS:
+            feed.examples[split], classes = feed._look_at(split)
+            found = classes if split == "train" else found
+        check_classes(card, source, found)
+        check_batch(plan, feed.examples["train"])
+        return feed
+
+    @classmethod
+    def restore(cls, card, plan, source, state):
+        feed = super().restore(card, plan, source, state)
+        feed.class_names = tuple(state["classes"])
+        return feed
+
+    def state(self):
+        return {**super().state(), "classes": self.class_names}
+
+    def options(self):
+        return {**super().options(), "num_classes": self.source.num_classes}
+
+    def batches(self, split, *, training=False):
+        tf = tensorflow()
+        examples = self._examples(split)
+        if training:
+            buffer = min(self.examples[split], pipeline.LOOK_AT)
+            examples = examples.shuffle(buffer, seed=self.plan.seed, reshuffle_each_iteration=True)
+        batched = examples.bucket_by_sequence_length(
+            lambda tokens, _: tf.shape(tokens)[0],
+            bucket_boundaries=[longest + 1 for longest in self.quarters],
+            bucket_batch_sizes=[self.plan.batch_size] * (len(self.quarters) + 1),
+            pad_to_bucket_boundary=True,  # few shapes: each is compiled for itself
+        )
+        if split in self._steps:
+            batched = batched.apply(tf.data.experimental.assert_cardinality(self._steps[split]))
+        return batched.prefetch(tf.data.AUTOTUNE)
+
+    @property
+    def quarters(self) -> list[int]:
+        """The longest text of each kind of batch: none is mostly padding."""
+        return sorted({-(-self.length * part // 4) for part in (1, 2, 3, 4)})
+
+    def targets(self, split: str) -> np.ndarray:
+        """The classes, in the order of `batches`."""
+        return np.concatenate([y for _, y in self.batches(split).as_numpy_iterator()])
+
+    def texts(self, split: str) -> tuple[list[str], np.ndarray]:
+        """The texts as they are, whole, and their classes."""
+        texts, labels = zip(*self._split(split).as_numpy_iterator())
+        return [text.decode("utf-8", "replace") for text in texts], np.array(labels)
+
+    def encode(self, raws):
+        """As in training, cut after `length` tokens."""
+        return super().encode(raws)[:, : self.length]
+
+    def _examples(self, split):
+        """(tokens, class) pairs, cached: 4 bytes a token."""
+        if split not in self._prepared:
+            batched = self._split(split).batch(256)
+            numbered = batched.map(lambda texts, y: (self.vocabulary.numbers(texts)[:, : self.length], y)).unbatch()
+            self._prepared[split] = numbered.map(lambda tokens, y: (tokens[tokens > 0], y)).cache()  # no padding yet
+        return self._prepared[split]
+
+    def _look_at(self, split) -> tuple[int, list[int]]:
+        """How many texts there are, and their classes; raise for an empty text or a label that is none."""
+        count, cut, classes, kinds = 0, 0, set(), np.zeros(len(self.quarters), int)
+        batched = self._split(split).batch(1024)
+        for texts, labels in pipeline.readable(batched, self.source, split):
+            sizes = (self.vocabulary.numbers(texts).numpy() > 0).sum(axis=1)
+            if not sizes.all():
+                row = int(np.argmin(sizes))
+                text = shortened(texts[row].decode("utf-8", "replace"))
+                raise UsageError(
+                    f"example {count + row} of {self.source.name} ({split}) is {text!r} and holds no {self.level}; "
+                    "expected text: drop it"
+                )
+            pipeline.check_labels(labels, self.source, split)
+            count, cut, classes = count + len(labels), cut + int((sizes > self.length).sum()), classes | set(labels)
+            kind = np.searchsorted(self.quarters, np.minimum(sizes, self.length))
+            kinds += np.bincount(kind, minlength=len(kinds))
+        if not count:
+            raise UsageError(f"the split {split!r} of {self.source.name} is empty; expected at least one text")
+        self._steps[split] = int(np.ceil(kinds / self.plan.batch_size).sum())
+        if cut:
+            log.info(f"{cut:,} of {count:,} texts ({split}) are longer than {self.length} {self.level} and were cut")
+        return count, sorted(map(int, classes))
+
+
+class CorpusFeed(TextFeed):
+    """One long text for each split, cut into windows of `length` tokens; the target is the same window, one later."""
+
+    def __init__(self, card, plan, source, vocabulary=None):
+        super().__init__(card, plan, source, vocabulary)
+        self._numbers = {}
+
+    @classmethod
+    def learn(cls, card, plan, source):
+        feed = cls(card, plan, source)
+        texts = tensorflow().data.Dataset.from_tensors(feed.text("train"))
+        feed.vocabulary = Vocabulary.learn(feed.level, feed.most, texts)
+        feed.examples = {split: feed._count(split) for split in SPLITS}
+        check_batch(plan, feed.examples["train"])
+        return feed
+
+    def text(self, split: str) -> str:
+        """All texts of a split, an empty line between two."""
+        examples = self._split(split)
+        spec = examples.element_spec
+        if isinstance(spec, tuple):
+            spec, examples = spec[0], examples.map(lambda text, _: text)
+        elif isinstance(spec, Mapping):
+            if "text" not in spec:
+                raise UsageError(f"{self.source.name} has no feature 'text'; it has {', '.join(spec)}")
+            spec, examples = spec["text"], examples.map(lambda features: features["text"])
+        if not is_text(spec):
+            raise self._not_text(spec)
+        texts = [text.decode("utf-8", "replace") for text in pipeline.readable(examples, self.source, split)]
+        if not any(text.strip() for text in texts):
+            raise UsageError(f"the split {split!r} of {self.source.name} is empty; expected text")
+        return "\n\n".join(texts)
+
+    def numbers(self, split: str) -> np.ndarray:
+        """The tokens of a split, as far as they fill windows: each but the first is a target once. (tokens,)"""
+        if split not in self._numbers:
+            found = self.vocabulary.encode(self.text(split))
+            self._numbers[split] = found[: (len(found) - 1) // self.length * self.length + 1]
+        return self._numbers[split]
+
+    def batches(self, split, *, training=False):
+        tf = tensorflow()
+        numbers, length = self.numbers(split), self.length
+        if training:  # windows from anywhere, others in each epoch
+            text, last = tf.constant(numbers), len(numbers) - length
+            draws = tf.data.Dataset.random(seed=self.plan.seed, rerandomize_each_iteration=True)
+            starts = draws.take(self.examples[split]).map(lambda draw: draw % last)
+            windows = starts.map(lambda start: text[start : start + length + 1])
+            pairs = windows.map(lambda window: (window[:-1], window[1:]), num_parallel_calls=tf.data.AUTOTUNE)
+        else:
+            windows = numbers[:-1].reshape(-1, length), numbers[1:].reshape(-1, length)
+            pairs = tf.data.Dataset.from_tensor_slices(windows)
+        return pairs.batch(self.plan.batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def _count(self, split):
+        count = (len(self.numbers(split)) - 1) // self.length
+        if count < 1:
+            tokens = len(self.vocabulary.encode(self.text(split)))
+            raise UsageError(
+                f"{self.source.name} ({split}) holds {tokens} {self.level}; "
+                f"expected more than {self.length}, one window"
+            )
+        return count
+
+    def _tokens(self, number, text):
+        tokens = super()._tokens(number, text)
+        if self.level == "characters" and (tokens == UNKNOWN).any():
+            strange = "".join(dict.fromkeys(letter for letter in text if letter not in self.vocabulary.entries))
+            raise UsageError(
+                f"the network was trained on text without {shortened(strange)!r}; expected characters that it knows"
+            )
+        return tokens

@@ -1,0 +1,131 @@
+"""A user's own texts: a folder of labelled ones, or a folder of texts to learn to write.
+
+    DIR/positive/*.txt  DIR/negative/*.txt                  divided here: 70 % train, 10 % validation, 20 % test
+    DIR/train/positive/*.txt ...  DIR/test/positive/*.txt   as it stands; validation/ if there is one, else a tenth
+                                                            of train/
+    DIR/*.txt                                               for a language model: the first 80 % of the characters,
+                                                            the next 10 and the last 10
+
+Every file is UTF-8. What is divided here is divided by content: texts that are the same but for case and spaces, of
+which collections of reviews have many, come to lie in one split.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data.sources import Source, tensorflow
+from zoo.errors import UsageError, unknown
+
+FEWEST = 10  # texts of a class, so that each split gets some
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file.
+
+    Raises:
+        UsageError: where it is something else, with the place.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path} is not UTF-8 text: byte 0x{error.object[error.start]:02x} at offset {error.start}; "
+            "save it as UTF-8"
+        ) from None
+
+
+def text_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.txt") if path.is_file())
+
+
+class TextFolder:
+    """Labelled texts: a sub-folder for each class."""
+
+    def __init__(self, path: Path):
+        self.path, self.name = path, str(path)
+        self.divided = (path / "train").is_dir() and (path / "test").is_dir()
+        inside = path / "train" if self.divided else path
+        self.class_names = tuple(sorted(each.name for each in inside.iterdir() if each.is_dir() and text_files(each)))
+        if len(self.class_names) < 2:
+            found = ", ".join(self.class_names) or "none"
+            raise UsageError(
+                f"{inside} has {len(self.class_names)} sub-folders with .txt files ({found}); "
+                "expected one for each class, at least 2"
+            )
+
+    def sha256(self) -> str:
+        """Of names and contents, in order."""
+        digest = hashlib.sha256()
+        for path in text_files(self.path):
+            digest.update(str(path.relative_to(self.path)).encode() + b"\0" + path.read_bytes() + b"\0")
+        return digest.hexdigest()
+
+    def load(self) -> Source:
+        if self.divided:
+            splits = {split: self._read(self.path / split) for split in ("train", "test")}
+            if (self.path / "validation").is_dir():
+                splits["validation"] = self._read(self.path / "validation")
+            else:
+                splits["train"], splits["validation"] = part(*splits["train"], of=10)
+        else:
+            rest, test = part(*self._read(self.path), of=5)
+            train, validation = part(*rest, of=8)
+            splits = {"train": train, "validation": validation, "test": test}
+
+        def split(text):
+            if text not in splits:
+                raise unknown(f"split of {self.path}", text, splits)
+            return tensorflow().data.Dataset.from_tensor_slices(splits[text])
+
+        return Source(self.name, self.class_names, split)
+
+    def _read(self, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+        texts, labels = [], []
+        for label, name in enumerate(self.class_names):
+            files = text_files(folder / name)
+            if len(files) < FEWEST:
+                raise UsageError(
+                    f"{folder / name} holds {len(files)} .txt files; expected at least {FEWEST} texts of each class"
+                )
+            texts += [read_text(path) for path in files]
+            labels += [label] * len(files)
+        return np.array(texts, object), np.array(labels)
+
+
+def part(texts: np.ndarray, labels: np.ndarray, *, of: int):
+    """Hold one part in `of` out: stratified by class, the same texts together. -> the rest, what is held out"""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    contents = [hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest() for text in texts]
+    folds = StratifiedGroupKFold(of, shuffle=True, random_state=0).split(texts, labels, contents)
+    rest, held = next(iter(folds))
+    return (texts[rest], labels[rest]), (texts[held], labels[held])
+
+
+PARTS = {"train": (0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1)}  # of a corpus, from and to
+
+
+class CorpusFolder:
+    """Texts without labels: all .txt files of a folder, in the order of their names."""
+
+    def __init__(self, path: Path):
+        self.path, self.name = path, str(path)
+        self.files = text_files(path)
+        if not self.files:
+            raise UsageError(f"{path} holds no .txt files; expected at least one, in UTF-8")
+
+    def sha256(self) -> str:
+        return hashlib.sha256(b"\0".join(path.read_bytes() for path in self.files)).hexdigest()
+
+    def load(self) -> Source:
+        text = "\n\n".join(read_text(path) for path in self.files)
+
+        def split(name):
+            if name not in PARTS:
+                raise unknown(f"split of {self.path}", name, PARTS)
+            start, end = (int(share * len(text)) for share in PARTS[name])
+            return tensorflow().data.Dataset.from_tensor_slices({"text": [text[start:end]]})
+
+        return Source(self.name, (), split)

@@ -1,0 +1,415 @@
+"""Recurrent networks that read a sequence and answer once: texts, pictures row by row, a week of values.
+
+    rnn_classifier      J. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990
+    gru_classifier      K. Cho et al., EMNLP 2014, section 2.3
+    lstm_classifier     S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997
+    bilstm_classifier   the same from both ends: A. Graves and J. Schmidhuber, Neural Networks 18(5-6), 2005
+    row_lstm            a picture as the sequence of its rows
+    lstm_forecaster     a window of a series to its next value
+
+    tokens (batch, time) -> embedding -> recurrent layers, one on the other -> one vector -> logits (batch, classes)
+
+The equations stand in `zoo.cells`; here they run in Keras's layers. Texts of different lengths share a batch: token 0
+fills them up on the right, and `zoo.sequences` leaves the padding out without a Keras mask, because a mask costs the
+fused kernel on JAX and on PyTorch. Everything else that cuDNN asks for is kept too (tanh and sigmoid, biases, no
+`unroll`, the GRU with ``reset_after=True``); only `recurrent_dropout`, if asked for, goes back to a loop of steps. On
+a CPU no backend has a fused kernel, and the loop over time sets the pace.
+"""
+
+import keras
+from keras import layers
+
+from zoo.errors import UsageError
+from zoo.registry import Card, Figure, Input, Recipe, register, replace
+from zoo.sequences import PoolSequence, ReverseSequence
+
+KINDS = {"rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
+
+TOKENS = Input("tokens", (400,), "int32", "numbers of words, 0 after the end")
+AGREEMENT = Recipe(
+    name="demo",
+    dataset="agreement:1.0.0",
+    preprocess={"tokens": "words", "vocabulary": 200, "length": 40},
+    model={"embedding": 16, "units": (64,), "dropout": 0.0},
+    epochs=15,
+    batch_size=64,
+    learning_rate=5e-3,
+    schedule="cosine",
+)
+IMDB = Recipe(
+    name="imdb_reviews",
+    dataset="imdb_reviews/plain_text:1.0.0",
+    train="train[:90%]",
+    validation="train[90%:]",
+    preprocess={"tokens": "words", "vocabulary": 20_000, "length": 400},
+    model={"pooling": "max"},
+    epochs=4,
+    batch_size=64,
+    learning_rate=2e-3,
+    schedule="cosine",
+)
+FUSED_LSTM = (
+    "on a GPU one cuDNN kernel on TensorFlow, JAX and PyTorch; recurrent_dropout gives it up",
+    "on a CPU no backend has a fused kernel",
+)
+FUSED_GRU = (
+    "on a GPU a cuDNN kernel on TensorFlow and PyTorch, a compiled loop on JAX; recurrent_dropout gives it up",
+    "on a CPU no backend has a fused kernel",
+)
+NOT_FUSED = ("a loop of steps on every backend: no library has a fused kernel for it in Keras",)
+
+
+def check_units(units):
+    """Units of each layer as a tuple.
+
+    >>> check_units(8), check_units([32, 16])
+    ((8,), (32, 16))
+    """
+    units = (units,) if isinstance(units, int) else tuple(units)
+    if not units or not all(isinstance(size, int) and size > 0 for size in units):
+        raise UsageError(f"units is {units!r}; expected the units of each recurrent layer, as in (64,) or (128, 64)")
+    return units
+
+
+def read_tokens(tokens, kind, *, vocabulary_size, embedding, units, bidirectional, pooling, dropout, recurrent_dropout):
+    """(batch, time) tokens -> (batch, features): embedded, read by each layer in turn, pooled over the real steps."""
+
+    def reader(size, name):
+        return KINDS[kind](size, return_sequences=True, recurrent_dropout=recurrent_dropout, name=name)
+
+    x = layers.Embedding(vocabulary_size, embedding, name="embedding")(tokens)  # (batch, time, embedding)
+    for number, size in enumerate(units, start=1):
+        x = layers.Dropout(dropout, name=f"dropout{number}")(x)
+        name = f"{kind}{number}"
+        if not bidirectional:
+            x = readings = reader(size, name)(x)  # (batch, time, units)
+            continue
+        forward = reader(size, f"{name}_forward")(x)
+        backward = reader(size, f"{name}_backward")(ReverseSequence(name=f"{name}_reverse")(x, tokens))
+        readings = forward, backward  # each in the order in which it was read
+        if number < len(units):
+            aligned = ReverseSequence(name=f"{name}_align")(backward, tokens)
+            x = layers.Concatenate(name=f"{name}_both")([forward, aligned])
+    if not bidirectional:
+        return PoolSequence(pooling, name="pool")(readings, tokens)
+    pooled = [
+        PoolSequence(pooling, name=f"pool_{way}")(reading, tokens)
+        for way, reading in zip(("forward", "backward"), readings)
+    ]
+    return layers.Concatenate(name="pool")(pooled)
+
+
+def classifier(kind, input_shape, num_classes, vocabulary_size, dropout, vectors, name, **reading):
+    """The network behind the four names."""
+    tokens = keras.Input(input_shape, dtype="int32", name="tokens")
+    reading["units"] = check_units(reading["units"])
+    x = read_tokens(tokens, kind, vocabulary_size=vocabulary_size, dropout=dropout, **reading)
+    x = layers.Dropout(dropout, name="dropout_top")(x)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    model = keras.Model(tokens, logits, name=name)
+    if vectors is not None:
+        embedding = model.get_layer("embedding")
+        if tuple(vectors.shape) != tuple(embedding.embeddings.shape):
+            raise UsageError(
+                f"vectors have shape {tuple(vectors.shape)}; expected {tuple(embedding.embeddings.shape)}: "
+                "(vocabulary_size, embedding)"
+            )
+        embedding.set_weights([vectors])
+    return model
+
+
+GRU_CARD = Card(
+    task="text_classification",
+    summary="a gated recurrent network over words, to a class",
+    params=2_659_330,
+    paper="Cho et al. 2014, EMNLP, section 2.3",
+    deviations=("the reset gate after the matrix and not before it, as fused kernels have it",),
+    notes=FUSED_GRU,
+    inputs=(TOKENS,),
+    preprocessing="none",
+    recipes=(
+        replace(AGREEMENT, expected=Figure("accuracy", 0.99, "worst of 3 seeds: results/demo.csv")),
+        IMDB,
+    ),
+    tiny={"input_shape": (None,), "vocabulary_size": 12, "embedding": 8, "units": (8,)},
+    tutorial="18_recurrent_nets.py",
+)
+
+
+@register(GRU_CARD)
+def gru_classifier(
+    *,
+    input_shape=(400,),
+    num_classes=2,
+    vocabulary_size=20_000,
+    embedding=128,
+    units=(128,),
+    bidirectional=False,
+    pooling="last",
+    dropout=0.3,
+    recurrent_dropout=0.0,
+    vectors=None,
+    name="gru_classifier",
+):
+    """A text classifier of gated recurrent units (Cho et al. 2014).
+
+    Args:
+        input_shape: (tokens,), or (None,) for any number of them; padding, token 0, comes last.
+        num_classes: length of the logit vector.
+        vocabulary_size: how many tokens there are, 0 (padding) and 1 (unknown) among them.
+        embedding: numbers that stand for a token.
+        units: of each recurrent layer, from the tokens up; ``(64, 64)`` is a deep one.
+        bidirectional: read each text from both ends.
+        pooling: what represents a text: its ``"last"`` step, or the ``"mean"`` or ``"max"`` of all its steps.
+        dropout: share of the numbers silenced before each recurrent layer and before the logits.
+        recurrent_dropout: share of each state silenced between steps; gives up fused kernels.
+        vectors: (vocabulary_size, embedding) array to start the embedding from, or None.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+
+    Raises:
+        UsageError: for units that are no whole numbers, or an unknown `pooling`.
+
+    >>> model = gru_classifier(vocabulary_size=100, units=(16, 16), bidirectional=True, input_shape=(None,))
+    >>> sorted(layer.name for layer in model.layers if "gru" in layer.name and layer.weights)
+    ['gru1_backward', 'gru1_forward', 'gru2_backward', 'gru2_forward']
+    """
+    return classifier("gru", **locals())
+
+
+@register(
+    replace(
+        GRU_CARD,
+        summary="a plain recurrent network over words, to a class",
+        params=2_593_154,
+        paper="Elman 1990, Cognitive Science 14(2)",
+        deviations=("backpropagation through all steps, where Elman's stopped after one",),
+        notes=NOT_FUSED,
+        recipes=(replace(AGREEMENT, learning_rate=1e-3), IMDB),
+    )
+)
+def rnn_classifier(
+    *,
+    input_shape=(400,),
+    num_classes=2,
+    vocabulary_size=20_000,
+    embedding=128,
+    units=(128,),
+    bidirectional=False,
+    pooling="last",
+    dropout=0.3,
+    recurrent_dropout=0.0,
+    vectors=None,
+    name="rnn_classifier",
+):
+    """A text classifier of plain recurrent layers (Elman 1990). Arguments and shapes as in `gru_classifier`.
+
+    Args:
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+
+    >>> rnn_classifier(vocabulary_size=10, embedding=4, units=3).count_params()  # 40, then (4 + 3 + 1) 3, then 4 x 2
+    72
+    """
+    return classifier("rnn", **locals())
+
+
+@register(
+    replace(
+        GRU_CARD,
+        summary="a long short-term memory over words, to a class",
+        params=2_691_842,
+        paper="Hochreiter & Schmidhuber 1997, Neural Computation 9(8)",
+        deviations=("with the forget gate of Gers et al. 2000, which starts open", "no peepholes"),
+        notes=FUSED_LSTM,
+    )
+)
+def lstm_classifier(
+    *,
+    input_shape=(400,),
+    num_classes=2,
+    vocabulary_size=20_000,
+    embedding=128,
+    units=(128,),
+    bidirectional=False,
+    pooling="last",
+    dropout=0.3,
+    recurrent_dropout=0.0,
+    vectors=None,
+    name="lstm_classifier",
+):
+    """A text classifier of LSTM layers (Hochreiter & Schmidhuber 1997). Arguments and shapes as in `gru_classifier`.
+
+    Args:
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+
+    >>> lstm_classifier(vocabulary_size=10, embedding=4, units=3).count_params()  # 40, then 4 (4 + 3 + 1) 3, then 8
+    144
+    """
+    return classifier("lstm", **locals())
+
+
+@register(
+    replace(
+        GRU_CARD,
+        summary="two long short-term memories over words, one from each end, to a class",
+        params=2_659_074,
+        paper="Graves & Schmidhuber 2005, Neural Networks 18(5-6)",
+        deviations=("one answer for the whole sequence, where theirs gave one at each step",),
+        notes=FUSED_LSTM,
+    )
+)
+def bilstm_classifier(
+    *,
+    input_shape=(400,),
+    num_classes=2,
+    vocabulary_size=20_000,
+    embedding=128,
+    units=(64,),
+    bidirectional=True,
+    pooling="last",
+    dropout=0.3,
+    recurrent_dropout=0.0,
+    vectors=None,
+    name="bilstm_classifier",
+):
+    """A text classifier that reads from both ends (Graves & Schmidhuber 2005). Arguments as in `gru_classifier`.
+
+    Args:
+        units: of each recurrent layer *and direction*.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+
+    >>> bilstm_classifier(vocabulary_size=10, embedding=4, units=3).count_params()  # 40, then 2 x 96, then 7 x 2
+    246
+    """
+    return classifier("lstm", **locals())
+
+
+def stack_of_lstms(x, units, dropout):
+    """(batch, time, features) -> (batch, units): layer on layer, the last of them at its last step."""
+    units = check_units(units)
+    for number, size in enumerate(units, start=1):
+        x = layers.LSTM(size, return_sequences=number < len(units), name=f"lstm{number}")(x)
+        x = layers.Dropout(dropout, name=f"dropout{number}")(x)
+    return x
+
+
+ROWS = Recipe(
+    name="demo",
+    dataset="digits:1.0.0",
+    epochs=40,
+    batch_size=64,
+    learning_rate=5e-3,
+    schedule="cosine",
+    expected=Figure("accuracy", 0.95, "worst of 3 seeds: results/demo.csv"),
+)
+ROWS_OF_MNIST = replace(
+    ROWS,
+    name="mnist",
+    dataset="mnist:3.0.1",
+    train="train[:55000]",
+    validation="train[55000:]",
+    epochs=10,
+    batch_size=128,
+    learning_rate=2e-3,
+    expected=None,
+)
+
+
+@register(
+    Card(
+        task="image_classification",
+        summary="a long short-term memory that reads a picture row by row",
+        params=81_674,
+        paper="Le, Jaitly & Hinton 2015, arXiv:1504.00941, section 4.2, read MNIST pixel by pixel",
+        deviations=("a row at a time, not a pixel", "an LSTM, not their plain network of ReLUs"),
+        notes=FUSED_LSTM,
+        inputs=(Input("image", (28, 28, 1), holds="grey pixels, standardised by the training set"),),
+        preprocessing="standardise",
+        recipes=(
+            ROWS,
+            ROWS_OF_MNIST,
+            replace(ROWS_OF_MNIST, name="fashion_mnist", dataset="fashion_mnist:3.0.1"),
+        ),
+        tiny={"input_shape": (6, 5, 1), "units": (8,)},
+        tutorial="18_recurrent_nets.py",
+    )
+)
+def row_lstm(*, input_shape=(28, 28, 1), num_classes=10, units=(128,), dropout=0.0, name="row_lstm"):
+    """An LSTM over the rows of a picture: row after row comes in, and after the last the answer goes out.
+
+    Args:
+        input_shape: (height, width, channels).
+        num_classes: length of the logit vector.
+        units: of each recurrent layer, from the rows up.
+        dropout: share of each layer's output silenced in training.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, height, width, channels) to (batch, num_classes) logits.
+
+    >>> row_lstm(input_shape=(8, 8, 1), units=3).get_layer("rows").output.shape
+    (None, 8, 8)
+    """
+    image = keras.Input(input_shape, name="image")
+    height, width, channels = input_shape
+    rows = layers.Reshape((height, width * channels), name="rows")(image)  # (batch, time, features)
+    x = stack_of_lstms(rows, units, dropout)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    return keras.Model(image, logits, name=name)
+
+
+@register(
+    Card(
+        task="forecasting",
+        summary="the next day from a long short-term memory over the last 7",
+        params=4_385,
+        paper="Hochreiter & Schmidhuber 1997, Neural Computation 9(8)",
+        deviations=("with the forget gate of Gers et al. 2000",),
+        notes=FUSED_LSTM,
+        inputs=(Input("week", (7,), holds="one value a day, the latest last, standardised by the training set"),),
+        preprocessing="standardise",
+        recipes=(
+            Recipe(
+                name="demo",
+                dataset="daily_views:1.1.0",
+                epochs=60,
+                batch_size=32,
+                learning_rate=5e-3,
+                schedule="cosine",
+            ),
+        ),
+        tiny={"units": (8,)},
+        tutorial="18_recurrent_nets.py",
+    )
+)
+def lstm_forecaster(*, input_shape=(7,), units=(32,), dropout=0.0, name="lstm_forecaster"):
+    """An LSTM over the last days of a series to the next one; beside it stand `lagged_linear` and `sigmoid_sum`.
+
+    Args:
+        input_shape: (days,).
+        units: of each recurrent layer, from the days up.
+        dropout: share of each layer's output silenced in training.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, days) to (batch, 1), in the units of the target.
+
+    >>> lstm_forecaster(units=3).count_params()  # 4 (1 + 3 + 1) 3, then 3 + 1
+    64
+    """
+    week = keras.Input(input_shape, name="week")
+    days = layers.Reshape((input_shape[0], 1), name="days")(week)  # (batch, time, 1)
+    x = stack_of_lstms(days, units, dropout)
+    prediction = layers.Dense(1, dtype="float32", name="prediction")(x)
+    return keras.Model(week, prediction, name=name)
