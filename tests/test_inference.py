@@ -66,3 +66,22 @@ def test_the_command_line_prints_the_lines(run, digits, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["predict", str(run.path), digits[0][0], "--out", str(tmp_path / "file")]) == 2
     assert "is not a folder you may write to" in capsys.readouterr().err
+
+
+def test_a_name_with_weights_answers_without_training(digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_OFFLINE", "1")
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    zoo.build("resnet18").save_weights(tmp_path / "random.weights.h5")
+    (line,) = zoo.predict("resnet18", digits[0][:1], weights=tmp_path / "random.weights.h5", preprocessing="torch")
+    assert re.fullmatch(r".*0\.png: class \d+ [\d.]+%(, class \d+ [\d.]+%){4}", line)
+    with pytest.raises(zoo.UsageError, match="does not say what its weights were trained on"):
+        zoo.predict("resnet18", digits[0][:1], weights=tmp_path / "random.weights.h5")
+    with pytest.raises(zoo.UsageError, match="ZOO_OFFLINE is set"):
+        zoo.predict("resnet18", digits[0][:1])
+    with pytest.raises(zoo.UsageError, match="there are no published weights for lenet5; train it, or take one of"):
+        zoo.predict("lenet5", digits[0][:1])
+
+
+def test_a_run_has_weights_of_its_own(run, digits):
+    with pytest.raises(zoo.UsageError, match="has weights of its own"):
+        zoo.predict(run, digits[0][:1], weights="imagenet")

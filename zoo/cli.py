@@ -104,8 +104,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     sub.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
 
     sub = command(predict_command, "predict", "what a trained network says of new pictures, clips or texts")
-    sub.add_argument("run", metavar="RUN", help="a run folder")
+    sub.add_argument("run", metavar="RUN", help="a run folder, or the name of a network with published weights")
     sub.add_argument("inputs", nargs="+", metavar="INPUT", help="a file, or a text, as the network takes")
+    sub.add_argument("--weights", help="of a name: a tag of its card (default: imagenet), a file, an address")
+    sub.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
     sub.add_argument("--out", metavar="DIR", default="predictions", help="where pictures go that explain the answers")
 
     sub = command(generate_command, "generate", "text from a trained language model, as it is written")
@@ -306,11 +308,15 @@ def predict_command(arguments) -> None:
     from zoo.run import Run
 
     show_log()
-    run = Run.open(arguments.run)
+    names = registry.list_models()
+    if not Path(arguments.run).exists() and "/" not in arguments.run and arguments.run not in names:
+        raise unknown("run folder or network", arguments.run, names)
+    run = arguments.run if arguments.run in names and not Path(arguments.run).exists() else Run.open(arguments.run)
     start_keras(arguments.debug)
     from zoo import inference
 
-    print("\n".join(inference.predict(run, arguments.inputs, folder=arguments.out)))
+    settings = {"folder": arguments.out, "weights": arguments.weights, "preprocessing": arguments.preprocessing}
+    print("\n".join(inference.predict(run, arguments.inputs, **settings)))
 
 
 def generate_command(arguments) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo import registry, tasks
+from zoo import pretrained, registry, tasks
 from zoo.data import open_source
 from zoo.data.feeds import Feed
 from zoo.data.sources import check_writable
@@ -66,24 +66,45 @@ def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> di
     return dict(finished.task.measure(finished.network, finished.feed, "test").figures)
 
 
-def predict(run: str | Path | Run, inputs: Sequence[str], *, folder: str | Path | None = None) -> list[str]:
+def predict(
+    run: str | Path | Run,
+    inputs: Sequence[str],
+    *,
+    folder: str | Path | None = None,
+    weights: str | Path | None = None,
+    preprocessing: str | None = None,
+) -> list[str]:
     """What a trained network says of new inputs, a line or more for each.
 
     Args:
-        run: a run folder, or what `train` returned.
+        run: a run folder, or what `train` returned; or the name of a network with published weights.
         inputs: paths of pictures or clips, or texts, as the network takes.
         folder: where pictures that explain the answers are written; None: nowhere.
+        weights: of a name: a tag of its card (``"imagenet"``, the default), a file, or an https address.
+        preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch" or "tf".
 
     Raises:
         UsageError: if the folder holds no finished run, or an input is none of this network's.
     """
-    finished = reopen(run)
-    if finished.task.answer is None:
-        raise UsageError(f"{finished.network.card.name} answers no single input; `zoo evaluate` measures it")
+    if is_name(run):
+        network, feed = pretrained.ready(str(run), weights or "imagenet", preprocessing=preprocessing)
+        task = tasks.TASKS[network.card.task]
+    elif weights or preprocessing:
+        raise UsageError(f"{run} has weights of its own; weights and preprocessing are for the name of a network")
+    else:
+        finished = reopen(run)
+        network, feed, task = finished.network, finished.feed, finished.task
+    if task.answer is None:
+        raise UsageError(f"{network.card.name} answers no single input; `zoo evaluate` measures it")
     if folder is not None:
         folder = Path(folder)
         check_writable(folder, what="an explanation")
-    return finished.task.answer(finished.network, finished.feed, list(map(str, inputs)), folder)
+    return task.answer(network, feed, list(map(str, inputs)), folder)
+
+
+def is_name(run) -> bool:
+    """Whether that is the name of a network and no run folder."""
+    return isinstance(run, str) and run in registry.list_models() and not Path(run).exists()
 
 
 def generate(
