@@ -1,7 +1,10 @@
 """Weights in files: every layout into every kind of place, and nothing at all where something does not fit."""
 
+import json
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -703,6 +706,36 @@ def test_the_report_accounts_for_everything(network, files):
     assert isinstance(report, loading.Report)
 
 
+# Damaged files by the hundred, and by the ten thousand
+
+
+def fuzz(layout, count, seed):
+    """What became of the mutants of a layout, or of "all": see `weight_fuzz.py`."""
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here.parent), str(here)])}
+    command = [sys.executable, str(here / "weight_fuzz.py"), layout, str(count), str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux tells it")
+def test_damaged_files_are_refused_in_one_line():
+    for counts in fuzz("all", 80, seed=0):
+        assert counts["refused with the hash"] == counts["mutants"] > 60
+        assert counts["refused without"] > 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["legacy", "keras", "safetensors", "torch", "torch_legacy"])
+def test_ten_thousand_damaged_files_are_refused_in_one_line(layout):
+    if layout.startswith("torch"):
+        pytest.importorskip("torch")
+    (counts,) = fuzz(layout, 10_700, seed=1)
+    assert counts["refused with the hash"] == counts["mutants"] >= 10_000
+    print(counts)
+
+
 # The genuine files
 
 GENUINE = os.environ.get("ZOO_TEST_WEIGHTS", "")
@@ -752,8 +785,6 @@ def china():
 
 @genuine
 def test_resnet50_knows_the_summer_palace():
-    import json
-
     model = zoo.build("resnet50", weights=Path(GENUINE) / "resnet50_imagenet_caffe.h5")
     x = keras.applications.imagenet_utils.preprocess_input(china().copy(), mode="caffe")
     np.testing.assert_allclose(x, scaled(china(), channels.PIXELS["caffe"]), atol=1e-4)

@@ -30,6 +30,8 @@ def check_address(url: str) -> None:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in SCHEMES or not parts.hostname:
         raise UsageError(f"the address is {shown(url)!r}; expected https://..., which nobody on the way can change")
+    if "@" in parts.netloc:
+        raise UsageError(f"the address {shown(url)!r} comes with a password; expected an address that is open to all")
 
 
 def shown(url: str) -> str:
@@ -108,8 +110,9 @@ class Download:
             self.receive(response, start, total)
         digits = parsed_hash(self.hash)[1]
         if self.size is not None and self.part.stat().st_size != self.size:
+            found = self.part.stat().st_size
             self.discard()
-            raise self.wrong(f"has {self.part.stat().st_size:,} bytes; expected {self.size:,}")
+            raise self.wrong(f"has {found:,} bytes; expected {self.size:,}")
         if not self.digest.hexdigest().startswith(digits):
             self.discard()
             if start:

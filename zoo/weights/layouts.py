@@ -23,18 +23,25 @@ import numpy as np
 from zoo.errors import UsageError
 from zoo.weights import hdf5
 from zoo.weights.content import Content, Tensor, check, check_declared, explained
+from zoo.weights.screening import screen
 
 LAYOUTS = "Keras h5, .weights.h5, safetensors, .pth"
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Content]:
+def opened(path: Path, *, trusted: bool = False) -> Iterator[Content]:
     """The content of a file; its tensors can be read while the context lasts.
+
+    Args:
+        path: the file.
+        trusted: whether its hash is known to be right: then it needs no screening.
 
     Raises:
         UsageError: for a file in none of the layouts, or one that is damaged, or larger inside than outside.
     """
     reader, says = recognise(path)
+    if reader is hdf5.opened and not trusted:
+        screen(path)
     with contextlib.ExitStack() as stack:
         with explained(path, says):
             content = stack.enter_context(reader(path))

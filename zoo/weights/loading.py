@@ -61,7 +61,7 @@ def load(model: Any, source: Source) -> Report:
     """`load_weights`, from a file that has been found."""
     path = source.path
     check_file(path, hash=source.hash)
-    with layouts.opened(path) as content:
+    with layouts.opened(path, trusted=source.trusted) as content:
         plan = fit(model, content, path)
         values = read(plan, path)
     channels.adapt(plan.first, values, source.preprocessing)

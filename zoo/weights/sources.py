@@ -18,6 +18,11 @@ class Source:
     path: Path
     hash: str = ""  # still to be checked
     preprocessing: str = ""
+    checked: bool = False  # against a hash, while it was fetched
+
+    @property
+    def trusted(self) -> bool:
+        return self.checked or bool(self.hash)
 
 
 def find(
@@ -40,7 +45,7 @@ def find(
     if text in tags:
         return tagged(tags, text, card, options)
     if "://" in text:
-        return Source(fetching.fetch(text, hash=hash), preprocessing=preprocessing)
+        return Source(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=bool(hash))
     if isinstance(weights, Path) or Path(text).suffix or "/" in text or Path(text).exists():
         path = Path(text).expanduser()
         check_file(path)
@@ -66,7 +71,7 @@ def tagged(tags: Mapping[str, registry.Weights], tag: str, card: registry.Card, 
                 f"build with {option}={wanted!r}"
             )
     path = fetching.fetch(record.url, hash=record.hash, size=record.size)
-    return Source(path, preprocessing=record.preprocessing)
+    return Source(path, preprocessing=record.preprocessing, checked=bool(record.hash))
 
 
 def default(card: registry.Card, option: str) -> Any:
