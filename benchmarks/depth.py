@@ -18,9 +18,11 @@ import numpy as np
 
 import zoo
 from zoo import results
+from zoo.figures import INK, SECOND, new_figure, save
 from zoo.tutorial import NO_MNIST1D, mnist1d
 
 FAMILIES = {"plain": "plain20", "residual": "resnet20"}
+COLOURS = {"plain": SECOND, "residual": INK}
 DEPTHS = {10: (2, 1, 1), 20: (3, 3, 3), 32: (5, 5, 5), 50: (8, 8, 8)}  # layers: blocks of each stage
 GOAL = 5  # plain-50 over plain-10
 
@@ -35,12 +37,28 @@ def final_loss(family, depth, seed, x, y, epochs):
     return model.fit(x, y, batch_size=100, epochs=epochs, verbose=0).history["loss"][-1]
 
 
+def drawn(found, depths):
+    """Training loss against depth: the mean of the seeds, and their range."""
+    figure = new_figure(5.6, 3.8)
+    axes = figure.subplots()
+    for family, colour in COLOURS.items():
+        losses = np.array([found[family, depth] for depth in depths])  # (depths, seeds)
+        axes.fill_between(depths, losses.min(1), losses.max(1), color=colour, alpha=0.25, linewidth=0)
+        axes.plot(depths, losses.mean(1), marker="o", color=colour, label=family)
+    axes.axhline(np.log(10), color="black", linestyle=":", label="knows nothing: ln 10")
+    axes.set(xlabel="layers", xticks=depths, ylabel="training loss", yscale="log", title="MNIST-1D, 12 epochs")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--depths", type=int, nargs="+", default=[10, 50], choices=list(DEPTHS))
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--record", type=Path, metavar="FILE.csv")
+    parser.add_argument("--figure", type=Path, metavar="FILE.png")
     arguments = parser.parse_args()
     signals = mnist1d()
     if signals is None:
@@ -58,6 +76,8 @@ def main():
                 if arguments.record:
                     row = {"family": family, "layers": depth, "seed": seed, "epochs": arguments.epochs}
                     results.append(arguments.record, row | {"training_loss": f"{loss:.4f}", "data": "MNIST-1D"})
+    if arguments.figure:
+        save(drawn(found, sorted(arguments.depths)), arguments.figure)
     shallow, deep = min(arguments.depths), max(arguments.depths)
     ratio = min(found["plain", deep]) / max(found["plain", shallow])
     print(f"best plain-{deep} over worst plain-{shallow}: {ratio:.1f} (goal {GOAL}); knows nothing: {np.log(10):.3f}")
