@@ -81,7 +81,8 @@ def fit(model, content: Content, path: Path) -> Plan:
         pairs = paired(unit, units[unit], groups[unit], anatomy, path)
         wrong = [step for step in pairs if step.shape != tuple(step.variable.shape)]
         if wrong and other_classes(pairs, wrong, anatomy):
-            why = f"{wrong[0].shape[-1]:,} classes in the file, {wrong[0].variable.shape[-1]:,} here"
+            there, here = next(pair for pair in zip(wrong[0].shape, wrong[0].variable.shape) if pair[0] != pair[1])
+            why = f"{there:,} classes in the file, {here:,} here"
             new |= {step.variable.path: why for step in pairs}
             unused |= {step.tensor.key: why for step in pairs}
             continue
@@ -101,9 +102,12 @@ def fit(model, content: Content, path: Path) -> Plan:
 
 
 def other_classes(pairs, wrong, anatomy) -> bool:
-    """Whether all that does not fit in this layer is the number of logits."""
-    layer = anatomy.owner[id(pairs[0].variable)]
-    return layer in anatomy.outputs and all(step.shape[:-1] == tuple(step.variable.shape)[:-1] for step in wrong)
+    """Whether all that does not fit in this layer is the number of its outputs."""
+    layer = anatomy.layers[anatomy.owner[id(pairs[0].variable)]]
+    if layer.name not in anatomy.outputs or any(len(step.shape) != len(step.variable.shape) for step in wrong):
+        return False
+    sizes = [(there, here) for step in wrong for there, here in zip(step.shape, step.variable.shape) if there != here]
+    return len(set(sizes)) == 1 and sizes[0][1] == layer.output.shape[-1]
 
 
 def other_channels(wrong, anatomy) -> bool:
