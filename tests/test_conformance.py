@@ -342,3 +342,44 @@ def test_weights_file_keeps_values_and_optimizer_state(network, tmp_path):
     assert same(other.get_weights(), model.get_weights())
     assert same(optimizer_state(other), optimizer_state(model))
     close(network.run(other, network.x), network.run(model, network.x), tolerance=1e-6)
+
+
+# Weights of one network in another.
+
+
+@pytest.fixture
+def classifier(network, tmp_path):
+    """The file of a network that sorts pictures into classes."""
+    if network.card.task != "image_classification" or "num_classes" not in network.card.options:
+        pytest.skip("sorts no pictures into classes")
+    path = tmp_path / "filled.weights.h5"
+    network.filled.save_weights(path)
+    return path
+
+
+def test_another_number_of_classes_replaces_only_the_head(network, classifier):
+    classes = tree.flatten(network.filled.output)[0].shape[-1]
+    other = network.build(seed=1, num_classes=classes + 1)
+    report = zoo.load_weights(other, classifier)
+    filled = {variable.path: variable for variable in network.filled.weights}
+    (head,) = {path.split("/")[0] for path in report.new}
+    assert head in other.output_names
+    for variable in other.weights:
+        values = [ops.convert_to_numpy(each.value) for each in (variable, filled[variable.path])]
+        assert variable.path in report.new or np.array_equal(*values)
+    again = network.build(seed=1)
+    assert not zoo.load_weights(again, classifier).new
+    assert same(again.get_weights(), network.filled.get_weights()), "the same number keeps the head"
+
+
+def test_a_grey_picture_gives_the_logits_of_its_copy_in_colour(network, classifier):
+    height, width, channels = network.filled.input_shape[1:]
+    if channels != 3 or "input_shape" not in network.card.options:
+        pytest.skip("has no pictures in colour")
+    grey = network.build(input_shape=(height, width, 1))
+    first = next(layer for layer in grey.layers if layer.weights)
+    if not isinstance(first, keras.layers.Conv2D):
+        pytest.skip("does not begin with a convolution")
+    zoo.load_weights(grey, classifier)
+    x = np.random.default_rng(0).normal(size=(BATCH, height, width, 1)).astype("float32")
+    close(network.run(grey, x), network.run(network.filled, np.repeat(x, 3, axis=-1)))

@@ -13,6 +13,7 @@ import keras
 
 from zoo import __version__
 from zoo.run import machine
+from zoo.weights import fetching
 
 GPU_LINES = {  # what to install where a GPU is there but the backend does not see it
     "tensorflow": "pip install 'tensorflow[and-cuda]=={version}'",
@@ -92,7 +93,12 @@ def folders() -> dict[str, Path]:
     """Where data and settings are kept."""
     data = os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
     settings = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-    return {"data sets": Path(data), "Keras home": Path(settings), "run folders": Path.cwd() / "runs"}
+    return {
+        "data sets": Path(data),
+        "weights": fetching.cache(),
+        "Keras home": Path(settings),
+        "run folders": Path.cwd() / "runs",
+    }
 
 
 def writable(folder: Path) -> str:

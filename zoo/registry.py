@@ -320,9 +320,7 @@ def build(name: str, /, *, weights: str | Path | None = None, **options: Any) ->
     if weights is not None:
         from zoo.weights import sources
 
-        weights = sources.find(
-            weights, name, options
-        )  # a mistake is said, and a file fetched, before anything is built
+        weights = sources.find(weights, name, options)  # fetched, or what is wrong is said, before anything is built
     try:
         model = builder(name)(**options)
     except UsageError:

@@ -6,6 +6,7 @@ import pytest
 
 import zoo
 from zoo.models import alexnet as family
+from zoo.weights import converters
 
 # The entries of torchvision's published state dict of `alexnet`: kernels are (outputs, inputs, height, width).
 TORCHVISION_ALEXNET = {
@@ -65,26 +66,17 @@ def test_groups_see_their_own_half_only():
     assert np.all(after[..., 4:] != before[..., 4:])
 
 
-def from_torch(model, torch_layers):
-    """Copy the weights of torch layers, in order, into those of `model`; the first dense one reads (c, h, w) maps."""
-    ours = [layer for layer in model.layers if layer.weights]
-    maps = model.get_layer("pool5").output.shape[1:]  # (h, w, c)
-    for layer, theirs in zip(ours, torch_layers, strict=True):
-        kernel = theirs.weight.detach().numpy()
-        if kernel.ndim == 4:
-            kernel = kernel.transpose(2, 3, 1, 0)
-        elif layer.name == "fc6":
-            height, width, channels = maps
-            kernel = kernel.reshape(-1, channels, height, width).transpose(2, 3, 1, 0).reshape(layer.kernel.shape)
-        else:
-            kernel = kernel.T
-        layer.set_weights([kernel, theirs.bias.detach().numpy()])
-
-
-def assert_same_logits(model, network, torch):
+def assert_same_logits(model, network, torch, folder):
+    """`network`, under the names of torchvision's state dict, through a file and the converter."""
     network.eval()
     weighted = [m for m in network if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
-    from_torch(model, weighted)
+    state = {
+        f"{layer}.{name}": value
+        for layer, module in zip(TORCHVISION_ALEXNET, weighted, strict=True)
+        for name, value in module.state_dict().items()
+    }
+    torch.save(state, folder / "network.pth")
+    zoo.load_weights(model, folder / "network.pth")
     x = np.random.default_rng(0).normal(size=(2, *model.input_shape[1:])).astype("float32")
     with torch.no_grad():
         expected = network(torch.tensor(x.transpose(0, 3, 1, 2))).numpy()
@@ -93,7 +85,7 @@ def assert_same_logits(model, network, torch):
 
 
 @pytest.mark.parametrize("groups", [1, 2])
-def test_equals_pytorch(groups):
+def test_equals_pytorch(groups, tmp_path):
     """The 2012 network written with torch.nn alone: grouped convolutions, LocalResponseNorm, overlapping pools."""
     torch = pytest.importorskip("torch")
     nn = torch.nn
@@ -114,10 +106,10 @@ def test_equals_pytorch(groups):
     for layer in network:
         if isinstance(layer, nn.Conv2d):
             layer.weight.data.mul_(10)  # activities in the hundreds, or response normalisation would do nothing
-    assert_same_logits(zoo.build("alexnet", width=0.25, groups=groups, num_classes=10), network, torch)
+    assert_same_logits(zoo.build("alexnet", width=0.25, groups=groups, num_classes=10), network, torch, tmp_path)
 
 
-def test_owt_equals_pytorch():
+def test_owt_equals_pytorch(tmp_path):
     """torchvision's `alexnet` re-stated with torch.nn alone, at a quarter of the width."""
     torch = pytest.importorskip("torch")
     nn = torch.nn
@@ -130,13 +122,15 @@ def test_owt_equals_pytorch():
         nn.Flatten(), nn.Dropout(), nn.Linear(64 * 36, 1024), nn.ReLU(), nn.Dropout(), nn.Linear(1024, 1024), nn.ReLU(),
         nn.Linear(1024, 10),
     )  # fmt: skip
-    assert_same_logits(zoo.build("alexnet_owt", width=0.25, num_classes=10), network, torch)
+    assert_same_logits(zoo.build("alexnet_owt", width=0.25, num_classes=10), network, torch, tmp_path)
 
 
 def test_torchvision_state_dict_fits():
     """Layer by layer, from the published shapes: torchvision itself is not needed, and not compared with here."""
-    layers = [layer for layer in zoo.build("alexnet_owt").layers if layer.weights]
-    for layer, shape in zip(layers, TORCHVISION_ALEXNET.values(), strict=True):
+    model = zoo.build("alexnet_owt")
+    assert list(converters.ALEXNET.values()) == [layer.name for layer in model.layers if layer.weights]
+    for key, shape in TORCHVISION_ALEXNET.items():
+        layer = model.get_layer(converters.alexnet(key))
         kernel = tuple(shape[i] for i in ((2, 3, 1, 0) if len(shape) == 4 else (1, 0)))
         assert [tuple(weight.shape) for weight in layer.weights] == [kernel, (shape[0],)], layer.name
 

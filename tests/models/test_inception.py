@@ -6,6 +6,7 @@ import pytest
 
 import zoo
 from zoo.models import inception as family
+from zoo.weights import converters
 
 # torchvision's published state dict of `googlenet`: for each module the kernels of branch1, branch2 (two), branch3
 # (two) and branch4 as (outputs, inputs, side). Each is followed by weight, bias, mean and variance of a normalisation.
@@ -20,7 +21,7 @@ TORCHVISION_GOOGLENET = {
     "inception5a": ((256, 832, 1), (160, 832, 1), (320, 160, 3), (32, 832, 1), (128, 32, 3), (128, 832, 1)),
     "inception5b": ((384, 832, 1), (192, 832, 1), (384, 192, 3), (48, 832, 1), (128, 48, 3), (128, 832, 1)),
 }
-TOWERS = ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool_proj")
+TOWERS = ("branch1", "branch2.0", "branch2.1", "branch3.0", "branch3.1", "branch4.1")
 
 
 def counts(model):
@@ -151,11 +152,18 @@ def test_torchvision_googlenet_state_dict_fits():
     model = zoo.build("inception_v1", batch_norm=True, auxiliary=True)
     for module, kernels in TORCHVISION_GOOGLENET.items():
         for tower, (outputs, inputs, side) in zip(TOWERS, kernels, strict=True):
-            name = f"inception_{module.removeprefix('inception')}_{tower}"
-            assert [tuple(w.shape) for w in model.get_layer(name).weights] == [(side, side, inputs, outputs)], name
-            assert [tuple(w.shape) for w in model.get_layer(f"{name}_bn").weights] == [(outputs,)] * 4, name
+            kernel, bn = (model.get_layer(converters.googlenet(f"{module}.{tower}.{kind}")) for kind in ("conv", "bn"))
+            assert [tuple(w.shape) for w in kernel.weights] == [(side, side, inputs, outputs)], kernel.name
+            assert [tuple(w.shape) for w in bn.weights] == [(outputs,)] * 4, bn.name
+    stem = {
+        "conv1.conv": (7, 7, 3, 64),
+        "conv2.conv": (1, 1, 64, 64),
+        "conv3.conv": (3, 3, 64, 192),
+        "fc": (1024, 1000),
+    }
+    for name, shape in stem.items():
+        assert tuple(model.get_layer(converters.googlenet(name)).kernel.shape) == shape
     others = {
-        "conv1": (7, 7, 3, 64), "conv2_reduce": (1, 1, 64, 64), "conv2": (3, 3, 64, 192), "logits": (1024, 1000),
         "auxiliary1_conv": (1, 1, 512, 128), "auxiliary1_fc": (2048, 1024), "auxiliary1": (1024, 1000),
         "auxiliary2_conv": (1, 1, 528, 128), "auxiliary2_fc": (2048, 1024), "auxiliary2": (1024, 1000),
     }  # fmt: skip

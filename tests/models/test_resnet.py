@@ -203,34 +203,6 @@ def torch_resnet(kind, blocks):
     return Network().eval()
 
 
-def keras_name(key):
-    """torchvision's name of a layer -> ours."""
-    if key == "fc":
-        return "logits"
-    parts = key.replace("downsample.0", "conv0").replace("downsample.1", "bn0").split(".")
-    kind, number = parts[-1][:-1], parts[-1][-1]
-    if len(parts) == 1:
-        return f"conv1_{kind}"
-    return f"conv{int(parts[0][-1]) + 1}_block{int(parts[1]) + 1}_{number}_{kind}"
-
-
-def load_torch(model, state):
-    """Fill `model` from a state dict in torchvision's layout; all of both must be used."""
-    groups = {}
-    for key, tensor in state.items():
-        layer, _, weight = key.rpartition(".")
-        groups.setdefault(layer, {})[weight] = tensor.numpy()
-    for key, weights in groups.items():
-        layer = model.get_layer(keras_name(key))
-        if "running_mean" in weights:
-            layer.set_weights([weights[name] for name in ("weight", "bias", "running_mean", "running_var")])
-        elif weights["weight"].ndim == 4:  # (out, in, h, w) -> (h, w, in, out)
-            layer.set_weights([weights["weight"].transpose(2, 3, 1, 0)])
-        else:
-            layer.set_weights([weights["weight"].T, weights["bias"]])
-    assert {keras_name(key) for key in groups} == {layer.name for layer in model.layers if layer.weights}
-
-
 PUBLISHED = {  # entries of the state dict, and some of their shapes
     "resnet18": (
         122,
@@ -258,7 +230,8 @@ PUBLISHED = {  # entries of the state dict, and some of their shapes
 
 
 @pytest.mark.parametrize("name, options", [("resnet18", {}), ("resnet50", {"stride_in": "3x3", "use_bias": False})])
-def test_same_as_the_torch_statement(name, options):
+def test_same_as_the_torch_statement(name, options, tmp_path):
+    """Its state dict, in a file as PyTorch writes it, through the converter."""
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     theirs = torch_resnet(*IMAGENET[name])
@@ -271,12 +244,12 @@ def test_same_as_the_torch_statement(name, options):
                 module.running_mean.normal_(0, 0.3)
                 module.running_var.uniform_(0.5, 1.5)
         state = {key: tensor.cpu() for key, tensor in theirs.state_dict().items()}
+        torch.save(state, tmp_path / f"{name}.pth")
         assert len(state) == entries
         assert {key: tuple(state[key].shape) for key in shapes} == shapes
         x = pictures(64)
         expected = theirs(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy()
-    ours = zoo.build(name, input_shape=(64, 64, 3), **options)
-    load_torch(ours, {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")})
+    ours = zoo.build(name, input_shape=(64, 64, 3), weights=tmp_path / f"{name}.pth", **options)
     assert_close(ours.predict(x, verbose=0), expected)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from zoo.data.sources import Source, open_source
 from zoo.errors import UsageError, first_line, unknown
+from zoo.weights.channels import PIXELS, Pixels
 
 MEMORY = 4 * 2**30  # bytes: sets up to this size are cached and shuffled whole
 LOOK_AT = 100_000  # examples: how far the pass over a larger set goes
@@ -145,18 +146,18 @@ class Summary:
     classes: tuple[int, ...]  # those that occur
 
 
-def published(mean, std, *, reverse: bool = False) -> Callable[[Summary], Scaling]:
-    """A scaling that published weights were trained with: pixels of 0 to 255, a mean and deviation for each channel.
+def published(pixels: Pixels) -> Callable[[Summary], Scaling]:
+    """A scaling that published weights were trained with, of pixels of 0 to 255; pictures of 0 to 1 are brought up.
 
-    Pictures of 0 to 1 are brought up to it. A grey picture takes the mean of the three numbers.
+    A grey picture takes the means over the three channels, which is what weights adapted to one channel expect.
     """
 
     def scaling(train: Summary) -> Scaling:
         channels, unit = len(train.mean), 1.0 if train.high > 1 else 255.0
         if channels not in (1, 3):
             raise UsageError(f"the pictures have {channels} channels; these weights were trained with 3 (1 will do)")
-        means, stds = (each if channels == 3 else (sum(each) / 3,) for each in (mean, std))
-        return Scaling(tuple(m / unit for m in means), tuple(s / unit for s in stds), reverse and channels == 3)
+        here = pixels.of(channels)
+        return Scaling(tuple(m / unit for m in here.mean), tuple(s / unit for s in here.std), here.order == "bgr")
 
     return scaling
 
@@ -166,10 +167,7 @@ SCALING: Mapping[str, Callable[[Summary], Scaling]] = {
     "standardise": lambda train: Scaling(train.mean, train.std),
     "unit": lambda train: Scaling((0.0,), (255.0 if train.high > 1 else 1.0,)),
     "none": lambda train: Scaling((0.0,), (1.0,)),
-    # Of keras.applications (`imagenet_utils.preprocess_input`), by the names it gives them.
-    "caffe": published((103.939, 116.779, 123.68), (1.0, 1.0, 1.0), reverse=True),
-    "torch": published((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
-    "tf": published((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
+    **{name: published(pixels) for name, pixels in PIXELS.items()},
 }
 
 

@@ -50,6 +50,8 @@ PIXELS = {  # the names and numbers of keras.applications' `preprocess_input`
     "tf": Pixels("rgb", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
 }
 
+ALIKE = ("unit", "none", "standardise")  # of `zoo.data.SCALING`: one scale for all channels, or nothing known of each
+
 
 @dataclass(frozen=True)
 class FirstLayer:
@@ -61,8 +63,8 @@ class FirstLayer:
 
 
 def check(preprocessing: str) -> None:
-    if preprocessing and preprocessing not in PIXELS:
-        raise unknown("preprocessing", preprocessing, PIXELS)
+    if preprocessing and preprocessing not in (*PIXELS, *ALIKE):
+        raise unknown("preprocessing", preprocessing, [*PIXELS, *ALIKE])
 
 
 def adapted(kernel: np.ndarray, count: int, preprocessing: str = "") -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +79,7 @@ def adapted(kernel: np.ndarray, count: int, preprocessing: str = "") -> tuple[np
     shift = np.zeros(kernel.shape[-1])
     if count != 1:
         wide = wide[..., [k % have for k in range(count)], :] * (have / count)
-    elif preprocessing and have == len(PIXELS[preprocessing].mean):
+    elif preprocessing in PIXELS and have == len(PIXELS[preprocessing].mean):
         colours, grey = PIXELS[preprocessing], PIXELS[preprocessing].of(1)
         offsets = (grey.mean[0] - np.array(colours.mean)) / np.array(colours.std)
         shift = np.tensordot(offsets, wide.sum(axis=tuple(range(kernel.ndim - 2))), 1)

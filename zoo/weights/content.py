@@ -62,3 +62,8 @@ def check_declared(path: Path, declared: int) -> None:
             f"{path} declares {declared:,} bytes and has {path.stat().st_size:,}; it is damaged or made to harm: "
             "fetch it again"
         )
+
+
+def few(words, limit=3) -> str:
+    words = list(words)
+    return ", ".join(words[:limit]) + (f" and {len(words) - limit} more" if len(words) > limit else "")

@@ -225,11 +225,12 @@ class Download:
             check_file(self.path, hash=self.hash, size=self.size, do="move it away, it is not overwritten")
         except OSError:  # a file system without hard links
             self.part.rename(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if os.name == "posix":  # elsewhere folders cannot be opened
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         self.discard()
 
     def discard(self) -> None:

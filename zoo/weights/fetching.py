@@ -39,7 +39,7 @@ def place(url: str) -> Path:
     """Where the file of an address is kept: its own name, in a folder that only this address has.
 
     >>> place("https://example.org/nets/a.h5?token=1").relative_to(cache()).as_posix()
-    'weights/e4e0d94c/a.h5'
+    'weights/f03cb63e/a.h5'
     """
     name = re.sub(r"[^A-Za-z0-9._-]", "_", urllib.parse.urlsplit(url).path.rpartition("/")[2]).lstrip(".")
     return cache() / "weights" / hashlib.sha256(url.encode()).hexdigest()[:8] / (name or "weights")

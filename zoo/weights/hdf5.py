@@ -21,9 +21,8 @@ def opened(path: Path):
         if not has_names(root, "layer_names") and "model_weights" in file:  # a whole model, saved by Keras 2
             root = member(path, file, "model_weights")
         content = legacy(path, root) if has_names(root, "layer_names") else keras3(path, file)
-        check_declared(
-            path, sum(math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for tensor in content.tensors)
-        )
+        sizes = [math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for tensor in content.tensors]
+        check_declared(path, sum(sizes))
         yield content
 
 
@@ -54,9 +53,9 @@ def keras3(path: Path, file) -> Content:
                 open_.append((f"{prefix}/{key}".lstrip("/"), child, depth + 1))
                 continue
             numbers = sorted(child, key=lambda text: (len(text), text))
+            titles[prefix] = title(child)
             if numbers:
                 layers[prefix] = [dataset(path, child, number, f"{prefix}/vars/{number}") for number in numbers]
-                titles[prefix] = title(child)
     return Content("keras", layers, titles)
 
 
@@ -111,9 +110,7 @@ def has_names(group, attribute: str) -> bool:
 def names(path: Path, group, attribute: str) -> list[str]:
     """A list of names; Keras splits a long one into attributes with a number behind."""
     parts = [attribute] if attribute in group.attrs else []
-    while not parts or parts[-1] != attribute:
-        if f"{attribute}{len(parts)}" not in group.attrs:
-            break
+    while attribute not in parts and f"{attribute}{len(parts)}" in group.attrs:
         parts.append(f"{attribute}{len(parts)}")
     found = []
     for part in parts:

@@ -124,9 +124,7 @@ def archive(path: Path):
             f"{path} is a whole .keras model; expected weights alone: "
             "keras.saving.load_model opens it, .save_weights('x.weights.h5') writes them"
         )
-    raise UsageError(
-        f"{path} is a zip archive; expected weights as Keras h5, .weights.h5, safetensors or .pth: unpack it"
-    )
+    raise UsageError(f"{path} is a zip archive; expected weights ({LAYOUTS}): unpack it")
 
 
 @contextlib.contextmanager
@@ -144,9 +142,7 @@ def torch_file(path: Path):
     with FakeTensorMode():
         shapes = load()
     if not isinstance(shapes, dict) or not all(isinstance(key, str) for key in shapes):
-        raise UsageError(
-            f"{path} holds {type(shapes).__name__}; expected a state dict: names and tensors, nothing else"
-        )
+        raise UsageError(f"{path} holds {type(shapes).__name__}; expected a state dict: names and tensors")
     values = functools.cache(lambda: load(mmap=zipfile.is_zipfile(path)))
     tensors, storages = [], {}
     for key, tensor in shapes.items():
