@@ -86,7 +86,7 @@ def test_sentences_agree_where_their_label_says_so(data_dir):
             texts.append(text)
             labels.append(label)
             between.append(len(nouns) - 1)
-    assert len(set(texts)) == len(texts) == 6000 and np.mean(labels) == 0.5
+    assert len(set(texts)) == len(texts) == 20_000 and np.mean(labels) == 0.5
     assert set(between) == {0, 1, 2, 3, 4}
 
 
