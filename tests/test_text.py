@@ -7,8 +7,9 @@ import zoo
 from zoo import job, tasks
 from zoo.data.embedded_text import NOUNS
 from zoo.data.sources import open_source
-from zoo.data.text import CorpusFeed, LabelledTextFeed, Vocabulary
+from zoo.data.text import CorpusFeed, LabelledTextFeed
 from zoo.data.text_folder import TextFolder, part
+from zoo.data.vocabulary import Vocabulary
 from zoo.errors import UsageError
 
 CLASSES = {"cold": "snow ice frost winter freezing", "hot": "sun fire summer desert boiling"}
