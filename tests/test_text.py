@@ -1,5 +1,7 @@
 """Texts: the embedded ones, a user's own, words and characters as numbers, batches, and what is refused."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,9 @@ import zoo
 from zoo import job, tasks
 from zoo.data.embedded_text import NOUNS
 from zoo.data.sources import open_source
-from zoo.data.text import CorpusFeed, LabelledTextFeed, Vocabulary
+from zoo.data.text import CorpusFeed, LabelledTextFeed
 from zoo.data.text_folder import TextFolder, part
+from zoo.data.vocabulary import Vocabulary
 from zoo.errors import UsageError
 
 CLASSES = {"cold": "snow ice frost winter freezing", "hot": "sun fire summer desert boiling"}
@@ -86,7 +89,7 @@ def test_sentences_agree_where_their_label_says_so(data_dir):
             texts.append(text)
             labels.append(label)
             between.append(len(nouns) - 1)
-    assert len(set(texts)) == len(texts) == 6000 and np.mean(labels) == 0.5
+    assert len(set(texts)) == len(texts) == 20_000 and np.mean(labels) == 0.5
     assert set(between) == {0, 1, 2, 3, 4}
 
 
@@ -148,8 +151,6 @@ def test_splits_of_a_users_own_stay_as_they_are(folder, tmp_path):
 
 
 def test_the_hash_is_that_of_the_texts(folder, tmp_path):
-    import shutil
-
     shutil.copytree(folder, tmp_path / "copy")
     before = TextFolder(tmp_path / "copy").sha256()
     assert before == TextFolder(folder).sha256()
@@ -242,18 +243,21 @@ def test_texts_that_say_nothing(texts, says, folder):
         labelled(folder).encode(texts)
 
 
-def test_an_empty_text_in_the_data(folder, tmp_path):
-    import shutil
-
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("  \n", r"7\.txt is empty; expected a text: remove the file"),
+        ("...", r"example \d+ of .*copy \(\w+\) is '\.\.\.' and holds no words; expected text: drop it"),
+    ],
+)
+def test_an_empty_text_in_the_data(text, says, folder, tmp_path):
     shutil.copytree(folder, tmp_path / "copy")
-    (tmp_path / "copy" / "hot" / "7.txt").write_text("  \n")
-    with pytest.raises(UsageError, match=r"example \d+ of .*copy \(\w+\) is ' \\n' and holds no words; .*drop it"):
+    (tmp_path / "copy" / "hot" / "7.txt").write_text(text)
+    with pytest.raises(UsageError, match=says):
         labelled(tmp_path / "copy")
 
 
 def test_a_file_that_is_not_utf8(folder, tmp_path):
-    import shutil
-
     shutil.copytree(folder, tmp_path / "copy")
     (tmp_path / "copy" / "hot" / "7.txt").write_bytes(b"caf\xe9 au lait")
     with pytest.raises(UsageError, match=r"7.txt is not UTF-8 text: byte 0xe9 at offset 3; save it as UTF-8"):

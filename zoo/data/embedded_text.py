@@ -81,12 +81,12 @@ class Agreement(Embedded):
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    COUNT = 6000
+    COUNT = 20_000
     BETWEEN = 4  # nouns
 
     def _info(self):
         return self.dataset_info_from_configs(
-            description="Generated: 6,000 English sentences whose verb agrees with its subject or does not, half and "
+            description="Generated: 20,000 English sentences whose verb agrees with its subject or does not, half and "
             "half, with up to four other nouns between the two. Split 70/10/20 at random, stratified by class.",
             features=tfds.features.FeaturesDict(
                 {"text": tfds.features.Text(), "label": tfds.features.ClassLabel(names=["disagrees", "agrees"])}

@@ -1,11 +1,10 @@
-"""Texts as numbers: words or characters, each with its own; texts with a class, and texts to go on from.
+"""Texts for a network: those with a class each, and those to go on from.
 
-The vocabulary is learned from the training split and travels with the run, in its config.json. Number 0 is padding
-(nothing), number 1 is whatever the vocabulary has not.
+The vocabulary is learned from the training split and travels with the run, in its config.json.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,69 +12,10 @@ import numpy as np
 from zoo.data import pipeline
 from zoo.data.feeds import SPLITS, Feed, check_batch, check_classes
 from zoo.data.sources import tensorflow
+from zoo.data.vocabulary import LEVELS, UNKNOWN, Vocabulary
 from zoo.errors import UsageError, first_line, unknown
 
 log = logging.getLogger("zoo")
-
-UNKNOWN = 1
-
-
-def lower_words(texts):
-    """Lower case; a space for markup and punctuation, but ! and ? are words."""
-    tf = tensorflow()
-    texts = tf.strings.regex_replace(tf.strings.lower(texts, encoding="utf-8"), r"<[^<>]{1,20}>", " ")
-    return tf.strings.regex_replace(tf.strings.regex_replace(texts, r"[^\pL\pN'!?]+", " "), r"([!?])", r" \1 ")
-
-
-# What a recipe calls its tokens: (standardisation, split of Keras's TextVectorization, what joins them again).
-LEVELS = {"words": (lower_words, "whitespace", " "), "characters": (lambda texts: texts, "character", "")}
-
-
-class Vocabulary:
-    """Words or characters and their numbers.
-
-    >>> words = Vocabulary("words", ["the", "cat"])
-    >>> words.encode("The <br />CAT sat.").tolist(), words.decode([3, 2])
-    ([2, 3, 1], 'cat the')
-    """
-
-    def __init__(self, level: str, entries: Sequence[str]):
-        from keras.layers import TextVectorization
-
-        self.standardise, split, self.joint = LEVELS[level]
-        self.level, self.entries = level, list(entries)
-        # Its own `standardize` takes no functions of tensors on JAX and PyTorch.
-        self.layer = TextVectorization(standardize=None, split=split, vocabulary=self.entries)
-
-    @classmethod
-    def learn(cls, level: str, most: int, texts) -> "Vocabulary":
-        """The commonest words (or characters) of a ``tf.data.Dataset`` of texts, at most `most` with 0 and 1."""
-        from keras.layers import TextVectorization
-
-        standardise, split, _ = LEVELS[level]
-        layer = TextVectorization(max_tokens=most, standardize=None, split=split)
-        layer.adapt(texts.batch(256).map(standardise))
-        return cls(level, list(map(str, layer.get_vocabulary(include_special_tokens=False))))
-
-    def __len__(self):
-        return len(self.entries) + 2
-
-    def numbers(self, texts):
-        """A batch of texts -> (texts, tokens) int32, each row padded with 0 up to the longest."""
-        return tensorflow().cast(self.layer(self.standardise(texts)), "int32")
-
-    def encode(self, text: str) -> np.ndarray:
-        return self.numbers(tensorflow().constant([text]))[0].numpy()
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        """The text of some tokens."""
-        from zoo.generation import check_tokens
-
-        check_tokens(tokens, len(self))
-        return self.joint.join(self.piece(token) for token in tokens)
-
-    def piece(self, token: int) -> str:
-        return ("", "\N{REPLACEMENT CHARACTER}")[token] if token < 2 else self.entries[token - 2]
 
 
 def settings_of(plan) -> dict[str, Any]:

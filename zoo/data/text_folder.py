@@ -89,7 +89,10 @@ class TextFolder:
                 raise UsageError(
                     f"{folder / name} holds {len(files)} .txt files; expected at least {FEWEST} texts of each class"
                 )
-            texts += [read_text(path) for path in files]
+            found = [read_text(path) for path in files]
+            if empty := [path for path, text in zip(files, found) if not text.strip()]:
+                raise UsageError(f"{empty[0]} is empty; expected a text: remove the file")
+            texts += found
             labels += [label] * len(files)
         return np.array(texts, object), np.array(labels)
 
