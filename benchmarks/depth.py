@@ -4,7 +4,7 @@
     python benchmarks/depth.py --record results/benchmarks/depth.csv
 
 MNIST-1D (Greydanus 2020) is generated: 4,000 signals of 40 numbers, here pictures of four equal columns. Both families
-are those of He 2015, section 4.2, with 8 channels in the first stage, trained alike: 12 epochs of Adam, from three seeds.
+are those of He 2015, section 4.2, with 8 channels in the first stage, trained alike with Adam, from three seeds.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def final_loss(family, depth, seed, x, y, epochs):
     return model.fit(x, y, batch_size=100, epochs=epochs, verbose=0).history["loss"][-1]
 
 
-def drawn(found, depths):
+def drawn(found, depths, epochs):
     """Training loss against depth: the mean of the seeds, and their range."""
     figure = new_figure(5.6, 3.8)
     axes = figure.subplots()
@@ -46,7 +46,7 @@ def drawn(found, depths):
         axes.fill_between(depths, losses.min(1), losses.max(1), color=colour, alpha=0.25, linewidth=0)
         axes.plot(depths, losses.mean(1), marker="o", color=colour, label=family)
     axes.axhline(np.log(10), color="black", linestyle=":", label="knows nothing: ln 10")
-    axes.set(xlabel="layers", xticks=depths, ylabel="training loss", yscale="log", title="MNIST-1D, 12 epochs")
+    axes.set(xlabel="layers", xticks=depths, ylabel="training loss", yscale="log", title=f"MNIST-1D, {epochs} epochs")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
     return figure
@@ -77,7 +77,7 @@ def main():
                     row = {"family": family, "layers": depth, "seed": seed, "epochs": arguments.epochs}
                     results.append(arguments.record, row | {"training_loss": f"{loss:.4f}", "data": "MNIST-1D"})
     if arguments.figure:
-        save(drawn(found, sorted(arguments.depths)), arguments.figure)
+        save(drawn(found, sorted(arguments.depths), arguments.epochs), arguments.figure)
     shallow, deep = min(arguments.depths), max(arguments.depths)
     ratio = min(found["plain", deep]) / max(found["plain", shallow])
     print(f"best plain-{deep} over worst plain-{shallow}: {ratio:.1f} (goal {GOAL}); knows nothing: {np.log(10):.3f}")
