@@ -306,6 +306,12 @@ def test_data_that_is_no_text(name, dataset, says, data_dir):
         tasks.TASKS[card.task].feed.learn(card, plan_for(name, dataset=dataset), source)
 
 
+@pytest.mark.parametrize("dataset", ["agreement", "pydoc_topics"])
+def test_load_data_gives_no_texts(dataset, data_dir):
+    with pytest.raises(UsageError, match="holds texts; expected pictures or vectors with a target each"):
+        zoo.load_data(dataset, data_dir=data_dir)
+
+
 @pytest.mark.parametrize(
     ("preprocess", "says"),
     [
