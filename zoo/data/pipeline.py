@@ -381,10 +381,20 @@ def load_data(
         raise UsageError("augment without shuffle; expected both for training, or neither for evaluation")
     check_count("batch_size", batch_size)
     source = open_source(dataset, data_dir=data_dir).load()
+    check_arrays(source, train)
     preprocess = preprocess or {}
     scale = SCALING[scaling](summarise(prepared(source, train, preprocess), source, train))
     examples = prepared(source, split, preprocess)
     return batches(examples, scaling=scale, batch_size=batch_size, augment=augment, seed=seed if shuffle else None)
+
+
+def check_arrays(source: Source, split: str) -> None:
+    """Raise where examples are texts, or have no target."""
+    spec = source.split(split).element_spec
+    if not isinstance(spec, tuple) or spec[0].dtype.name == "string":
+        raise UsageError(
+            f"{source.name} holds texts; expected pictures or vectors with a target each: `zoo.train` reads texts"
+        )
 
 
 def check_count(option: str, value: Any) -> None:
