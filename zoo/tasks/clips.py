@@ -86,6 +86,7 @@ def name_clips(network: Network, feed: ClipFeed, paths: list[str], folder: Path 
         lines.append(f"{path}: " + ", ".join(f"{feed.class_names[each]} {chances[each]:.1%}" for each in best))
         if folder is None:
             continue
+        folder.mkdir(parents=True, exist_ok=True)
         heat = explain.grad_cam(network.model, clip, int(best[0]), head=network.main or None)
         heat = explain.stretch(heat, frames.shape[:3])[0]
         file = free_name(folder, Path(path).stem)
