@@ -32,6 +32,7 @@ def class_numbers(rng, shape):
 
 TASKS = {
     "image_classification": Sample(class_numbers, math.log, tolerance=1.0),
+    "video_classification": Sample(class_numbers, math.log, tolerance=1.0),
     "binary_classification": Sample(
         lambda rng, shape: rng.integers(0, 2, shape).astype("int32"),
         lambda classes: math.log(2),

@@ -39,8 +39,8 @@ def train(name: str, recipe: str | None = None, **settings):
         name: a name of `zoo.list_models()`.
         recipe: a recipe of its card; ``"demo"``, the default, needs no network. From weights it is ``"finetune"``.
         **settings: as in `zoo.job.prepare`: ``weights``, ``preprocessing``, ``run``, ``data``, ``data_dir``,
-            ``epochs``, ``batch_size``, ``learning_rate``, ``seed``, ``precision``, ``tensorboard``, ``verbose``, and
-            options of the builder.
+            ``epochs``, ``batch_size``, ``learning_rate``, ``seed``, ``precision``, ``loop``, ``tensorboard``,
+            ``verbose``, and options of the builder.
 
     Returns:
         The `Run`: `.path`, `.metrics`, `.results`, `.model()`.

@@ -96,6 +96,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     sub.add_argument(
         "--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the builder; may be repeated"
     )
+    sub.add_argument("--loop", action="store_true", help="repeat clips that have fewer frames than the network takes")
     sub.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run folder")
     sub.add_argument("--record", metavar="FILE.csv", help="append the figures as a row to this table")
 
@@ -109,6 +110,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     sub.add_argument("--weights", help="of a name: a tag of its card (default: imagenet), a file, an address")
     sub.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
     sub.add_argument("--out", metavar="DIR", default="predictions", help="where pictures go that explain the answers")
+    sub.add_argument("--loop", action="store_true", help="repeat clips that have fewer frames than the network takes")
 
     sub = command(generate_command, "generate", "text from a trained language model, as it is written")
     sub.add_argument("run", metavar="RUN", help="a run folder")
@@ -250,6 +252,7 @@ def train_command(arguments) -> None:
         learning_rate=arguments.learning_rate,
         seed=arguments.seed,
         precision=arguments.precision,
+        loop=arguments.loop,
         tensorboard=arguments.tensorboard,
         **options,
     )
@@ -315,8 +318,8 @@ def predict_command(arguments) -> None:
     start_keras(arguments.debug)
     from zoo import inference
 
-    settings = {"folder": arguments.out, "weights": arguments.weights, "preprocessing": arguments.preprocessing}
-    print("\n".join(inference.predict(run, arguments.inputs, **settings)))
+    settings = {name: getattr(arguments, name) for name in ("weights", "preprocessing", "loop")}
+    print("\n".join(inference.predict(run, arguments.inputs, folder=arguments.out, **settings)))
 
 
 def generate_command(arguments) -> None:

@@ -73,6 +73,7 @@ def predict(
     folder: str | Path | None = None,
     weights: str | Path | None = None,
     preprocessing: str | None = None,
+    loop: bool = False,
 ) -> list[str]:
     """What a trained network says of new inputs, a line or more for each.
 
@@ -82,6 +83,7 @@ def predict(
         folder: where pictures that explain the answers are written; None: nowhere.
         weights: of a name: a tag of its card (``"imagenet"``, the default), a file, or an https address.
         preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch" or "tf".
+        loop: repeat clips that have fewer frames than the network takes.
 
     Raises:
         UsageError: if the folder holds no finished run, or an input is none of this network's.
@@ -96,6 +98,7 @@ def predict(
         network, feed, task = finished.network, finished.feed, finished.task
     if task.answer is None:
         raise UsageError(f"{network.card.name} answers no single input; `zoo evaluate` measures it")
+    feed.loop = loop
     if folder is not None:
         folder = Path(folder)
         check_writable(folder, what="an explanation")

@@ -87,6 +87,7 @@ def prepare(
     learning_rate: float | None = None,
     seed: int | None = None,
     precision: str | None = None,
+    loop: bool = False,
     tensorboard: bool = False,
     verbose: str | int = "auto",
     **options: Any,
@@ -102,6 +103,7 @@ def prepare(
         data: the path of an ``.npz`` file, or of a folder, to train on in place of the recipe's data set.
         data_dir: where tfds keeps its data sets.
         epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
+        loop: repeat clips that have fewer frames than the network takes.
         tensorboard: write TensorBoard logs into the run folder.
         verbose: as in `keras.Model.fit`: 0 silent, 1 a progress bar, 2 a line an epoch.
         **options: of the builder, in place of the recipe's own.
@@ -119,6 +121,8 @@ def prepare(
         if path.suffix != ".npz" and not path.is_dir():
             raise UsageError(f"data is {str(data)!r}; expected the path of an .npz file or of a folder")
         plan = dataclasses.replace(plan, dataset=str(path), train="train", validation="validation", test="test")
+    if loop:
+        plan = dataclasses.replace(plan, preprocess={"loop": least_frames(name, plan), **plan.preprocess})
     if not plan.dataset:
         raise UsageError(f"the recipe {recipe} of {name} is for data of your own; name it: --data FOLDER (data=)")
     if plan.weights:
@@ -165,6 +169,13 @@ def preprocessing_of(card: registry.Card, weights: str, given: str | None) -> st
     return given
 
 
+def least_frames(name: str, plan: registry.Recipe) -> int:
+    """How many frames a clip needs."""
+    if "frames" not in plan.preprocess:
+        raise UsageError(f"loop repeats clips; the recipe {plan.name} of {name} reads none: leave it out")
+    return plan.preprocess["frames"] // plan.augment.get("jitter", 1)
+
+
 def command_line(job: Job, options: Mapping[str, Any]) -> str:
     """The command line that repeats a run, where the data sets are in their usual place."""
     original = job.card.recipe(job.plan.name)
@@ -176,6 +187,8 @@ def command_line(job: Job, options: Mapping[str, Any]) -> str:
         words += ["--weights", job.plan.weights, "--preprocessing", job.plan.preprocessing]
     if job.plan.dataset != original.dataset:
         words += ["--data", job.plan.dataset]
+    if "loop" in job.plan.preprocess and "loop" not in original.preprocess:
+        words += ["--loop"]
     for option in job.options:
         words += ["--option", f"{option}={options[option]!r}"]
     return shlex.join(words)

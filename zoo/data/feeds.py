@@ -25,6 +25,7 @@ class Feed:
     augment: Collection[str] = ()
     examples: Mapping[str, int]  # how many each split holds
     class_names: Sequence[str] = ()  # none where the targets are no classes
+    loop = False  # whether clips that are too short are repeated
 
     def __init__(self, card, plan, source: Source | None):
         self.card, self.plan, self.source = card, plan, source
@@ -157,14 +158,19 @@ class ArrayFeed(Feed):
             )
         return np.asarray(x, "float32")
 
+    def _read(self, split):
+        """(input, target) pairs, one by one."""
+        return self.source.split(split)
+
     def _examples(self, split):
         if split not in self._prepared:
-            self._prepared[split] = pipeline.prepared(self.source, getattr(self.plan, split), self.plan.preprocess)
+            readable = dataclasses.replace(self.source, split=self._read)
+            self._prepared[split] = pipeline.prepared(readable, getattr(self.plan, split), self.plan.preprocess)
         return self._prepared[split]
 
     def _check_rank(self) -> None:
         """Raise where an example has another number of axes than the network takes."""
-        found, _ = self.source.split(self.plan.train).element_spec
+        found, _ = self._read(self.plan.train).element_spec
         wanted = self.card.inputs[0]
         if len(found.shape) != len(wanted.shape):
             raise UsageError(
@@ -182,7 +188,7 @@ class ArrayFeed(Feed):
                     f"and training examples of {train.shape}"
                 )
         in_units = {split for split, summary in self.summaries.items() if summary.high <= 1}
-        if len(train.shape) == 3 and 0 < len(in_units) < len(self.summaries):
+        if len(train.shape) >= 3 and 0 < len(in_units) < len(self.summaries):
             raise UsageError(
                 f"the pictures of {source.name} reach 1 in {', '.join(sorted(in_units))} and 255 elsewhere; "
                 "expected one range: scale all alike"

@@ -17,7 +17,6 @@ from zoo.errors import UsageError
 
 log = logging.getLogger("zoo")
 
-ENDINGS = (".jpg", ".jpeg", ".png")  # what tfds' ImageFolder takes
 SHARES = {"test": 0.2, "validation": 0.1}  # of each class; the rest trains
 FEWEST = 3  # pictures of a class: one for each split
 ROUGH = 10  # fewer pictures of a class than this, and its figures mean little
@@ -40,6 +39,9 @@ class PictureFolder:
     train, test and validation; without a validation set, a tenth of the training set is held out.
     """
 
+    KIND = "pictures"
+    ENDINGS = (".jpg", ".jpeg", ".png")  # what tfds' ImageFolder takes
+
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
         self.labels = subfolders(path)
@@ -48,8 +50,8 @@ class PictureFolder:
             self.labels = subfolders(path / "train")
         if len(self.labels) < 2:
             raise UsageError(
-                f"{path} has {len(self.labels)} sub-folders; expected one for each class, at least 2, with pictures "
-                f"({', '.join(ENDINGS)}) in them"
+                f"{path} has {len(self.labels)} sub-folders; expected one for each class, at least 2, with {self.KIND} "
+                f"({', '.join(self.ENDINGS)}) in them"
             )
 
     def sha256(self) -> str:
@@ -84,11 +86,18 @@ class PictureFolder:
             for root in roots
             for label in subfolders(root)
             for file in sorted((root / label).iterdir())
-            if file.suffix.lower() in ENDINGS
+            if file.suffix.lower() in self.ENDINGS
         ]
         with ThreadPoolExecutor() as pool:
-            digests = pool.map(lambda each: hashlib.sha256(each[0].read_bytes()).hexdigest(), files)
+            digests = pool.map(lambda each: digest_of(each[0]), files)
             return [Picture(file, label, digest) for (file, label), digest in zip(files, digests)]
+
+    def _readable(self, picture: Picture) -> bool:
+        tf = tensorflow()
+        try:
+            return tf.io.decode_image(picture.path.read_bytes(), channels=3).ndim == 3  # 4: an animation
+        except tf.errors.OpError:
+            return False
 
     def _splits(self) -> dict[str, list[Picture]]:
         pictures = self._sound()
@@ -107,11 +116,11 @@ class PictureFolder:
             straddling = {each.digest for each in splits["train"]} & {each.digest for each in splits["test"]}
             if straddling:
                 log.warning(
-                    f"{len(straddling)} pictures of {self.path}/test are in train as well: "
+                    f"{len(straddling)} {self.KIND} of {self.path}/test are in train as well: "
                     "the test figures will be too good"
                 )
         log.info(
-            f"{self.path}: {len(self.labels)} classes, {len(pictures)} pictures ("
+            f"{self.path}: {len(self.labels)} classes, {len(pictures)} {self.KIND} ("
             + ", ".join(f"{len(each)} {split}" for split, each in splits.items())
             + ")"
         )
@@ -119,16 +128,8 @@ class PictureFolder:
 
     def _sound(self) -> list[Picture]:
         """The pictures that can be read, of one class each; the others are named."""
-        tf = tensorflow()
-
-        def readable(picture):
-            try:
-                return tf.io.decode_image(picture.path.read_bytes(), channels=3).ndim == 3  # 4: an animation
-            except tf.errors.OpError:
-                return False
-
         with ThreadPoolExecutor() as pool:
-            sound = list(pool.map(readable, self.pictures))
+            sound = list(pool.map(self._readable, self.pictures))
         broken = [picture for picture, good in zip(self.pictures, sound) if not good]
         pictures = [picture for picture, good in zip(self.pictures, sound) if good]
         labels: dict[str, set[str]] = {}
@@ -140,17 +141,17 @@ class PictureFolder:
             if left_out:
                 names = ", ".join(str(picture.path.relative_to(self.path)) for picture in left_out[:5])
                 more = ", ..." if len(left_out) > 5 else ""
-                log.warning(f"left out {len(left_out)} pictures of {self.path} that {why}: {names}{more}")
+                log.warning(f"left out {len(left_out)} {self.KIND} of {self.path} that {why}: {names}{more}")
         counts = Counter({label: 0 for label in self.labels})
         counts.update(label for _, label in {(picture.digest, picture.label) for picture in pictures})
         label, count = min(counts.items(), key=lambda each: each[1])
         if count < FEWEST:
             raise UsageError(
-                f"the class {label} of {self.path} has {count} different pictures that can be read; expected at least "
-                f"{FEWEST}, better {ROUGH}: add some or remove its folder"
+                f"the class {label} of {self.path} has {count} different {self.KIND} that can be read; expected at "
+                f"least {FEWEST}, better {ROUGH}: add some or remove its folder"
             )
         if count < ROUGH:
-            log.warning(f"the class {label} has {count} pictures only: what is measured on it will be rough")
+            log.warning(f"the class {label} has {count} {self.KIND} only: what is measured on it will be rough")
         return pictures
 
 
@@ -169,6 +170,11 @@ def by_content(pictures: list[Picture], shares: dict[str, float]) -> dict[str, l
     for picture in pictures:
         splits[place[picture.digest]].append(picture)
     return splits
+
+
+def digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def subfolders(path: Path) -> list[str]:

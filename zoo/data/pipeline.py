@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data import temporal
 from zoo.data.sources import Source, open_source
 from zoo.errors import UsageError, first_line, unknown
 from zoo.weights.channels import PIXELS, Pixels
@@ -102,8 +103,19 @@ def crop(x, seed, area):
     return tf.image.crop_and_resize(x, boxes, tf.range(batch), (height, width))
 
 
-PREPROCESS: Mapping[str, Callable] = {"resize": resize, "pad": pad, "cover": cover}  # (example, option)
-AUGMENT: Mapping[str, Callable] = {"shift": shift, "flip": flip, "crop": crop}  # (batch, seed, option) -> batch
+PREPROCESS: Mapping[str, Callable] = {  # (example, option) -> example
+    "resize": resize,
+    "pad": pad,
+    "cover": cover,
+    "frames": temporal.frames,
+    "loop": temporal.loop,
+}
+AUGMENT: Mapping[str, Callable] = {  # (batch, seed, option) -> batch
+    "shift": temporal.for_clips(shift),
+    "flip": temporal.for_clips(flip),
+    "crop": temporal.for_clips(crop),
+    "jitter": temporal.jitter,
+}
 # Layers of Keras that change the pictures of a batch and not their labels, with their own options. They cost more.
 AUGMENT_LAYERS = (
     "AugMix", "AutoContrast", "Equalization", "RandAugment", "RandomBrightness", "RandomColorJitter", "RandomContrast",
@@ -188,8 +200,11 @@ def prepared(source: Source, split: str, preprocess: Mapping[str, Any]):
             raise unknown("preprocessing", word, PREPROCESS)
 
     def apply(x, y):
+        before = x
         for word, option in preprocess.items():
             x = PREPROCESS[word](x, option)
+        if before.shape.rank == 4 and before.dtype.is_integer:  # a clip: a byte a colour in the cache
+            x = tf.saturate_cast(tf.round(x), before.dtype) if x.dtype.is_floating else x
         return x, y
 
     try:
@@ -327,8 +342,8 @@ def check_labels(y, source: Source, split: str) -> None:
 
 
 def check_range(low: float, high: float, shape, source: Source, split: str) -> None:
-    """Pictures (rank 3) hold 0..255 or 0..1; what goes beyond was scaled by somebody."""
-    if len(shape) == 3 and (low < 0 or high > 255):
+    """Pictures (rank 3) and clips hold 0..255 or 0..1; what goes beyond was scaled by somebody."""
+    if len(shape) >= 3 and (low < 0 or high > 255):
         raise UsageError(
             f"the pictures of {source.name} ({split}) reach from {low:g} to {high:g}; expected 0 to 255 (or 0 to 1): "
             "undo their scaling"

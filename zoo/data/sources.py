@@ -79,6 +79,7 @@ class TfdsFile:
     def __init__(self, dataset: str, data_dir: str | os.PathLike | None = None):
         self.name = dataset
         self.data_dir = data_dir
+        self.online = False
         name = dataset.partition(":")[0]
         try:
             self.builder = tfds.builder(dataset, data_dir=data_dir)
@@ -91,6 +92,9 @@ class TfdsFile:
         folder = Path(self.builder.data_dir)
         check_writable(folder, what=f"the data set {name}")
         if isinstance(self.builder, Embedded):
+            return
+        if parts := getattr(self.builder, "composed_of", ()):
+            self.online = any(TfdsFile(part, data_dir).online for part in parts)  # raises if one cannot be had
             return
         hosts = {urllib.parse.urlsplit(url).netloc for url in self.builder.url_infos}
         self.online = any(reachable(host) for host in hosts or {DATA_HOST})
@@ -117,7 +121,8 @@ class TfdsFile:
         try:
             builder = tfds.builder(self.name, data_dir=self.data_dir)  # sees what is there, whoever prepared it
             supervised = bool(builder.info.supervised_keys)
-            target = builder.info.features[builder.info.supervised_keys[1]] if supervised else None
+            features = dict(getattr(builder.info.features, "items", dict)())
+            target = features.get(builder.info.supervised_keys[1] if supervised else "label")
             names = getattr(target, "names", None) or ()
         except Exception as error:
             folder = self.builder.data_dir
@@ -255,6 +260,7 @@ FOLDERS = {
     "image_classification": ("zoo.data.folders", "PictureFolder"),
     "text_classification": ("zoo.data.text_folder", "TextFolder"),
     "language_modelling": ("zoo.data.text_folder", "CorpusFolder"),
+    "video_classification": ("zoo.data.clips", "ClipFolder"),
 }
 
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))

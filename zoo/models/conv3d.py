@@ -1,0 +1,612 @@
+"""Convolutions along time: networks for clips, and for series.
+
+A convolution does not care how many axes it slides along. Along (height, width) it finds shapes in pictures; along
+(time, height, width) it finds how shapes move; along (time,) it finds patterns in a series. A clip here is (time,
+height, width, channels), and what tells these networks apart is where their kernels reach along time.
+
+    conv3d_demo      three large kernels, the chain that courses draw
+    c3d              3x3x3 everywhere, as VGG in three dimensions            Tran 2015
+    r3d_18           3x3x3 with shortcuts, as ResNet-18                      Tran 2018, "R3D"
+    mc3_18           3x3x3 in the first stage, 1x3x3 after it                Tran 2018, "MC3"
+    r2plus1d_18      each 3x3x3 as a 1x3x3 and a 3x1x1, with a ReLU between  Tran 2018, "R(2+1)D"
+    frame_cnn        1x3x3 on the middle frame: blind to motion, the baseline
+    conv1d           along the days of a series, nothing else
+
+    c3d      time, height, width, channels         18 layers   time, height, width, channels (16 frames of 112x112)
+    conv1a     16, 112, 112,  64                    stem         16, 56, 56,  64
+    conv2a     16,  56,  56, 128                    conv2        16, 56, 56,  64
+    conv3a-b    8,  28,  28, 256                    conv3         8, 28, 28, 128    (mc3_18: 16 frames to the end)
+    conv4a-b    4,  14,  14, 512                    conv4         4, 14, 14, 256
+    conv5a-b    2,   7,   7, 512                    conv5         2,  7,  7, 512
+    pool5       1,   4,   4, 512                    mean over time and pixels
+
+D. Tran, L. Bourdev, R. Fergus, L. Torresani and M. Paluri, "Learning Spatiotemporal Features with 3D Convolutional
+Networks", ICCV 2015 (arXiv:1412.0767), section 3.
+D. Tran, H. Wang, L. Torresani, J. Ray, Y. LeCun and M. Paluri, "A Closer Look at Spatiotemporal Convolutions for
+Action Recognition", CVPR 2018 (arXiv:1711.11248), section 3; the layers in detail as torchvision has them.
+"""
+
+import math
+
+import keras
+import numpy as np
+from keras import layers
+
+from zoo.errors import UsageError
+from zoo.layers import BatchNormalization, scaled
+from zoo.registry import Card, Figure, Input, Recipe, register, replace
+
+C3D = "Tran, Bourdev, Fergus, Torresani & Paluri 2015, arXiv:1412.0767 (ICCV), section 3"
+R3D = "Tran, Wang, Torresani, Ray, LeCun & Paluri 2018, arXiv:1711.11248 (CVPR), section 3"
+
+DEMO = Recipe(
+    name="demo",
+    dataset="moving_digits:1.0.0",
+    preprocess={"frames": 8, "resize": (16, 16)},  # as they are; a folder of anybody's clips is brought to this size
+    epochs=10,
+    batch_size=64,
+    learning_rate=3e-3,
+    schedule="cosine",
+)
+MOVING_MNIST = replace(
+    DEMO,
+    name="moving_mnist",
+    dataset="moving_pictures/mnist:1.0.0",
+    train="train[:20%]",
+    preprocess={"frames": 8},
+    epochs=6,
+)
+MOVING_FASHION_MNIST = replace(MOVING_MNIST, name="moving_fashion_mnist", dataset="moving_pictures/fashion_mnist:1.0.0")
+# The official split: a random one puts clips of one recording on both sides. The validation clips do share recordings
+# with the training set; they show when to stop worrying, and decide nothing.
+UCF101 = Recipe(
+    name="ucf101",
+    dataset="ucf101/ucf101_1_256:2.0.0",
+    train="train[:90%]",
+    validation="train[90%:]",
+    preprocess={"frames": 64, "resize": (112, 112)},
+    augment={"jitter": 4, "flip": True},  # 16 frames, one of each 4
+    epochs=60,
+    batch_size=32,
+    optimizer="sgd",
+    optimizer_options={"momentum": 0.9, "weight_decay": 5e-3},
+    learning_rate=0.02,
+    schedule="cosine",
+    schedule_options={"warmup_epochs": 3},
+    precision="mixed_bfloat16",
+    expected=Figure(
+        "accuracy", 0.40, "3-D networks from scratch, 41 to 44 %: Tran 2017, arXiv:1708.05038", measured=False
+    ),
+)
+FOLDER = replace(  # clips of one's own: `zoo train r3d_18 --recipe folder --data VIDEOS`
+    DEMO,
+    name="folder",
+    dataset="",
+    preprocess={"frames": 32, "resize": (64, 64)},
+    augment={"jitter": 2, "flip": True},
+    epochs=30,
+    batch_size=8,
+    learning_rate=1e-3,
+    model={},
+)
+
+CLIP = Input("clip", (16, 112, 112, 3), holds="colour frames in their order, standardised by the training set")
+WEEK = Input("series", (7,), holds="one value a day, the latest last, standardised by the training set")
+
+
+# Parts
+
+
+def check_clip(input_shape, smallest, name):
+    """Raise unless clips are (time, height, width, channels) of at least `smallest`. None is any size."""
+    if len(input_shape) != 4:
+        raise UsageError(
+            f"input_shape is {tuple(input_shape)}; {name} takes clips of (time, height, width, channels), "
+            "as in (16, 112, 112, 3)"
+        )
+    if any(size is not None and size < least for size, least in zip(input_shape, smallest)):
+        frames, height, width, _ = input_shape
+        least = f"{smallest[0]} frames of {smallest[1]}x{smallest[2]}"
+        raise UsageError(
+            f"clips of {frames} frames of {height}x{width} run out in {name}; expected at least {least}: "
+            "take more frames, or resize them"
+        )
+
+
+def conv(x, filters, size, name, stride=(1, 1, 1)):
+    """A convolution that keeps the place of things: (batch, t, h, w, c) -> (batch, t / st, h / sh, w / sw, filters)."""
+    whole = max(stride) == 1
+    if not whole and max(size) > 1:  # "same" would pad a halving on one side only
+        x = layers.ZeroPadding3D([side // 2 for side in size], name=f"{name}_pad")(x)
+    return layers.Conv3D(
+        filters,
+        size,
+        strides=stride,
+        padding="same" if whole else "valid",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+
+
+def normalised(x, name, *, relu=True):
+    """Batch normalisation, ReLU."""
+    x = BatchNormalization(momentum=0.9, epsilon=1.001e-5, name=f"{name}_bn")(x)
+    return layers.Activation("relu", name=f"{name}_relu")(x) if relu else x
+
+
+def max_pool(x, size, name, padding="valid"):
+    """The largest of each `size` (time, height, width)."""
+    # TensorFlow has no such kernel for float16 on a CPU; the largest of some numbers is the same in float32.
+    dtype = "float32" if x.dtype == "float16" else None
+    return layers.MaxPooling3D(size, padding=padding, dtype=dtype, name=name)(x)
+
+
+def classifier(x, num_classes, dropout):
+    """Mean over time and pixels, logits."""
+    x = layers.GlobalAveragePooling3D(name="avg_pool")(x)  # (batch, channels)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    return layers.Dense(num_classes, dtype="float32", name="logits")(x)
+
+
+def inflate(kernel, depth):
+    """A picture's kernel for clips: the same at each of `depth` frames, with a `depth`-th of the weight.
+
+    On a clip that stands still the answer is that of the picture, so that a network can start from weights learned on
+    pictures (Carreira & Zisserman 2017, arXiv:1705.07750, section 2.4).
+
+    Args:
+        kernel: (height, width, channels, filters).
+        depth: how many frames the new kernel spans.
+
+    Returns:
+        (depth, height, width, channels, filters).
+
+    >>> inflate(np.ones((3, 3, 1, 8)), 5).shape
+    (5, 3, 3, 1, 8)
+    """
+    return np.repeat(np.asarray(kernel)[np.newaxis] / depth, depth, axis=0)
+
+
+# The chain that courses draw
+
+
+@register(
+    Card(
+        task="video_classification",
+        summary="three large 3-D convolutions with one pool between: 9x9x9, 7x5x5, 5x9x8",
+        params=614_868,
+        paper="the 3-D convolution of S. Ji, W. Xu, M. Yang and K. Yu 2010, ICML, in a course's example",
+        deviations=(
+            "courses show the first and the last convolution; the pool and the second one are what joins their shapes",
+            "time is the first axis, not the last",
+            "mean over the last maps and a linear classifier, which the example leaves open",
+        ),
+        inputs=(replace(CLIP, shape=(22, 160, 100, 3)),),
+        preprocessing="standardise",
+        recipes=(
+            replace(
+                DEMO,
+                model={"kernels": ((3, 3, 3), (3, 3, 3), (3, 3, 3)), "pool": (1, 2, 2), "filters": (16, 24, 32)},
+                expected=Figure("accuracy", 0.95, "worst of 5 seeds: results/clips.csv"),
+            ),
+            replace(
+                MOVING_MNIST,
+                model={"kernels": ((3, 5, 5), (3, 3, 3), (3, 3, 3)), "pool": (1, 3, 3), "filters": (16, 24, 32)},
+            ),
+            replace(
+                MOVING_FASHION_MNIST,
+                model={"kernels": ((3, 5, 5), (3, 3, 3), (3, 3, 3)), "pool": (1, 3, 3), "filters": (16, 24, 32)},
+            ),
+        ),
+        tiny={
+            "input_shape": (8, 16, 16, 1),
+            "kernels": ((3, 3, 3), (3, 3, 3), (3, 3, 3)),
+            "pool": (1, 2, 2),
+            "filters": (8, 8, 8),
+        },
+        tutorial="14_conv3d_video.py",
+    )
+)
+def conv3d_demo(
+    *,
+    input_shape=(22, 160, 100, 3),
+    num_classes=8,
+    filters=(10, 30, 50),
+    kernels=((9, 9, 9), (7, 5, 5), (5, 9, 8)),
+    pool=(1, 4, 4),
+    dropout=0.0,
+    top=True,
+    name="conv3d_demo",
+):
+    """The chain of 3-D convolutions that courses draw, without padding, so that every size can be counted by hand.
+
+        clip    22, 160, 100,  3
+        conv1   14, 152,  92, 10      22 - 9 + 1, 160 - 9 + 1, 100 - 9 + 1             21,880
+        pool1   14,  38,  23, 10
+        conv2    8,  34,  19, 30                                                       52,530
+        conv3    4,  26,  12, 50       8 - 5 + 1,  34 - 9 + 1,  19 - 8 + 1            540,050
+
+    Args:
+        input_shape: (time, height, width, channels); None is any size.
+        num_classes: length of the logit vector.
+        filters: of each convolution.
+        kernels: (time, height, width) of each.
+        pool: what the largest of is taken over after the first convolution, (time, height, width).
+        dropout: share of the averaged maps silenced in training.
+        top: False ends at the last maps.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, time, height, width, channels) standardised frames to (batch, num_classes) logits.
+
+    Raises:
+        UsageError: if the clips are too small, or not as many filters as kernels are given.
+
+    >>> conv3d_demo(top=False).count_params(), conv3d_demo(top=False).output_shape
+    (614460, (None, 4, 26, 12, 50))
+    """
+    if len(filters) != len(kernels):
+        raise UsageError(f"{len(filters)} filters and {len(kernels)} kernels; expected a kernel for each convolution")
+    behind = [1 + sum(kernel[axis] - 1 for kernel in kernels[1:]) for axis in range(3)]  # what the later kernels need
+    check_clip(input_shape, [p * b + k - 1 for p, b, k in zip(pool, behind, kernels[0])], name)
+    clip = x = keras.Input(input_shape, name="clip")
+    for number, (channels, kernel) in enumerate(zip(filters, kernels), start=1):
+        x = layers.Conv3D(channels, kernel, activation="relu", kernel_initializer="he_normal", name=f"conv{number}")(x)
+        if number == 1:
+            x = max_pool(x, pool, "pool1")
+    return keras.Model(clip, classifier(x, num_classes, dropout) if top else x, name=name)
+
+
+# C3D
+
+
+@register(
+    Card(
+        task="video_classification",
+        summary="C3D: eight 3x3x3 convolutions and three dense layers",
+        params=79_991_015,
+        paper=C3D,
+        deviations=(
+            "frames standardised by channel, without subtraction of a mean clip",
+            "He initialisation in place of Gaussians of .01",
+        ),
+        inputs=(CLIP,),
+        preprocessing="standardise",
+        recipes=(
+            replace(DEMO, learning_rate=1e-3, model={"width": 0.25, "dropout": 0.2}),
+            replace(MOVING_MNIST, learning_rate=1e-3, model={"width": 0.125, "dropout": 0.2}),
+            replace(UCF101, learning_rate=0.003),  # the paper's, for a network without normalisation
+            replace(FOLDER, learning_rate=1e-4),
+        ),
+        tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "width": 0.125, "dropout": 0.0},
+        tutorial="14_conv3d_video.py",
+    )
+)
+def c3d(*, input_shape=(16, 112, 112, 3), num_classes=487, width=1.0, dropout=0.5, top=True, name="c3d"):
+    """C3D (Tran 2015, section 3): 3x3x3 convolutions and 2x2x2 pools, but for the first pool, which keeps time.
+
+    The pools round up, as Caffe's do: 7x7 maps become 4x4, and fc6 reads 8,192 numbers. With the 101 classes of UCF101
+    there are 78,409,573 parameters; the 487 are Sports-1M's.
+
+    Args:
+        input_shape: (time, height, width, channels).
+        num_classes: length of the logit vector.
+        width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
+        dropout: share of the units of fc6 and fc7 silenced in training.
+        top: False stops at the maps of `pool5`, which fc6 would read.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, time, height, width, channels) standardised frames to (batch, num_classes) logits, or
+        without `top` to (batch, time / 16, height / 32, width / 32, 512) maps.
+
+    Raises:
+        UsageError: if the input is no clip.
+
+    >>> c3d(num_classes=101, width=0.125).get_layer("pool5").output.shape
+    (None, 1, 4, 4, 64)
+    """
+    check_clip(input_shape, (1, 1, 1), name)
+    clip = x = keras.Input(input_shape, name="clip")
+    for stage, (filters, parts) in enumerate(zip((64, 128, 256, 512, 512), ("a", "a", "ab", "ab", "ab")), start=1):
+        for part in parts:
+            x = layers.Conv3D(
+                scaled(filters, width),
+                3,
+                padding="same",
+                activation="relu",
+                kernel_initializer="he_normal",
+                name=f"conv{stage}{part}",
+            )(x)
+        x = max_pool(x, (1, 2, 2) if stage == 1 else (2, 2, 2), f"pool{stage}", padding="same")
+    if not top:
+        return keras.Model(clip, x, name=name)
+    x = layers.Flatten(name="flatten")(x)  # (batch, 8192)
+    for number in (6, 7):
+        x = layers.Dense(scaled(4096, width), activation="relu", name=f"fc{number}")(x)
+        x = layers.Dropout(dropout, name=f"dropout{number}")(x)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    return keras.Model(clip, logits, name=name)
+
+
+# Residual networks
+
+
+def full(x, filters, name, stride, middle):
+    """One 3x3x3 convolution."""
+    return conv(x, filters, (3, 3, 3), name, (stride, stride, stride))
+
+
+def flat(x, filters, name, stride, middle):
+    """One 1x3x3 convolution: each frame by itself."""
+    return conv(x, filters, (1, 3, 3), name, (1, stride, stride))
+
+
+def factored(x, filters, name, stride, middle):
+    """1x3x3 to `middle` channels, ReLU, 3x1x1: places first, then time."""
+    x = normalised(conv(x, middle, (1, 3, 3), f"{name}_space", (1, stride, stride)), f"{name}_space")
+    return conv(x, filters, (3, 1, 1), f"{name}_time", (stride, 1, 1))
+
+
+def factored_channels(before, after):
+    """So many channels between the two parts that they hold as many weights as one 3x3x3 kernel (section 3.5)."""
+    return 27 * before * after // (9 * before + 3 * after)
+
+
+def block(x, filters, stride, name, convolution):
+    """Two convolutions and a shortcut. (batch, t, h, w, c) -> (batch, t / st, h / s, w / s, filters)."""
+    # torchvision takes the middle of the first convolution for the second as well; the paper counts each by itself.
+    middle = factored_channels(x.shape[-1], filters)
+    skip = x
+    if stride > 1 or x.shape[-1] != filters:
+        strides = (1 if convolution is flat else stride, stride, stride)
+        skip = normalised(conv(x, filters, (1, 1, 1), f"{name}_0", strides), f"{name}_0", relu=False)
+    x = normalised(convolution(x, filters, f"{name}_1", stride, middle), f"{name}_1")
+    x = normalised(convolution(x, filters, f"{name}_2", 1, middle), f"{name}_2", relu=False)
+    x = layers.Add(name=f"{name}_add")([skip, x])
+    return layers.Activation("relu", name=f"{name}_out")(x)
+
+
+def residual(convolutions, input_shape, num_classes, width, blocks, dropout, top, name):
+    """Stem, a stage of blocks for each of `convolutions`, mean over time and pixels, logits."""
+    check_clip(input_shape, (1, 1, 1), name)
+    clip = keras.Input(input_shape, name="clip")
+    if convolutions[0] is factored:
+        middle = max(1, math.floor(45 * width / 64))  # torchvision's 45
+        x = normalised(conv(clip, middle, (1, 7, 7), "stem_space", (1, 2, 2)), "stem_space")
+        x = normalised(conv(x, width, (3, 1, 1), "stem_time"), "stem_time")
+    else:
+        x = normalised(conv(clip, width, (3, 7, 7), "stem", (1, 2, 2)), "stem")  # (batch, t, h / 2, w / 2, 64)
+    for stage, (convolution, count) in enumerate(zip(convolutions, blocks)):
+        for number in range(count):
+            stride = 2 if stage > 0 and number == 0 else 1
+            x = block(x, width * 2**stage, stride, f"conv{stage + 2}_block{number + 1}", convolution)
+    return keras.Model(clip, classifier(x, num_classes, dropout) if top else x, name=name)
+
+
+SMALL = {"width": 16, "blocks": (1, 1, 1, 1)}
+R3D_18 = Card(
+    task="video_classification",
+    summary="R3D: ResNet-18 with 3x3x3 convolutions",
+    params=33_371_472,
+    non_trainable_params=9_600,
+    paper=R3D,
+    deviations=("truncated He initialisation", "frames standardised by the training set at hand"),
+    inputs=(CLIP,),
+    preprocessing="standardise",
+    recipes=(
+        replace(DEMO, model=SMALL),
+        replace(MOVING_MNIST, model=SMALL),
+        UCF101,
+        FOLDER,
+    ),
+    tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "width": 8, "blocks": (1, 1)},
+    tutorial="14_conv3d_video.py",
+)
+
+
+@register(R3D_18)
+def r3d_18(
+    *,
+    input_shape=(16, 112, 112, 3),
+    num_classes=400,
+    width=64,
+    blocks=(2, 2, 2, 2),
+    dropout=0.0,
+    top=True,
+    name="r3d_18",
+):
+    """R3D with 18 layers (Tran 2018, section 3.3): every convolution reaches over 3 frames.
+
+    Args:
+        input_shape: (time, height, width, channels); None is any size.
+        num_classes: length of the logit vector; 400 are those of Kinetics.
+        width: channels of the first stage; each further stage doubles them.
+        blocks: how many blocks of two convolutions each stage has.
+        dropout: share of the averaged maps silenced in training; the paper has none.
+        top: False ends at the last maps.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, time, height, width, channels) standardised frames to (batch, num_classes) logits;
+        without `top`, to (batch, time / 8, height / 16, width / 16, 8 width) maps.
+
+    Raises:
+        UsageError: if the input is no clip.
+
+    >>> r3d_18(width=8, top=False).output_shape
+    (None, 2, 7, 7, 64)
+    """
+    return residual((full,) * 4, input_shape, num_classes, width, blocks, dropout, top, name)
+
+
+@register(
+    replace(
+        R3D_18,
+        summary="MC3: 3x3x3 convolutions in the first stage, 1x3x3 in the others",
+        params=11_695_440,
+        recipes=(replace(DEMO, model=SMALL), replace(MOVING_MNIST, model=SMALL), UCF101, FOLDER),
+    )
+)
+def mc3_18(
+    *,
+    input_shape=(16, 112, 112, 3),
+    num_classes=400,
+    width=64,
+    blocks=(2, 2, 2, 2),
+    dropout=0.0,
+    top=True,
+    name="mc3_18",
+):
+    """MC3 with 18 layers (Tran 2018, section 3.4): motion is found early, and what follows looks at frames.
+
+    Arguments, result and errors are those of `r3d_18`; the frames are never thinned out.
+
+    >>> mc3_18(width=8, top=False).output_shape
+    (None, 16, 7, 7, 64)
+    """
+    return residual((full, flat, flat, flat), input_shape, num_classes, width, blocks, dropout, top, name)
+
+
+@register(
+    replace(
+        R3D_18,
+        summary="R(2+1)D: every 3x3x3 convolution as 1x3x3, ReLU, 3x1x1",
+        params=31_505_325,
+        non_trainable_params=25_350,
+        deviations=(
+            *R3D_18.deviations,
+            "both convolutions of a block have the middle of the first, as in torchvision",
+        ),
+        recipes=(replace(DEMO, model=SMALL), replace(MOVING_MNIST, model=SMALL), UCF101, FOLDER),
+    )
+)
+def r2plus1d_18(
+    *,
+    input_shape=(16, 112, 112, 3),
+    num_classes=400,
+    width=64,
+    blocks=(2, 2, 2, 2),
+    dropout=0.0,
+    top=True,
+    name="r2plus1d_18",
+):
+    """R(2+1)D with 18 layers (Tran 2018, section 3.5): twice the ReLUs of `r3d_18` from as many weights.
+
+    Arguments, result and errors are those of `r3d_18`.
+
+    >>> r2plus1d_18(width=8).get_layer("conv3_block1_1_space_conv").output.shape
+    (None, 16, 28, 28, 28)
+    """
+    return residual((factored,) * 4, input_shape, num_classes, width, blocks, dropout, top, name)
+
+
+# Baselines and relatives
+
+
+@register(
+    Card(
+        task="video_classification",
+        summary="a network of pictures on the middle frame: what a clip tells without its motion",
+        params=414_853,
+        non_trainable_params=960,
+        paper="Karpathy, Toderici, Shetty, Leung, Sukthankar & Fei-Fei 2014, CVPR, section 3: single frame",
+        deviations=("a small network of 3x3 convolutions in place of an AlexNet",),
+        inputs=(CLIP,),
+        preprocessing="standardise",
+        recipes=(DEMO, MOVING_MNIST, MOVING_FASHION_MNIST, replace(UCF101, expected=None), FOLDER),
+        tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "filters": (8, 8)},
+        tutorial="14_conv3d_video.py",
+    )
+)
+def frame_cnn(
+    *, input_shape=(16, 112, 112, 3), num_classes=101, filters=(32, 64, 128, 256), dropout=0.0, name="frame_cnn"
+):
+    """The baseline of every claim about motion: it sees the middle frame, and nothing of the others.
+
+    Args:
+        input_shape: (time, height, width, channels) with a known time.
+        num_classes: length of the logit vector.
+        filters: of each 1x3x3 convolution; a pool of 2x2 follows each.
+        dropout: share of the averaged maps silenced in training.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, time, height, width, channels) standardised frames to (batch, num_classes) logits.
+
+    Raises:
+        UsageError: if the input is no clip, or its time is free.
+
+    >>> frame_cnn(input_shape=(9, 32, 32, 1)).get_layer("frame").output.shape
+    (None, 1, 32, 32, 1)
+    """
+    check_clip(input_shape, (1, 1, 1), name)
+    frames = input_shape[0]
+    if frames is None:
+        raise UsageError(f"input_shape is {tuple(input_shape)}; {name} takes the middle frame: say how many there are")
+    clip = keras.Input(input_shape, name="clip")
+    middle = frames // 2
+    x = layers.Cropping3D(((middle, frames - middle - 1), (0, 0), (0, 0)), name="frame")(clip)
+    for number, channels in enumerate(filters, start=1):
+        x = normalised(conv(x, channels, (1, 3, 3), f"block{number}"), f"block{number}")
+        x = max_pool(x, (1, 2, 2), f"block{number}_pool", padding="same")
+    return keras.Model(clip, classifier(x, num_classes, dropout), name=name)
+
+
+@register(
+    Card(
+        task="forecasting",
+        summary="two 1-D convolutions over the last 7 days, and a weighted sum",
+        params=257,
+        paper="A. Waibel, T. Hanazawa, G. Hinton, K. Shikano and K. Lang 1989, IEEE Trans. ASSP 37(3): time delays",
+        deviations=("ReLU in place of the sigmoid", "a forecast in place of phonemes"),
+        inputs=(WEEK,),
+        preprocessing="standardise",
+        recipes=(
+            Recipe(
+                name="demo",
+                dataset="daily_views:1.1.0",
+                epochs=60,
+                batch_size=32,
+                learning_rate=1e-2,
+                schedule="cosine",
+            ),
+        ),
+        tiny={"filters": (8, 8)},
+        tutorial="14_conv3d_video.py",
+    )
+)
+def conv1d(*, input_shape=(7,), filters=(8, 8), kernel_size=3, dropout=0.0, name="conv1d"):
+    """Convolutions along a series: the same small window looks at every stretch of days.
+
+    With one filter as long as the series and no activation, a convolution is the weighted sum of `lagged_linear`.
+
+    Args:
+        input_shape: (time,), or (time, channels) where several values are known of each day.
+        filters: of each convolution, with ReLU.
+        kernel_size: days that one window sees.
+        dropout: share of the last maps silenced in training.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, time) or (batch, time, channels) to (batch, 1), in the units of the target.
+
+    Raises:
+        UsageError: if the series is too short for its windows.
+
+    >>> conv1d(input_shape=(30, 4), kernel_size=5).get_layer("conv2").output.shape
+    (None, 22, 8)
+    """
+    needed = 1 + len(filters) * (kernel_size - 1)
+    if input_shape[0] < needed:
+        raise UsageError(f"a series of {input_shape[0]} runs out in {name}; expected at least {needed}: fewer filters")
+    series = x = keras.Input(input_shape, name="series")
+    if len(input_shape) == 1:
+        x = layers.Reshape((*input_shape, 1), name="channel")(x)
+    for number, channels in enumerate(filters, start=1):
+        x = layers.Conv1D(channels, kernel_size, activation="relu", name=f"conv{number}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    prediction = layers.Dense(1, dtype="float32", name="prediction")(x)
+    return keras.Model(series, prediction, name=name)
