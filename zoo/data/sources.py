@@ -255,6 +255,7 @@ FOLDERS = {
     "image_classification": ("zoo.data.folders", "PictureFolder"),
     "text_classification": ("zoo.data.text_folder", "TextFolder"),
     "language_modelling": ("zoo.data.text_folder", "CorpusFolder"),
+    "metric_learning": ("zoo.data.identity_folder", "IdentityFolder"),
 }
 
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))
