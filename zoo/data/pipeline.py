@@ -232,6 +232,14 @@ def batches(
     Returns:
         A ``tf.data.Dataset`` of (float32 inputs, targets).
     """
+    if seed is not None:
+        buffer = max(1, MEMORY // example_bytes(examples))
+        examples = examples.shuffle(min(buffer, LOOK_AT), seed=seed, reshuffle_each_iteration=True)
+    return finished(examples.batch(batch_size), scaling=scaling, augment=augment, seed=seed)
+
+
+def finished(batched, *, scaling: Scaling, augment: Mapping[str, Any] | None = None, seed: int | None = None):
+    """Batches of (inputs, targets) augmented, scaled and fetched ahead."""
     import tensorflow as tf
 
     augment = augment or {}
@@ -246,10 +254,6 @@ def batches(
             x = layers[word](x, training=True) if word in layers else AUGMENT[word](x, draw + [number, 0], option)
         return scaling(x), y
 
-    if seed is not None:
-        buffer = max(1, MEMORY // example_bytes(examples))
-        examples = examples.shuffle(min(buffer, LOOK_AT), seed=seed, reshuffle_each_iteration=True)
-    batched = examples.batch(batch_size)
     if augment:
         draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
         batched = tf.data.Dataset.zip(batched, draws)
