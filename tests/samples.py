@@ -30,6 +30,14 @@ def class_numbers(rng, shape):
     return rng.integers(0, shape[-1], shape[:-1]).astype("int32")
 
 
+def who_is_who(rng, shape):
+    """Points (batch, dimensions) come two of a class, triplets need no target, pairs are the same or not."""
+    batch = shape[0]
+    if len(shape) == 3:
+        return np.zeros(batch, "float32")
+    return rng.integers(0, 2, shape).astype("float32") if shape[1] == 1 else (np.arange(batch) // 2).astype("int32")
+
+
 TASKS = {
     "image_classification": Sample(class_numbers, math.log, tolerance=1.0),
     "video_classification": Sample(class_numbers, math.log, tolerance=1.0),
@@ -40,6 +48,11 @@ TASKS = {
     ),
     "text_classification": Sample(class_numbers, math.log, tolerance=1.0),
     "language_modelling": Sample(class_numbers, math.log, tolerance=0.5),
+    "metric_learning": Sample(
+        who_is_who,
+        lambda dimensions: math.log(2) if dimensions == 1 else 0.2,  # a guess; all distances equal: the margin
+        tolerance=0.5,
+    ),
     "forecasting": Sample(
         lambda rng, shape: rng.normal(size=shape).astype("float32"),
         lambda classes: 1.0,  # the variance of the targets

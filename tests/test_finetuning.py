@@ -114,7 +114,10 @@ def test_early_stopping_takes_the_best_epoch(photos, weights, tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        (dict(weights="imagenett", preprocessing="torch"), "there is no weights of resnet18 'imagenett'; did you mean"),
+        (
+            dict(weights="imagenett", preprocessing="torch"),
+            "there is no tag of weights for resnet18",
+        ),
         (dict(weights="nowhere.h5", preprocessing="torch"), "there is no file nowhere.h5"),
         (dict(weights="nowhere.h5"), "does not say what its weights were trained on; say it: --preprocessing caffe"),
         (dict(weights="nowhere.h5", preprocessing="cafe"), "there is no preprocessing 'cafe'; did you mean caffe"),

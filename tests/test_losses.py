@@ -72,3 +72,146 @@ def test_perceptron_learns_what_is_separable():
     model.compile(keras.optimizers.SGD(1.0), losses.Perceptron(), jit_compile=False)
     model.fit(np.tile(x, (50, 1)), np.tile(y, 50), batch_size=8, shuffle=False, verbose=0)  # 50 times over
     assert ((model.predict(x, verbose=0)[:, 0] > 0) == y).all()
+
+
+# Distances: each loss by hand, and against loops.
+
+LINE = np.array([[0.0], [1.0], [3.0], [4.5]], "float32")  # squared distances 1, 9, 20.25; 4, 12.25; 2.25
+TWO_AND_TWO = np.array([0, 0, 1, 1])
+
+
+def brute_force(mining, labels, points, margin):
+    """Every triplet in loops, chosen by the rule in words."""
+    n = len(labels)
+    d = np.array([[np.sum((a - b) ** 2) for b in points] for a in points])
+    losses = []
+    for a in range(n):
+        positives = [p for p in range(n) if p != a and labels[p] == labels[a]]
+        negatives = [q for q in range(n) if labels[q] != labels[a]]
+        if not positives or not negatives:
+            continue
+        if mining == "hard":
+            losses.append(max(0, max(d[a, p] for p in positives) - min(d[a, q] for q in negatives) + margin))
+            continue
+        for p in positives:
+            if mining == "all":
+                found = [d[a, p] - d[a, q] + margin for q in negatives]
+                losses += [loss for loss in found if loss > 0]
+            elif mining == "semi_hard":
+                farther = [d[a, q] for q in negatives if d[a, q] > d[a, p]]
+                chosen = min(farther) if farther else max(d[a, q] for q in negatives)
+                losses.append(max(0, d[a, p] - chosen + margin))
+            else:  # the next negative behind the positive, from the end on to the start
+                chosen = next(q % n for q in range(p, p + n) if q % n in negatives)
+                losses.append(max(0, d[a, p] - d[a, chosen] + margin))
+    return float(np.mean(losses)) if losses else 0.0
+
+
+@pytest.mark.parametrize(
+    ("mining", "expected"),
+    [
+        # Anchors 0 and 1 have their positive at 1, anchors 3.0 and 4.5 theirs at 2.25; margin 5.
+        ("all", np.mean([1 - 4 + 5, 2.25 - 4 + 5])),  # 1 - 9, 1 - 20.25, 1 - 12.25, 2.25 - 9, ... are over the margin
+        ("hard", np.mean([0, 1 - 4 + 5, 2.25 - 4 + 5, 0])),
+        ("semi_hard", np.mean([0, 1 - 4 + 5, 2.25 - 4 + 5, 0])),
+        ("random", np.mean([0, 1 - 4 + 5, 0, 0])),  # behind row 1 comes 2, behind 0 too, behind 2 and 3 comes 0
+    ],
+)
+def test_triplets_by_hand(mining, expected):
+    assert float(losses.Triplet(margin=5.0, mining=mining)(TWO_AND_TWO, LINE)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("mining", losses.MINING)
+@pytest.mark.parametrize("seed", range(4))
+def test_triplets_against_loops(mining, seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, 12)  # some classes with one member, so some anchors without a positive
+    points = rng.normal(size=(12, 3)).astype("float32")
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    found = float(losses.Triplet(margin=0.3, mining=mining)(labels[:, None], points))
+    assert found == pytest.approx(brute_force(mining, labels, points, 0.3), rel=1e-4)
+
+
+@pytest.mark.parametrize("mining", losses.MINING)
+def test_a_collapsed_network_costs_the_margin(mining):
+    points = np.ones((8, 4), "float32") / 2
+    assert float(losses.Triplet(margin=0.2, mining=mining)(np.arange(8) // 2, points)) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("name", ["triplet_all", "triplet_semi_hard", "triplet_hard", "triplet_random", "n_pair"])
+@pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3]], ids=["one class", "no two of a class"])
+def test_a_batch_without_triplets_costs_and_moves_nothing(name, labels):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    before = model.get_weights()
+    model.compile(keras.optimizers.SGD(1.0), losses.get(name), jit_compile=False)
+    x = np.random.default_rng(0).normal(size=(4, 2)).astype("float32")
+    assert model.train_on_batch(x, np.array(labels)) == 0
+    for now, then in zip(model.get_weights(), before):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_random_negatives_are_any_of_the_others():
+    """In batches of random order each negative is as likely as any other."""
+    rng, counts = np.random.default_rng(0), np.zeros(7)
+    for _ in range(400):
+        order = rng.permutation(8)  # pictures 0 and 1 are of one class, and picture k lies k from every other
+        same = np.outer(order == 0, order == 1)
+        other = np.outer(order == 0, order > 1)
+        distances = np.tile(order.astype("float32"), (8, 1))
+        loss = losses.random_triplets(*map(keras.ops.convert_to_tensor, (distances, same, other)), 100.0)
+        counts[round(101 - float(loss)) - 1] += 1  # 1 - k + 100
+    assert counts[0] == 0 and counts[1:].min() >= 40  # 67 expected of each
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.2])
+@pytest.mark.parametrize("loss", [losses.Triplet, losses.ExplicitTriplet, losses.Contrastive])
+def test_a_margin_that_rewards_collapse_is_refused(loss, margin):
+    with pytest.raises(UsageError, match=f"margin is {margin}; expected above 0"):
+        loss(margin=margin)
+
+
+def test_unknown_mining_is_answered_with_the_nearest():
+    with pytest.raises(UsageError, match="there is no mining 'semihard'; did you mean semi_hard"):
+        losses.Triplet(mining="semihard")
+
+
+def test_explicit_triplets_by_hand():
+    points = np.array([[[0.0, 0], [1, 0], [2, 0]], [[0, 0], [0, 2], [0, 1]]], "float32")  # 1 - 4, 4 - 1
+    assert float(losses.ExplicitTriplet(margin=0.5)(np.zeros(2), points)) == pytest.approx((0 + 3.5) / 2)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+def test_contrastive_by_hand(shape):
+    d = np.array([0.5, 0.5, 2.0, 0.0])
+    labels = np.array([1, 0, 0, 1]).reshape(shape)
+    expected = np.mean([0.25, (1 - 0.5) ** 2, 0, 0])
+    found = losses.Contrastive(margin=1.0)(labels, -(d[:, None] ** 2).astype("float32"))
+    assert float(found) == pytest.approx(expected)
+
+
+def test_contrastive_has_a_finite_slope_where_two_pictures_meet():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(0.1), losses.Contrastive(), jit_compile=False)
+    model.train_on_batch(np.ones((2, 1)), np.array([[0.0], [1.0]]))
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_n_pair_against_loops(seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, 10)
+    points = rng.normal(size=(10, 3))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    terms = []
+    for a in range(10):
+        negatives = [np.exp(points[a] @ points[q] / 0.5) for q in range(10) if labels[q] != labels[a]]
+        for p in (p for p in range(10) if p != a and labels[p] == labels[a]):
+            mine = np.exp(points[a] @ points[p] / 0.5)
+            terms.append(-np.log(mine / (mine + sum(negatives))))
+    found = losses.NPair(temperature=0.5)(labels, points.astype("float32"))
+    assert float(found) == pytest.approx(np.mean(terms), rel=1e-4)
+
+
+def test_temperature_is_positive():
+    with pytest.raises(UsageError, match="temperature is 0; expected above 0"):
+        losses.NPair(temperature=0)

@@ -35,3 +35,32 @@ def test_the_recipe_runs_on_made_up_data(name, recipe, tmp_path, monkeypatch):
     assert run.results["recipe"] == recipe
     assert run.metrics["loss"] > 0
     assert 0 <= run.metrics["accuracy"] <= 1 if "accuracy" in run.metrics else run.metrics["perplexity"] > 1
+
+
+def made_up_identities(builder, split, **_):
+    """Pictures in the form of the data set, sixteen times six: six pictures of each of sixteen classes."""
+    import numpy as np
+    import tensorflow as tf
+
+    shape = tuple(builder.info.features["image"].shape)
+    pictures = np.random.default_rng(0).integers(0, 256, (96, *shape), "uint8")
+    numbers = np.arange(96) % 16 + (100 if split.startswith("test") else 0)
+    named = isinstance(builder.info.features["label"], tfds.features.Text)
+    labels = [f"person {number}" for number in numbers] if named else numbers
+    return tf.data.Dataset.from_tensor_slices({"image": pictures, "label": labels})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["omniglot", "lfw"])
+def test_an_identity_recipe_runs_on_made_up_data(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "reachable", lambda host: True)
+    with tfds.testing.mock_data(num_examples=96, as_dataset_fn=made_up_identities):
+        run = zoo.train(
+            "siamese", recipe, run=tmp_path / "run", data_dir=tmp_path, epochs=1, batch_size=16, verbose=0
+        )  # fmt: skip
+    examples = run.config["examples"]
+    assert min(examples.values()) >= 12 and run.config["feed"]["shape"] == [*PICTURES[recipe], 3]
+    assert 0 <= run.metrics["recall@1"] <= 1
+
+
+PICTURES = {"omniglot": (28, 28), "lfw": (56, 46)}

@@ -73,24 +73,20 @@ def test_no_paragraph_of_the_language_reference_is_in_two_splits(data_dir):
     assert [round(sizes[split] / total, 2) for split in sizes] == pytest.approx([0.8, 0.1, 0.1], abs=0.02)
 
 
-SINGULAR, PLURAL = {"is", "was", "has", "looks", "seems"}, {"are", "were", "have", "look", "seem"}
-
-
-def test_sentences_agree_where_their_label_says_so(data_dir):
+def test_the_verb_agrees_with_the_first_noun(data_dir):
     source = open_source("agreement:1.0.0", data_dir=data_dir).load()
-    assert source.class_names == ("disagrees", "agrees")
-    texts, labels, between = [], [], []
+    assert source.class_names == ("is", "are")
+    texts, verbs, between = [], [], []
     for split in ("train", "validation", "test"):
-        for text, label in source.split(split).as_numpy_iterator():
-            words = text.decode().split()
-            nouns = [word for word in words if word.removesuffix("s") in NOUNS]
-            (verb,) = [word for word in words if word in SINGULAR | PLURAL]
-            assert (nouns[0].endswith("s") == (verb in PLURAL)) == bool(label)
+        for text, verb in source.split(split).as_numpy_iterator():
+            nouns = [word for word in text.decode().split() if word.removesuffix("s") in NOUNS]
+            assert source.class_names[verb] == ("are" if nouns[0].endswith("s") else "is")
             texts.append(text)
-            labels.append(label)
-            between.append(len(nouns) - 1)
-    assert len(set(texts)) == len(texts) == 20_000 and np.mean(labels) == 0.5
-    assert set(between) == {0, 1, 2, 3, 4}
+            verbs.append(verb)
+            between.append([noun.endswith("s") for noun in nouns[1:]])
+    assert len(set(texts)) == len(texts) == 8000 and np.mean(verbs) == 0.5
+    assert {len(others) for others in between} == {0, 1, 2, 3, 4}
+    assert np.mean([plural for others in between for plural in others]) == pytest.approx(0.5, abs=0.02)
 
 
 # Words and characters.
@@ -308,6 +304,12 @@ def test_data_that_is_no_text(name, dataset, says, data_dir):
     card, source = zoo.info(name), open_source(dataset, data_dir=data_dir).load()
     with pytest.raises(UsageError, match=says):
         tasks.TASKS[card.task].feed.learn(card, plan_for(name, dataset=dataset), source)
+
+
+@pytest.mark.parametrize("dataset", ["agreement", "pydoc_topics"])
+def test_load_data_gives_no_texts(dataset, data_dir):
+    with pytest.raises(UsageError, match="holds texts; expected pictures or vectors with a target each"):
+        zoo.load_data(dataset, data_dir=data_dir)
 
 
 @pytest.mark.parametrize(

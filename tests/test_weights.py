@@ -195,14 +195,20 @@ def torch_names(model):
     return names
 
 
-@pytest.mark.parametrize("ending", [".pth", ".legacy.pth", ".safetensors"])
+V1_5 = {**SMALL, "stride_in": "3x3", "use_bias": False}
+OWT = {"input_shape": (95, 127, 3), "width": 0.0625, "num_classes": 5}
+GOOGLENET = {"input_shape": (32, 32, 3), "width": 0.125, "num_classes": 5, "batch_norm": True}
+
+
 @pytest.mark.parametrize(
-    ("name", "options"),
+    ("name", "options", "ending"),
     [
-        ("resnet18", SMALL),
-        ("resnet50", {**SMALL, "stride_in": "3x3", "use_bias": False}),
-        ("alexnet_owt", {"input_shape": (95, 127, 3), "width": 0.0625, "num_classes": 5}),
-        ("inception_v1", {"input_shape": (32, 32, 3), "width": 0.125, "num_classes": 5, "batch_norm": True}),
+        ("resnet18", SMALL, ".pth"),
+        ("resnet18", SMALL, ".legacy.pth"),
+        ("resnet18", SMALL, ".safetensors"),
+        ("resnet50", V1_5, ".safetensors"),
+        ("alexnet_owt", OWT, ".pth"),
+        ("inception_v1", GOOGLENET, ".legacy.pth"),
     ],
 )
 def test_state_dicts_fit(name, options, ending, tmp_path):
@@ -339,8 +345,10 @@ def scaled(picture, pixels):
     return ((picture - np.array(pixels.mean)) / np.array(pixels.std)).astype("float32")
 
 
-@pytest.mark.parametrize("preprocessing", channels.PIXELS)
-@pytest.mark.parametrize("name", ["inception_v3", "alexnet"])  # the latter: with a bias
+@pytest.mark.parametrize(
+    ("name", "preprocessing"),
+    [("inception_v3", "torch"), ("alexnet", "caffe"), ("alexnet", "torch"), ("alexnet", "tf")],  # the latter has a bias
+)
 def test_grey_equals_colour_where_each_channel_has_its_own_mean(name, preprocessing, tmp_path):
     """Exact where the first convolution has no padding: kernels take the deviations, the bias (or the running mean of
     the normalisation) the means."""
@@ -392,7 +400,7 @@ def test_other_preprocessing_is_unknown(files):
 def test_build_says_what_is_wrong_before_it_builds(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "builder", lambda name: pytest.fail("built"))
     for weights, says in (
-        ("imagenette", "there is no weights of resnet18 'imagenette'; did you mean imagenet?"),
+        ("imagenette", "there is no tag of weights for resnet18 'imagenette'; did you mean imagenet?"),
         (tmp_path / "none.h5", "there is no file"),
         ("nowhere/none.h5", "there is no file nowhere/none.h5"),
         ("http://example.org/a.h5", "expected https://"),
@@ -729,9 +737,9 @@ def fuzz(layout, count, seed):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux tells it")
 def test_damaged_files_are_refused_in_one_line():
-    for counts in fuzz("all", 80, seed=0):
-        assert counts["refused with the hash"] == counts["mutants"] > 60
-        assert counts["refused without"] > 30
+    for counts in fuzz("all", 60, seed=0):
+        assert counts["refused with the hash"] == counts["mutants"] > 45
+        assert counts["refused without"] > 20
 
 
 @pytest.mark.slow

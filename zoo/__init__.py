@@ -17,6 +17,8 @@ _LATER = {  # verbs that need Keras, and the module that is imported when they a
     "evaluate": "zoo.inference",
     "predict": "zoo.inference",
     "generate": "zoo.inference",
+    "compare": "zoo.inference",
+    "search": "zoo.inference",
     "features": "zoo.graph",
     "costs": "zoo.graph",
     "freeze": "zoo.tune",

@@ -120,6 +120,16 @@ def parse(argv: list[str]) -> argparse.Namespace:
     sub.add_argument("--top-k", type=int, default=0, help="draw from so many of the likeliest only (default: all)")
     sub.add_argument("--seed", type=int, default=0, help="the same one, the same text (default: 0)")
 
+    sub = command(compare_command, "compare", "whether two pictures show the same")
+    sub.add_argument("run", metavar="RUN", help="a run folder")
+    sub.add_argument("pictures", nargs=2, metavar="PICTURE")
+
+    sub = command(search_command, "search", "the pictures of a folder, the most alike to a query first")
+    sub.add_argument("run", metavar="RUN", help="a run folder")
+    sub.add_argument("query", metavar="PICTURE")
+    sub.add_argument("folder", metavar="FOLDER", help="where to look, its sub-folders too")
+    sub.add_argument("--top", type=int, default=10, help="how many to show (10)")
+
     sub = command(results_command, "results", "the README's table of measured figures, from recorded rows")
     sub.add_argument("tables", nargs="+", metavar="FILE.csv")
     sub.add_argument("--into", metavar="PAGE.md", help="write it between the marks of this page")
@@ -335,6 +345,27 @@ def generate_command(arguments) -> None:
     for piece in pieces:
         print(piece, end="", flush=True)
     print()
+
+
+def compare_command(arguments) -> None:
+    print("\n".join(ask_run(arguments, "compare", *arguments.pictures)))
+
+
+def search_command(arguments) -> None:
+    if arguments.top < 1:
+        raise UsageError(f"--top is {arguments.top}; expected a whole number of at least 1")
+    print("\n".join(ask_run(arguments, "search", arguments.query, arguments.folder)[: arguments.top]))
+
+
+def ask_run(arguments, verb: str, *words: str) -> list[str]:
+    from zoo.run import Run
+
+    show_log()
+    run = Run.open(arguments.run)
+    start_keras(arguments.debug)
+    from zoo import inference
+
+    return getattr(inference, verb)(run, *words)
 
 
 def results_command(arguments) -> None:

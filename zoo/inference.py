@@ -46,7 +46,7 @@ def reopen(run: str | Path | Run, *, data: bool = False, data_dir: str | Path | 
     if data:
         restored.source = open_source(plan.dataset, task=card.task, data_dir=data_dir or config["data_dir"]).load()
     registry.builder(card.name)  # so that its layers are known
-    return Finished(folder, task, Network.of(folder.model(), card, task), restored)
+    return Finished(folder, task, Network.of(folder.model(), card, task, plan.loss), restored)
 
 
 def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> dict[str, float]:
@@ -137,3 +137,41 @@ def generate(
         raise UsageError(f"{finished.network.card.name} writes no text; expected the run of a language model")
     settings = dict(length=length, temperature=temperature, top_k=top_k, seed=seed)
     return finished.task.generate(finished.network, finished.feed, prompt, **settings)
+
+
+def compare(run: str | Path | Run, first: str, second: str) -> list[str]:
+    """Whether two pictures show the same, by a network that learned to compare.
+
+    Args:
+        run: a run folder, or what `train` returned.
+        first, second: paths of pictures.
+
+    Returns:
+        One line: the verdict, the distance, and the threshold that was chosen on the validation classes.
+    """
+    return _ask("compare", run, first, second)
+
+
+def search(run: str | Path | Run, query: str, folder: str | Path) -> list[str]:
+    """The pictures of a folder in the order of their distance from a query, by a network that learned to compare.
+
+    Args:
+        run: a run folder, or what `train` returned.
+        query: the path of a picture.
+        folder: where to look, its sub-folders too.
+
+    Returns:
+        A line for each picture: rank, distance, same or other, path.
+    """
+    return _ask("search", run, query, str(folder))
+
+
+def _ask(verb, run, *arguments):
+    folder = Run.open(run)
+    card = registry.info(folder.config["model"])
+    able = [task for task, row in tasks.TASKS.items() if verb in row.verbs]
+    if card.task not in able:
+        raise UsageError(f"{card.name} cannot {verb}; `zoo list --task {able[0]}` shows those that can")
+    measured = folder.metrics  # without them there is no threshold
+    finished = reopen(folder)
+    return finished.task.verbs[verb](finished.network, finished.feed, measured, *arguments)

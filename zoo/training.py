@@ -1,6 +1,7 @@
 """Training: `carry_out` takes a job that has passed its checks and writes a run folder."""
 
 import contextlib
+import dataclasses
 import logging
 import time
 from typing import Any
@@ -29,19 +30,20 @@ def carry_out(job: Job) -> Run:
 
 def _carry_out(job: Job) -> Run:
     started = time.perf_counter()
-    card, plan, folder = job.card, job.plan, job.run
+    card, folder = job.card, job.run
+    plan = dataclasses.replace(job.plan, model={**job.plan.model, **job.options})
     task = tasks.TASKS[card.task]
     source = job.source.load()
     feed = task.feed.learn(card, plan, source)
 
     keras.utils.set_random_seed(plan.seed)
-    options = builder_options(card, plan, feed, job.options)
+    options = builder_options(card, plan, feed)
     with dtype_policy(plan.precision):
         model = registry.build(card.name, **options)
     if plan.weights:
         report = load_weights(model, plan.weights, preprocessing=plan.preprocessing)
         log.info(str(report))
-    network = tasks.Network.of(model, card, task)
+    network = tasks.Network.of(model, card, task, plan.loss)
     compile_for(network, feed, task, plan)
     folder.check_space(64 * 2**20 + 16 * model.count_params())
     folder.write_json("config.json", {
@@ -106,11 +108,11 @@ def compile_for(network, feed: Feed, task, plan) -> None:
     network.compile(optimizer, task.keras_metrics())
 
 
-def builder_options(card, plan, feed: Feed, options) -> dict[str, Any]:
-    """The builder's options: what the data decides, then the recipe's, then the caller's."""
+def builder_options(card, plan, feed: Feed) -> dict[str, Any]:
+    """The builder's options: what the data decides, then the recipe's with the caller's."""
     from_data = feed.options()
     chosen = {option: value for option, value in from_data.items() if option in card.options}
-    chosen |= dict(plan.model) | options
+    chosen |= plan.model
     for option, value in from_data.items():
         if option in chosen and tuple(np.atleast_1d(chosen[option])) != tuple(np.atleast_1d(value)):
             raise UsageError(
@@ -152,10 +154,10 @@ def epochs_of(network, feed: Feed, task, job: Job, *, until: int, since: int = 0
             job.run.save_model(self.model)
 
     callbacks = [
+        *task.callbacks(network, feed),
         keras.callbacks.CSVLogger(job.run.path / "history.csv", append=since > 0),
         SaveEachEpoch(),
         keras.callbacks.TerminateOnNaN(raise_error=True),
-        *task.callbacks(),
     ]
     if patience:
         callbacks.append(keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True))

@@ -67,31 +67,29 @@ NOUNS = (
 )  # fmt: skip
 ADJECTIVES = ("big", "blue", "broken", "clever", "cold", "famous", "green", "new", "old", "quiet", "red", "small")
 LINKS = ("above", "behind", "beside", "by", "in front of", "near", "next to", "of", "opposite", "under")
-VERBS = (("is", "are"), ("was", "were"), ("has been", "have been"), ("looks", "look"), ("seems", "seem"))
 
 
 class Agreement(Embedded):
-    """English sentences, generated: does the verb agree with its subject?
+    """The beginnings of English sentences, generated: does "is" come next, or "are"?
 
-    "the keys near the cabinet are old" does, "the keys near the cabinet is old" does not. Between the subject and its
-    verb stand up to four other nouns, each singular or plural by chance, so that neither the words of a sentence nor
-    their pairs tell: one must remember which noun came first until the verb comes. T. Linzen, E. Dupoux and Y.
-    Goldberg, "Assessing the Ability of LSTMs to Learn Syntax-Sensitive Dependencies", TACL 4, 2016, ask it of
-    networks on sentences of Wikipedia.
+    "the keys near the old cabinet" are, "the key near the old cabinets" is. Up to four other nouns, each singular or
+    plural by chance, stand between the first and the verb to come, so that one must remember which noun came first,
+    and how it ended. T. Linzen, E. Dupoux and Y. Goldberg, "Assessing the Ability of LSTMs to Learn Syntax-Sensitive
+    Dependencies", TACL 4, 2016, section 3, ask it of networks on sentences of Wikipedia.
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    COUNT = 20_000
+    COUNT = 8000
     BETWEEN = 4  # nouns
 
     def _info(self):
         return self.dataset_info_from_configs(
-            description="Generated: 20,000 English sentences whose verb agrees with its subject or does not, half and "
-            "half, with up to four other nouns between the two. Split 70/10/20 at random, stratified by class.",
+            description="Generated: 8,000 beginnings of English sentences, half of whose verbs are singular, with up "
+            "to four other nouns between subject and verb. Split 70/10/20 at random, stratified by class.",
             features=tfds.features.FeaturesDict(
-                {"text": tfds.features.Text(), "label": tfds.features.ClassLabel(names=["disagrees", "agrees"])}
+                {"text": tfds.features.Text(), "verb": tfds.features.ClassLabel(names=["is", "are"])}
             ),
-            supervised_keys=("text", "label"),
+            supervised_keys=("text", "verb"),
             citation="T. Linzen, E. Dupoux and Y. Goldberg, Assessing the Ability of LSTMs to Learn Syntax-Sensitive "
             "Dependencies, TACL 4, 2016",
         )
@@ -99,20 +97,21 @@ class Agreement(Embedded):
     def examples(self):
         rng = np.random.default_rng(2016)
 
-        def noun(plural):
-            adjective = [ADJECTIVES[rng.integers(len(ADJECTIVES))]] if rng.random() < 0.3 else []
-            return ["the", *adjective, NOUNS[rng.integers(len(NOUNS))] + "s" * plural]
+        def one_of(words):
+            return words[rng.integers(len(words))]
 
-        texts, labels = {}, []
+        def noun(plural):
+            adjective = [one_of(ADJECTIVES)] if rng.random() < 0.3 else []
+            return ["the", *adjective, one_of(NOUNS) + "s" * plural]
+
+        texts, verbs = {}, []
         while len(texts) < self.COUNT:
-            agrees, plural = len(texts) % 2, rng.integers(2)
+            plural = len(texts) % 2
             words = noun(plural)
             for _ in range(rng.integers(self.BETWEEN + 1)):
-                words += [LINKS[rng.integers(len(LINKS))], *noun(rng.integers(2))]
-            words.append(VERBS[rng.integers(len(VERBS))][plural if agrees else 1 - plural])
-            words.append(ADJECTIVES[rng.integers(len(ADJECTIVES))])
+                words += [one_of(LINKS), *noun(rng.integers(2))]
             text = " ".join(words)
             if text not in texts:  # none twice
                 texts[text] = None
-                labels.append(agrees)
-        return list(texts), np.array(labels)
+                verbs.append(plural)
+        return list(texts), np.array(verbs)

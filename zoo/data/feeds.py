@@ -178,9 +178,9 @@ class ArrayFeed(Feed):
                 f"for {self.card.name}'s {wanted.name}, as in {wanted.shape}"
             )
 
-    def _check_data(self) -> None:
-        """Raise where the data cannot train this network."""
-        source, card, train = self.source, self.card, self.summaries["train"]
+    def _check_alike(self) -> None:
+        """Raise where the splits hold different things."""
+        source, train = self.source, self.summaries["train"]
         for split, summary in self.summaries.items():
             if summary.shape != train.shape:
                 raise UsageError(
@@ -193,6 +193,11 @@ class ArrayFeed(Feed):
                 f"the pictures of {source.name} reach 1 in {', '.join(sorted(in_units))} and 255 elsewhere; "
                 "expected one range: scale all alike"
             )
+
+    def _check_data(self) -> None:
+        """Raise where the data cannot train this network."""
+        source, card, train = self.source, self.card, self.summaries["train"]
+        self._check_alike()
         if card.task.endswith("classification"):
             check_classes(card, source, train.classes)
         elif source.class_names:

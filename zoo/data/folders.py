@@ -17,6 +17,7 @@ from zoo.errors import UsageError
 
 log = logging.getLogger("zoo")
 
+ENDINGS = (".jpg", ".jpeg", ".png")  # what tfds' ImageFolder takes
 SHARES = {"test": 0.2, "validation": 0.1}  # of each class; the rest trains
 FEWEST = 3  # pictures of a class: one for each split
 ROUGH = 10  # fewer pictures of a class than this, and its figures mean little
@@ -40,7 +41,7 @@ class PictureFolder:
     """
 
     KIND = "pictures"
-    ENDINGS = (".jpg", ".jpeg", ".png")  # what tfds' ImageFolder takes
+    ENDINGS = ENDINGS
 
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)

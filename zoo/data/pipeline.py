@@ -232,6 +232,14 @@ def batches(
     Returns:
         A ``tf.data.Dataset`` of (float32 inputs, targets).
     """
+    if seed is not None:
+        buffer = max(1, MEMORY // example_bytes(examples))
+        examples = examples.shuffle(min(buffer, LOOK_AT), seed=seed, reshuffle_each_iteration=True)
+    return finished(examples.batch(batch_size), scaling=scaling, augment=augment, seed=seed)
+
+
+def finished(batched, *, scaling: Scaling, augment: Mapping[str, Any] | None = None, seed: int | None = None):
+    """Batches of (inputs, targets) augmented, scaled and fetched ahead."""
     import tensorflow as tf
 
     augment = augment or {}
@@ -246,10 +254,6 @@ def batches(
             x = layers[word](x, training=True) if word in layers else AUGMENT[word](x, draw + [number, 0], option)
         return scaling(x), y
 
-    if seed is not None:
-        buffer = max(1, MEMORY // example_bytes(examples))
-        examples = examples.shuffle(min(buffer, LOOK_AT), seed=seed, reshuffle_each_iteration=True)
-    batched = examples.batch(batch_size)
     if augment:
         draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
         batched = tf.data.Dataset.zip(batched, draws)
@@ -396,10 +400,20 @@ def load_data(
         raise UsageError("augment without shuffle; expected both for training, or neither for evaluation")
     check_count("batch_size", batch_size)
     source = open_source(dataset, data_dir=data_dir).load()
+    check_arrays(source, train)
     preprocess = preprocess or {}
     scale = SCALING[scaling](summarise(prepared(source, train, preprocess), source, train))
     examples = prepared(source, split, preprocess)
     return batches(examples, scaling=scale, batch_size=batch_size, augment=augment, seed=seed if shuffle else None)
+
+
+def check_arrays(source: Source, split: str) -> None:
+    """Raise where examples are texts, or have no target."""
+    spec = source.split(split).element_spec
+    if not isinstance(spec, tuple) or spec[0].dtype.name == "string":
+        raise UsageError(
+            f"{source.name} holds texts; expected pictures or vectors with a target each: `zoo.train` reads texts"
+        )
 
 
 def check_count(option: str, value: Any) -> None:

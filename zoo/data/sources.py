@@ -261,6 +261,7 @@ FOLDERS = {
     "text_classification": ("zoo.data.text_folder", "TextFolder"),
     "language_modelling": ("zoo.data.text_folder", "CorpusFolder"),
     "video_classification": ("zoo.data.clips", "ClipFolder"),
+    "metric_learning": ("zoo.data.identity_folder", "IdentityFolder"),
 }
 
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))

@@ -103,7 +103,7 @@ class LabelledTextFeed(TextFeed):
 
     def __init__(self, card, plan, source, vocabulary=None):
         super().__init__(card, plan, source, vocabulary)
-        self._prepared, self._steps = {}, {}
+        self._numbered = {}
 
     @classmethod
     def learn(cls, card, plan, source):
@@ -114,11 +114,8 @@ class LabelledTextFeed(TextFeed):
             raise feed._not_text(spec[0] if isinstance(spec, tuple) else spec)
         texts = feed._split("train").map(lambda text, _: text)
         feed.vocabulary = Vocabulary.learn(feed.level, feed.most, texts)
-        feed.examples, found = {}, ()
-        for split in SPLITS:
-            feed.examples[split], classes = feed._look_at(split)
-            found = classes if split == "train" else found
-        check_classes(card, source, found)
+        feed.examples = {split: len(feed._numbers(split)[1]) for split in SPLITS}
+        check_classes(card, source, np.unique(feed._numbers("train")[1]))
         check_batch(plan, feed.examples["train"])
         return feed
 
@@ -136,19 +133,23 @@ class LabelledTextFeed(TextFeed):
 
     def batches(self, split, *, training=False):
         tf = tensorflow()
-        examples = self._examples(split)
+        rows, labels = self._numbers(split)
+        sizes = np.array([len(row) for row in rows])
+        ends = np.cumsum(sizes)
+        tokens, starts, ends, labels = map(tf.constant, (np.concatenate(rows), ends - sizes, ends, labels))
+        order = tf.data.Dataset.range(len(rows))
         if training:
-            buffer = min(self.examples[split], pipeline.LOOK_AT)
-            examples = examples.shuffle(buffer, seed=self.plan.seed, reshuffle_each_iteration=True)
+            order = order.shuffle(len(rows), seed=self.plan.seed, reshuffle_each_iteration=True)
+        examples = order.map(lambda row: (tokens[starts[row] : ends[row]], labels[row]))
         batched = examples.bucket_by_sequence_length(
             lambda tokens, _: tf.shape(tokens)[0],
             bucket_boundaries=[longest + 1 for longest in self.quarters],
             bucket_batch_sizes=[self.plan.batch_size] * (len(self.quarters) + 1),
             pad_to_bucket_boundary=True,  # few shapes: each is compiled for itself
         )
-        if split in self._steps:
-            batched = batched.apply(tf.data.experimental.assert_cardinality(self._steps[split]))
-        return batched.prefetch(tf.data.AUTOTUNE)
+        in_each = np.bincount(np.searchsorted(self.quarters, sizes))
+        steps = int(np.ceil(in_each / self.plan.batch_size).sum())
+        return batched.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(tf.data.AUTOTUNE)
 
     @property
     def quarters(self) -> list[int]:
@@ -168,37 +169,34 @@ class LabelledTextFeed(TextFeed):
         """As in training, cut after `length` tokens."""
         return super().encode(raws)[:, : self.length]
 
-    def _examples(self, split):
-        """(tokens, class) pairs, cached: 4 bytes a token."""
-        if split not in self._prepared:
-            batched = self._split(split).batch(256)
-            numbered = batched.map(lambda texts, y: (self.vocabulary.numbers(texts)[:, : self.length], y)).unbatch()
-            self._prepared[split] = numbered.map(lambda tokens, y: (tokens[tokens > 0], y)).cache()  # no padding yet
-        return self._prepared[split]
+    def _numbers(self, split) -> tuple[list[np.ndarray], np.ndarray]:
+        """The tokens of each text, cut, and the classes, in memory: 4 bytes a token.
 
-    def _look_at(self, split) -> tuple[int, list[int]]:
-        """How many texts there are, and their classes; raise for an empty text or a label that is none."""
-        count, cut, classes, kinds = 0, 0, set(), np.zeros(len(self.quarters), int)
-        batched = self._split(split).batch(1024)
-        for texts, labels in pipeline.readable(batched, self.source, split):
-            sizes = (self.vocabulary.numbers(texts).numpy() > 0).sum(axis=1)
-            if not sizes.all():
-                row = int(np.argmin(sizes))
-                text = shortened(texts[row].decode("utf-8", "replace"))
-                raise UsageError(
-                    f"example {count + row} of {self.source.name} ({split}) is {text!r} and holds no {self.level}; "
-                    "expected text: drop it"
-                )
-            pipeline.check_labels(labels, self.source, split)
-            count, cut, classes = count + len(labels), cut + int((sizes > self.length).sum()), classes | set(labels)
-            kind = np.searchsorted(self.quarters, np.minimum(sizes, self.length))
-            kinds += np.bincount(kind, minlength=len(kinds))
-        if not count:
+        Raises:
+            UsageError: for a split without texts, a text without tokens or a label that is none.
+        """
+        if split in self._numbered:
+            return self._numbered[split]
+        rows, labels, cut = [], [], 0
+        for texts, classes in pipeline.readable(self._split(split).batch(256), self.source, split):
+            pipeline.check_labels(classes, self.source, split)
+            for text, row in zip(texts, self.vocabulary.numbers(texts).numpy()):
+                found = row[row > 0]
+                if not len(found):
+                    said = shortened(text.decode("utf-8", "replace"))
+                    raise UsageError(
+                        f"example {len(rows)} of {self.source.name} ({split}) is {said!r} and holds no {self.level}; "
+                        "expected text: drop it"
+                    )
+                rows.append(found[: self.length])
+                cut += len(found) > self.length
+            labels.append(classes)
+        if not rows:
             raise UsageError(f"the split {split!r} of {self.source.name} is empty; expected at least one text")
-        self._steps[split] = int(np.ceil(kinds / self.plan.batch_size).sum())
         if cut:
-            log.info(f"{cut:,} of {count:,} texts ({split}) are longer than {self.length} {self.level} and were cut")
-        return count, sorted(map(int, classes))
+            log.info(f"{cut:,} of {len(rows):,} texts ({split}) are cut after {self.length} {self.level}")
+        self._numbered[split] = rows, np.concatenate(labels)
+        return self._numbered[split]
 
 
 class CorpusFeed(TextFeed):

@@ -29,13 +29,15 @@ class Network:
     card: Any
     heads: tuple[str, ...]  # none for a single output
     main: str
-    criterion: keras.Loss  # the card's own, or else its task's
+    criterion: keras.Loss  # the recipe's own, or else the card's, or else the task's
 
     @classmethod
-    def of(cls, model, card, task: "Task") -> "Network":
+    def of(cls, model, card, task: "Task", loss: str = "") -> "Network":
+        """Of a built model; `loss` is the recipe's, where it names one."""
         heads = tuple(model.output) if isinstance(model.output, dict) else ()
         main = next((name for name in heads if name not in card.loss_weights), "")
-        return cls(model, card, heads, main, losses.get(card.loss) if card.loss else task.loss())
+        loss = loss or card.loss
+        return cls(model, card, heads, main, losses.get(loss) if loss else task.loss())
 
     def compile(self, optimizer, metrics: Sequence[keras.Metric], **options) -> None:
         """With the loss on every head, and the metrics on the main one."""
@@ -76,8 +78,11 @@ class Task:
     pictures: Mapping[str, Callable[[Feed, Measured], Any]] = field(default_factory=dict)
     # File name -> rows(feed, measured), for a CSV file.
     tables: Mapping[str, Callable[[Feed, Measured], list[dict[str, Any]]]] = field(default_factory=dict)
-    callbacks: Callable[[], list[keras.callbacks.Callback]] = list  # what watches over the training of this task
+    # What watches over the training of this task; the figures that it adds to the logs go into history.csv.
+    callbacks: Callable[[Network, Feed], list[keras.callbacks.Callback]] = lambda network, feed: []
     # (network, feed, what the user has, folder for pictures) -> lines to print: `zoo predict`.
     answer: Callable[[Network, Feed, Sequence[str], Path | None], list[str]] | None = None
     # (network, feed, prompt, length=, temperature=, top_k=, seed=) -> pieces of text as they come: `zoo generate`.
     generate: Callable[..., Iterator[str]] | None = None
+    # Further commands: (network, feed, test figures, *arguments) -> lines to print, by the word on the command line.
+    verbs: Mapping[str, Callable[..., list[str]]] = field(default_factory=dict)

@@ -72,12 +72,13 @@ def fit(model, content: Content, path: Path) -> Plan:
     too_many = explain_extra(groups, units, anatomy, unused)
     new, too_few = explain_missing(groups, units, anatomy)
     if too_many or too_few or not groups:
+        differs = [f"has {few(too_many)} besides"] * bool(too_many) + [f"lacks {few(too_few)}"] * bool(too_few)
         raise UsageError(
-            f"{path} has {few(too_many) or 'nothing else'} and lacks {few(too_few) or 'nothing'}; expected the layers "
-            f"of {model.name}: it is of another network, or this one has other options"
+            f"{path} {' and '.join(differs) or 'has none of the layers'}; expected the layers of {model.name}: "
+            "it is of another network, or this one has other options"
         )
     steps, adapted, first = [], {}, None
-    for unit in units.keys() & groups.keys():
+    for unit in [unit for unit in units if unit in groups]:
         pairs = paired(unit, units[unit], groups[unit], anatomy, path)
         wrong = [step for step in pairs if step.shape != tuple(step.variable.shape)]
         if wrong and other_classes(pairs, wrong, anatomy):

@@ -55,7 +55,7 @@ def find(
             f"there are no weights {text!r} for {name or 'a network that zoo.build did not make'}; "
             "expected the path or https address of a file"
         )
-    raise unknown(f"weights of {name}", text, tags, hint="or give the path or https address of a file")
+    raise unknown(f"tag of weights for {name}", text, tags, hint="or give the path or https address of a file")
 
 
 def tagged(tags: Mapping[str, registry.Weights], tag: str, card: registry.Card, options: Mapping[str, Any]) -> Source:

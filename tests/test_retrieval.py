@@ -1,0 +1,82 @@
+"""Figures of retrieval and verification: by hand, and against loops and scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from zoo.tasks import retrieval
+
+rng = np.random.default_rng(0)
+LABELS = np.repeat(np.arange(6), [1, 2, 3, 8, 10, 16])
+POINTS = rng.normal(size=(40, 3)) + 0.7 * rng.normal(size=(6, 3))[LABELS]
+
+
+def by_loops(points, labels):
+    first, five, precision = [], [], []
+    for query in range(len(labels)):
+        rest = [row for row in range(len(labels)) if row != query]
+        d = [np.linalg.norm(points[query] - points[row]) for row in rest]
+        hits = labels[rest] == labels[query]
+        if not hits.any():
+            continue
+        ranked = hits[np.argsort(d)]
+        first.append(ranked[0])
+        five.append(ranked[:5].any())
+        precision.append(average_precision_score(hits, -np.array(d)))
+    return {"recall@1": np.mean(first), "recall@5": np.mean(five), "mAP": np.mean(precision)}
+
+
+def test_retrieval_against_loops(monkeypatch):
+    monkeypatch.setattr(retrieval, "ROWS", 7)
+    found = retrieval.retrieval(POINTS, LABELS)
+    assert found == pytest.approx(by_loops(POINTS, LABELS))
+    assert 0.2 < found["recall@1"] < 0.95
+
+
+def test_a_query_does_not_find_itself():
+    ranked = retrieval.neighbours(POINTS, np.arange(40))
+    assert ranked.shape == (40, 39)
+    assert not (ranked == np.arange(40)[:, None]).any()
+
+
+def test_points_without_order_are_as_good_as_a_guess():
+    labels = np.arange(1000) % 10
+    found = retrieval.retrieval(np.random.default_rng(1).normal(size=(1000, 8)), labels)
+    assert found["recall@1"] == pytest.approx(0.1, abs=0.03)
+
+
+@pytest.mark.parametrize("most", [10_000, 30])
+def test_pairs_are_balanced_different_and_what_they_say(most):
+    rows, same = retrieval.pairs(LABELS, most=most)
+    assert same.sum() == (~same).sum() == min(most, 0 + 1 + 3 + 28 + 45 + 120)
+    assert (rows[:, 0] < rows[:, 1]).all() and len(np.unique(rows, axis=0)) == len(rows)
+    np.testing.assert_array_equal(LABELS[rows[:, 0]] == LABELS[rows[:, 1]], same)
+    again, _ = retrieval.pairs(LABELS, most=most)
+    np.testing.assert_array_equal(rows, again)
+
+
+def test_pairs_of_which_there_are_few():
+    _, same = retrieval.pairs(np.array([0] * 9 + [1]))
+    assert same.sum() == 36 and (~same).sum() == 9  # no more than those
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_threshold_makes_fewer_mistakes(seed):
+    rng = np.random.default_rng(seed)
+    found, same = rng.integers(0, 20, 60) / 10, rng.random(60) < 0.5
+    threshold = retrieval.best_threshold(found, same)
+    right = [np.mean((found <= cut) == same) for cut in np.concatenate([[-1], np.unique(found)])]
+    assert np.mean((found <= threshold) == same) == pytest.approx(max(right))
+
+
+def test_verification_counts_right_answers():
+    found, same = np.array([0.1, 0.6, 0.4, 0.9]), np.array([True, True, False, False])
+    figures = retrieval.verification(found, same, 0.5)
+    assert figures == {"accuracy": 0.5, "auc": roc_auc_score(same, -found)}
+
+
+def test_spread_is_that_of_a_sphere_or_of_a_point():
+    points = np.random.default_rng(0).normal(size=(5000, 32))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    assert retrieval.spread(points) == pytest.approx(1.0, abs=0.01)
+    assert retrieval.spread(np.repeat(points[:1], 10, 0)) == pytest.approx(0.0, abs=1e-6)

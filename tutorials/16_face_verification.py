@@ -1,0 +1,345 @@
+# %% [markdown]
+# # 16 · Face verification: networks that compare
+#
+# A door that knows ten people must not be trained anew when the eleventh is hired. One picture has to do. So the
+# network does not learn *who* somebody is. It learns a distance: small between two pictures of one person, large
+# between pictures of two. Whoever comes later is compared, not classified.
+#
+# Faces need a download, so the lesson writes its own "people": 300 invented characters, drawn twenty times each by an
+# unsteady hand. 200 are learned from, 50 serve to choose a threshold, and 50 that no network has seen are the test.
+#
+# **You will see** the triplet loss and four ways to choose triplets, three heads that decide "same or different", and
+# three failures: triplets so hard that everything collapses onto one point, a margin with the wrong sign, and too few
+# people to learn from.
+#
+# **Claims** On unseen characters the nearest picture is of the same character at least nine times in ten, where raw
+# pixels manage less than seven. The hardest triplets end in a loss that is the margin itself. With a margin below zero
+# a network that sees nothing has the loss 0. With five characters to learn from it does worse than raw pixels. Each of
+# the three heads is right about at least 85 pairs in 100.
+#
+# **Beside them** chance, raw pixels, and the network before it has learned anything.
+#
+# **Takes** three minutes on two cores. `--data full` trains on Omniglot, which needs a download.
+# Follows S3:1002-1107.
+
+# %%
+import keras
+import numpy as np
+from keras import ops
+
+import zoo
+from zoo import embedding_figures, losses
+from zoo.data.identities import identity_rows
+from zoo.figures import INK, SECOND, THIRD, new_figure
+from zoo.models.siamese import DIFFERENCES
+from zoo.tasks.metric_learning import eye_of
+from zoo.tasks.retrieval import best_threshold, euclidean, neighbours, pairs, retrieval, spread, verification
+from zoo.tutorial import Tutorial
+
+lesson = Tutorial("16_face_verification", full_data="omniglot")
+PER_CLASS, BATCH = 4, 64  # 16 characters, 4 pictures of each
+EPOCHS, FEW, STEPS = (1, 1, 3) if lesson.smoke else (10, 5, 4000 // BATCH)
+TOWER = {"tower": "resnet20", "tower_options": {"blocks": (1, 1, 1), "width": 8}}
+# XLA, which Keras asks of TensorFlow, takes longer to compile than it saves in trainings this short.
+COMPILE = {"jit_compile": False if keras.config.backend() == "tensorflow" else "auto"}
+
+# %% [markdown]
+# ## The characters
+# Each row is one character. You have never seen them, and still you could sort them. That is what we want.
+
+
+# %%
+def load(split):
+    return next(zoo.load_data("glyphs", split=split, batch_size=5000).as_numpy_iterator())
+
+
+(x, y), (x_known, y_known), (x_new, y_new) = (load(split) for split in ("train", "validation", "test"))
+figure = new_figure(6.4, 4.2)
+for row, axes in zip(figure.subplots(5, 8), np.unique(y_new)):
+    for place, picture in zip(row, x_new[y_new == axes]):
+        place.imshow(picture[..., 0], cmap="gray_r")
+        place.axis("off")
+lesson.figure(figure, "characters")
+shared = len(set(y) & set(y_new)) + len(set(y) & set(y_known)) + len(set(y_known) & set(y_new))
+lesson.claim("characters that two splits share", shared, "==", 0, exact=True)
+
+# %% [markdown]
+# ## The loss
+# A network $f$ turns a picture into a point, scaled to length 1. The distance is $d(A, B) = |f(A) - f(B)|^2$. To ask
+# only that pictures of one person be close is not enough: put everybody onto one point, and they are. So we look at
+# three pictures: an anchor $A$, a positive $P$ of the same person, a negative $N$ of another, and ask
+#
+# $$d(A, P) + \alpha \le d(A, N), \qquad L = \max(d(A, P) - d(A, N) + \alpha,\; 0), \qquad \alpha > 0.$$
+#
+# The margin $\alpha$ is what makes the trivial answer costly. With all points in one place both distances are 0 and
+# the loss is $\alpha$. Some notes add "a number below zero" instead. Then the trivial answer costs nothing at all.
+
+# %%
+one_point = np.ones((6, 2), "float32") / np.sqrt(2)
+people = np.array([0, 0, 1, 1, 2, 2])
+loss = losses.Triplet(margin=0.2)
+lesson.claim(
+    "loss of one point for everybody, margin .2", float(loss(people, one_point)), "==", np.float32(0.2), exact=True
+)
+wrong_sign = losses.Triplet(margin=0.2)
+wrong_sign.margin = -0.2  # behind its back: the class refuses such a margin
+lesson.claim("the same with -.2", float(wrong_sign(people, one_point)), "==", 0, exact=True)
+by_hand = np.array([[[0.0], [1.0], [2.0]]], "float32")  # d(A, P) = 1, d(A, N) = 4
+given = float(losses.ExplicitTriplet(margin=4.0)(np.zeros(1), by_hand))
+lesson.claim("anchor 0, positive 1, negative 2, margin 4", given, "==", 1 - 4 + 4, exact=True)
+
+# %% [markdown]
+# ## Before learning
+# Search for each new picture among all other new pictures. *Recall@1* is how often the nearest one is of the same
+# character. Pixels can be compared as they are; so can the points of a network that has learned nothing yet.
+
+
+# %%
+def network(name="siamese", seed=lesson.seed, **options):
+    keras.utils.set_random_seed(seed)
+    return zoo.build(name, input_shape=(28, 28, 1), dimensions=64, **TOWER, **options)
+
+
+pixels = x_new.reshape(len(x_new), -1)
+raw = retrieval(pixels, y_new)["recall@1"]
+untrained = eye_of(network()).embed(x_new)
+before = retrieval(untrained, y_new)["recall@1"]
+chance = 19 / 999
+print(f"recall@1 on 50 unseen characters: raw pixels {raw:.3f}, untrained network {before:.3f}, chance {chance:.3f}")
+beside = {"chance": chance, "raw pixels": raw, "untrained": before}
+
+# %% [markdown]
+# ## Learning
+# Triplets are found inside the batch, so a batch must hold several people and several pictures of each: here 16
+# characters and 4 drawings of each ("P x K"). There are far more triplets than pictures, and most of them soon teach
+# nothing: the negative is far away already. FaceNet takes *semi-hard* ones: of the negatives that are farther than the
+# positive, the nearest.
+
+
+# %%
+def train(loss, *, seed=lesson.seed, classes=200, epochs=EPOCHS):
+    """A network after so many epochs, its losses, and after each epoch the spread of the unseen points."""
+    model = network(seed=seed)
+    chosen = np.flatnonzero(y < classes)
+    at_once = min(BATCH // PER_CLASS, classes)
+    rows = identity_rows(y[chosen], classes=at_once, per_class=PER_CLASS, batches=STEPS, seed=seed)
+    schedule = keras.optimizers.schedules.CosineDecay(3e-3, STEPS * epochs)
+    model.compile(keras.optimizers.Adam(schedule), loss, **COMPILE)
+    history, spreads = [], [spread(eye_of(model).embed(x_new))]
+    for _ in range(epochs):
+        order = chosen[np.concatenate(list(rows.as_numpy_iterator()))]  # the rows of another P x K draw
+        fitted = model.fit(x[order], y[order], batch_size=at_once * PER_CLASS, shuffle=False, verbose=0)
+        history += fitted.history["loss"]
+        spreads.append(spread(eye_of(model).embed(x_new)))
+    return model, history, spreads
+
+
+def recall(model):
+    return retrieval(eye_of(model).embed(x_new), y_new)["recall@1"]
+
+
+runs = {seed: train(losses.Triplet(mining="semi_hard"), seed=seed) for seed in lesson.seeds}
+found = [recall(model) for model, _, _ in runs.values()]
+print("semi-hard triplets, recall@1 for each seed: " + ", ".join(f"{value:.3f}" for value in found))
+lesson.claim("recall@1 of raw pixels", raw, "<=", 0.70, baseline={"chance": chance}, exact=True)
+lesson.claim("recall@1, worst seed", min(found), ">=", 0.90, baseline=beside)
+
+# %% [markdown]
+# Left of each row a picture that is looked for, then what was found; a red frame is a mistake.
+
+# %%
+model, history, spreads = runs[lesson.seed]
+trained = eye_of(model).embed(x_new)
+queries = np.random.default_rng(lesson.seed).permutation(len(y_new))[:8]
+ranked = neighbours(trained, queries)[:, :7]
+shown = x_new[np.concatenate([queries[:, None], ranked], axis=1)]
+lesson.figure(embedding_figures.nearest(shown, y_new[ranked] == y_new[queries, None]), "neighbours")
+lesson.figure(embedding_figures.maps({"untrained": untrained, "trained": trained}, y_new), "map")
+
+# %% [markdown]
+# ## Which triplets?
+# Random ones, all that still cost something, semi-hard ones; and a loss that asks for the right one among all others
+# at once (N-pair, or InfoNCE). All of them learn. Half the epochs, one seed: a tendency, no claim.
+
+# %%
+for name in ("triplet_random", "triplet_all", "triplet_semi_hard", "n_pair"):
+    print(f"{name:>18}: recall@1 {recall(train(losses.get(name), epochs=FEW)[0]):.3f}")
+
+# %% [markdown]
+# ## Failure 1: the hardest triplets. Failure 2: the wrong sign
+# If semi-hard is good, is hardest better? For each anchor its farthest positive and its nearest negative: at the start
+# the negative is *nearer* than the positive. The quickest way to make such triplets cheaper is to pull everything
+# together, down to one point, where each costs exactly the margin. There the distances are so small that their
+# gradients are too, and it stays. The loss looks like one that "does not learn yet". The spread of the points, their
+# root mean square distance from their mean, tells.
+#
+# And with a margin below 0 the loss is 0 as soon as the right order is there, or no order at all.
+
+# %%
+hard, hard_losses, hard_spreads = train(losses.Triplet(mining="hard"), epochs=FEW)
+negative = losses.Triplet(mining="semi_hard")
+negative.margin = -0.2
+wrong, wrong_losses, wrong_spreads = train(negative, epochs=FEW)
+
+figure = new_figure(10, 3.6)
+left, right = figure.subplots(1, 2)
+lines = {
+    "semi-hard": (history, spreads, INK),
+    "hardest": (hard_losses, hard_spreads, SECOND),
+    "margin -.2": (wrong_losses, wrong_spreads, THIRD),
+}
+for name, (losses_of, spreads_of, colour) in lines.items():
+    left.plot(range(1, len(losses_of) + 1), losses_of, marker="o", color=colour, label=name)
+    right.plot(range(len(spreads_of)), spreads_of, marker="o", color=colour, label=name)
+left.axhline(0.2, color="black", linestyle=":", linewidth=1, label="the margin")
+left.set(xlabel="epoch", ylabel="training loss", title="which of these is in trouble?")
+right.set(xlabel="epoch", ylabel="spread of unseen pictures", yscale="log", title="the one that sees one point")
+left.legend(frameon=False, fontsize=8)
+for axes in (left, right):
+    axes.spines[["top", "right"]].set_visible(False)
+lesson.figure(figure, "collapse")
+
+print(f"recall@1: hardest {recall(hard):.3f}, margin -.2 {recall(wrong):.3f}, semi-hard {found[0]:.3f}")
+lesson.claim("hardest triplets: |loss - margin| at the end", abs(hard_losses[-1] - 0.2), "<=", 2e-3)
+lesson.claim("hardest triplets: spread", hard_spreads[-1], "<=", 0.1, baseline={"semi-hard": spreads[-1]})
+lesson.claim("hardest triplets: recall@1", recall(hard), "<=", raw, baseline=beside)
+lesson.claim("margin -.2: loss at the end", wrong_losses[-1], "<=", 0.02, baseline={"semi-hard": history[-1]})
+lesson.claim("margin -.2: recall@1", recall(wrong), "<=", raw, baseline=beside)
+
+# %% [markdown]
+# `zoo train` watches the spread after each epoch, says so in one line if everything has become one point, and what to
+# do: begin with semi-hard triplets.
+#
+# ## Failure 3: too few people
+# The loss falls to nothing with five characters too. What was learned is what tells *these five* apart.
+
+# %%
+COUNTS = (5, 200) if lesson.smoke else (5, 20, 60, 200)
+by_count = {count: train(losses.Triplet(mining="semi_hard"), classes=count, epochs=FEW) for count in COUNTS}
+recalls = [recall(fitted) for fitted, _, _ in by_count.values()]
+for (count, (_, last, _)), value in zip(by_count.items(), recalls):
+    print(f"{count:>4} characters to learn from: training loss {last[-1]:.4f}, recall@1 on unseen ones {value:.3f}")
+figure = new_figure(5.6, 3.6)
+axes = figure.subplots()
+axes.plot(COUNTS, recalls, marker="o", color=INK, label="recall@1 on unseen characters")
+axes.axhline(raw, color=SECOND, linestyle="--", linewidth=1, label="raw pixels")
+axes.set(xscale="log", xlabel="characters in the training set", ylim=(0, 1), xticks=COUNTS, xticklabels=COUNTS)
+axes.minorticks_off()
+axes.spines[["top", "right"]].set_visible(False)
+axes.legend(frameon=False, fontsize=8)
+lesson.figure(figure, "how_many_people")
+lesson.claim("recall@1 after five characters", recalls[0], "<=", raw, baseline=beside)
+
+# %% [markdown]
+# ## Same or different: three heads
+# A door needs a yes or a no. `siamese_pairs` sends two pictures through one tower and puts a head on the two points:
+#
+# * `absolute`: a weighted sum of $|f_k - f'_k|$ and a sigmoid;
+# * `chi_square`: the same with $(f_k - f'_k)^2 / (f_k + f'_k)$. As printed it divides by zero for opposite features;
+#   with $|f_k| + |f'_k|$ it is finite for all;
+# * `distance`: $|f - f'|^2$ with nothing to learn, and the contrastive loss.
+#
+# The threshold is chosen on the 50 validation characters and judged on the 50 test characters, in equally many pairs
+# of both kinds: a guess is right half of the time.
+
+# %%
+opposite = np.array([[0.5, 1e-4]], "float32"), np.array([[-0.5, -1e-4]], "float32")
+safe = ops.convert_to_numpy(DIFFERENCES["chi_square"](*map(ops.convert_to_tensor, opposite)))
+lesson.claim("chi-square of opposite features, safe", float(safe.max()), "<=", 1.0, exact=True)
+
+
+def train_pairs(head, loss):
+    """`siamese_pairs` after training: half of the pairs are of one character."""
+    model = network("siamese_pairs", head=head)
+    rows = identity_rows(y, classes=BATCH // PER_CLASS, per_class=PER_CLASS, batches=STEPS, seed=lesson.seed)
+    schedule = keras.optimizers.schedules.CosineDecay(3e-3, STEPS * EPOCHS)
+    model.compile(keras.optimizers.Adam(schedule), loss, **COMPILE)
+    for _ in range(EPOCHS):
+        grid = np.stack(list(rows.as_numpy_iterator())).reshape(STEPS, -1, PER_CLASS)  # (STEPS, characters, 4)
+        one, other = grid[..., :2].reshape(STEPS, -1), grid[..., 2:].reshape(STEPS, -1)
+        another = np.roll(other, PER_CLASS // 2, axis=1)  # of the next character
+        first = np.concatenate([one, one], axis=1).ravel()
+        second = np.concatenate([other, another], axis=1).ravel()
+        same = np.tile(np.repeat([1.0, 0.0], one.shape[1]), STEPS)[:, None]
+        inputs = {"first": x[first], "second": x[second]}
+        model.fit(inputs, same, batch_size=2 * one.shape[1], shuffle=False, verbose=0)
+    return model
+
+
+def verify(model):
+    """Share of right answers and area under the ROC curve on unseen characters."""
+    eye = eye_of(model)
+    points, rows_and_same = eye.embed(x_known), pairs(y_known)
+    threshold = best_threshold(eye.between(points, rows_and_same[0]), rows_and_same[1])
+    rows, same = pairs(y_new)
+    return verification(eye.between(eye.embed(x_new), rows), same, threshold)
+
+
+rows, same = pairs(y_known)
+at = best_threshold(np.linalg.norm(x_known[rows[:, 0]] - x_known[rows[:, 1]], axis=(1, 2))[:, 0], same)
+rows, same = pairs(y_new)
+of_pixels = verification(np.linalg.norm(x_new[rows[:, 0]] - x_new[rows[:, 1]], axis=(1, 2))[:, 0], same, at)
+HEADS = {
+    "absolute": losses.get("binary_crossentropy"),
+    "chi_square": losses.get("binary_crossentropy"),
+    "distance": losses.Contrastive(margin=1.0),
+}
+verified = {head: verify(train_pairs(head, loss)) for head, loss in HEADS.items()}
+verified["triplets"] = verify(model)
+for name, figures in {"raw pixels": of_pixels, **verified}.items():
+    print(f"{name:>12}: {figures['accuracy']:.1%} of the pairs right, area under the ROC curve {figures['auc']:.3f}")
+worst = min(verified[head]["accuracy"] for head in HEADS)
+baseline = {"a guess": 0.5, "raw pixels": of_pixels["accuracy"]}
+lesson.claim("pairs right, worst head", worst, ">=", 0.85, baseline=baseline)
+
+# %%
+rows, same = pairs(y_new)
+figure = new_figure(10, 3.2)
+for axes, (name, points) in zip(
+    figure.subplots(1, 3), {"raw pixels": pixels, "untrained": untrained, "trained": trained}.items()
+):
+    lengths = np.linalg.norm(points[rows[:, 0]] - points[rows[:, 1]], axis=1)
+    bins = np.linspace(*np.percentile(lengths, [0.2, 99.8]), 40)
+    axes.hist(lengths[same], bins, color=INK, alpha=0.6, label="same")
+    axes.hist(lengths[~same], bins, color=SECOND, alpha=0.5, label="different")
+    axes.set(title=name, xlabel="distance", yticks=[])
+    axes.spines[["top", "right", "left"]].set_visible(False)
+axes.legend(frameon=False)
+lesson.figure(figure, "distances")
+
+# %% [markdown]
+# ## Where the data brings the triplets
+# Somebody may know which mix-ups matter. `triplet_inputs` takes anchor, positive and negative as three inputs. It is
+# the same tower: with the weights of the network above it gives the same points.
+
+# %%
+explicit = network("triplet_inputs")
+for layer in model.layers:
+    if layer.weights:
+        explicit.get_layer(layer.name).set_weights(layer.get_weights())
+chosen = {"anchor": x_new[:1], "positive": x_new[1:2], "negative": x_new[-1:]}
+points = ops.convert_to_numpy(explicit(chosen, training=False))[0]
+difference = np.abs(points - trained[[0, 1, len(x_new) - 1]]).max()
+lesson.claim("points of the three-input network, largest difference", float(difference), "<=", 1e-4, exact=True)
+print("distance to the positive {:.3f}, to the negative {:.3f}".format(*euclidean(points[:1], points[1:])[0]))
+
+# %% [markdown]
+# ## Omniglot (`--data full`)
+# 964 real characters of 30 alphabets to learn from, 659 of 20 others to test on; not measured here.
+
+# %%
+if lesson.full:
+    budget = {"epochs": 1} if lesson.smoke else {}
+    run = zoo.train("siamese", "omniglot", seed=lesson.seed, data_dir=lesson.data_dir, **budget)
+    raw_omniglot = run.results["baselines"]["raw pixels"]
+    lesson.claim("Omniglot, recall@1", run.metrics["recall@1"], ">=", raw_omniglot, baseline=run.results["baselines"])
+
+# %% [markdown]
+# ## Try it
+# * Start with semi-hard triplets and go on with the hardest. Do they collapse still?
+# * How small may the points be? 64 dimensions, 16, 4, 2?
+# * `zoo train siamese --recipe lfw --data FACES` learns from a folder with a sub-folder for each person; then
+#   `zoo compare RUN a.jpg b.jpg` and `zoo search RUN a.jpg FACES`. How many people does it take?
+
+# %%
+lesson.finish()
