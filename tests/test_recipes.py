@@ -9,7 +9,8 @@ from zoo.data.embedded import Embedded
 
 EMBEDDED = {builder.name for builder in Embedded.__subclasses__()}
 NARROW = {"width": 0.125}
-EXAMPLES = {"image_classification": 24, "text_classification": 24, "language_modelling": 400}  # of a few letters each
+EXAMPLES = {"image_classification": 24, "text_classification": 24, "language_modelling": 400}
+EXAMPLES |= {"video_classification": 24}
 
 
 def recipes():
@@ -17,7 +18,7 @@ def recipes():
     families = {(zoo.info(name).family, task): name for task in EXAMPLES for name in zoo.list_models(task=task)}
     for name in sorted(families.values()):
         for recipe in zoo.info(name).recipes:
-            if recipe.dataset.partition(":")[0] not in EMBEDDED:
+            if recipe.dataset and recipe.dataset.partition(":")[0] not in EMBEDDED:
                 yield pytest.param(name, recipe.name, id=f"{name}-{recipe.name}")
 
 
@@ -25,7 +26,7 @@ def recipes():
 @pytest.mark.parametrize(("name", "recipe"), list(recipes()))
 def test_the_recipe_runs_on_made_up_data(name, recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "reachable", lambda host: True)
-    width = {"width": 8} if zoo.info(name).family == "resnet" else NARROW
+    width = {"width": 8} if zoo.info(name).family in ("resnet", "conv3d") else NARROW
     narrow = width if "width" in zoo.info(name).options else {}
     narrow |= {"units": (8,)} if "units" in zoo.info(name).options else {}
     with tfds.testing.mock_data(num_examples=EXAMPLES[zoo.info(name).task]):

@@ -117,7 +117,8 @@ def opened(path: str | Path) -> Iterator["Gif | Video"]:
     except UsageError:
         raise
     except Exception as error:  # whatever a damaged file does to a decoder
-        raise UsageError(f"{path} cannot be read as a video ({first_line(error)}); expected a whole file") from error
+        why = getattr(error, "strerror", None) or first_line(error)
+        raise UsageError(f"{path} cannot be read as a video ({why}); expected a whole file") from error
 
 
 class Gif:
