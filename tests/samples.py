@@ -30,6 +30,12 @@ def class_numbers(rng, shape):
     return rng.integers(0, shape[-1], shape[:-1]).astype("int32")
 
 
+def one_photograph(rng, shape):
+    """Pictures (batch, height, width, 3) are compared with a photograph, to keep, and a style, to take. Here both are
+    one plain colour, so that there is a picture that is right."""
+    return np.full((shape[0], 2, *shape[1:]), rng.uniform(0.3, 0.7, 3), "float32")
+
+
 TASKS = {
     "image_classification": Sample(class_numbers, math.log, tolerance=1.0),
     "binary_classification": Sample(
@@ -41,6 +47,11 @@ TASKS = {
         lambda rng, shape: rng.normal(size=shape).astype("float32"),
         lambda classes: 1.0,  # the variance of the targets
         tolerance=3.0,  # plus that of the predictions, which is of the same size
+    ),
+    "style_transfer": Sample(
+        one_photograph,
+        lambda classes: 11.0,  # content and ten times the style, each relative to what is wanted
+        tolerance=11.0,
     ),
 }
 

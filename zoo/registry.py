@@ -74,6 +74,7 @@ class Recipe:
     seed: int = 0
     precision: str = "float32"  # a Keras dtype policy
     model: Mapping[str, Any] = field(default_factory=dict)  # options of the builder
+    loss: Mapping[str, Any] = field(default_factory=dict)  # options of the card's loss
     # Fine-tuning: start from `weights`, teach the new head alone for `head_epochs`, then all with layer-wise rates.
     weights: str = ""  # a tag of the card, a file or an https address; "": from fresh weights
     preprocessing: str = ""  # what the weights were trained on, a name of `zoo.data.SCALING`; "": as the card says

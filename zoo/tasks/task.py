@@ -32,10 +32,11 @@ class Network:
     criterion: keras.Loss  # the card's own, or else its task's
 
     @classmethod
-    def of(cls, model, card, task: "Task") -> "Network":
+    def of(cls, model, card, task: "Task", options: Mapping[str, Any] | None = None) -> "Network":
+        """`options` are those of the card's loss."""
         heads = tuple(model.output) if isinstance(model.output, dict) else ()
         main = next((name for name in heads if name not in card.loss_weights), "")
-        return cls(model, card, heads, main, losses.get(card.loss) if card.loss else task.loss())
+        return cls(model, card, heads, main, losses.get(card.loss, **(options or {})) if card.loss else task.loss())
 
     def compile(self, optimizer, metrics: Sequence[keras.Metric], **options) -> None:
         """With the loss on every head, and the metrics on the main one."""
