@@ -33,7 +33,7 @@ def class_numbers(rng, shape):
 def one_photograph(rng, shape):
     """Pictures (batch, height, width, 3) are compared with a photograph, to keep, and a style, to take. Here both are
     one plain colour, so that there is a picture that is right."""
-    return np.full((shape[0], 2, *shape[1:]), rng.uniform(0.3, 0.7, 3), "float32")
+    return np.full((shape[0], 2, *shape[1:]), rng.uniform(0.75, 0.9, 3), "float32")
 
 
 TASKS = {
@@ -99,7 +99,7 @@ def weights(model):
     """
     for index, variable in enumerate(model.weights):
         ending = variable.path.rpartition("/")[2]
-        if not variable.trainable and not ending.startswith("moving_"):
+        if not variable.trainable and not ending.startswith(("moving_", "kernel", "bias")):  # of a frozen layer
             continue
         noise = np.random.default_rng(index).normal(size=tuple(variable.shape))
         if ending in ("gamma", "moving_variance", "scale"):

@@ -148,15 +148,16 @@ def overlay(picture, heat, title):
     return figure
 
 
-def gallery(rows, titles, width=2.6):
-    """Pictures (height, width, 3) of 0 to 1 in rows, with a title over each column."""
+def gallery(rows, titles=(), *, labels=None, width=2.6):
+    """Pictures (height, width, 3) of 0 to 1 in rows, with a title over each column, or rows of labels over each."""
+    labels = labels or [titles]
     height, across = rows[0][0].shape[:2]
-    figure = new_figure(width * len(titles), width * len(rows) * height / across + 0.4)
-    grid = figure.subplots(len(rows), len(titles), squeeze=False)
+    figure = new_figure(width * len(rows[0]), len(rows) * width * height / across + 0.4 * len(labels))
+    grid = figure.subplots(len(rows), len(rows[0]), squeeze=False)
     for axes, picture in zip(grid.ravel(), [picture for row in rows for picture in row]):
         axes.imshow(np.clip(picture, 0, 1))
         axes.axis("off")
-    for axes, title in zip(grid[0], titles):
+    for axes, title in zip(grid.ravel(), [title for row in labels for title in row]):
         axes.set_title(title, fontsize=9)
     return figure
 

@@ -238,7 +238,7 @@ def test_the_recorder_keeps_the_gradient_and_changes_nothing():
 
 
 def test_fast_style_keeps_sizes_that_are_multiples_of_four():
-    model = zoo.build("fast_style", width=0.25, blocks=1)
+    model = zoo.build("fast_style", input_shape=(None, None, 3), width=0.25, blocks=1)
     for height, width in ((16, 40), (20, 16)):
         picture = array(model(np.random.default_rng(0).uniform(size=(1, height, width, 3))))
         assert picture.shape == (1, height, width, 3)
@@ -257,7 +257,7 @@ def test_adain_gives_the_styles_statistics():
 
 
 def test_adain_of_a_picture_with_itself_is_its_own_code():
-    model = zoo.build("adain", width=0.125)
+    model = zoo.build("adain", input_shape=(32, 32, 3), width=0.125)
     picture = np.random.default_rng(0).uniform(size=(1, 32, 32, 3)).astype("float32")
     codes = keras.Model(model.input, [model.get_layer("block4_conv1").output, model.get_layer("adain").output])
     before, after = codes({"image": picture, "style": picture})
@@ -272,7 +272,7 @@ def test_adain_with_published_weights_equals_pytorch():
     from zoo.weights.adain import load_adain
 
     files = [Path(ADAIN_FILES) / name for name in ("vgg_normalized.pth", "decoder.pth")]
-    model = load_adain(zoo.build("adain"), *files)
+    model = load_adain(zoo.build("adain", input_shape=(None, None, 3)), *files)
     encoder, decoder = (torch.load(file, weights_only=True) for file in files)
     content, style = small_pair()
 

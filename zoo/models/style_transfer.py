@@ -40,9 +40,9 @@ FAST_DEMO = Recipe(
     batch_size=4,
     learning_rate=3e-3,
     schedule="cosine",
-    model={"width": 0.25, "blocks": 2},
+    model={"input_shape": (None, None, 3), "width": 0.25, "blocks": 2},
 )
-ADAIN_DEMO = replace(FAST_DEMO, model={"width": 0.25})
+ADAIN_DEMO = replace(FAST_DEMO, model={"input_shape": (None, None, 3), "width": 0.25})
 
 ENCODER = (2, 2, 4, 1)  # convolutions in each block of VGG-19 up to block4_conv1
 DECODER = ((4, (256,)), (3, (256, 256, 256, 128)), (2, (128, 64)))  # block, and channels before it doubles its size
@@ -102,6 +102,9 @@ def style_transfer(*, picture_shape=(256, 256, 3), pictures=1, name="style_trans
     return keras.Model(number, x, name=name)
 
 
+GREY = keras.initializers.Constant(0.5)
+
+
 def check_colours(shape):
     if len(shape) != 3 or shape[-1] != 3 or min(shape[:2]) < 16:
         raise UsageError(f"picture_shape is {shape}; expected (height, width, 3) of at least 16x16 pixels")
@@ -127,19 +130,19 @@ class Colours(keras.constraints.Constraint):
             "nearest-neighbour upsampling and a convolution in place of fractional strides, which leave a chequered "
             "pattern (Odena 2016)",
         ),
-        inputs=(Input("image", (None, None, 3), holds="colours, 0 to 1"),),
+        inputs=(Input("image", (256, 256, 3), holds="colours, 0 to 1"),),
         preprocessing="unit",
         loss="perceptual",
         recipes=(FAST_DEMO,),
-        tiny={"width": 0.25, "blocks": 1},
+        tiny={"input_shape": (32, 32, 3), "width": 0.25, "blocks": 1},
         tutorial="17_style_transfer.py",
     )
 )
-def fast_style(*, input_shape=(None, None, 3), width=1.0, blocks=5, name="fast_style"):
+def fast_style(*, input_shape=(256, 256, 3), width=1.0, blocks=5, name="fast_style"):
     """A picture in one style, in one pass (Johnson 2016).
 
     Args:
-        input_shape: (height, width, 3); sizes that are multiples of 4 come back as they were, others rounded up.
+        input_shape: (height, width, 3), None for any size; multiples of 4 come back as they were, others rounded up.
         width: multiplies the channels of every layer, down to 8.
         blocks: residual blocks at a quarter of the size.
         name: of the returned model.
@@ -150,7 +153,7 @@ def fast_style(*, input_shape=(None, None, 3), width=1.0, blocks=5, name="fast_s
     Raises:
         UsageError: for pictures below 16 x 16 pixels.
 
-    >>> fast_style(width=0.25)(keras.ops.ones((1, 32, 48, 3))).shape[1:]
+    >>> fast_style(input_shape=(None, None, 3), width=0.25)(keras.ops.ones((1, 32, 48, 3))).shape[1:]
     (32, 48, 3)
     """
     check_sides(input_shape)
@@ -196,25 +199,25 @@ def convolution(x, filters, size, name, *, strides=1, relu=True):
             "the loss is that of the other names here, in place of means and deviations of maps",
         ),
         inputs=(
-            Input("image", (None, None, 3), holds="colours of the photograph, 0 to 1"),
-            Input("style", (None, None, 3), holds="colours of the style, 0 to 1"),
+            Input("image", (256, 256, 3), holds="colours of the photograph, 0 to 1"),
+            Input("style", (256, 256, 3), holds="colours of the style, 0 to 1"),
         ),
         preprocessing="unit",
         loss="perceptual",
         recipes=(ADAIN_DEMO,),
-        tiny={"width": 0.125},
+        tiny={"input_shape": (32, 32, 3), "width": 0.125},
         tutorial="17_style_transfer.py",
     )
 )
-def adain(*, input_shape=(None, None, 3), width=1.0, strength=1.0, name="adain"):
+def adain(*, input_shape=(256, 256, 3), width=1.0, strength=1.0, name="adain"):
     """A photograph in any style, in one pass (Huang & Belongie 2017).
 
     The front of a VGG-19, which stays as it is, looks at both pictures; the photograph's maps take the style's means
     and deviations; a decoder, its mirror image, paints what they show.
 
     Args:
-        input_shape: (height, width, 3) of both pictures; sizes that are multiples of 8 come back as they were, others
-            rounded up.
+        input_shape: (height, width, 3) of both pictures, None for any size; multiples of 8 come back as they were,
+            others rounded up.
         width: multiplies the channels of every layer, down to 8.
         strength: from 0, the photograph's own statistics, to 1, the style's.
         name: of the returned model.
@@ -226,7 +229,7 @@ def adain(*, input_shape=(None, None, 3), width=1.0, strength=1.0, name="adain")
     Raises:
         UsageError: for pictures below 16 x 16 pixels.
 
-    >>> model = adain(width=0.125)
+    >>> model = adain(input_shape=(None, None, 3), width=0.125)
     >>> photograph, style = keras.ops.ones((1, 32, 48, 3)), keras.ops.zeros((1, 32, 48, 3))
     >>> model({"image": photograph, "style": style}).shape[1:]
     (32, 48, 3)
@@ -246,7 +249,9 @@ def adain(*, input_shape=(None, None, 3), width=1.0, strength=1.0, name="adain")
             x = mirrored(x, scaled(channels, width), f"decode{block}_conv{number}")
         x = layers.UpSampling2D(2, name=f"decode{block}_size")(x)
     x = mirrored(x, scaled(64, width), "decode1_conv1")
-    x = mirrored(x, 3, "picture", activation=None, dtype="float32")
+    # Nothing bounds the colours, as published; untrained, they start near grey.
+    start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01), "bias_initializer": GREY}
+    x = mirrored(x, 3, "picture", activation=None, dtype="float32", **start)
     return keras.Model({"image": image, "style": style}, x, name=name)
 
 
