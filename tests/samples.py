@@ -38,6 +38,12 @@ def who_is_who(rng, shape):
     return rng.integers(0, 2, shape).astype("float32") if shape[1] == 1 else (np.arange(batch) // 2).astype("int32")
 
 
+def one_photograph(rng, shape):
+    """Pictures (batch, height, width, 3) are compared with a photograph, to keep, and a style, to take. Here both are
+    one plain colour, so that there is a picture that is right."""
+    return np.full((shape[0], 2, *shape[1:]), rng.uniform(0.75, 0.9, 3), "float32")
+
+
 TASKS = {
     "image_classification": Sample(class_numbers, math.log, tolerance=1.0),
     "video_classification": Sample(class_numbers, math.log, tolerance=1.0),
@@ -57,6 +63,11 @@ TASKS = {
         lambda rng, shape: rng.normal(size=shape).astype("float32"),
         lambda classes: 1.0,  # the variance of the targets
         tolerance=3.0,  # plus that of the predictions, which is of the same size
+    ),
+    "style_transfer": Sample(
+        one_photograph,
+        lambda classes: 11.0,  # content and ten times the style, each relative to what is wanted
+        tolerance=11.0,
     ),
 }
 
@@ -104,7 +115,7 @@ def weights(model):
     """
     for index, variable in enumerate(model.weights):
         ending = variable.path.rpartition("/")[2]
-        if not variable.trainable and not ending.startswith("moving_"):
+        if not variable.trainable and not ending.startswith(("moving_", "kernel", "bias")):  # of a frozen layer
             continue
         noise = np.random.default_rng(index).normal(size=tuple(variable.shape))
         if ending in ("gamma", "moving_variance", "scale"):

@@ -3,6 +3,7 @@
 import argparse
 import ast
 import contextlib
+import dataclasses
 import os
 import re
 import sys
@@ -129,6 +130,27 @@ def parse(argv: list[str]) -> argparse.Namespace:
     sub.add_argument("query", metavar="PICTURE")
     sub.add_argument("folder", metavar="FOLDER", help="where to look, its sub-folders too")
     sub.add_argument("--top", type=int, default=10, help="how many to show (10)")
+
+    sub = command(stylize_command, "stylize", "paint a photograph in the style of other pictures")
+    sub.add_argument("content", metavar="PHOTOGRAPH")
+    sub.add_argument("styles", nargs="+", metavar="STYLE", help="a picture; several are blended")
+    sub.add_argument("-o", "--output", metavar="FILE", required=True, help="the picture to write, .png or .jpg")
+    sub.add_argument("--overwrite", action="store_true", help="replace the output if it is there")
+    sub.add_argument("--style-weight", type=float, help="from 0, the photograph, upward (default: 10)")
+    sub.add_argument("--shares", metavar="A,B,...", help="of each style in the blend (default: equal)")
+    sub.add_argument("--keep-colours", action="store_true", default=None, help="the photograph's own colours")
+    sub.add_argument("--size", type=int, help="limit of the longer side in pixels (default: 512)")
+    sub.add_argument("--style-size", type=int, help="likewise of the styles: smaller, finer (default: as --size)")
+    sub.add_argument("--steps", type=int, help="default: 300")
+    sub.add_argument("--optimizer", help="adam (default), or lbfgs as in the paper")
+    sub.add_argument("--start", help="content (default), or noise as in the paper")
+    sub.add_argument("--preview", type=int, metavar="N", help="write the picture every N steps")
+    sub.add_argument("--seed", type=int, help="of noise and untrained filters (default: 0)")
+    sub.add_argument("--extractor", metavar="VGG", help="the network that looks (default: vgg16)")
+    sub.add_argument(
+        "--weights", help="of the VGG: imagenet, a file, an address, none (default: imagenet if it can be had)"
+    )
+    sub.add_argument("--preprocessing", help="what weights in a file were trained on: caffe or torch")
 
     sub = command(results_command, "results", "the README's table of measured figures, from recorded rows")
     sub.add_argument("tables", nargs="+", metavar="FILE.csv")
@@ -368,6 +390,23 @@ def ask_run(arguments, verb: str, *words: str) -> list[str]:
     return getattr(inference, verb)(run, *words)
 
 
+def stylize_command(arguments) -> None:
+    from zoo import stylize
+
+    fields = {field.name for field in dataclasses.fields(stylize.Plan)}
+    chosen = {name: value for name, value in vars(arguments).items() if name in fields and value is not None}
+    if arguments.shares:
+        try:
+            chosen["shares"] = tuple(float(share) for share in arguments.shares.split(","))
+        except ValueError:
+            raise UsageError(f"--shares is {arguments.shares!r}; expected numbers, as in 0.7,0.3") from None
+    show_log()
+    job = stylize.prepare(arguments.content, arguments.styles, arguments.output, arguments.overwrite, **chosen)
+    start_keras(arguments.debug)
+    stylize.paint(job)
+    print(f"{arguments.output}: {job.size[0]}x{job.size[1]} pixels")
+
+
 def results_command(arguments) -> None:
     from zoo import results
 
@@ -396,7 +435,7 @@ def show_log() -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger("zoo")
-    log.addHandler(handler)
+    log.handlers = [handler]  # one, however often a process asks
     log.setLevel(logging.INFO)
     log.propagate = False
     with contextlib.suppress(ImportError):

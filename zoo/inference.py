@@ -46,7 +46,7 @@ def reopen(run: str | Path | Run, *, data: bool = False, data_dir: str | Path | 
     if data:
         restored.source = open_source(plan.dataset, task=card.task, data_dir=data_dir or config["data_dir"]).load()
     registry.builder(card.name)  # so that its layers are known
-    return Finished(folder, task, Network.of(folder.model(), card, task, plan.loss), restored)
+    return Finished(folder, task, Network.of(folder.model(), card, task, plan), restored)
 
 
 def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> dict[str, float]:

@@ -124,6 +124,69 @@ class LocalResponseNormalization(layers.Layer):
         return {**super().get_config(), "size": self.size, "alpha": self.alpha, "beta": self.beta, "k": self.k}
 
 
+@keras.saving.register_keras_serializable("zoo")
+class ReflectionPadding(layers.Layer):
+    """Continues each picture by its mirror image, the edge itself not repeated: no dark frame as from zeros.
+
+    Shapes: (batch, height, width, channels) -> (batch, height + 2 size, width + 2 size, channels); the sides must be
+    longer than `size`.
+
+    >>> ReflectionPadding(1)(ops.reshape(ops.arange(6.0), (1, 2, 3, 1)))[0, :, :, 0].tolist()
+    [[4.0, 3.0, 4.0, 5.0, 4.0], [1.0, 0.0, 1.0, 2.0, 1.0], [4.0, 3.0, 4.0, 5.0, 4.0], [1.0, 0.0, 1.0, 2.0, 1.0]]
+    """
+
+    def __init__(self, size=1, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, x):
+        return ops.pad(x, [[0, 0], [self.size] * 2, [self.size] * 2, [0, 0]], mode="reflect")
+
+    def compute_output_shape(self, shape):
+        batch, *sides, channels = shape
+        return (batch, *(side and side + 2 * self.size for side in sides), channels)
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class AdaptiveInstanceNormalization(layers.Layer):
+    """Maps of photographs take the mean and the deviation, channel by channel, of maps of styles.
+
+    Huang & Belongie 2017, equation 8. Shapes: (2 batch, height, width, channels), all photographs and then all styles,
+    -> (batch, height, width, channels).
+
+    Args:
+        strength: 0 leaves the photographs' maps as they are, 1 takes the styles' statistics whole (equation 14).
+        epsilon: added to variances.
+
+    >>> maps = ops.reshape(ops.convert_to_tensor([1.0, 3.0, 10.0, 30.0]), (2, 1, 2, 1))
+    >>> AdaptiveInstanceNormalization()(maps)[0, 0, :, 0].tolist()
+    [10.0..., 29.9...]
+    """
+
+    def __init__(self, strength=1.0, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= strength <= 1:
+            raise UsageError(f"strength is {strength!r}; expected a number from 0 to 1")
+        self.strength, self.epsilon = strength, epsilon
+
+    def call(self, x):
+        x = ops.cast(x, "float32")  # squares of half precision end at 256^2
+        mean, variance = ops.moments(x, axes=(1, 2), keepdims=True)
+        spread, half = ops.sqrt(variance + self.epsilon), ops.shape(x)[0] // 2
+        styled = (x[:half] - mean[:half]) / spread[:half] * spread[half:] + mean[half:]
+        return ops.cast(self.strength * styled + (1 - self.strength) * x[:half], self.compute_dtype)
+
+    def compute_output_shape(self, shape):
+        batch, *rest = shape
+        return (batch and batch // 2, *rest)
+
+    def get_config(self):
+        return {**super().get_config(), "strength": self.strength, "epsilon": self.epsilon}
+
+
 def scaled(channels, width, groups=1):
     """`width` times the channels, a multiple of `groups`, and at least 8: fewer ReLUs may all fall silent.
 

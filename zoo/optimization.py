@@ -56,3 +56,28 @@ def optimizer(recipe, steps: int) -> keras.Optimizer:
         raise UsageError(
             f"Keras has no optimizer {recipe.optimizer!r} with {dict(recipe.optimizer_options)}: {error}"
         ) from None
+
+
+@keras.saving.register_keras_serializable("zoo")
+class GradientRecorder(keras.optimizers.Optimizer):
+    """An optimizer that changes nothing and keeps the gradient: what lies between Keras and the optimizers of others.
+
+    After ``train_on_batch``, on any backend, `gradients()` are those of the trainable variables.
+    """
+
+    def __init__(self, name="gradient_recorder"):
+        super().__init__(learning_rate=1.0, name=name)
+
+    def build(self, variables):
+        if not self.built:
+            super().build(variables)
+            self.kept = [self.add_variable_from_reference(each, name="gradient") for each in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        self.assign(self.kept[self._get_variable_index(variable)], keras.ops.convert_to_tensor(gradient))
+
+    def gradients(self):
+        return [keras.ops.convert_to_numpy(each) for each in self.kept]
+
+    def get_config(self):
+        return {"name": self.name}

@@ -82,6 +82,7 @@ class Recipe:
     layer_decay: float = 1.0  # from block to block, towards the input, of the learning rate (`zoo.layerwise`)
     patience: int = 0  # epochs without a better validation loss, then stop and take the best; 0: never stop early
     loss: str = ""  # a name of `zoo.losses`, in place of the card's
+    loss_options: Mapping[str, Any] = field(default_factory=dict)  # of that loss, or of the card's
     feed: Mapping[str, Any] = field(default_factory=dict)  # options of the task's `Feed`, where it has any
 
 

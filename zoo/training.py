@@ -43,7 +43,7 @@ def _carry_out(job: Job) -> Run:
     if plan.weights:
         report = load_weights(model, plan.weights, preprocessing=plan.preprocessing)
         log.info(str(report))
-    network = tasks.Network.of(model, card, task, plan.loss)
+    network = tasks.Network.of(model, card, task, plan)
     compile_for(network, feed, task, plan)
     folder.check_space(64 * 2**20 + 16 * model.count_params())
     folder.write_json("config.json", {
@@ -166,7 +166,7 @@ def epochs_of(network, feed: Feed, task, job: Job, *, until: int, since: int = 0
     try:
         network.model.fit(
             network.fan_out(feed.batches("train", training=True)),
-            validation_data=network.fan_out(feed.batches("validation")),
+            validation_data=network.fan_out(feed.batches("validation")) if feed.holds_out(job.card) else None,
             initial_epoch=since,
             epochs=until,
             callbacks=callbacks,

@@ -44,6 +44,12 @@ class Feed:
         """The feed of a finished run. Without a source it can `encode`, no more."""
         raise NotImplementedError
 
+    @classmethod
+    def holds_out(cls, card) -> bool:
+        """Whether validation and test are other examples than those of training. Not so where a network *is* what it
+        was trained on."""
+        return True
+
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON."""
         raise NotImplementedError

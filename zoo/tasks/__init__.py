@@ -5,9 +5,15 @@ A new kind of task is a new row: in the module of its kind of data, and so in `T
 
 from collections.abc import Mapping
 
-from zoo.tasks import arrays, clips, metric_learning, text
+from zoo.tasks import arrays, clips, metric_learning, styling, text
 from zoo.tasks.task import Measured, Network, Task
 
-TASKS: Mapping[str, Task] = {**arrays.TASKS, **clips.TASKS, **metric_learning.TASKS, **text.TASKS}
+TASKS: Mapping[str, Task] = {
+    **arrays.TASKS,
+    **clips.TASKS,
+    **metric_learning.TASKS,
+    **styling.TASKS,
+    **text.TASKS,
+}
 
 __all__ = ["TASKS", "Measured", "Network", "Task"]

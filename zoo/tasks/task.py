@@ -32,12 +32,12 @@ class Network:
     criterion: keras.Loss  # the recipe's own, or else the card's, or else the task's
 
     @classmethod
-    def of(cls, model, card, task: "Task", loss: str = "") -> "Network":
-        """Of a built model; `loss` is the recipe's, where it names one."""
+    def of(cls, model, card, task: "Task", plan=None) -> "Network":
+        """Of a built model, by the loss of the recipe `plan` where it names one."""
         heads = tuple(model.output) if isinstance(model.output, dict) else ()
         main = next((name for name in heads if name not in card.loss_weights), "")
-        loss = loss or card.loss
-        return cls(model, card, heads, main, losses.get(loss) if loss else task.loss())
+        name, options = (plan.loss or card.loss, plan.loss_options) if plan else (card.loss, {})
+        return cls(model, card, heads, main, losses.get(name, **options) if name else task.loss())
 
     def compile(self, optimizer, metrics: Sequence[keras.Metric], **options) -> None:
         """With the loss on every head, and the metrics on the main one."""

@@ -1,0 +1,261 @@
+"""Style transfer: one picture's content in another's texture.
+
+L. Gatys, A. Ecker and M. Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016: a picture is
+changed until the maps of a VGG are those of a photograph and their Gram matrices those of a painting. J. Johnson, A.
+Alahi and L. Fei-Fei, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", ECCV 2016, and its
+supplement: a network learns to do that for one style in one pass. X. Huang and S. Belongie, "Arbitrary Style Transfer
+in Real-Time with Adaptive Instance Normalization", ICCV 2017: one network for all styles. What each is trained with is
+`zoo.losses.Perceptual`: to Gatys what is trained is the picture itself.
+
+                    what learns                                  a picture takes     styles
+    style_transfer  the pixels                                   hundreds of steps   any
+    fast_style      a residual network, 1.7 M weights            one pass            one
+    adain           a decoder, 3.5 M weights, behind a fixed VGG one pass            any
+"""
+
+import keras
+from keras import layers
+
+from zoo.errors import UsageError
+from zoo.layers import AdaptiveInstanceNormalization, ReflectionPadding, scaled
+from zoo.models.vgg import FILTERS
+from zoo.registry import Card, Input, Recipe, register, replace
+
+DEMO = Recipe(
+    name="demo",
+    dataset="style_pair:1.0.0",
+    validation="train",  # the picture that is learned is the one that is looked at
+    test="train",
+    preprocess={"cover": (64, 96)},
+    epochs=300,
+    batch_size=1,
+    learning_rate=0.02,
+)
+FAST_DEMO = Recipe(
+    name="demo",
+    dataset="photo_tiles:1.0.0",
+    preprocess={"cover": (64, 64)},
+    augment={"flip": True},
+    epochs=30,
+    batch_size=4,
+    learning_rate=3e-3,
+    schedule="cosine",
+    model={"input_shape": (None, None, 3), "width": 0.25, "blocks": 2},
+)
+ADAIN_DEMO = replace(FAST_DEMO, model={"input_shape": (None, None, 3), "width": 0.25})
+
+ENCODER = (2, 2, 4, 1)  # convolutions in each block of VGG-19 up to block4_conv1
+DECODER = ((4, (256,)), (3, (256, 256, 256, 128)), (2, (128, 64)))  # block, and channels before it doubles its size
+
+
+@register(
+    Card(
+        task="style_transfer",
+        summary="Gatys: a picture that learns its own pixels, until it has one picture's content and another's style",
+        params=196_608,
+        paper="Gatys, Ecker & Bethge 2016, CVPR, section 2",
+        deviations=(
+            "starts from the photograph, not from noise; `zoo stylize --start noise` does as the paper",
+            "VGG-16 in place of VGG-19, with unnormalised weights; layers of the same names",
+            "errors relative to what is wanted, in place of sums over constants; a term for total variation",
+            "Adam, kept within 0 to 1; `zoo stylize --optimizer lbfgs` takes the paper's L-BFGS",
+        ),
+        inputs=(Input("number", (), "int32", holds="which of the pictures that are learned, from 0"),),
+        preprocessing="unit",
+        loss="perceptual",
+        recipes=(DEMO,),
+        tiny={"picture_shape": (16, 16, 3), "pictures": 16},
+        tutorial="17_style_transfer.py",
+    )
+)
+def style_transfer(*, picture_shape=(256, 256, 3), pictures=1, name="style_transfer"):
+    """A picture as a model (Gatys 2016): what is learned is what is looked up, as with the vector of a word.
+
+    Args:
+        picture_shape: (height, width, 3), at least 16 x 16 pixels, for the VGG in its loss.
+        pictures: how many are learned at once.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch,) numbers of pictures to (batch, height, width, 3) colours of 0 to 1. They start as
+        noise; ``model.get_layer("picture").set_weights([photograph.reshape(1, -1)])`` starts from a photograph.
+
+    Raises:
+        UsageError: for a shape that is no colour picture of at least 16 x 16 pixels.
+
+    >>> model = style_transfer(picture_shape=(32, 48, 3))
+    >>> [tuple(weight.shape) for weight in model.trainable_weights]
+    [(1, 4608)]
+    """
+    check_colours(picture_shape)
+    height, width, channels = picture_shape
+    number = keras.Input((), dtype="int32", name="number")
+    x = layers.Embedding(
+        pictures,
+        height * width * channels,
+        embeddings_initializer=keras.initializers.RandomUniform(0.0, 1.0),
+        embeddings_constraint=Colours(),
+        dtype="float32",
+        name="picture",
+    )(number)
+    x = layers.Reshape(picture_shape, dtype="float32", name="as_rows")(x)  # (batch, height, width, 3)
+    return keras.Model(number, x, name=name)
+
+
+GREY = keras.initializers.Constant(0.5)
+
+
+def check_colours(shape):
+    if len(shape) != 3 or shape[-1] != 3 or min(shape[:2]) < 16:
+        raise UsageError(f"picture_shape is {shape}; expected (height, width, 3) of at least 16x16 pixels")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Colours(keras.constraints.Constraint):
+    """Keeps numbers within 0 to 1."""
+
+    def __call__(self, w):
+        return keras.ops.clip(w, 0.0, 1.0)
+
+
+@register(
+    Card(
+        task="style_transfer",
+        summary="Johnson: a residual network that paints any photograph in the one style that it was trained on",
+        params=1_677_635,
+        paper="Johnson, Alahi & Fei-Fei 2016, ECCV, supplement, Table 1",
+        deviations=(
+            "instance normalisation in place of batch normalisation (Ulyanov 2016)",
+            "every convolution pads by reflection, in place of 40 pixels once and shortcuts that are cropped",
+            "nearest-neighbour upsampling and a convolution in place of fractional strides, which leave a chequered "
+            "pattern (Odena 2016)",
+        ),
+        inputs=(Input("image", (256, 256, 3), holds="colours, 0 to 1"),),
+        preprocessing="unit",
+        loss="perceptual",
+        recipes=(FAST_DEMO,),
+        tiny={"input_shape": (32, 32, 3), "width": 0.25, "blocks": 1},
+        tutorial="17_style_transfer.py",
+    )
+)
+def fast_style(*, input_shape=(256, 256, 3), width=1.0, blocks=5, name="fast_style"):
+    """A picture in one style, in one pass (Johnson 2016).
+
+    Args:
+        input_shape: (height, width, 3), None for any size; multiples of 4 come back as they were, others rounded up.
+        width: multiplies the channels of every layer, down to 8.
+        blocks: residual blocks at a quarter of the size.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, height, width, 3) colours of 0 to 1 to the same.
+
+    Raises:
+        UsageError: for pictures below 16 x 16 pixels.
+
+    >>> fast_style(input_shape=(None, None, 3), width=0.25)(keras.ops.ones((1, 32, 48, 3))).shape[1:]
+    (32, 48, 3)
+    """
+    check_sides(input_shape)
+    image = keras.Input(input_shape, name="image")
+    x = convolution(image, scaled(32, width), 9, "down1")
+    x = convolution(x, scaled(64, width), 3, "down2", strides=2)
+    x = convolution(x, scaled(128, width), 3, "down3", strides=2)  # (batch, height / 4, width / 4, 128)
+    for number in range(1, blocks + 1):
+        y = convolution(x, scaled(128, width), 3, f"block{number}_1")
+        y = convolution(y, scaled(128, width), 3, f"block{number}_2", relu=False)
+        x = layers.Add(name=f"block{number}_out")([y, x])
+    for number, filters in ((1, 64), (2, 32)):
+        x = layers.UpSampling2D(2, name=f"up{number}_size")(x)
+        x = convolution(x, scaled(filters, width), 3, f"up{number}")
+    x = ReflectionPadding(4, name="picture_pad")(x)
+    x = layers.Conv2D(3, 9, dtype="float32", name="picture")(x)
+    x = layers.Activation("sigmoid", dtype="float32", name="colours")(x)
+    return keras.Model(image, x, name=name)
+
+
+def check_sides(shape):
+    if any(size is not None and size < 16 for size in shape[:2]):
+        raise UsageError(f"input_shape is {shape}; expected pictures of at least 16x16 pixels")
+
+
+def convolution(x, filters, size, name, *, strides=1, relu=True):
+    """Padded by reflection, normalised picture by picture, and a ReLU."""
+    x = ReflectionPadding(size // 2, name=f"{name}_pad")(x)
+    x = layers.Conv2D(filters, size, strides=strides, use_bias=False, name=f"{name}_conv")(x)
+    x = layers.GroupNormalization(-1, name=f"{name}_norm")(x)  # a group for each channel: instance normalisation
+    return layers.Activation("relu", name=f"{name}_relu")(x) if relu else x
+
+
+@register(
+    Card(
+        task="style_transfer",
+        summary="AdaIN: one pass from a photograph and any style to a picture",
+        params=3_505_219,
+        non_trainable_params=3_505_740,
+        paper="Huang & Belongie 2017, ICCV, section 5",
+        deviations=(
+            "photograph and style are of one size here (their figures of style are means over positions)",
+            "the loss is that of the other names here, in place of means and deviations of maps",
+        ),
+        inputs=(
+            Input("image", (256, 256, 3), holds="colours of the photograph, 0 to 1"),
+            Input("style", (256, 256, 3), holds="colours of the style, 0 to 1"),
+        ),
+        preprocessing="unit",
+        loss="perceptual",
+        recipes=(ADAIN_DEMO,),
+        tiny={"input_shape": (32, 32, 3), "width": 0.125},
+        tutorial="17_style_transfer.py",
+    )
+)
+def adain(*, input_shape=(256, 256, 3), width=1.0, strength=1.0, name="adain"):
+    """A photograph in any style, in one pass (Huang & Belongie 2017).
+
+    The front of a VGG-19, which stays as it is, looks at both pictures; the photograph's maps take the style's means
+    and deviations; a decoder, its mirror image, paints what they show.
+
+    Args:
+        input_shape: (height, width, 3) of both pictures, None for any size; multiples of 8 come back as they were,
+            others rounded up.
+        width: multiplies the channels of every layer, down to 8.
+        strength: from 0, the photograph's own statistics, to 1, the style's.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: {"image", "style"}, (batch, height, width, 3) each, colours of 0 to 1, to the same. Trained
+        weights that somebody published go in by `zoo.weights.adain.load_adain`.
+
+    Raises:
+        UsageError: for pictures below 16 x 16 pixels.
+
+    >>> model = adain(input_shape=(None, None, 3), width=0.125)
+    >>> photograph, style = keras.ops.ones((1, 32, 48, 3)), keras.ops.zeros((1, 32, 48, 3))
+    >>> model({"image": photograph, "style": style}).shape[1:]
+    (32, 48, 3)
+    """
+    check_sides(input_shape)
+    image, style = keras.Input(input_shape, name="image"), keras.Input(input_shape, name="style")
+    x = layers.Concatenate(axis=0, name="both")([image, style])  # (2 batch, height, width, 3): one pass for the two
+    x = layers.Conv2D(3, 1, trainable=False, name="preprocess")(x)  # to the colours that the VGG was trained on
+    for block, count in enumerate(ENCODER, start=1):
+        for number in range(1, count + 1):
+            x = mirrored(x, scaled(FILTERS[block - 1], width), f"block{block}_conv{number}", trainable=False)
+        if block < len(ENCODER):
+            x = layers.MaxPooling2D(2, padding="same", name=f"block{block}_pool")(x)
+    x = AdaptiveInstanceNormalization(strength, name="adain")(x)  # (batch, height / 8, width / 8, 512)
+    for block, filters in DECODER:
+        for number, channels in enumerate(filters, start=1):
+            x = mirrored(x, scaled(channels, width), f"decode{block}_conv{number}")
+        x = layers.UpSampling2D(2, name=f"decode{block}_size")(x)
+    x = mirrored(x, scaled(64, width), "decode1_conv1")
+    # Nothing bounds the colours, as published; untrained, they start near grey.
+    start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01), "bias_initializer": GREY}
+    x = mirrored(x, 3, "picture", activation=None, dtype="float32", **start)
+    return keras.Model({"image": image, "style": style}, x, name=name)
+
+
+def mirrored(x, filters, name, *, activation="relu", **options):
+    """A 3x3 convolution, padded by reflection."""
+    x = ReflectionPadding(1, name=f"{name}_pad")(x)
+    return layers.Conv2D(filters, 3, activation=activation, name=name, **options)(x)
