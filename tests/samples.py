@@ -38,6 +38,7 @@ TASKS = {
         tolerance=0.8,  # one neuron over 30 inputs starts with logits of standard deviation 1.4
     ),
     "text_classification": Sample(class_numbers, math.log, tolerance=1.0),
+    "translation": Sample(class_numbers, math.log, tolerance=1.0),
     "language_modelling": Sample(class_numbers, math.log, tolerance=0.5),
     "forecasting": Sample(
         lambda rng, shape: rng.normal(size=shape).astype("float32"),

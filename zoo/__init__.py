@@ -17,6 +17,7 @@ _LATER = {  # verbs that need Keras, and the module that is imported when they a
     "evaluate": "zoo.inference",
     "predict": "zoo.inference",
     "generate": "zoo.inference",
+    "translate": "zoo.inference",
     "features": "zoo.graph",
     "costs": "zoo.graph",
     "freeze": "zoo.tune",

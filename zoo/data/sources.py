@@ -255,6 +255,7 @@ FOLDERS = {
     "image_classification": ("zoo.data.folders", "PictureFolder"),
     "text_classification": ("zoo.data.text_folder", "TextFolder"),
     "language_modelling": ("zoo.data.text_folder", "CorpusFolder"),
+    "translation": ("zoo.data.parallel_folder", "ParallelFolder"),
 }
 
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))
