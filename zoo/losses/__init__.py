@@ -1,0 +1,37 @@
+"""Losses that Keras does not ship, and the names that cards and recipes call them by."""
+
+from functools import partial
+
+import keras
+
+from zoo.errors import unknown
+from zoo.losses.crossentropy import MaskedCrossentropy, Perceptron
+from zoo.losses.distances import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
+from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
+
+__all__ = [
+    "LOSSES", "MINING", "Contrastive", "ExplicitTriplet", "MaskedCrossentropy", "NPair", "Perceptron", "Perceptual",
+    "Triplet", "get", "gram_matrix", "relative_error", "total_variation",
+]  # fmt: skip
+
+LOSSES = {
+    "perceptron": Perceptron,
+    "binary_crossentropy": partial(keras.losses.BinaryCrossentropy, from_logits=True),
+    "masked_crossentropy": MaskedCrossentropy,
+    "smoothed_crossentropy": partial(MaskedCrossentropy, label_smoothing=0.1),
+    "triplet_all": Triplet,
+    "triplet_semi_hard": partial(Triplet, mining="semi_hard"),
+    "triplet_hard": partial(Triplet, mining="hard"),
+    "triplet_random": partial(Triplet, mining="random"),
+    "explicit_triplet": ExplicitTriplet,
+    "contrastive": Contrastive,
+    "n_pair": NPair,
+    "perceptual": Perceptual,
+}
+
+
+def get(name, **options):
+    """The loss of that name, as a card writes it, with its options, as a recipe does."""
+    if name not in LOSSES:
+        raise unknown("loss", name, LOSSES)
+    return LOSSES[name](**options)

@@ -1,0 +1,161 @@
+"""Losses of pictures, by what they show: Gatys, Ecker & Bethge 2016."""
+
+import keras
+from keras import ops
+
+from zoo.errors import UsageError
+
+
+def gram_matrix(maps):
+    """Which maps are active together, wherever that is.
+
+    (batch, height, width, channels) -> (batch, channels, channels).
+    G_ij is the mean over the positions of map i times map j. So it is symmetric, positive semi-definite, the same in
+    whatever order the positions come, and pictures of two sizes can be compared.
+
+    >>> gram_matrix([[[[1.0, 2.0], [3.0, 0.0]]]]).tolist()  # two positions: (1 + 9) / 2, (2 + 0) / 2, (4 + 0) / 2
+    [[[5.0, 1.0], [1.0, 2.0]]]
+    """
+    maps = ops.convert_to_tensor(maps)
+    batch, height, width, channels = ops.shape(maps)
+    rows = ops.reshape(maps, (batch, height * width, channels))
+    return ops.matmul(ops.transpose(rows, (0, 2, 1)), rows) / ops.cast(height * width, rows.dtype)
+
+
+def relative_error(wanted, found):
+    """The squared error for each example, over the squares of what is wanted: 0 is right, 1 is as good as nothing.
+
+    (batch, ...) twice -> (batch,). Where nothing is wanted (all zeros), the mean squared error itself.
+
+    >>> relative_error([[3.0, 4.0]], [[3.0, 0.0]]).tolist()  # 16 / 25
+    [0.64...]
+    """
+    wanted, found = ops.convert_to_tensor(wanted), ops.convert_to_tensor(found)
+    axes = tuple(range(1, len(wanted.shape)))
+    size = ops.mean(ops.square(wanted), axis=axes)
+    return ops.mean(ops.square(found - wanted), axis=axes) / ops.where(size > 0, size, 1.0)
+
+
+def total_variation(pictures):
+    """How much neighbouring pixels differ: the mean of their squared differences, down plus across.
+
+    (batch, height, width, channels) -> (batch,). (Mahendran & Vedaldi 2015, section 3, with beta = 2.)
+
+    >>> total_variation([[[[0.0], [1.0]], [[0.0], [3.0]]]]).tolist()  # down (0 + 4) / 2, across (1 + 9) / 2
+    [7.0]
+    """
+    pictures = ops.convert_to_tensor(pictures)
+    down = ops.square(pictures[:, 1:] - pictures[:, :-1])
+    across = ops.square(pictures[:, :, 1:] - pictures[:, :, :-1])
+    return ops.mean(down, axis=(1, 2, 3)) + ops.mean(across, axis=(1, 2, 3))
+
+
+CONTENT_LAYER = "block4_conv2"
+STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Perceptual(keras.Loss):
+    """What a picture shows, compared with one photograph, and its texture, compared with another's.
+
+        content_weight * content + style_weight * style + variation_weight * total variation
+
+    content: the relative error of the maps of one layer of a VGG. style: the mean over some layers of the relative
+    error of their Gram matrices. (Gatys 2016, equations 1 to 7, whose two sums of squares are divided by constants of
+    the layer; divided by what is wanted, they are of one size for each layer, for trained filters and untrained.)
+
+    Shapes: y_true (batch, 2, height, width, 3), the photograph and the style, or whatever after `hold`; y_pred (batch,
+    height, width, 3); all of 0 to 1.
+
+    Args:
+        content_weight, style_weight, variation_weight: of the three terms.
+        content_layer: of the VGG.
+        style_layers: likewise; each has the same say.
+        extractor, weights, preprocessing, width, pooling, filter_seed: which VGG; see `zoo.extractor.extractor`. It is
+            untrained unless `weights` says otherwise.
+
+    Raises:
+        UsageError: for a weight below 0, or a VGG, layer or weights that there are not.
+    """
+
+    def __init__(
+        self,
+        content_weight=1.0,
+        style_weight=10.0,
+        variation_weight=1.0,
+        content_layer=CONTENT_LAYER,
+        style_layers=STYLE_LAYERS,
+        extractor="vgg16",
+        weights="",
+        preprocessing="",
+        width=0.25,
+        pooling="average",
+        filter_seed=0,
+        name="perceptual",
+        reduction="sum_over_batch_size",
+        dtype=None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.settings = dict(
+            content_weight=content_weight, style_weight=style_weight, variation_weight=variation_weight,
+            content_layer=content_layer, style_layers=tuple(style_layers), extractor=extractor, weights=str(weights),
+            preprocessing=preprocessing, width=width, pooling=pooling, filter_seed=filter_seed,
+        )  # fmt: skip
+        self.term_weights = {term: self.settings[f"{term}_weight"] for term in ("content", "style", "variation")}
+        for term, weight in self.term_weights.items():
+            if not 0 <= weight < float("inf"):
+                raise UsageError(f"{term}_weight is {weight!r}; expected a number of at least 0")
+        from zoo.extractor import extractor as front  # the VGGs, which no other loss needs
+
+        self.maps = front(
+            extractor,
+            layers=(content_layer, *self.settings["style_layers"]),
+            weights=str(weights),
+            preprocessing=preprocessing,
+            width=width,
+            pooling=pooling,
+            seed=filter_seed,
+        )
+        self.held = None
+
+    def describe(self, pictures):
+        """Content maps and Gram matrices of pictures (batch, height, width, 3)."""
+        content, *styles = self.maps(pictures)
+        return content, [gram_matrix(maps) for maps in styles]
+
+    def hold(self, content, styles, shares=None):
+        """Compare with these pictures from now on, whatever `y_true` says: their maps are computed once.
+
+        Args:
+            content: (height, width, 3).
+            styles: of any sizes; their Gram matrices are blended.
+            shares: of each style in the blend; equal ones if left out.
+        """
+        shares = [1 / len(styles)] * len(styles) if shares is None else [each / sum(shares) for each in shares]
+        grams = [self.describe(ops.convert_to_tensor(style[None]))[1] for style in styles]
+        blend = [sum(share * gram for share, gram in zip(shares, layer)) for layer in zip(*grams)]
+        wanted = self.describe(ops.convert_to_tensor(content[None]))[0]
+        self.held = [ops.stop_gradient(each) for each in (wanted, *blend)]
+        return self
+
+    def terms(self, y_true, pictures):
+        """The three terms without their weights, (batch,) each, by name."""
+        content, grams = self.describe(pictures)
+        if self.held is not None:
+            wanted, *wanted_grams = self.held
+        else:
+            wanted = self.describe(y_true[:, 0])[0]
+            wanted_grams = self.describe(y_true[:, 1])[1]
+        errors = [relative_error(a, b) for a, b in zip(wanted_grams, grams)]
+        return {
+            "content": relative_error(wanted, content),
+            "style": sum(errors) / len(errors),
+            "variation": total_variation(pictures),
+        }
+
+    def call(self, y_true, y_pred):
+        terms = self.terms(y_true, y_pred)
+        return sum(weight * terms[term] for term, weight in self.term_weights.items() if weight)
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}
