@@ -202,6 +202,14 @@ def test_a_classifier_compares_nothing(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_hardest_triplets_collapse_and_it_is_said(tmp_path, caplog):
+    caplog.set_level(logging.WARNING, "zoo")
+    run = zoo.train("siamese", "demo_hard", run=tmp_path / "run", verbose=0)
+    assert "all pictures have become one point" in caplog.text and "triplet_semi_hard" in caplog.text
+    assert run.metrics["spread"] < 0.1 and run.metrics["recall@1"] < run.results["baselines"]["raw pixels"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_the_demo_reaches_its_figure(seed, tmp_path):
     expected = registry.info("siamese").recipe("demo").expected

@@ -89,7 +89,11 @@ SIAMESE = Card(
     ),
     inputs=(Input("image", (28, 28, 1), holds="pixels, standardised by the training set"),),
     preprocessing="standardise",
-    recipes=RECIPES,
+    recipes=(
+        *RECIPES,
+        replace(DEMO, name="demo_n_pair", loss="n_pair"),
+        replace(DEMO, name="demo_hard", loss="triplet_hard", epochs=4),  # collapses: to be seen once
+    ),
     tiny=TINY,
     tutorial="16_face_verification.py",
 )
@@ -195,6 +199,7 @@ def siamese_pairs(
             Input("negative", (28, 28, 1), holds="a picture of another class"),
         ),
         loss="explicit_triplet",
+        recipes=RECIPES,
     )
 )
 def triplet_inputs(
