@@ -53,6 +53,7 @@ TASKS = {
         tolerance=0.8,  # one neuron over 30 inputs starts with logits of standard deviation 1.4
     ),
     "text_classification": Sample(class_numbers, math.log, tolerance=1.0),
+    "translation": Sample(class_numbers, math.log, tolerance=1.0),
     "language_modelling": Sample(class_numbers, math.log, tolerance=0.5),
     "metric_learning": Sample(
         who_is_who,

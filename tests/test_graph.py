@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 import zoo
-from zoo.graph import costs, features, list_stages
+from zoo.graph import blocks, costs, features, list_stages
 
 
 def names(model):
@@ -211,3 +211,25 @@ def test_a_layer_that_is_not_known_is_flagged_unless_it_tells():
 def test_free_sizes_cannot_be_counted():
     with pytest.raises(zoo.UsageError, match=r"has the shape \(None, None, 3\); expected fixed sizes"):
         costs(zoo.build("resnet20", input_shape=(None, None, 3)))
+
+
+def test_costs_of_attention_by_hand():
+    """Projections of 3 and 5 places, scores and sums of each pair; and a shared table counted where it multiplies."""
+    x, y = keras.Input((3, 8)), keras.Input((5, 8))
+    many = layers.MultiHeadAttention(2, 4, name="many")(x, y)
+    one = layers.AdditiveAttention(name="one")([x, y])
+    rows = {row.layer: row.multiply_adds for row in costs(keras.Model([x, y], [many, one]))}
+    assert rows["many"] == 2 * 3 * 8 * 8 + 2 * 5 * 8 * 8 + 3 * 5 * (8 + 8) and rows["one"] == 3 * 5 * (8 + 8)
+    tokens = keras.Input((3,), dtype="int32")
+    table = layers.ReversibleEmbedding(11, 8, name="table")
+    rows = {row.layer: row.multiply_adds for row in costs(keras.Model(tokens, table(table(tokens), reverse=True)))}
+    assert rows["table"] == 3 * 8 * 11
+
+
+def test_a_shared_layer_is_in_the_block_of_its_first_use():
+    """A mask that every block asks for is no way around them."""
+    model = zoo.build("gpt2", **zoo.info("gpt2").tiny) if "gpt2" in zoo.list_models() else None
+    model = model or zoo.build("transformer_classifier", **{**zoo.info("transformer_classifier").tiny, "blocks": 2})
+    found = [block[0].name for block in blocks(model)]
+    assert found[0] == "embedding" and len(found) > 4
+    assert len([layer for block in blocks(model) for layer in block]) == len([e for e in model.layers if e.weights])

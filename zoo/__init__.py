@@ -19,6 +19,7 @@ _LATER = {  # verbs that need Keras, and the module that is imported when they a
     "generate": "zoo.inference",
     "compare": "zoo.inference",
     "search": "zoo.inference",
+    "translate": "zoo.inference",
     "features": "zoo.graph",
     "costs": "zoo.graph",
     "freeze": "zoo.tune",

@@ -4,6 +4,7 @@ import argparse
 import ast
 import contextlib
 import dataclasses
+import math
 import os
 import re
 import sys
@@ -120,6 +121,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     sub.add_argument("--temperature", type=float, default=0.8, help="0 takes the likeliest always (default: 0.8)")
     sub.add_argument("--top-k", type=int, default=0, help="draw from so many of the likeliest only (default: all)")
     sub.add_argument("--seed", type=int, default=0, help="the same one, the same text (default: 0)")
+
+    sub = command(translate_command, "translate", "texts into the language that a trained network speaks")
+    sub.add_argument("run", metavar="RUN", help="a run folder")
+    sub.add_argument("texts", nargs="*", metavar="TEXT", help="in quotes; none: the lines of the standard input")
+    sub.add_argument("--beams", type=int, default=4, help="beginnings followed side by side; 1: greedy (default: 4)")
+    sub.add_argument("--length-penalty", type=float, default=0.6, help="0 lets short ones win (default: 0.6)")
 
     sub = command(compare_command, "compare", "whether two pictures show the same")
     sub.add_argument("run", metavar="RUN", help="a run folder")
@@ -319,6 +326,7 @@ def summary(run, job) -> str:
     ]
     if recipe.expected is not None and job.unchanged:
         bound = recipe.expected.bound
+        value = results["metrics"].get(recipe.expected.metric, math.nan)  # BLEU, where sacrebleu is not installed
         reached = value <= bound if task.minimise else value >= bound
         lines.append(f"  expected {describe_expected(recipe.expected)}: {'reached' if reached else 'not reached'}")
     files = ", ".join(sorted(file.name for file in run.path.iterdir()))
@@ -367,6 +375,18 @@ def generate_command(arguments) -> None:
     for piece in pieces:
         print(piece, end="", flush=True)
     print()
+
+
+def translate_command(arguments) -> None:
+    from zoo.run import Run
+
+    run = Run.open(arguments.run)
+    start_keras(arguments.debug)
+    from zoo import inference
+
+    texts = arguments.texts or (line for line in sys.stdin if line.strip())
+    for said in inference.translate(run, texts, beams=arguments.beams, length_penalty=arguments.length_penalty):
+        print(said, flush=True)
 
 
 def compare_command(arguments) -> None:

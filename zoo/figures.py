@@ -225,4 +225,30 @@ def clip_mistakes(feed, measured, most=8):
     ]
     figure = films(feed.inputs_at("test", worst), titles)
     figure.suptitle(f"{len(worst)} most confident of {len(wrong)} mistakes", fontsize=10)
+
+
+def attention(title, weights, rows, columns):
+    """Where each of the `rows` (tokens that are said) looks among the `columns` (tokens that are read).
+
+    Args:
+        title: of the figure, the layer's name.
+        weights: (heads, rows, columns), from 0 to 1; a panel for each head.
+        rows, columns: what to write at the edges.
+    """
+    heads = len(weights)
+    across = min(heads, 4)
+    down = -(-heads // across)
+    width, height = (1.2 + 0.16 * max(len(each), 6) for each in (columns, rows))
+    figure = new_figure(min(across * width, 16), min(down * height, 12) + 0.4)
+    for number, axes in enumerate(figure.subplots(down, across, squeeze=False).ravel()):
+        if number >= heads:
+            axes.axis("off")
+            continue
+        axes.imshow(weights[number], cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        if len(columns) <= 60:
+            size = 8 if max(map(len, columns)) == 1 else 7
+            axes.set_xticks(range(len(columns)), columns, rotation=0 if size == 8 else 70, fontsize=size)
+            axes.set_yticks(range(len(rows)), rows, fontsize=size)
+        axes.set_title(f"head {number + 1}", fontsize=9)
+    figure.suptitle(title, fontsize=10)
     return figure

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-from keras import layers, tree
+from keras import layers
 
 from zoo.errors import UsageError, unknown
 
@@ -104,10 +104,11 @@ def blocks(model: Any) -> list[list[Any]]:
     >>> [[layer.name for layer in block] for block in blocks(zoo.build("lenet5"))]
     [['c1'], ['c3'], ['c5'], ['f6'], ['logits']]
     """
-    found, open_ = [], []
-    for operation, passed_by_all in _in_order(model):
-        if getattr(operation, "weights", ()):
+    found, open_, seen = [], [], set()
+    for operation, _, _, passed_by_all in _in_order(model):
+        if getattr(operation, "weights", ()) and operation not in seen:  # a shared layer goes with its first use
             open_.append(operation)
+            seen.add(operation)
         if passed_by_all and open_:
             if found and all(isinstance(layer, NORMALIZATION) for layer in open_):
                 found[-1] += open_
@@ -117,18 +118,42 @@ def blocks(model: Any) -> list[list[Any]]:
     return found
 
 
+def _calls(model):
+    """Every call of an operation in the network: (operation, inputs, outputs), each after those that it needs.
+
+    Not the operations alone: a layer may be called twice, as an embedding is whose matrix makes the logits too, and
+    what Keras tells of it by public names is its first call.
+    """
+    depths = model._nodes_by_depth
+    for node in (node for depth in sorted(depths, reverse=True) for node in depths[depth]):
+        yield node.operation, node.input_tensors, node.output_tensors
+
+
+def _needed(model):
+    """The calls on the way from the input to the first output, in order."""
+    wanted, found = {id(model.outputs[0])}, []
+    for call in reversed(list(_calls(model))):
+        if any(id(tensor) in wanted for tensor in call[2]):
+            wanted |= {id(tensor) for tensor in call[1]}
+            found.append(call)
+    return found[::-1]
+
+
 def _in_order(model):
-    """(operation, whether no path leads around it) for the operations on the way to the output, from the input on."""
-    needed = ancestors(model)
-    order = [operation for operation in model.operations if operation in needed]
-    position = {id(tensor): i for i, operation in enumerate(order) for tensor in tree.flatten(operation.output)}
-    reach = [0] * len(order)  # the last operation that uses the output of this one
-    for i, operation in enumerate(order):
-        for tensor in _inputs(operation):
-            reach[position[id(tensor)]] = i
-    furthest = 0  # of all edges out of the operations so far
-    for i, operation in enumerate(order):
-        yield operation, furthest <= i
+    """(operation, inputs, outputs, whether no path leads around it) for `_needed` calls.
+
+    Whole numbers and masks are no path: what padding there is, every layer of a network over tokens may ask.
+    """
+    calls = _needed(model)
+    position = {id(tensor): i for i, (_, _, outputs) in enumerate(calls) for tensor in outputs}
+    reach = [0] * len(calls)  # the last call that uses the outputs of this one
+    for i, (_, inputs, _) in enumerate(calls):
+        for tensor in inputs:
+            if "float" in tensor.dtype:
+                reach[position[id(tensor)]] = i
+    furthest = 0  # of all edges out of the calls so far
+    for i, call in enumerate(calls):
+        yield *call, furthest <= i
         furthest = max(furthest, reach[i])
 
 
@@ -138,16 +163,15 @@ def _stages(model):
     strides = {}  # tensor -> pixels of the input to one of its own, while it still is a map
     found = {}
     learned = False  # the picture itself, padded or rescaled, is no feature
-    for operation, passed_by_all in _in_order(model):
+    for operation, inputs, outputs, passed_by_all in _in_order(model):
         learned = learned or (
             bool(getattr(operation, "weights", ())) and not isinstance(operation, layers.Normalization)
         )
-        stride = _stride(operation, [strides.get(id(tensor)) for tensor in _inputs(operation)], rank)
-        for tensor in tree.flatten(operation.output):
-            strides[id(tensor)] = stride
+        stride = _stride(operation, inputs, outputs, [strides.get(id(tensor)) for tensor in inputs], rank)
+        strides |= {id(tensor): stride for tensor in outputs}
         if passed_by_all and learned and stride and not isinstance(operation, PADDING):
             name = "stride" + "x".join(str(s) for s in (stride if len(set(stride)) > 1 else stride[:1]))
-            tensor = operation.output
+            tensor = outputs[0]
             found[name] = Stage(name, operation.name, stride, tensor.shape[-1]), tensor
     return list(found.values())
 
@@ -158,25 +182,13 @@ UPSAMPLING = (layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D)
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 
 
-def _inputs(operation):
-    return [] if isinstance(operation, layers.InputLayer) else tree.flatten(operation.input)
-
-
 def ancestors(model: Any) -> set[Any]:
     """The operations on the way from the input to the first output."""
-    maker = {id(tensor): operation for operation in model.operations for tensor in tree.flatten(operation.output)}
-    found, open_ = set(), [maker[id(model.outputs[0])]]
-    while open_:
-        operation = open_.pop()
-        if operation not in found:
-            found.add(operation)
-            open_ += [maker[id(tensor)] for tensor in _inputs(operation)]
-    return found
+    return {operation for operation, _, _ in _needed(model)}
 
 
-def _stride(operation, before, rank):
-    """The stride of an operation's output, from those of its inputs; None if it is not a map of the input's rank."""
-    outputs = tree.flatten(operation.output)
+def _stride(operation, inputs, outputs, before, rank):
+    """The stride of a call's output, from those of its inputs; None if it is not a map of the input's rank."""
     if len(outputs) != 1 or len(outputs[0].shape) != rank or rank < 3:
         return None
     if not before:
@@ -185,18 +197,18 @@ def _stride(operation, before, rank):
     if not before or type(operation).__name__.startswith("Global"):
         return None
     stride = tuple(max(axis) for axis in zip(*before))  # branches meet at the coarsest
-    return tuple(int(s * step) for s, step in zip(stride, _step(operation, rank)))
+    return tuple(int(s * step) for s, step in zip(stride, _step(operation, inputs[0], outputs[0], rank)))
 
 
-def _step(operation, rank):
-    """By how much one operation coarsens each axis: its strides, or the ratio of its sizes if it does not tell."""
+def _step(operation, before, after, rank):
+    """By how much one call coarsens each axis: its strides, or the ratio of its sizes if it does not tell."""
     if isinstance(operation, UPSAMPLING):
         return [1 / size for size in _per_axis(operation.size, rank)]
     strides = getattr(operation, "strides", None)
     if strides is not None:
         strides = _per_axis(strides, rank)
         return [1 / s for s in strides] if isinstance(operation, TRANSPOSED) else strides
-    sizes = zip(_inputs(operation)[0].shape[1:-1], operation.output.shape[1:-1])
+    sizes = zip(before.shape[1:-1], after.shape[1:-1])
     return [max(1, round(before / after)) if before and after else 1 for before, after in sizes]
 
 
@@ -229,22 +241,27 @@ def costs(model: Any) -> list[Cost]:
     >>> costs(keras.Model(picture, maps))[-1]  # 8 x 8 pixels of 3 x 3 x 3 x 4
     Cost(layer='conv', type='Conv2D', output_shape=(8, 8, 4), params=112, multiply_adds=6912)
     """
-    return [_cost(layer) for layer in model.layers]
+    calls = list(_calls(model))
+    return [_cost(layer, [call[1:] for call in calls if call[0] is layer]) for layer in model.layers]
 
 
-def _cost(layer):
-    output = _shape(layer, layer.output)
-    inputs = [_shape(layer, tensor) for tensor in _inputs(layer)]
+def _cost(layer, calls):
+    """One layer over all of its calls, each (inputs, outputs)."""
+    shapes = [([_shape(layer, tensor) for tensor in inputs], _shape(layer, outputs[0])) for inputs, outputs in calls]
+    work = [_work(layer, before, after) for before, after in shapes]
+    output = shapes[0][1]
+    return Cost(layer.name, type(layer).__name__, output, layer.count_params(), None if None in work else sum(work))
+
+
+def _work(layer, before, after):
     if hasattr(layer, "multiply_adds"):
-        work = layer.multiply_adds(inputs[0] if len(inputs) == 1 else inputs, output)
-    else:
-        known = next((count for types, count in MULTIPLY_ADDS.items() if isinstance(layer, types)), None)
-        work = known(layer, inputs[0], output) if known else None if layer.weights else 0
-    return Cost(layer.name, type(layer).__name__, output, layer.count_params(), work)
+        return layer.multiply_adds(before[0] if len(before) == 1 else before, after)
+    known = next((count for types, count in MULTIPLY_ADDS.items() if isinstance(layer, types)), None)
+    return known(layer, before, after) if known else None if layer.weights else 0
 
 
-def _shape(layer, tensors):
-    shape = tuple(tree.flatten(tensors)[0].shape[1:])
+def _shape(layer, tensor):
+    shape = tuple(tensor.shape[1:])
     if None in shape:
         raise UsageError(f"{layer.name} has the shape {shape}; expected fixed sizes: build with an input_shape")
     return shape
@@ -254,13 +271,16 @@ def _size(weight):
     return math.prod(weight.shape)
 
 
+# How many, by the shapes of all inputs and of the output.
+
+
 def _convolution(layer, before, after):
     """Every weight meets every output pixel once; groups and dilation are in the kernel's shape already."""
     return math.prod(after[:-1]) * _size(layer.kernel)
 
 
 def _transposed(layer, before, after):
-    return math.prod(before[:-1]) * _size(layer.kernel)  # every weight meets every input pixel
+    return math.prod(before[0][:-1]) * _size(layer.kernel)  # every weight meets every input pixel
 
 
 def _separable(layer, before, after):
@@ -268,7 +288,27 @@ def _separable(layer, before, after):
 
 
 def _recurrent(layer, before, after):
-    return before[0] * (_size(layer.cell.kernel) + _size(layer.cell.recurrent_kernel))  # (time, dim)
+    return before[0][0] * (_size(layer.cell.kernel) + _size(layer.cell.recurrent_kernel))  # (time, dim)
+
+
+def _attention(layer, before, after):
+    """Four projections, the scores of every pair, and the weighted sum of the values; masks save nothing."""
+    (queries, _), (keys, _) = before[:2]
+    wide = layer.num_heads * (layer.key_dim + layer.value_dim)
+    projected = queries * (_size(layer.query_dense.kernel) + _size(layer.output_dense.kernel))
+    projected += keys * (_size(layer.key_dense.kernel) + _size(layer.value_dense.kernel))
+    return projected + queries * keys * wide
+
+
+def _scores(layer, before, after):
+    """One head without projections: a score for every pair, and the weighted sum of the values."""
+    (queries, width), (places, values) = before[:2]
+    return queries * places * (width + values)
+
+
+def _reversible(layer, before, after):
+    """A lookup; in reverse, a product with the whole table."""
+    return math.prod(before[0]) * after[-1] if after[-1] == layer.input_dim and len(before[0]) > 1 else 0
 
 
 def _nothing(layer, before, after):
@@ -282,6 +322,9 @@ MULTIPLY_ADDS: dict[tuple[type, ...], Callable] = {
     (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D): _convolution,
     (layers.Dense,): _convolution,  # at every position, as a 1x1 convolution
     (layers.SimpleRNN, layers.LSTM, layers.GRU): _recurrent,
+    (layers.MultiHeadAttention,): _attention,
+    (layers.Attention, layers.AdditiveAttention): _scores,
+    (layers.ReversibleEmbedding,): _reversible,
     (layers.BatchNormalization, layers.LayerNormalization, layers.GroupNormalization, layers.Normalization): _nothing,
     (layers.Embedding, layers.PReLU): _nothing,  # a lookup; an activation
 }

@@ -1,6 +1,6 @@
 """What a finished run is asked: its figures, and its answers to new inputs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +108,27 @@ def predict(
 def is_name(run) -> bool:
     """Whether that is the name of a network and no run folder."""
     return isinstance(run, str) and run in registry.list_models() and not Path(run).exists()
+
+
+def translate(
+    run: str | Path | Run, texts: Iterable[str], *, beams: int = 4, length_penalty: float = 0.6
+) -> Iterator[str]:
+    """What a trained network makes of each text, one after another.
+
+    Args:
+        run: a run folder, or what `train` returned.
+        texts: in the language it was trained to read.
+        beams: beginnings that are followed side by side; 1 always takes the likeliest token.
+        length_penalty: 0 lets short translations win; 0.6 is usual.
+
+    Raises:
+        UsageError: if the folder holds no finished run, its network translates nothing, a text cannot be read by it,
+            or a setting is out of range.
+    """
+    finished = reopen(run)
+    if finished.task.translate is None:
+        raise UsageError(f"{finished.network.card.name} translates nothing; expected the run of a translator")
+    return finished.task.translate(finished.network, finished.feed, texts, beams=beams, length_penalty=length_penalty)
 
 
 def generate(

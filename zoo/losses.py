@@ -1,5 +1,6 @@
 """Losses that Keras does not ship."""
 
+import math
 from functools import partial
 
 import keras
@@ -31,6 +32,50 @@ class Perceptron(keras.Loss):
 # same thing, `y_pred` holds what the network made of them, and no class has an output of its own.
 
 FARTHEST = 1e9  # beyond every distance: what cannot be chosen
+
+
+@keras.saving.register_keras_serializable("zoo")
+class MaskedCrossentropy(keras.Loss):
+    """Cross-entropy of a sequence's tokens without those behind its end, which are 0: the mean over all real ones.
+
+    With `label_smoothing` a share of the target's weight lies evenly on the whole vocabulary (Vaswani et al. 2017,
+    section 5.4; C. Szegedy et al. 2016, section 7). The entropy of that target is taken off, so that 0 is the best
+    there is.
+
+    Shapes: tokens (batch, time) and logits (batch, time, vocabulary).
+
+    >>> loss = MaskedCrossentropy()
+    >>> round(float(loss([[1, 0]], [[[0.0, 0.0], [9.0, -9.0]]])), 4)  # ln 2; the second place does not count
+    0.6931
+    """
+
+    def __init__(self, label_smoothing=0.0, name="masked_crossentropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        y_true, y_pred = ops.cast(y_true, "int32"), ops.convert_to_tensor(y_pred)
+        real = ops.cast(ops.not_equal(y_true, 0), y_pred.dtype)
+        losses = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)  # (batch, time)
+        if self.label_smoothing:
+            size, spread = y_pred.shape[-1], self.label_smoothing
+            evenly = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)  # against the even share
+            losses = (1 - spread) * losses + spread * evenly - entropy_of_smoothed(size, spread)
+        return ops.sum(losses * real) / ops.maximum(ops.sum(real), 1.0)
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+def entropy_of_smoothed(size, spread):
+    """Of a target with 1 - spread on one of `size` tokens and the spread evenly on all.
+
+    >>> round(entropy_of_smoothed(4, 1.0), 4)  # even: ln 4
+    1.3863
+    """
+    other = spread / size
+    top = 1 - spread + other
+    return -top * math.log(top) - (size - 1) * other * math.log(other)
 
 
 def squared_distances(embeddings):
@@ -422,6 +467,8 @@ class Perceptual(keras.Loss):
 
 LOSSES = {
     "perceptron": Perceptron,
+    "masked_crossentropy": MaskedCrossentropy,
+    "smoothed_crossentropy": partial(MaskedCrossentropy, label_smoothing=0.1),
     "binary_crossentropy": partial(keras.losses.BinaryCrossentropy, from_logits=True),
     "triplet_all": Triplet,
     "triplet_semi_hard": partial(Triplet, mining="semi_hard"),

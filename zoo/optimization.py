@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import keras
+from keras import ops
 from keras.optimizers import schedules
 
 from zoo.errors import UsageError, unknown
@@ -30,7 +31,40 @@ def step(rate, steps, *, epochs, at=(0.5, 0.75), factor=0.1):
     return schedules.PiecewiseConstantDecay([round(share * steps) for share in at], rates)
 
 
-SCHEDULES: Mapping[str, Callable] = {"constant": constant, "cosine": cosine, "step": step}
+@keras.saving.register_keras_serializable("zoo")
+class InverseSquareRoot(schedules.LearningRateSchedule):
+    """A straight rise to `rate` over `warmup_steps`, then a fall with the root of the step.
+
+    Vaswani et al. 2017, section 5.3, write dim^-0.5 min(step^-0.5, step warmup^-1.5): the same with
+    rate = (dim x warmup)^-0.5, 7e-4 for their 512 and 4,000.
+
+    >>> schedule = InverseSquareRoot(1.0, 100)
+    >>> [round(float(schedule(step)), 3) for step in (0, 49, 99, 399)]
+    [0.01, 0.5, 1.0, 0.5]
+    """
+
+    def __init__(self, rate, warmup_steps):
+        self.rate, self.warmup_steps = rate, warmup_steps
+
+    def __call__(self, step):
+        share = (ops.cast(step, "float32") + 1.0) / self.warmup_steps  # Keras counts from 0
+        return self.rate * ops.minimum(share, 1.0 / ops.sqrt(share))
+
+    def get_config(self):
+        return {"rate": self.rate, "warmup_steps": self.warmup_steps}
+
+
+def inverse_sqrt(rate, steps, *, epochs, warmup_steps=4000):
+    """The schedule of the Transformer: `InverseSquareRoot`. The rise takes half of a training at most."""
+    return InverseSquareRoot(rate, min(warmup_steps, max(steps // 2, 1)))
+
+
+SCHEDULES: Mapping[str, Callable] = {
+    "constant": constant,
+    "cosine": cosine,
+    "step": step,
+    "inverse_sqrt": inverse_sqrt,
+}
 
 
 def optimizer(recipe, steps: int) -> keras.Optimizer:

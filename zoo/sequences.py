@@ -11,6 +11,8 @@ from keras import layers, ops
 
 from zoo.errors import unknown
 
+PADDING, UNKNOWN, START, END = range(4)  # tokens; the last two only where one sequence is turned into another
+
 
 def lengths(tokens):
     """How many steps of each sequence are real: up to the last token that is not 0, and at least one. (batch,)
@@ -57,7 +59,7 @@ class PoolSequence(layers.Layer):
     Shapes: (batch, time, dim) and tokens (batch, time) -> (batch, dim).
 
     Args:
-        how: ``"last"``, ``"mean"`` or ``"max"``.
+        how: ``"first"``, ``"last"``, ``"mean"`` or ``"max"``.
 
     Raises:
         UsageError: for another word.
@@ -98,4 +100,4 @@ def largest_of_steps(x, tokens):
     return ops.max(ops.where(is_real(tokens, rank=3), x, ops.cast(-6e4, x.dtype)), axis=1)  # float16 ends at 65,504
 
 
-POOLING = {"last": last_step, "mean": mean_of_steps, "max": largest_of_steps}
+POOLING = {"first": lambda x, tokens: x[:, 0], "last": last_step, "mean": mean_of_steps, "max": largest_of_steps}

@@ -101,8 +101,7 @@ def _carry_out(job: Job) -> Run:
 
 def compile_for(network, feed: Feed, task, plan) -> None:
     """Compile by the recipe: its optimizer over all of its epochs, layer by layer slower where it says so."""
-    steps = -(-feed.examples["train"] // plan.batch_size)
-    optimizer = optimization.optimizer(plan, steps * max(plan.epochs - plan.head_epochs, 1))
+    optimizer = optimization.optimizer(plan, feed.steps * max(plan.epochs - plan.head_epochs, 1))
     if plan.layer_decay < 1:
         optimizer = tune.layerwise(optimizer, network.model, decay=plan.layer_decay)
     network.compile(optimizer, task.keras_metrics())

@@ -62,6 +62,11 @@ class Feed:
         """A ``tf.data.Dataset`` of (inputs, targets); for training shuffled and augmented anew in each epoch."""
         raise NotImplementedError
 
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch of training."""
+        return math.ceil(self.examples["train"] / self.plan.batch_size)
+
     def encode(self, raws: Sequence[str]) -> np.ndarray:
         """A batch of inputs from what a user has: paths of files, or texts."""
         raise UsageError(f"{self.card.name} answers no single input; `zoo evaluate` measures it on its test set")

@@ -262,6 +262,7 @@ FOLDERS = {
     "language_modelling": ("zoo.data.text_folder", "CorpusFolder"),
     "video_classification": ("zoo.data.clips", "ClipFolder"),
     "metric_learning": ("zoo.data.identity_folder", "IdentityFolder"),
+    "translation": ("zoo.data.parallel_folder", "ParallelFolder"),
 }
 
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))

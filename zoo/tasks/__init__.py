@@ -5,7 +5,7 @@ A new kind of task is a new row: in the module of its kind of data, and so in `T
 
 from collections.abc import Mapping
 
-from zoo.tasks import arrays, clips, metric_learning, styling, text
+from zoo.tasks import arrays, clips, metric_learning, styling, text, translation
 from zoo.tasks.task import Measured, Network, Task
 
 TASKS: Mapping[str, Task] = {
@@ -14,6 +14,7 @@ TASKS: Mapping[str, Task] = {
     **metric_learning.TASKS,
     **styling.TASKS,
     **text.TASKS,
+    **translation.TASKS,
 }
 
 __all__ = ["TASKS", "Measured", "Network", "Task"]

@@ -106,12 +106,12 @@ def name_pictures(network: Network, feed: ArrayFeed, paths: list[str], folder: P
     return lines
 
 
-def free_name(folder: Path, stem: str) -> Path:
-    """``<stem>-gradcam.png`` in the folder, numbered if it is there already."""
-    file, number = folder / f"{stem}-gradcam.png", 1
+def free_name(folder: Path, stem: str, what: str = "gradcam") -> Path:
+    """``<stem>-<what>.png`` in the folder, numbered if it is there already."""
+    file, number = folder / f"{stem}-{what}.png", 1
     while file.exists():
         number += 1
-        file = folder / f"{stem}-gradcam-{number}.png"
+        file = folder / f"{stem}-{what}-{number}.png"
     return file
 
 

@@ -73,6 +73,7 @@ class Task:
     # (network, feed, split) -> figures, truth, outputs. The test split is measured once, after training.
     measure: Callable[[Network, Feed, str], Measured]
     baselines: Callable[[Feed], dict[str, float]]  # the main figure of each, on the test split
+    also: tuple[str, ...] = ()  # other figures, better in the same direction, that a recipe may expect
     keras_metrics: Callable[[], list[keras.Metric]] = list  # shown while training; the main figure under its own name
     # File name -> figure(feed, measured), or None where it would make no sense.
     pictures: Mapping[str, Callable[[Feed, Measured], Any]] = field(default_factory=dict)
@@ -86,3 +87,5 @@ class Task:
     generate: Callable[..., Iterator[str]] | None = None
     # Further commands: (network, feed, test figures, *arguments) -> lines to print, by the word on the command line.
     verbs: Mapping[str, Callable[..., list[str]]] = field(default_factory=dict)
+    # (network, feed, texts, beams=, length_penalty=) -> translations as they come: `zoo translate`.
+    translate: Callable[..., Iterator[str]] | None = None

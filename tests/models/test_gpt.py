@@ -1,0 +1,126 @@
+"""GPT: its sizes by hand, its logits beside `transformers`' PyTorch model, and writing with a cache."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import samples
+from keras import ops
+
+import zoo
+from zoo import generation
+from zoo.models import gpt
+
+TINY = dict(vocabulary_size=50, blocks=3, dim=32, heads=4, longest=12)
+TEXTS = np.random.default_rng(0).integers(0, 50, (2, 12)).astype("int32")
+
+
+@pytest.mark.parametrize("name", ["gpt2", "gpt2_medium", "gpt2_large", "gpt2_xl"])
+def test_sizes_by_hand(name):
+    """A block: 12 d^2 numbers in matrices, 9 d in biases of those, 4 d in two normalisations."""
+    options = {p: v.default for p, v in inspect.signature(zoo.builder(name)).parameters.items()}
+    blocks, d = options["blocks"], options["dim"]
+    assert zoo.info(name).params == (50_257 + 1024) * d + blocks * (12 * d * d + 13 * d) + 2 * d
+    assert d // options["heads"] == 64
+
+
+def theirs():
+    """A small model of `transformers` with weights at random, biases and normalisations too."""
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(vocab_size=50, n_positions=12, n_embd=32, n_layer=3, n_head=4)
+    model = transformers.GPT2LMHeadModel(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.3)
+        return {k: v.numpy() for k, v in model.state_dict().items()}, model(torch.tensor(TEXTS).long()).logits.numpy()
+
+
+def ours(state):
+    """The same weights in the zoo's network."""
+    model = zoo.build("gpt", input_shape=(None,), **TINY)
+
+    def put(layer, *names):
+        weights = [state[f"transformer.{name}"] for name in names]
+        layer.set_weights([each.reshape(w.shape) for each, w in zip(weights, layer.weights)])
+
+    put(model.get_layer("embedding"), "wte.weight")
+    put(model.get_layer("positions"), "wpe.weight")
+    put(model.get_layer("norm"), "ln_f.weight", "ln_f.bias")
+    for number in range(1, TINY["blocks"] + 1):
+        at, name = f"h.{number - 1}", f"block{number}"
+        put(model.get_layer(f"{name}_attention_norm"), f"{at}.ln_1.weight", f"{at}.ln_1.bias")
+        put(model.get_layer(f"{name}_mlp_norm"), f"{at}.ln_2.weight", f"{at}.ln_2.bias")
+        put(model.get_layer(f"{name}_mlp_in"), f"{at}.mlp.c_fc.weight", f"{at}.mlp.c_fc.bias")
+        put(model.get_layer(f"{name}_mlp_out"), f"{at}.mlp.c_proj.weight", f"{at}.mlp.c_proj.bias")
+        attention = model.get_layer(f"{name}_attention")
+        put(attention.output_dense, f"{at}.attn.c_proj.weight", f"{at}.attn.c_proj.bias")
+        kernels = np.split(state[f"transformer.{at}.attn.c_attn.weight"], 3, axis=1)
+        biases = np.split(state[f"transformer.{at}.attn.c_attn.bias"], 3)
+        parts = attention.query_dense, attention.key_dense, attention.value_dense
+        for layer, *values in zip(parts, kernels, biases):
+            layer.set_weights([value.reshape(w.shape) for value, w in zip(values, layer.weights)])
+    return model
+
+
+def test_logits_are_those_of_transformers():
+    state, wanted = theirs()
+    found = ops.convert_to_numpy(ours(state)(TEXTS))
+    assert wanted.std() > 0.5
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+@pytest.fixture(scope="module")
+def model():
+    return samples.fill(zoo.build("gpt", input_shape=(None,), **TINY))
+
+
+def test_no_token_sees_what_comes_later(model):
+    before = ops.convert_to_numpy(model(TEXTS))
+    for place in range(1, 12):
+        changed = TEXTS.copy()
+        changed[:, place] = (changed[:, place] + 1) % 50
+        after = ops.convert_to_numpy(model(changed))
+        np.testing.assert_array_equal(after[:, :place], before[:, :place])
+        assert not np.allclose(after[:, place], before[:, place])
+
+
+def test_one_token_at_a_time_gives_the_logits_of_the_whole_text(model):
+    steps = gpt.stepper(model)
+    state = steps.start(2)
+    for place, wanted in enumerate(ops.convert_to_numpy(model(TEXTS)).swapaxes(0, 1)):
+        logits, state = steps.step(TEXTS[:, place], state)
+        np.testing.assert_allclose(logits, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_where_the_places_end_it_goes_on_from_the_later_half(model):
+    steps = gpt.stepper(model)
+    state = steps.start(2)
+    for place in range(12):
+        _, state = steps.step(TEXTS[:, place], state)
+    logits, _ = steps.step([7, 8], state)
+    text = np.concatenate([TEXTS[:, 6:], [[7], [8]]], axis=1)
+    np.testing.assert_allclose(logits, ops.convert_to_numpy(model(text))[:, -1], rtol=1e-4, atol=1e-4)
+
+
+def test_writing_goes_on_beyond_the_places(model):
+    written = list(generation.write(gpt.stepper(model), [5, 6], vocabulary_size=50, length=20, temperature=0))
+    first = ops.convert_to_numpy(model(np.array([[5, 6]], "int32")))[0, -1]
+    assert len(written) == 20 and written[0] == 2 + np.argmax(first[2:]), "0 and 1 are never written"
+
+
+def test_what_is_added_to_the_stream_starts_small():
+    """By the root of the number of additions (section 2.3), so that the stream's size does not grow with the blocks."""
+    keras.utils.set_random_seed(0)
+    model = zoo.build("gpt", **{**TINY, "input_shape": (None,), "dim": 64, "blocks": 8})
+    for number in (1, 8):
+        for kernel in (
+            model.get_layer(f"block{number}_attention").output_dense.kernel,
+            model.get_layer(f"block{number}_mlp_out").kernel,
+        ):
+            assert np.std(ops.convert_to_numpy(kernel)) == pytest.approx(0.02 / 4, rel=0.1)
+        assert np.std(ops.convert_to_numpy(model.get_layer(f"block{number}_mlp_in").kernel)) == pytest.approx(
+            0.02, rel=0.1
+        )

@@ -1,0 +1,299 @@
+# %% [markdown]
+# # 22 · The Transformer: attention and nothing else
+#
+# A recurrent network reads one token after another, and what was read first has the longest way to what is said last.
+# In 2017 Vaswani and colleagues left the recurrence out. Every token looks at every other, in one step, and how much
+# it takes from each is what the network learns.
+#
+# **You will see** attention in four lines of NumPy, why a Transformer needs to be told where its tokens stand, what
+# the heads are, a leak that makes a useless network look perfect (the failure of this lesson), the warm-up of the
+# learning rate, and a small Transformer that learns to read dates, head by head.
+#
+# **Claims** Our layer is those four lines. Without positions, attention cannot tell one order of its tokens from
+# another. Eight heads have as many weights as one. No token's logits depend on a later token, to the bit. A leaky
+# network predicts its next token nearly always and gets at most one date in ten right when it must say them itself.
+# The whole one gets at least 98 of a hundred unseen dates right. Decoding with a cache says the same, token for token.
+#
+# **Beside them** copying, and the date of the most similar training example.
+#
+# **Takes** seven minutes on two cores. `--data full` trains on TED talks, a job for a GPU.
+# Follows S1:147,209-304; S0:386.
+
+# %%
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+import zoo
+from zoo import figures, inference
+from zoo.attention import Attention, attention_maps, sinusoids
+from zoo.decoding import Translator
+from zoo.figures import INK, SECOND, THIRD, new_figure
+from zoo.optimization import InverseSquareRoot
+from zoo.tutorial import Tutorial
+
+lesson = Tutorial("22_transformer", full_data="ted_hrlr_translate/pt_to_en")
+rng = np.random.default_rng(lesson.seed)
+keras.utils.set_random_seed(lesson.seed)
+scratch = Path(tempfile.mkdtemp())
+
+
+def numpy(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+# %% [markdown]
+# ## Attention in four lines
+# Each token asks a question (its query $q$), and each has a label (its key $k$) and something to say (its value $v$).
+# How well question and label agree is a score. The softmax turns scores into shares, and the answer is the values,
+# each by its share, the token's own among them:
+#
+# $$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\left(\frac{Q K^T}{\sqrt{d_k}}\right) V$$
+#
+# Why the root? The score of two random vectors of $d_k$ numbers has a standard deviation of $\sqrt{d_k}$. Undivided,
+# the softmax of such scores is nearly 0 or 1 at the start of training, and its gradient is nearly 0.
+
+
+# %%
+def softmax(scores):
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def attend(q, k, v):
+    return softmax(q @ k.T / np.sqrt(k.shape[-1])) @ v
+
+
+x = rng.normal(size=(5, 16)).astype("float32")  # five tokens
+layer = Attention(1, 16)
+layer(x[None], x[None])  # makes the weights
+kernel = {part: numpy(getattr(layer, f"{part}_dense").kernel).reshape(16, 16) for part in ("query", "key", "value")}
+answer = attend(x @ kernel["query"], x @ kernel["key"], x @ kernel["value"])
+answer = answer @ numpy(layer.output_dense.kernel).reshape(16, 16)
+difference = np.abs(answer - numpy(layer(x[None], x[None]))[0]).max()
+lesson.claim("largest difference between the formula and the layer", difference, "<=", 1e-5, exact=True)
+
+widths = (4, 16, 64, 256)
+pairs = {width: rng.normal(size=(2, 20_000, width)) for width in widths}
+for width, (q, k) in pairs.items():
+    scores = (q * k).sum(-1)
+    divided = scores / width**0.5
+    print(f"d_k {width:3}: standard deviation of the scores {scores.std():5.2f}, divided {divided.std():.2f}")
+
+# %% [markdown]
+# ## Order is not in it
+# Shuffle the tokens: every question meets the same labels as before, and the answers are the same, shuffled likewise.
+# To attention a sentence is a set. So something must be added to each token that says where it stands. The paper adds
+# sines and cosines of the place, from a wave of 6 places to one of 63,000: a clock with many hands.
+
+# %%
+order = rng.permutation(5)
+shuffled = numpy(layer(x[order][None], x[order][None]))[0]
+difference = np.abs(shuffled - numpy(layer(x[None], x[None]))[0][order]).max()
+lesson.claim("answers to shuffled tokens, difference to the answers shuffled", difference, "<=", 1e-5, exact=True)
+table = sinusoids(100, 64)
+placed = numpy(layer((x + table[:5, :16])[None], (x + table[:5, :16])[None]))[0]
+moved = numpy(layer((x[order] + table[:5, :16])[None], (x[order] + table[:5, :16])[None]))[0]
+lesson.claim("the same with positions", np.abs(moved - placed[order]).max(), ">=", 0.01, exact=True)
+
+figure = new_figure(10.5, 3.8)
+waves, near = figure.subplots(1, 2, width_ratios=(1.5, 1))
+waves.imshow(table.T, aspect="auto", cmap="RdBu", vmin=-1, vmax=1)
+waves.set(xlabel="place", ylabel="number of the vector", title="positional encoding")
+for place, colour in ((20, INK), (50, SECOND), (80, THIRD)):
+    near.plot(table @ table[place], color=colour, label=f"with place {place}")
+near.set(xlabel="place", ylabel="product of two encodings", title="near places are alike")
+near.spines[["top", "right"]].set_visible(False)
+near.legend(frameon=False, fontsize=8)
+lesson.figure(figure, "positions")
+
+# %% [markdown]
+# ## Heads
+# A token may have more than one question. Eight heads ask eight, each in a space of its own, and what they hear is put
+# side by side. Each works in $d / 8$ dimensions, so together they have the weights of one. (In Keras that is
+# `key_dim=d // heads`. TensorFlow's own tutorial passed `key_dim=d`: eight times the weights, unnoticed for years.)
+
+# %%
+counts = {}
+for heads in (1, 8):
+    counts[heads] = Attention(heads, 128)
+    counts[heads].build((None, 5, 128), (None, 5, 128))
+wide = keras.layers.MultiHeadAttention(8, 128)
+wide.build((None, 5, 128), (None, 5, 128))
+lesson.claim(
+    "weights of 8 heads, 128 wide in all", counts[8].count_params(), "==", 66_048,
+    baseline={"one head": counts[1].count_params(), "key_dim=128": wide.count_params()}, exact=True,
+)  # fmt: skip
+
+# %% [markdown]
+# ## The mask, and a leak
+# The network learns to name the next token of the target from those before, at all places at once. So a place must not
+# see the places after it: its next token is among them. A mask of the scores sees to that. Change token $t$, and the
+# logits before $t$ must stay as they are. Not nearly: to the bit.
+
+# %%
+SMALL = dict(input_shape=(None,), target_shape=(None,), vocabulary_size=60, blocks=2, dim=64, heads=4, hidden=128)
+
+
+def reach_of_a_change(model):
+    """The largest change of any logit before the place where the target changes."""
+    source, target = (rng.integers(4, 60, (8, 12)).astype("int32") for _ in range(2))
+    before, worst = numpy(model({"source": source, "target": target})), 0.0
+    for place in range(1, 12):
+        changed = target.copy()
+        changed[:, place] = (changed[:, place] - 3) % 56 + 4
+        after = numpy(model({"source": source, "target": changed}))
+        worst = max(worst, float(np.abs(after[:, :place] - before[:, :place]).max()))
+    return worst
+
+
+whole, leaky = (zoo.build("transformer", **SMALL) for _ in range(2))
+for attention in leaky.layers:
+    if isinstance(attention, Attention):
+        attention.causal = False
+lesson.claim(
+    "change of the logits before a changed token", reach_of_a_change(whole), "==", 0.0,
+    baseline={"with a leak": reach_of_a_change(leaky)}, exact=True,
+)  # fmt: skip
+
+# %% [markdown]
+# ## Twelve thousand dates
+# The task: read a date in any of twenty written forms, and say it as ISO 8601 has it. The dates of the test set occur
+# nowhere else, in no form. The recipe of `zoo train transformer` trains a small Transformer: two blocks on each side,
+# 64 numbers for a token, four heads.
+#
+# Its learning rate rises for 400 steps and then falls with the root of the step. With the normalisation after each
+# sum, as in the paper, the gradients of the upper blocks are large at the start; the rise keeps them from doing harm.
+
+# %%
+recipe = zoo.info("transformer").recipe("demo")
+schedule = InverseSquareRoot(recipe.learning_rate, **recipe.schedule_options)
+paper = InverseSquareRoot((512 * 4000) ** -0.5, 4000)
+figure = new_figure(8, 3)
+for axes, (rates, steps, title) in zip(
+    figure.subplots(1, 2), ((schedule, 1884, "the dates"), (paper, 100_000, "the paper's base model"))
+):
+    at = np.linspace(0, steps, 400)
+    axes.plot(at, [float(rates(step)) for step in at], color=INK)
+    axes.set(xlabel="step", ylabel="learning rate", title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+lesson.figure(figure, "learning_rate")
+
+budget = dict(epochs=1, batch_size=1000, blocks=1, dim=16, heads=2) if lesson.smoke else {}
+settings = dict(data_dir=lesson.data_dir, verbose=0, **budget)
+runs = [zoo.train("transformer", run=scratch / str(seed), seed=seed, **settings) for seed in lesson.seeds]
+shares = [run.metrics["exact_match"] for run in runs]
+with (runs[0].path / "translations.csv").open() as file:
+    print("".join(file.readlines()[:8]))
+lesson.claim(
+    "dates that were never seen and are said right, worst seed", min(shares), ">=", 0.98,
+    baseline=runs[0].results["baselines"],
+)  # fmt: skip
+
+# %% [markdown]
+# What do the heads look at? While the network says a date, each head of the last block weighs the letters that were
+# read. Some heads look for the year, some for the month, and some wait at the edge while they have nothing to do.
+
+# %%
+finished = inference.reopen(runs[0])
+text = "Sunday, 21 March 2021"
+say = Translator(finished.network.model, "transformer", finished.feed.length)
+said = say(finished.feed.encode([text]))[0]
+said = said[said > 3][: finished.feed.length - 1]
+inputs = {"source": finished.feed.encode([text]), "target": np.array([[2, *said]], "int32")}
+maps = attention_maps(finished.network.model, inputs)
+name = [each for each in maps if "cross" in each][-1]
+pieces = [*finished.feed.tokenizer.decode(said), "end"]
+lesson.figure(figures.attention(f"{name}: {text}", maps[name][0], pieces, list(text)), "heads")
+
+# %% [markdown]
+# ## What the leak does
+# Now the same training with the mask taken away. While it trains, the network is shown the right beginning *and the
+# token it is asked for*. It copies. Its accuracy looks better than any honest network's. Then it has to speak for
+# itself, and what it used to look at is not there.
+
+# %%
+feed = finished.feed
+feed.source = zoo.data.open_source("written_dates:1.0.0", data_dir=lesson.data_dir).load()
+leaky = zoo.build("transformer", **{**SMALL, "vocabulary_size": len(feed.tokenizer)})
+for attention in leaky.layers:
+    if isinstance(attention, Attention):
+        attention.causal = False
+network = type(finished.network).of(leaky, finished.network.card, finished.task)
+network.compile(keras.optimizers.Adam(1e-3), finished.task.keras_metrics())
+batches = feed.batches("train", training=True).take(5 if lesson.smoke else 10_000)
+leaky.fit(batches, epochs=1 if lesson.smoke else 3, verbose=0)
+shown = leaky.evaluate(feed.batches("test"), verbose=0, return_dict=True)
+_, truth = feed.texts("test")
+say = Translator(leaky, "transformer", feed.length)
+sources = [inputs["source"] for inputs, _ in feed.batches("test").as_numpy_iterator()]
+spoken = [feed.tokenizer.decode(row) for batch in sources for row in say(batch)]
+right = float(np.mean([a == b for a, b in zip(spoken, truth)]))
+lesson.claim("share of next tokens that the leaky network names", shown["token_accuracy"], ">=", 0.98)
+lesson.claim("dates that it says right by itself", right, "<=", 0.1, baseline={"worst honest seed": min(shares)})
+
+figure = new_figure(6.4, 3.4)
+axes = figure.subplots()
+bars = {"honest": (runs[0].metrics["token_accuracy"], shares[0]), "leaky": (shown["token_accuracy"], right)}
+for number, (tokens, dates) in enumerate(bars.values()):
+    axes.bar([number - 0.2, number + 0.2], [tokens, dates], width=0.38, color=[THIRD, INK])
+    for place, height in ((number - 0.2, tokens), (number + 0.2, dates)):
+        axes.text(place, height + 0.01, f"{height:.2f}", ha="center", fontsize=8)
+axes.set(xticks=[0, 1], xticklabels=list(bars), ylim=(0, 1.1), ylabel="share right")
+axes.set_title("grey: next token, blue: whole date", fontsize=10)
+axes.spines[["top", "right"]].set_visible(False)
+lesson.figure(figure, "leak")
+
+# %% [markdown]
+# ## Speaking, one token at a time
+# To say a token the decoder needs the keys and values of those before, which it has computed already. Kept in a cache,
+# they make a step cost what one token costs. Without it, every step reads everything again. (The times below flatter
+# the cache: with it the whole loop is one compiled program, without it Python calls the network for each token.)
+
+# %%
+source = finished.feed.encode([text])
+model, longest = finished.network.model, finished.feed.length
+
+
+def slowly(source):
+    """Everything that was said so far, read anew for each token."""
+    said = [2]
+    while len(said) <= longest and said[-1] != 3:
+        logits = numpy(model({"source": source, "target": np.array([said], "int32")}))[0, -1]
+        said.append(int(np.argmax(np.where(np.arange(len(logits)) < 3, -np.inf, logits))))
+    return said[1:]
+
+
+say = Translator(model, "transformer", longest)
+clocks = {}
+for name, function in (("read anew", slowly), ("cache", lambda source: [int(each) for each in say(source)[0] if each])):
+    function(source)
+    started = time.perf_counter()
+    answer = function(source)
+    clocks[name] = answer, time.perf_counter() - started
+    print(f"{name:>9}: {clocks[name][1] * 1000:6.1f} ms for {len(answer)} tokens")
+differing = sum(a != b for a, b in zip(clocks["cache"][0], clocks["read anew"][0], strict=True))
+lesson.claim("tokens that differ with a cache", differing, "==", 0, exact=True)
+
+# %% [markdown]
+# ## Translation (`--data full`)
+# 52,000 pairs of sentences from TED talks, Portuguese to English, in parts of words. Not measured here.
+
+# %%
+if lesson.full:
+    budget = {"epochs": 1} if lesson.smoke else {}
+    run = zoo.train("transformer", "ted_hrlr_translate", seed=lesson.seed, data_dir=lesson.data_dir, **budget)
+    lesson.claim("BLEU, Portuguese to English", run.metrics["bleu"], ">=", 25, baseline=run.results["baselines"])
+
+# %% [markdown]
+# ## Try it
+# * `zoo train transformer --option norm=pre`: does it need the warm-up? (`--learning-rate`, and look at the curves.)
+# * Train with learned positions and a shorter `longest`. What does it say of a longer date?
+# * Take the division by the root of $d_k$ out of `attend` and plot the softmax of random scores for `d_k` 256.
+
+# %%
+lesson.finish()

@@ -1,0 +1,195 @@
+"""BERT: the Transformer's encoder, which sees a whole text at once.
+
+J. Devlin, M.-W. Chang, K. Lee and K. Toutanova, "BERT: Pre-training of Deep Bidirectional Transformers for Language
+Understanding", NAACL 2019, arXiv:1810.04805: section 3, Figure 2, Appendix A.
+
+    name         blocks    dim   heads    parameters, the pooler included
+    bert_base        12    768      12    109,482,240
+    bert_large       24  1,024      16    335,141,888
+
+    tokens (batch, time) -> embedding + learned places + segment -> normalised -> encoder blocks, each part normalised
+    after its sum -> the first place -> the pooler, a tanh layer -> logits
+
+A head for classes comes on top (section 3.2): dim x classes + classes numbers more.
+"""
+
+import keras
+from keras import layers
+
+from zoo.attention import Padding, Positions
+from zoo.models.transformer import Style, check_blocks, encode, make, norm
+from zoo.registry import Card, Input, Recipe, register, replace
+from zoo.sequences import PoolSequence
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Segment(layers.Layer):
+    """Adds to each place the vector of its segment: 0 for the first text, 1 for a second.
+
+    Shapes: x (batch, time, dim), segments (batch, time) whole numbers or None (all 0) -> (batch, time, dim).
+    """
+
+    def __init__(self, initializer="uniform", **kwargs):
+        super().__init__(**kwargs)
+        self.initializer = keras.initializers.get(initializer)
+
+    def build(self, x_shape, segments_shape=None):
+        self.table = self.add_weight(shape=(2, x_shape[-1]), initializer=self.initializer, name="embeddings")
+
+    def call(self, x, segments=None):
+        table = keras.ops.cast(self.table, x.dtype)
+        return x + (table[0] if segments is None else keras.ops.take(table, segments, axis=0))
+
+    def multiply_adds(self, before, after):
+        return 0
+
+    def compute_output_shape(self, x_shape, segments_shape=None):
+        return x_shape
+
+    def get_config(self):
+        return {**super().get_config(), "initializer": keras.initializers.serialize(self.initializer)}
+
+
+def network(input_shape, num_classes, vocabulary_size, blocks, dim, heads, longest, segments, dropout, name):
+    """The network behind both names."""
+    check_blocks(blocks)
+    spread = keras.initializers.TruncatedNormal(stddev=0.02)
+    style = Style(dim, heads, 4 * dim, dropout, "post", "gelu", 1e-12, spread)
+    tokens = keras.Input(input_shape, dtype="int32", name="tokens")
+    mask = Padding(name="mask")(tokens)  # (batch, 1, time)
+    x = layers.Embedding(vocabulary_size, dim, embeddings_initializer=spread, name="embedding")(tokens)
+    x = Positions(longest, "learned", initializer=spread, name="positions")(x)  # (batch, time, dim)
+    if segments:
+        inputs = {"tokens": tokens, "segments": keras.Input(input_shape, dtype="int32", name="segments")}
+        x = Segment(spread, name="segment")(x, inputs["segments"])
+    else:
+        inputs = tokens
+        x = Segment(spread, name="segment")(x)
+    x = norm(make, "embedding_norm", style)(x)
+    x = layers.Dropout(dropout, name="embedding_dropout")(x)
+    x = encode(x, mask, blocks, style)
+    x = PoolSequence("first", name="first")(x, tokens)  # (batch, dim)
+    x = layers.Dense(dim, activation="tanh", kernel_initializer=spread, name="pooler")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    logits = layers.Dense(num_classes, kernel_initializer=spread, dtype="float32", name="logits")(x)
+    return keras.Model(inputs, logits, name=name)
+
+
+BASE = Card(
+    task="text_classification",
+    summary="BERT, 12 blocks, with its pooler and a head for classes",
+    params=109_483_778,  # 109,482,240 and the head
+    paper="Devlin et al. 2019, NAACL, arXiv:1810.04805, section 3",
+    deviations=(
+        "no dropout on the attention weights, so that fused attention can be taken",
+        "no heads for pre-training",
+    ),
+    notes=("the demo trains a small one from fresh weights; of these sizes only the shapes are built here",),
+    inputs=(Input("tokens", (128,), "int32", "numbers of words or parts of them, 0 after the end"),),
+    preprocessing="none",
+    recipes=(
+        Recipe(
+            name="demo",
+            dataset="agreement:1.0.0",
+            preprocess={"tokens": "words", "vocabulary": 200, "length": 40},
+            model={"blocks": 2, "dim": 32, "heads": 4, "longest": 40, "dropout": 0.0},
+            epochs=10,
+            batch_size=64,
+            learning_rate=2e-3,
+            schedule="cosine",
+            schedule_options={"warmup_epochs": 2},
+        ),
+        Recipe(
+            name="imdb_reviews",
+            dataset="imdb_reviews/plain_text:1.0.0",
+            train="train[:90%]",
+            validation="train[90%:]",
+            preprocess={"tokens": "words", "vocabulary": 20_000, "length": 256},
+            model={"blocks": 4, "dim": 256, "heads": 4, "longest": 256},
+            epochs=4,
+            batch_size=64,
+            learning_rate=3e-4,
+            schedule="cosine",
+            schedule_options={"warmup_epochs": 1},
+        ),
+    ),
+    tiny={
+        "input_shape": (None,),
+        "vocabulary_size": 12,
+        "blocks": 1,
+        "dim": 16,
+        "heads": 2,
+        "longest": 40,
+        "dropout": 0.0,
+    },
+    tutorial="22_transformer.py",
+)
+
+
+@register(BASE)
+def bert_base(
+    *,
+    input_shape=(128,),
+    num_classes=2,
+    vocabulary_size=30_522,
+    blocks=12,
+    dim=768,
+    heads=12,
+    longest=512,
+    segments=False,
+    dropout=0.1,
+    name="bert_base",
+):
+    """BERT (Devlin et al. 2019), base size, with a head for classes.
+
+    Args:
+        input_shape: (tokens,), or (None,) for any number of them.
+        num_classes: length of the logit vector.
+        vocabulary_size: how many tokens there are; 0 is padding.
+        blocks: one on the other.
+        dim: numbers that stand for a token; the MLP is four times as wide.
+        heads: of each attention; they divide `dim`.
+        longest: how many places there are.
+        segments: a second input that says which of two texts a token belongs to; else all belong to the first.
+        dropout: share of the numbers silenced in each sum.
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`: (batch, tokens) whole numbers, or ``{"tokens", "segments"}`` of them, to (batch, num_classes)
+        logits.
+
+    Raises:
+        UsageError: for heads that do not divide `dim`, or more tokens than places.
+
+    >>> bert_base(input_shape=(8,), vocabulary_size=10, blocks=1, dim=4, heads=2, longest=8).count_params()
+    362
+    """
+    return network(**locals())
+
+
+@register(replace(BASE, summary="BERT, 24 blocks, with its pooler and a head for classes", params=335_143_938))
+def bert_large(
+    *,
+    input_shape=(128,),
+    num_classes=2,
+    vocabulary_size=30_522,
+    blocks=24,
+    dim=1024,
+    heads=16,
+    longest=512,
+    segments=False,
+    dropout=0.1,
+    name="bert_large",
+):
+    """BERT with 24 blocks. Arguments and shapes as in `bert_base`.
+
+    Args:
+        name: of the returned model.
+
+    Returns:
+        A `keras.Model`, as in `bert_base`.
+
+    >>> bert_large(input_shape=(8,), vocabulary_size=10, blocks=1, dim=4, heads=2, longest=8).count_params()
+    362
+    """
+    return network(**locals())
