@@ -17,7 +17,7 @@ def test_every_loss_is_named_saved_and_loaded(name):
 
 
 def test_unknown_loss_is_answered_with_the_nearest():
-    with pytest.raises(UsageError, match=r"there is no loss 'perceptrons'; did you mean perceptron"):
+    with pytest.raises(UsageError, match="there is no loss 'perceptrons'; did you mean perceptron"):
         losses.get("perceptrons")
 
 

@@ -146,9 +146,8 @@ def test_a_picture_comes_out_of_the_size_of_the_photograph(pair, capsys):
     assert not np.array_equal(pixels("out.png"), pixels("out-0001.png"))
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-def test_the_same_seed_gives_the_same_picture(optimizer, pair):
-    settings = dict(weights="none", steps=3, size=32, start="noise", optimizer=optimizer, verbose=0)
+def test_the_same_seed_gives_the_same_picture(pair):
+    settings = dict(weights="none", steps=3, size=32, start="noise", verbose=0)
     first, again, other = (np.asarray(stylize.stylize(pair[0], pair[1:], seed=seed, **settings)) for seed in (5, 5, 6))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)

@@ -130,7 +130,7 @@ def terms(picture):
     return found | {"loss": sum(weight * found[name] for name, weight in held.term_weights.items())}
 
 
-held = losses.Perceptual().hold(temple, [flower])
+held = losses.Perceptual(**weights).hold(temple, [flower])
 coloured = np.clip(in_the_colours(temple, flower), 0, 1).astype("float32")
 shown = {
     "photograph": temple, "style": flower, "its colours alone": coloured, "content and style": picture,

@@ -143,7 +143,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     sub.add_argument("styles", nargs="+", metavar="STYLE", help="a picture; several are blended")
     sub.add_argument("-o", "--output", metavar="FILE", required=True, help="the picture to write, .png or .jpg")
     sub.add_argument("--overwrite", action="store_true", help="replace the output if it is there")
-    sub.add_argument("--style-weight", type=float, help="from 0, the photograph, upward (default: 10)")
+    sub.add_argument("--style-weight", type=float, help="from 0, the photograph, upward (default: 5)")
     sub.add_argument("--shares", metavar="A,B,...", help="of each style in the blend (default: equal)")
     sub.add_argument("--keep-colours", action="store_true", default=None, help="the photograph's own colours")
     sub.add_argument("--size", type=int, help="limit of the longer side in pixels (default: 512)")

@@ -22,7 +22,9 @@ from zoo.picture_files import SMALLEST, check_output, limited, read, write
 SIZE = 512  # pixels of the longer side, unless told otherwise
 STARTS = ("content", "noise")
 SHOWN_EVERY = 10  # steps: to see the losses takes a forward pass
-MAPS = 704  # bytes of maps for each pixel and unit of width, kept for the way back; see `memory`
+# Bytes of maps for each pixel: 2 x 64 channels at full size, 2 x 128 at a quarter of the pixels, 3 x 256 at a
+# sixteenth, 3 x 512 at a 64th, 512 at a 256th, and the four pools; four bytes each.
+MAPS = 4 * (128 + 64 + 48 + 24 + 2 + 16 + 8 + 4 + 2)
 UNTRAINED = (
     "untrained filters: they carry texture and colour, and know no objects (He, Wang & Hopcroft 2016); with trained "
     "ones the style follows the shapes"
@@ -31,10 +33,9 @@ log = logging.getLogger("zoo")
 
 
 def memory(width: int, height: int) -> int:
-    """Bytes that a step takes, about: the maps of the VGG up to block5_conv1, kept for the way back, and as much again.
+    """Bytes that a step takes, about: the maps of the VGG up to block5_conv1 and their gradients, and once as much.
 
-    The maps hold 64 x 2 x (1 + 1/4) numbers for each pixel in the first block, and so on, half as many in each
-    further one; `benchmarks/style_transfer.py` measures the whole process beside this estimate.
+    `benchmarks/style_transfer.py speed` writes the peak of the whole process beside this estimate.
     """
     return 3 * MAPS * width * height
 
@@ -55,7 +56,7 @@ def available_memory() -> int | None:
 class Plan:
     """How a picture is to be painted."""
 
-    style_weight: float = 10.0  # beside a content weight of 1
+    style_weight: float = 5.0  # beside a content weight of 1
     variation_weight: float = 1.0
     shares: tuple[float, ...] = ()  # of several styles; equal if left out
     size: int = SIZE

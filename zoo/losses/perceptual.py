@@ -50,8 +50,13 @@ def total_variation(pictures):
     return ops.mean(down, axis=(1, 2, 3)) + ops.mean(across, axis=(1, 2, 3))
 
 
-CONTENT_LAYER = "block4_conv2"
-STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
+# Whose maps are compared: with trained filters those of Gatys 2016, section 3; untrained ones tell less and less apart
+# from layer to layer, and are asked for the first blocks only.
+TRAINED = {
+    "content_layer": "block4_conv2",
+    "style_layers": ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1"),
+}
+UNTRAINED = {"content_layer": "block2_conv2", "style_layers": ("block1_conv1", "block2_conv1", "block3_conv1")}
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -69,8 +74,7 @@ class Perceptual(keras.Loss):
 
     Args:
         content_weight, style_weight, variation_weight: of the three terms.
-        content_layer: of the VGG.
-        style_layers: likewise; each has the same say.
+        content_layer, style_layers: of the VGG; each style layer has the same say. Left out: `TRAINED`, or `UNTRAINED`.
         extractor, weights, preprocessing, width, pooling, filter_seed: which VGG; see `zoo.extractor.extractor`. It is
             untrained unless `weights` says otherwise.
 
@@ -81,10 +85,10 @@ class Perceptual(keras.Loss):
     def __init__(
         self,
         content_weight=1.0,
-        style_weight=10.0,
+        style_weight=5.0,
         variation_weight=1.0,
-        content_layer=CONTENT_LAYER,
-        style_layers=STYLE_LAYERS,
+        content_layer=None,
+        style_layers=None,
         extractor="vgg16",
         weights="",
         preprocessing="",
@@ -96,6 +100,8 @@ class Perceptual(keras.Loss):
         dtype=None,
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
+        layers = TRAINED if weights else UNTRAINED
+        content_layer, style_layers = content_layer or layers["content_layer"], style_layers or layers["style_layers"]
         self.settings = dict(
             content_weight=content_weight, style_weight=style_weight, variation_weight=variation_weight,
             content_layer=content_layer, style_layers=tuple(style_layers), extractor=extractor, weights=str(weights),
@@ -144,8 +150,9 @@ class Perceptual(keras.Loss):
         if self.held is not None:
             wanted, *wanted_grams = self.held
         else:
-            wanted = self.describe(y_true[:, 0])[0]
-            wanted_grams = self.describe(y_true[:, 1])[1]
+            batch, _, *size = ops.shape(y_true)
+            maps, grams_of_both = self.describe(ops.reshape(y_true, (2 * batch, *size)))
+            wanted, wanted_grams = maps[::2], [each[1::2] for each in grams_of_both]
         errors = [relative_error(a, b) for a, b in zip(wanted_grams, grams)]
         return {
             "content": relative_error(wanted, content),
