@@ -27,8 +27,11 @@ def curves(history: Path, head: str, metric: str, baselines: dict[str, float]):
     with history.open(newline="") as file:
         rows = list(csv.DictReader(file))
     epochs = [int(row["epoch"]) + 1 for row in rows]
-    figure = new_figure(9, 3.6)
-    for axes, name in zip(figure.subplots(1, 2), ("loss", f"{head}_{metric}" if head else metric)):
+    names = ["loss", f"{head}_{metric}" if head else metric]
+    if rows and names[1] not in rows[0] and f"val_{names[1]}" not in rows[0]:  # measured once, at the end
+        names, baselines = names[:1], {}
+    figure = new_figure(4.5 * len(names), 3.6)
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
         for key, label, colour in ((name, "training", THIRD), (f"val_{name}", "validation", INK)):
             if rows and key in rows[0]:
                 axes.plot(
@@ -161,4 +164,36 @@ def forecast(feed, measured):
     scatter.set(xlabel="truth", ylabel="prediction")
     for axes in (time, scatter):
         axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def word_map(vectors, pairs=(), most=120):
+    """Words on the plane in which they differ most (principal components); `pairs` are joined by a line.
+
+    Args:
+        vectors: a `zoo.word_vectors.WordVectors`.
+        pairs: of words; without any, the `most` commonest words are drawn, placed by their neighbours (t-SNE).
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    shown = [word for pair in pairs for word in pair] or list(vectors.words[:most])
+    directions = vectors.directions[[vectors.places[word] for word in shown]]
+    if len(shown) < 3:
+        return None
+    if pairs:
+        place, title = PCA(2, random_state=0), "principal components"
+    else:
+        place, title = TSNE(2, random_state=0, init="pca", perplexity=min(15, (len(shown) - 1) / 3)), "t-SNE"
+    points = dict(zip(shown, place.fit_transform(directions.astype("float64"))))
+    figure = new_figure(9, 8)
+    axes = figure.subplots()
+    for a, b in pairs:
+        axes.plot(*zip(points[a], points[b]), color=THIRD, linewidth=0.8)
+    second = {b for _, b in pairs}
+    for word, (x, y) in points.items():
+        colour = SECOND if word in second else INK
+        axes.plot(x, y, ".", color=colour, markersize=4)
+        axes.annotate(word, (x, y), xytext=(2, 2), textcoords="offset points", fontsize=7, color=colour)
+    axes.set(title=f"{len(shown)} words, {title}", xticks=[], yticks=[])
     return figure

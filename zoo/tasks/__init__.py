@@ -5,9 +5,9 @@ A new kind of task is a new row: in the module of its kind of data, and so in `T
 
 from collections.abc import Mapping
 
-from zoo.tasks import arrays, text
+from zoo.tasks import arrays, text, words
 from zoo.tasks.task import Measured, Network, Task
 
-TASKS: Mapping[str, Task] = {**arrays.TASKS, **text.TASKS}
+TASKS: Mapping[str, Task] = {**arrays.TASKS, **text.TASKS, **words.TASKS}
 
 __all__ = ["TASKS", "Measured", "Network", "Task"]
