@@ -53,7 +53,7 @@ class BlockTrainer(keras.Model):
 
     def compile(self, optimizer, *, loss=None, metrics=(), jit_compile="auto", steps_per_execution=None):
         """`loss` and `metrics` are not needed: the loss of this training is its own."""
-        if type(optimizer) is not keras.optimizers.SGD or optimizer.momentum or optimizer.weight_decay:
+        if not isinstance(optimizer, keras.optimizers.SGD) or optimizer.momentum or optimizer.weight_decay:
             raise UsageError(
                 f"blocks are trained by plain SGD, not {type(optimizer).__name__} with these options; "
                 "expected keras.optimizers.SGD(rate): others touch every row of the tables in each step"
