@@ -33,10 +33,10 @@ from gensim.models import Word2Vec
 
 import zoo
 from zoo import optimization, results
-from zoo.blocks import BlockTrainer
 from zoo.data import corpus
 from zoo.data.words import TextSource, WordFeed
 from zoo.run import commit, machine
+from zoo.tasks.words import block_trainer
 from zoo.word_vectors import WordVectors, known_judgements, read_judgement, vectors_of
 
 GOAL, STRETCH, TOLERANCE = 3.0, 4.5, 0.005
@@ -79,7 +79,7 @@ class Zoo:
         keras.utils.set_random_seed(seed)
         self.network = zoo.build("word2vec", vocabulary_size=len(self.feed.vocabulary), dimension=100)
         steps = -(-self.feed.examples["train"] // plan.batch_size) * epochs
-        self.trainer = BlockTrainer(self.network, negatives=5)
+        self.trainer = block_trainer(self.network, self.feed)
         self.trainer.compile(optimization.optimizer(plan, steps))
         self.batches = self.feed.batches("train", training=True)
 

@@ -18,14 +18,37 @@ table: the rows that changed are added to the table, times the rate. That is pla
 
 S. Ji, N. Satish, S. Li and P. Dubey, "Parallelizing Word2Vec in Shared and Distributed Memory", IEEE TPDS 30(9),
 2019, share negatives and multiply matrices, one window at a time.
+
+What a step adds to a row is a sum over all of the row's pairs in the step. For a common word these are thousands, all
+taken at the same old value of the row, where pair by pair each would have seen the last: the sum overshoots, and the
+vectors fly apart. So a row with more than `MOST` pairs in a step, on average, learns at a rate that is lower in
+proportion (`paces`). That concerns a few of the commonest words of a text.
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo.errors import UsageError
 
+MOST = 400  # pairs of one row in a step: twice as many still train stably at a rate of .025
 WATCHED = 16  # the training loss is computed on one block in so many: on all, it takes a fifth of the time
+
+
+def paces(shares, noise, *, words: int, window: int, negatives: int) -> list[np.ndarray]:
+    """What the rate of each row is multiplied by, in the table of the words and in that of the contexts.
+
+    Args:
+        shares: of each word in the text that is trained on; they sum to 1.
+        noise: the chance of each word to be drawn as a negative.
+        words: in a step.
+        window, negatives: of the training.
+
+    >>> paces(np.array([0.5, 0.01]), np.array([0.3, 0.02]), words=1000, window=4, negatives=5)[0].tolist()
+    [0.02666666666666667, 1.0]
+    """
+    pairs = words * (window + 1) * np.stack([shares * (1 + negatives), shares + negatives * noise])
+    return list(np.minimum(1.0, MOST / np.maximum(pairs, 1e-9)))
 
 
 class BlockTrainer(keras.Model):
@@ -41,13 +64,16 @@ class BlockTrainer(keras.Model):
     Args:
         network: with two Embedding layers named ``words`` and ``theta``.
         negatives: K, to a pair.
+        paces: what the rate of each row of either table is multiplied by, as from `paces`; None: nothing.
     """
 
-    def __init__(self, network, *, negatives=5):
+    def __init__(self, network, *, negatives=5, paces=None):
         super().__init__(name=f"{network.name}_by_blocks")
         self.network = network
         self.negatives = negatives
         self.tables = [network.get_layer(name).embeddings for name in ("words", "theta")]
+        paces = paces or [np.ones(table.shape[0]) for table in self.tables]
+        self.paces = [np.asarray(pace, "float32") for pace in paces]
         self.loss_tracker = keras.metrics.Mean("loss")
         self.built = True
 
@@ -113,9 +139,10 @@ class BlockTrainer(keras.Model):
         gradient = ops.concatenate([true * (squashed[:, :, :halo] - 1.0), false * squashed[:, :, halo:]], axis=2)
         changes = [ops.matmul(gradient, others), ops.matmul(ops.transpose(gradient, (0, 2, 1)), centres)]
         rate = ops.cast(self.optimizer.learning_rate, "float32")
-        for table, row, change in zip(self.tables, rows, changes):
-            change = ops.reshape(change, (-1, change.shape[-1]))
-            table.assign(ops.scatter_update(table, ops.reshape(row, (-1, 1)), -rate * change, reduction="add"))
+        for table, row, change, pace in zip(self.tables, rows, changes, self.paces):
+            change = -rate * ops.take(pace, row)[..., None] * change
+            flat = ops.reshape(row, (-1, 1)), ops.reshape(change, (-1, change.shape[-1]))
+            table.assign(ops.scatter_update(table, *flat, reduction="add"))
         self.optimizer.iterations.assign_add(1)
         self.watch(scores[::WATCHED], true[::WATCHED], false[::WATCHED])
 

@@ -140,6 +140,11 @@ class WordFeed(Feed):
             self._noise = Noise(self.vocabulary.counts)
         return self._noise
 
+    def shares(self) -> np.ndarray:
+        """Of each word in the thinned-out text."""
+        kept = np.array(self.vocabulary.counts) * self.vocabulary.keep(self.sample)
+        return kept / kept.sum()
+
     def batches(self, split, *, training=False, blocks=None):
         """Examples of a split, the same ones each time unless for training. `blocks`: as the recipe says, or not."""
         blocks = bool(self.block) if blocks is None else blocks

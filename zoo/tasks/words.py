@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo import figures, losses
-from zoo.blocks import BlockTrainer
+from zoo.blocks import BlockTrainer, paces
 from zoo.data import corpus, tiny_english
 from zoo.data.words import WordFeed
 from zoo.errors import UsageError
@@ -24,7 +24,13 @@ def learner(network: Network, feed: WordFeed) -> Network:
         return network
     if feed.inputs != ("centre", "contexts"):
         raise UsageError(f"block is {feed.block}; {network.card.name} is trained by pairs: leave it out (block=0)")
-    return replace(network, model=BlockTrainer(network.model, negatives=feed.negatives))
+    return replace(network, model=block_trainer(network.model, feed))
+
+
+def block_trainer(model, feed: WordFeed) -> BlockTrainer:
+    settings = dict(window=feed.window, negatives=feed.negatives)
+    rates = paces(feed.shares(), feed.noise.shares, words=feed.plan.batch_size, **settings)
+    return BlockTrainer(model, negatives=feed.negatives, paces=rates)
 
 
 def judgements(feed: WordFeed, files: Sequence[str] = ()) -> dict[str, object]:
