@@ -60,6 +60,11 @@ TASKS = {
         lambda dimensions: math.log(2) if dimensions == 1 else 0.2,  # a guess; all distances equal: the margin
         tolerance=0.5,
     ),
+    "word_vectors": Sample(  # one true word and drawn ones: a logistic loss for each
+        lambda rng, shape: rng.integers(0, 2, shape).astype("int32"),
+        lambda candidates: candidates * math.log(2),
+        tolerance=0.05,
+    ),
     "forecasting": Sample(
         lambda rng, shape: rng.normal(size=shape).astype("float32"),
         lambda classes: 1.0,  # the variance of the targets
@@ -71,6 +76,21 @@ TASKS = {
         tolerance=6.0,
     ),
 }
+
+COUNTS = np.arange(1, 100)  # of meetings, for GloVe
+LOSSES = {  # where a card has a loss of its own whose targets are others than its task's
+    "next_word": Sample(class_numbers, math.log, tolerance=1.0),
+    "glove": Sample(
+        lambda rng, shape: rng.choice(COUNTS, shape).astype("float32"),
+        lambda _: float(np.mean((COUNTS / 100) ** 0.75 * np.log(COUNTS) ** 2)),
+        tolerance=4.0,  # of 32 drawn counts
+    ),
+}
+
+
+def sample_of(card):
+    """How the targets of a card look."""
+    return LOSSES.get(card.loss, TASKS[card.task])
 
 
 def loss_of(card):
@@ -99,7 +119,7 @@ def inputs(model, batch, seed=0):
 def targets(card, outputs, seed=1):
     """Targets for outputs (arrays in any structure) of the card's task, drawn without regard to the inputs."""
     rng = np.random.default_rng(seed)
-    return keras.tree.map_structure(lambda output: TASKS[card.task].target(rng, output.shape), outputs)
+    return keras.tree.map_structure(lambda output: sample_of(card).target(rng, output.shape), outputs)
 
 
 def arrays(outputs):

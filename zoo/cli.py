@@ -106,6 +106,16 @@ def parse(argv: list[str]) -> argparse.Namespace:
     sub.add_argument("run", metavar="RUN", help="a run folder")
     sub.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
 
+    sub.add_argument(
+        "--with", metavar="FILE", dest="files", action="append", default=[],
+        help="word vectors: also these analogies or similarities; may be repeated",
+    )  # fmt: skip
+
+    sub = command(export_command, "export", "write what a run has learned for other programs")
+    sub.add_argument("run", metavar="RUN", help="a run folder")
+    sub.add_argument("--format", required=True, help="word vectors: word2vec, word2vec-binary or projector")
+    sub.add_argument("--out", metavar="PATH", required=True, help="the file or folder to write")
+
     sub = command(predict_command, "predict", "what a trained network says of new pictures, clips or texts")
     sub.add_argument("run", metavar="RUN", help="a run folder, or the name of a network with published weights")
     sub.add_argument("inputs", nargs="+", metavar="INPUT", help="a file, or a text, as the network takes")
@@ -342,9 +352,22 @@ def evaluate_command(arguments) -> None:
     start_keras(arguments.debug)
     from zoo import inference
 
-    figures = inference.evaluate(run, data_dir=arguments.data_dir)
+    measured = inference.measure(run, files=arguments.files, data_dir=arguments.data_dir)
+    figures = measured.figures
     early = "" if (run.path / "metrics.json").exists() else " (stopped early: after the epochs in history.csv)"
     print(f"{run.path}: " + ", ".join(f"test {name} {value:.4f}" for name, value in figures.items()) + early)
+    for note in measured.notes:
+        print(f"  {note}")
+
+
+def export_command(arguments) -> None:
+    from zoo.run import Run
+
+    run = Run.open(arguments.run)
+    start_keras(arguments.debug)
+    from zoo import inference
+
+    print(f"{inference.export(run, arguments.format, arguments.out)}: {arguments.format}")
 
 
 def predict_command(arguments) -> None:

@@ -8,9 +8,9 @@ from zoo import pretrained, registry, tasks
 from zoo.data import open_source
 from zoo.data.feeds import Feed
 from zoo.data.sources import check_writable
-from zoo.errors import UsageError
+from zoo.errors import UsageError, unknown
 from zoo.run import Run
-from zoo.tasks import Network, Task
+from zoo.tasks import Measured, Network, Task
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,44 @@ def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> di
     Raises:
         UsageError: if the folder holds no finished run or its data cannot be had.
     """
+    return dict(measure(run, data_dir=data_dir).figures)
+
+
+def measure(run: str | Path | Run, *, files: Sequence[str] = (), data_dir: str | Path | None = None) -> Measured:
+    """All that a finished run's task measures on its test set: the figures of `evaluate`, and notes beside them.
+
+    Args:
+        run: a run folder, or what `train` returned.
+        files: questions of the user's own, for tasks that take them.
+        data_dir: where tfds keeps its data sets, if not where the run found them.
+    """
     finished = reopen(run, data=True, data_dir=data_dir)
-    return dict(finished.task.measure(finished.network, finished.feed, "test").figures)
+    if files and not finished.task.takes_files:
+        raise UsageError(f"{finished.network.card.name} is not measured against files; leave {files[0]} out")
+    finished.feed.files = tuple(files)
+    return finished.task.measure(finished.network, finished.feed, "test")
+
+
+def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
+    """Write what a run has learned for other programs.
+
+    Args:
+        run: a run folder, or what `train` returned.
+        format: of those of the network's task.
+        path: the file or folder to write; it must not exist.
+
+    Raises:
+        UsageError: for a format that this network has not, or a path that is taken or cannot be written.
+    """
+    finished, path = reopen(run), Path(path)
+    if format not in finished.task.exports:
+        raise unknown(f"format of {finished.network.card.name}", format, finished.task.exports)
+    if path.exists():
+        raise UsageError(f"{path} is there already; choose another, or remove it first")
+    try:
+        return finished.task.exports[format](finished.network, finished.feed, path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}; choose another") from None
 
 
 def predict(

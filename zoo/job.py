@@ -100,26 +100,28 @@ def prepare(
         weights: pretrained weights to start from: a tag of the card, a file, or an https address.
         preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch", "tf", ...
         run: the folder to write, new or empty; by default the first free ``runs/<name>-<recipe>-<seed>``.
-        data: the path of an ``.npz`` file, or of a folder, to train on in place of the recipe's data set.
+        data: the path of an ``.npz`` or ``.txt`` file, or of a folder, to train on in place of the recipe's data set.
         data_dir: where tfds keeps its data sets.
         epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
         loop: repeat clips that have fewer frames than the network takes.
         tensorboard: write TensorBoard logs into the run folder.
         verbose: as in `keras.Model.fit`: 0 silent, 1 a progress bar, 2 a line an epoch.
-        **options: of the builder, in place of the recipe's own.
+        **options: of the builder, or of what the recipe does to the data, in place of the recipe's own.
     """
     card = registry.info(name)
-    registry.check_options(name, options)
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
     recipe = recipe or ("finetune" if weights else "demo")
     plan = override(card.recipe(recipe), changes)
+    to_data = {option: options.pop(option) for option in [*options] if option in plan.preprocess}
+    plan = dataclasses.replace(plan, preprocess={**plan.preprocess, **to_data})
+    registry.check_options(name, options)
     head_epochs = min(plan.head_epochs, plan.epochs // 2)  # a short trial of a long recipe has both parts
     plan = dataclasses.replace(plan, weights=str(weights or plan.weights), head_epochs=head_epochs)
     plan = dataclasses.replace(plan, preprocessing=preprocessing_of(card, plan.weights, preprocessing))
     if data is not None:  # a file has whole splits of these names
         path = Path(data).absolute()
-        if path.suffix != ".npz" and not path.is_dir():
-            raise UsageError(f"data is {str(data)!r}; expected the path of an .npz file or of a folder")
+        if path.suffix not in (".npz", ".txt") and not path.is_dir():
+            raise UsageError(f"data is {str(data)!r}; expected the path of an .npz or .txt file or of a folder")
         plan = dataclasses.replace(plan, dataset=str(path), train="train", validation="validation", test="test")
     if loop:
         plan = dataclasses.replace(plan, preprocess={"loop": least_frames(name, plan), **plan.preprocess})
@@ -189,6 +191,11 @@ def command_line(job: Job, options: Mapping[str, Any]) -> str:
         words += ["--data", job.plan.dataset]
     if "loop" in job.plan.preprocess and "loop" not in original.preprocess:
         words += ["--loop"]
-    for option in job.options:
-        words += ["--option", f"{option}={options[option]!r}"]
+    to_data = {
+        key: value
+        for key, value in job.plan.preprocess.items()
+        if key != "loop" and value != original.preprocess.get(key)
+    }
+    for option, value in [*to_data.items(), *((option, options[option]) for option in job.options)]:
+        words += ["--option", f"{option}={value!r}"]
     return shlex.join(words)

@@ -25,6 +25,11 @@ def cosine(rate, steps, *, epochs, warmup_epochs=0):
     return schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
 
 
+def linear(rate, steps, *, epochs, end=1e-4):
+    """Straight down from the rate to `end`, as word2vec's own program does."""
+    return schedules.PolynomialDecay(rate, steps, end_learning_rate=min(end, rate))
+
+
 def step(rate, steps, *, epochs, at=(0.5, 0.75), factor=0.1):
     """The rate, multiplied by `factor` at each of the shares `at` of the training (He 2015, section 4.2)."""
     rates = [rate * factor**drops for drops in range(len(at) + 1)]
@@ -62,6 +67,7 @@ def inverse_sqrt(rate, steps, *, epochs, warmup_steps=4000):
 SCHEDULES: Mapping[str, Callable] = {
     "constant": constant,
     "cosine": cosine,
+    "linear": linear,
     "step": step,
     "inverse_sqrt": inverse_sqrt,
 }

@@ -44,7 +44,8 @@ def _carry_out(job: Job) -> Run:
         report = load_weights(model, plan.weights, preprocessing=plan.preprocessing)
         log.info(str(report))
     network = tasks.Network.of(model, card, task, plan)
-    compile_for(network, feed, task, plan)
+    learner = task.learner(network, feed)
+    compile_for(learner, feed, task, plan)
     folder.check_space(64 * 2**20 + 16 * model.count_params())
     folder.write_json("config.json", {
         "command": command_line(job, options),
@@ -65,14 +66,14 @@ def _carry_out(job: Job) -> Run:
     # Each consumer gets its own iterator of batches: to measure one would move its order on.
     rates = {
         "pipeline": bench.pipeline_rate(feed.batches("train", training=True)),
-        "model": bench.model_rate(model, network.fan_out(feed.batches("train", training=True))),
+        "model": bench.model_rate(learner.model, learner.fan_out(feed.batches("train", training=True))),
     }
     log.info(
         f"the pipeline supplies {rates['pipeline']:,.0f} samples/s, the model takes {rates['model']:,.0f}: "
         + ("the model sets the pace" if rates["pipeline"] > rates["model"] else "the model will wait for data")
     )
     fit_started = time.perf_counter()
-    fit(network, feed, task, job)
+    fit(learner, feed, task, job)
     fit_seconds = time.perf_counter() - fit_started
     folder.save_model(model)  # once more: averaged weights take their place when `fit` ends
 

@@ -26,6 +26,7 @@ class Feed:
     examples: Mapping[str, int]  # how many each split holds
     class_names: Sequence[str] = ()  # none where the targets are no classes
     loop = False  # whether clips that are too short are repeated
+    files: Sequence[str] = ()  # of the user's own, to be measured against as well
 
     def __init__(self, card, plan, source: Source | None):
         self.card, self.plan, self.source = card, plan, source

@@ -67,7 +67,8 @@ def open_source(dataset: str | os.PathLike, *, task: str = "", data_dir: str | o
     if os.path.isabs(dataset):
         if task not in FOLDERS:
             takes = ", ".join(FOLDERS) or "no task"
-            raise UsageError(f"{dataset} is a folder; a network for {task or 'this'} learns from none ({takes} can)")
+            kind = "text file" if str(dataset).endswith(".txt") else "folder"
+            raise UsageError(f"{dataset} is a {kind}; a network for {task or 'this'} learns from none ({takes} can)")
         module, opener = FOLDERS[task]
         return getattr(importlib.import_module(module), opener)(Path(dataset))
     return TfdsFile(str(dataset), data_dir)
@@ -263,6 +264,7 @@ FOLDERS = {
     "video_classification": ("zoo.data.clips", "ClipFolder"),
     "metric_learning": ("zoo.data.identity_folder", "IdentityFolder"),
     "translation": ("zoo.data.parallel_folder", "ParallelFolder"),
+    "word_vectors": ("zoo.data.words", "TextFiles"),
 }
 
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))

@@ -8,10 +8,12 @@ from zoo.errors import unknown
 from zoo.losses.crossentropy import MaskedCrossentropy, Perceptron
 from zoo.losses.distances import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
+from zoo.losses.words import Glove, NegativeSampling, candidate_losses, next_word
 
 __all__ = [
-    "LOSSES", "MINING", "Contrastive", "ExplicitTriplet", "MaskedCrossentropy", "NPair", "Perceptron", "Perceptual",
-    "Triplet", "get", "gram_matrix", "relative_error", "total_variation",
+    "LOSSES", "MINING", "Contrastive", "ExplicitTriplet", "Glove", "MaskedCrossentropy", "NPair", "NegativeSampling",
+    "Perceptron", "Perceptual", "Triplet", "candidate_losses", "get", "gram_matrix", "next_word", "relative_error",
+    "total_variation",
 ]  # fmt: skip
 
 LOSSES = {
@@ -27,6 +29,9 @@ LOSSES = {
     "contrastive": Contrastive,
     "n_pair": NPair,
     "perceptual": Perceptual,
+    "negative_sampling": NegativeSampling,
+    "glove": Glove,
+    "next_word": next_word,
 }
 
 

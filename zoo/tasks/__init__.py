@@ -5,7 +5,7 @@ A new kind of task is a new row: in the module of its kind of data, and so in `T
 
 from collections.abc import Mapping
 
-from zoo.tasks import arrays, clips, metric_learning, styling, text, translation
+from zoo.tasks import arrays, clips, metric_learning, styling, text, translation, words
 from zoo.tasks.task import Measured, Network, Task
 
 TASKS: Mapping[str, Task] = {
@@ -15,6 +15,7 @@ TASKS: Mapping[str, Task] = {
     **styling.TASKS,
     **text.TASKS,
     **translation.TASKS,
+    **words.TASKS,
 }
 
 __all__ = ["TASKS", "Measured", "Network", "Task"]

@@ -19,6 +19,7 @@ class Measured:
     figures: Mapping[str, float]  # the main one among them
     truth: Any = None  # targets and outputs as the task's pictures take them
     outputs: Any = None
+    notes: tuple[str, ...] = ()  # what else is worth saying, a line each
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class Task:
     tables: Mapping[str, Callable[[Feed, Measured], list[dict[str, Any]]]] = field(default_factory=dict)
     # What watches over the training of this task; the figures that it adds to the logs go into history.csv.
     callbacks: Callable[[Network, Feed], list[keras.callbacks.Callback]] = lambda network, feed: []
+    # (network, feed) -> what is compiled and fitted: another way to train the same weights, where there is one.
+    learner: Callable[[Network, Feed], Network] = lambda network, feed: network
+    takes_files: bool = False  # whether `zoo evaluate --with FILE` says more; `feed.files` holds them
+    # Format -> (network, feed, path) -> the path written: `zoo export`.
+    exports: Mapping[str, Callable[[Network, Feed, Path], Path]] = field(default_factory=dict)
     # (network, feed, what the user has, folder for pictures) -> lines to print: `zoo predict`.
     answer: Callable[[Network, Feed, Sequence[str], Path | None], list[str]] | None = None
     # (network, feed, prompt, length=, temperature=, top_k=, seed=) -> pieces of text as they come: `zoo generate`.

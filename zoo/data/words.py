@@ -1,0 +1,307 @@
+"""What networks for word vectors learn from: examples drawn anew from a text in every epoch.
+
+What an example is follows from the inputs on the card. Those of `word2vec`, say, are a word, one that was near it and
+some that were drawn; with ``block`` in the recipe they are blocks of words, for `zoo.blocks`.
+"""
+
+import hashlib
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data import corpus
+from zoo.data.corpus import Noise, Vocabulary
+from zoo.data.feeds import SPLITS, Feed
+from zoo.data.sources import Source, tensorflow
+from zoo.errors import UsageError, first_line, unknown
+
+SETTINGS = {  # of a recipe's `preprocess`, and what they are if it does not say
+    "window": 5,  # the furthest word that counts as near
+    "negatives": 5,  # drawn words beside each true one
+    "min_count": 5,  # rarer words are left out
+    "sample": 1e-3,  # words with a larger share of the text are thinned out; 0: none
+    "context": 4,  # words that a language model sees
+    "block": 0,  # centres in a block, for training by blocks; 0: pairs
+    "shared": 0,  # negatives that a block shares
+}
+SOME = 200_000  # examples: what is held out is measured on so many at most
+
+
+def negative_pairs(words, left, right, feed, rng):
+    """(centre, a true context and drawn ones) -> which is which."""
+    centres, contexts = corpus.pairs(words, left, right)
+    return (centres, with_noise(contexts, feed, rng)), first_is_true(len(centres), feed)
+
+
+def bags(words, left, right, feed, rng):
+    """(the words around, the true middle and drawn ones) -> which is which."""
+    some = left + right > 0
+    around = corpus.bags(words, left, right, feed.window)[some]
+    return (around, with_noise(words[some], feed, rng)), first_is_true(len(around), feed)
+
+
+def with_noise(true, feed, rng):
+    return np.concatenate([true[:, None], feed.noise.draw_others(rng, true, feed.negatives)], axis=1)
+
+
+def first_is_true(count, feed):
+    return np.tile(np.array([1] + [0] * feed.negatives, "int32"), (count, 1))
+
+
+def softmax_pairs(words, left, right, feed, rng):
+    """centre -> context."""
+    return corpus.pairs(words, left, right)
+
+
+# What an example is, by the inputs of the network: (words, left, right, feed, rng) -> inputs, targets.
+EXAMPLES: Mapping[tuple[str, ...], Callable] = {
+    ("centre", "contexts"): negative_pairs,
+    ("around", "middles"): bags,
+    ("centre",): softmax_pairs,
+}
+
+
+class WordFeed(Feed):
+    """Windows of words, as the network's inputs ask for them."""
+
+    preprocess = tuple(SETTINGS)
+
+    def __init__(self, card, plan, source, vocabulary: Vocabulary | None = None):
+        super().__init__(card, plan, source)
+        self.vocabulary = vocabulary
+        for name, value in settings(plan.preprocess).items():
+            setattr(self, name, value)
+        self.inputs = tuple(each.name for each in card.inputs)
+        self._tokens: dict[str, np.ndarray] = {}
+
+    @classmethod
+    def learn(cls, card, plan, source):
+        feed = cls(card, plan, source)
+        counts: Counter = Counter()
+        for line in feed.lines("train", "counting words"):
+            counts.update(corpus.words_of(line))
+        feed.vocabulary = Vocabulary.of(counts, min_count=feed.min_count, source=source.name)
+        if len(feed.vocabulary) - 1 <= feed.negatives:
+            raise UsageError(
+                f"{source.name} has {len(feed.vocabulary) - 1} different words; expected more than {feed.negatives}, "
+                "the negatives drawn beside each: lower negatives or min_count, or take a longer text"
+            )
+        for split in SPLITS:
+            if not len(feed.tokens(split)):
+                raise UsageError(
+                    f"the split {split!r} of {source.name} holds no word of the vocabulary; take more text"
+                )
+        feed.examples = {split: feed._count(split) for split in SPLITS}
+        return feed
+
+    @classmethod
+    def restore(cls, card, plan, source, state):
+        counts = map(int, state["counts"].split())
+        return cls(card, plan, source, Vocabulary(("", *state["words"].split()), (0, *counts)))
+
+    def state(self):
+        return {"words": " ".join(self.vocabulary.words[1:]), "counts": " ".join(map(str, self.vocabulary.counts[1:]))}
+
+    def options(self):
+        names = ("window", "negatives", "context")
+        return {"vocabulary_size": len(self.vocabulary), **{name: getattr(self, name) for name in names}}
+
+    def lines(self, split: str, what: str = "") -> Iterator[str]:
+        """The text of a split, line by line."""
+        part = getattr(self.plan, split)
+        if isinstance(self.source, TextSource):
+            yield from self.source.lines(part, what)
+            return
+        try:
+            examples = self.source.split(part)
+        except (ValueError, AssertionError) as error:
+            raise UsageError(f"{self.source.name} has no split {part!r}: {first_line(error)}") from None
+        spec = examples.element_spec
+        if not isinstance(spec, Mapping) or "text" not in spec:
+            raise UsageError(f"{self.source.name} has no feature 'text'; {self.card.name} learns from plain text")
+        for example in examples.as_numpy_iterator():
+            yield example["text"].decode("utf-8")
+
+    def tokens(self, split: str) -> np.ndarray:
+        """A split as word numbers, 0 after each line."""
+        if split not in self._tokens:
+            lines = self.lines(split, f"reading {split}")
+            self._tokens[split] = self.vocabulary.encode(map(corpus.words_of, lines))
+        return self._tokens[split]
+
+    @property
+    def noise(self) -> Noise:
+        if not hasattr(self, "_noise"):
+            self._noise = Noise(self.vocabulary.counts)
+        return self._noise
+
+    def shares(self) -> np.ndarray:
+        """Of each word in the thinned-out text."""
+        kept = np.array(self.vocabulary.counts) * self.vocabulary.keep(self.sample)
+        return kept / kept.sum()
+
+    def batches(self, split, *, training=False, blocks=None):
+        """Examples of a split, the same ones each time unless for training. `blocks`: as the recipe says, or not."""
+        blocks = bool(self.block) if blocks is None else blocks
+        make = self._blocks if blocks else self._batches
+        key = [self.plan.seed, SPLITS.index(split)]
+        numbers = itertools.count()
+
+        def held_out():
+            parts = make(self.tokens(split), np.random.default_rng(key), False)
+            return itertools.islice(parts, max(1, SOME // self.plan.batch_size))
+
+        def text_after_text():  # `take` ends an epoch: thinning out makes the text a little longer or shorter
+            for number in numbers:
+                yield from make(self.tokens(split), np.random.default_rng([*key, number]), True)
+
+        steps = -(-self.examples[split] // self.plan.batch_size) if training else sum(1 for _ in held_out())
+        probe = next(held_out())
+        tf = tensorflow()
+
+        def spec(array):
+            size = len(array) if blocks else None  # the last batch of pairs may be smaller
+            return tf.TensorSpec((size, *array.shape[1:]), array.dtype)
+
+        examples = tf.data.Dataset.from_generator(
+            text_after_text if training else held_out, output_signature=tf.nest.map_structure(spec, probe)
+        )
+        return examples.take(steps).apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
+
+    def _windows(self, tokens, rng):
+        """Chunk by chunk, the words of an epoch and how far they see."""
+        keep = self.vocabulary.keep(self.sample)
+        for chunk in corpus.chunks(tokens):
+            yield corpus.windows(corpus.subsample(chunk, keep, rng), self.window, rng)
+
+    def _blocks(self, tokens, rng, training):
+        """A step each, always of the same size: the last of a chunk is filled up with blocks that see nothing."""
+        size = max(1, self.plan.batch_size // self.block)
+        for words, left, right in self._windows(tokens, rng):
+            halo, left, right = corpus.blocks(words, left, right, size=self.block, window=self.window)
+            order = rng.permutation(len(halo)) if training else np.arange(len(halo))
+            order = np.concatenate([order, np.full(-len(order) % size, -1)])
+            for rows in order.reshape(-1, size):
+                real = (rows >= 0)[:, None]
+                drawn = self.noise.draw(rng, (size, self.shared or self.block))
+                block = {
+                    "words": halo[rows],
+                    "left": left[rows] * real,
+                    "right": right[rows] * real,
+                    "negatives": drawn,
+                }
+                yield block, np.zeros(size, "int32")  # Keras wants a target; the words are their own
+
+    def _batches(self, tokens, rng, training):
+        size = self.plan.batch_size
+        for inputs, targets in self._examples(tokens, rng):
+            order = rng.permutation(len(targets)) if training else np.arange(len(targets))
+            for start in range(0, len(order), size):
+                rows = order[start : start + size]
+                named = {name: column[rows] for name, column in zip(self.inputs, inputs)}
+                yield (named if len(named) > 1 else next(iter(named.values()))), targets[rows]
+
+    def _examples(self, tokens, rng):
+        """Chunk by chunk, arrays of inputs and targets."""
+        if self.inputs == ("word", "context"):
+            words, contexts, counts = self._meetings(tokens)
+            yield (words, contexts), counts[:, None]
+        elif self.inputs == ("before",):
+            for chunk in corpus.chunks(tokens):
+                yield self._before(chunk)
+        elif self.inputs in EXAMPLES:
+            for words, left, right in self._windows(tokens, rng):
+                inputs, targets = EXAMPLES[self.inputs](words, left, right, self, rng)
+                yield (inputs if isinstance(inputs, tuple) else (inputs,)), targets
+        else:
+            raise UsageError(f"{self.card.name} takes {', '.join(self.inputs)}; no examples of words have that form")
+
+    def _meetings(self, tokens):
+        key = id(tokens)
+        if getattr(self, "_met", (None,))[0] != key:
+            self._met = key, corpus.cooccurrence(tokens, self.window, len(self.vocabulary))
+        return self._met[1]
+
+    def _before(self, chunk):
+        """(the words before, 0 beyond the beginning) -> the word."""
+        words, left, _ = corpus.windows(chunk, self.context, rng=None)
+        offsets = np.arange(-self.context, 0)
+        place = np.maximum(np.arange(len(words))[:, None] + offsets, 0)
+        return (np.where(offsets >= -left[:, None], words[place], 0),), words
+
+    def _count(self, split):
+        """Examples of an epoch: words for blocks, else what one draw gives."""
+        rng, tokens = np.random.default_rng(0), self.tokens(split)
+        if self.block:
+            return sum(len(words) for words, _, _ in self._windows(tokens, rng))
+        return sum(len(targets) for _, targets in self._examples(tokens, rng))
+
+
+def settings(preprocess) -> dict[str, float]:
+    """A recipe's words, checked, over the usual ones."""
+    for word in preprocess:
+        if word not in SETTINGS:
+            raise unknown("preprocessing of words", word, SETTINGS)
+    chosen = {**SETTINGS, **preprocess}
+    for name, value in chosen.items():
+        least = 0 if name in ("sample", "block", "shared") else 1
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not (whole or (name == "sample" and isinstance(value, float))) or value < least:
+            kind = "a number" if name == "sample" else "a whole number"
+            raise UsageError(f"{name} is {value!r}; expected {kind} of at least {least}")
+    return chosen
+
+
+@dataclass(frozen=True)
+class TextSource(Source):
+    """Lines of text files, read as they are needed."""
+
+    lines: Callable[[str, str], Iterator[str]]  # (split, what to call it) -> its lines
+
+
+PARTS = {0: "test", 1: "validation"}  # of every 20 lines; the rest trains
+EVERY = 20
+PIECE = re.compile(r".{1,5000}(?:\s+|$)|\S+")  # longer lines count as several
+
+
+class TextFiles:
+    """A text file (or a folder of ``.txt`` files) in UTF-8, of any size: one line in 20 tests, one validates."""
+
+    def __init__(self, path: Path):
+        self.path, self.name = path, str(path)
+        self.files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
+        if not self.files or not all(file.is_file() for file in self.files):
+            raise UsageError(f"there is no text at {path}; expected a text file, or a folder of .txt files")
+
+    def sha256(self) -> str:
+        digest = hashlib.sha256()
+        for file in self.files:
+            with file.open("rb") as opened:
+                digest.update(hashlib.file_digest(opened, "sha256").digest())
+        return digest.hexdigest()
+
+    def load(self) -> Source:
+        def split(text):
+            lines = tensorflow().data.Dataset.from_generator(
+                lambda: ({"text": line} for line in self.lines(text)),
+                output_signature={"text": tensorflow().TensorSpec((), "string")},
+            )
+            return lines
+
+        return TextSource(self.name, (), split, self.lines)
+
+    def lines(self, split: str, what: str = "") -> Iterator[str]:
+        if split not in SPLITS:
+            raise unknown(f"split of {self.path}", split, SPLITS)
+        number = 0
+        for file in self.files:
+            for line in corpus.lines_of(file, what=what or "reading"):
+                for piece in PIECE.findall(line):
+                    if PARTS.get(number % EVERY, "train") == split:
+                        yield piece
+                    number += 1
