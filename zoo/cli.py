@@ -240,9 +240,10 @@ def describe(recipe: registry.Recipe) -> str:
     """A recipe in one line."""
     line = (
         f"{recipe.name}: {recipe.dataset or 'data of your own'}, {recipe.epochs} epochs of batches of "
-        f"{recipe.batch_size}, "
-        f"{recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule})"
+        f"{recipe.batch_size}, {recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule})"
     )
+    if recipe.loss:
+        line += f", loss {recipe.loss}"
     if recipe.expected is not None:
         line += f"; expects {describe_expected(recipe.expected)}"
     return line
