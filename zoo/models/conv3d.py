@@ -401,7 +401,7 @@ R3D_18 = Card(
         UCF101,
         FOLDER,
     ),
-    tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "width": 8, "blocks": (1, 1)},
+    tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "width": 8, "blocks": (1,)},
     tutorial="14_conv3d_video.py",
 )
 
@@ -446,6 +446,7 @@ def r3d_18(
         R3D_18,
         summary="MC3: 3x3x3 convolutions in the first stage, 1x3x3 in the others",
         params=11_695_440,
+        tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "width": 8, "blocks": (1, 1)},  # one stage is r3d_18's
         recipes=(replace(DEMO, model=SMALL), replace(MOVING_MNIST, model=SMALL), UCF101, FOLDER),
     )
 )
