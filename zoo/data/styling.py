@@ -14,6 +14,8 @@ class StyleFeed(Feed):
     """(content, style) pictures of one size. The inputs of a network are told by their names on its card: the
     "number" of a pair, the photograph ("image"), or the photograph and its "style"; the target is both pictures."""
 
+    preprocessings, preprocess = ("unit",), pipeline.PREPROCESS
+    augment = (*pipeline.AUGMENT, *pipeline.AUGMENT_LAYERS)
     shape: tuple[int, ...]  # of a picture
 
     @classmethod
