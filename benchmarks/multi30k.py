@@ -20,8 +20,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 import zoo
-from zoo import inference, results
+from zoo import inference, results, tasks
 from zoo.data import open_source
+from zoo.data.translation import TranslationFeed
 from zoo.decoding import Translator
 from zoo.errors import UsageError
 
@@ -61,8 +62,6 @@ def score(run, beams):
 def batches(folder, recipe):
     """The first batches of training, and the size of the vocabulary."""
     card, plan = zoo.info("transformer"), zoo.info("transformer").recipe(recipe)
-    from zoo.data.translation import TranslationFeed
-
     feed = TranslationFeed.learn(card, plan, open_source(str(folder), task="translation").load())
     return list(feed.batches("train", training=True).take(STEPS + 2).as_numpy_iterator()), len(feed.tokenizer), plan
 
@@ -80,7 +79,7 @@ def clocked(step, given):
 def ours(given, size, plan):
     options = dict(input_shape=(None,), target_shape=(None,), vocabulary_size=size, **plan.model)
     model = zoo.build("transformer", **options)
-    model.compile(keras.optimizers.Adam(1e-4), loss=zoo.tasks.TASKS["translation"].loss())
+    model.compile(keras.optimizers.Adam(1e-4), loss=tasks.TASKS["translation"].loss())
     return clocked(model.train_on_batch, given)
 
 
