@@ -108,7 +108,8 @@ for place, colour in ((20, INK), (50, SECOND), (80, THIRD)):
     near.plot(table @ table[place], color=colour, label=f"with place {place}")
 near.set(xlabel="place", ylabel="product of two encodings", title="near places are alike")
 near.spines[["top", "right"]].set_visible(False)
-near.legend(frameon=False, fontsize=8)
+near.set_ylim(top=38)
+near.legend(frameon=False, fontsize=8, ncols=3, loc="upper center")
 lesson.figure(figure, "positions")
 
 # %% [markdown]

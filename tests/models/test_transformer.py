@@ -148,8 +148,10 @@ def test_decoding_with_a_cache_says_the_same_token_for_token(pair):
     assert len({tuple(row) for row in found}) > 1
 
 
-def test_one_beam_is_greedy(pair):
-    name, model = pair
+@pytest.mark.parametrize("which", ["transformer, pre-norm", "GRU, additive"])
+def test_one_beam_is_greedy(which):
+    name, options = NETWORKS[which]
+    model = lively(zoo.build(name, **SMALL, **options))
     decoder = FAMILIES[name].decoder(model)
     found, scores = decoding.Beam(decoder, 9, beams=1).predict_on_batch(SOURCE)
     np.testing.assert_array_equal(found, decoding.Greedy(decoder, 9).predict_on_batch(SOURCE))

@@ -41,7 +41,7 @@ class TranslationFeed(Feed):
         if self.settings["tokens"] not in TOKENIZERS:
             raise unknown("kind of tokens", self.settings["tokens"], TOKENIZERS)
         self.length, self.tokenizer = self.settings["length"], tokenizer
-        self._pairs = {}
+        self._texts, self._pairs = {}, {}
 
     @classmethod
     def learn(cls, card, plan, source):
@@ -70,6 +70,11 @@ class TranslationFeed(Feed):
 
     def texts(self, split: str) -> tuple[list[str], list[str]]:
         """Sources and targets, without the pairs of which one is empty."""
+        if split not in self._texts:
+            self._texts[split] = self._read(split)
+        return self._texts[split]
+
+    def _read(self, split):
         name = getattr(self.plan, split)
         try:
             examples = self.source.split(name)

@@ -36,7 +36,7 @@ from zoo.sequences import PoolSequence
 
 PAPER = "Vaswani et al. 2017, NeurIPS, arXiv:1706.03762, section 3, Table 3"
 
-SMALL = {"blocks": 2, "dim": 64, "heads": 4, "hidden": 128, "dropout": 0.1}
+SMALL = {"blocks": 2, "dim": 64, "heads": 4, "hidden": 128, "dropout": 0.0}
 DATES = Recipe(
     name="demo",
     dataset="written_dates:1.0.0",
