@@ -287,7 +287,7 @@ def test_cards_agree_with_builders(name, last):
     card = zoo.info(name)
     assert zoo.build(name, **card.tiny).count_params() < 1_000_000
     assert zoo.build(name, **card.tiny, top=False).layers[-1].name == last
-    assert {recipe.name for recipe in card.recipes} == {
+    assert {recipe.name for recipe in card.recipes} >= {
         "demo", "fashion_mnist", "cifar10", "imagenette", "imagenet2012",
     }  # fmt: skip
     assert zoo.build(name, width=0.125).input_shape[1:] == card.inputs[0].shape

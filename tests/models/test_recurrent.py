@@ -131,7 +131,7 @@ def test_embeddings_can_start_from_known_vectors():
     [
         ({"units": ()}, r"units is \(\); expected the units of each recurrent layer"),
         ({"units": (8, 0)}, r"units is \(8, 0\)"),
-        ({"pooling": "first"}, "there is no pooling of a sequence 'first'; there are last, max, mean"),
+        ({"pooling": "middle"}, "there is no pooling of a sequence 'middle'; there are first, last, max, mean"),
     ],
 )
 def test_bad_options_are_said_in_one_line(options, says):

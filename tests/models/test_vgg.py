@@ -160,7 +160,7 @@ def test_small_equals_vgg16_with_batch_norm():
 def test_cards_agree_with_builders(name):
     card = zoo.info(name)
     assert zoo.build(name, **card.tiny).count_params() < 1_000_000
-    assert {recipe.name for recipe in card.recipes} == {
+    assert {recipe.name for recipe in card.recipes} >= {
         "demo", "fashion_mnist", "cifar10", "imagenette", "imagenet2012",
     }  # fmt: skip
     assert zoo.build(name, width=0.125).input_shape[1:] == card.inputs[0].shape
