@@ -48,7 +48,7 @@ DATES = Recipe(
     learning_rate=2e-3,
     schedule="inverse_sqrt",
     schedule_options={"warmup_steps": 400},
-    expected=Figure("exact_match", 0.98, "worst of 3 seeds: results/demo.csv"),
+    expected=Figure("exact_match", 0.98, "the goal; a run with dropout 0.1 reached .988", measured=False),
 )
 SENTENCES = Recipe(
     name="translate_folder",
