@@ -327,7 +327,8 @@ def with_colours_of(content: np.ndarray, picture: np.ndarray) -> np.ndarray:
     """The light and dark of `picture` in the colours of `content` (Gatys 2016b, "Preserving Color", section 3.2).
 
     >>> grey = np.full((1, 1, 3), 0.5, "float32")
-    >>> with_colours_of(grey, np.array([[[1.0, 0.0, 0.0]]], "float32")).round(2).tolist()  # red is dark
+    >>> dark = with_colours_of(grey, np.array([[[1.0, 0.0, 0.0]]], "float32"))  # as red is
+    >>> dark.astype("float64").round(2).tolist()
     [[[0.3, 0.3, 0.3]]]
     """
     from PIL import Image
