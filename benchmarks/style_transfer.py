@@ -21,6 +21,7 @@ from PIL import Image
 import zoo
 from zoo import figures, losses, results, stylize
 from zoo.data.photographs import photographs
+from zoo.painting import OPTIMIZERS, Painting, adam, compiled
 from zoo.picture_files import limited
 from zoo.tasks.styling import in_the_colours
 
@@ -62,7 +63,7 @@ class Watch:
 def painting(arguments, size, steps, options, **settings):
     plan = stylize.Plan(steps=steps, seed=arguments.seed, verbose=0, **settings)
     content, style = pair(size)
-    return stylize.Painting(content, [style], plan, options)
+    return Painting(content, [style], plan, options)
 
 
 def curve(arguments):
@@ -71,7 +72,7 @@ def curve(arguments):
     before, watch = terms(work.loss, work.content), Watch(arguments.steps)
     coloured = np.clip(in_the_colours(work.content, pair(arguments.size)[1]), 0, 1)
     baseline = terms(work.loss, coloured.astype("float32"))["style"] / before["style"]
-    stylize.OPTIMIZERS[arguments.optimizer](work, watch)
+    OPTIMIZERS[arguments.optimizer](work, watch)
     for step, found in watch.found.items():
         row = {
             "filters": kind, "optimizer": arguments.optimizer, "size": arguments.size, "steps": step,
@@ -89,7 +90,7 @@ def speed(arguments):
     options, kind = filters(arguments)
     for size in arguments.sizes:
         work, watch = painting(arguments, size, 2 + arguments.repeat, options), Watch(())
-        stylize.adam(work, watch)
+        adam(work, watch)
         seconds = np.median(np.diff(watch.times)[1:])
         height, width, _ = work.content.shape
         row = {
@@ -115,15 +116,15 @@ def fast(arguments):
     loss = losses.Perceptual(**options)
     keras.utils.set_random_seed(arguments.seed)
     model = zoo.build("fast_style", input_shape=(None, None, 3), width=0.5, blocks=3)
-    model.compile(keras.optimizers.Adam(2e-3), loss=loss, jit_compile=stylize.compiled())
+    model.compile(keras.optimizers.Adam(2e-3), loss=loss, jit_compile=compiled())
     started = time.perf_counter()
     model.fit(train, np.stack([train, style], axis=1), batch_size=4, epochs=arguments.epochs, verbose=0)
     seconds = time.perf_counter() - started
     results_, rows = [], []
     for tile in test:
         plan = stylize.Plan(steps=max(arguments.steps), seed=arguments.seed, verbose=0)
-        work = stylize.Painting(tile, [style[0]], plan, options)
-        stylize.adam(work, Watch(()))
+        work = Painting(tile, [style[0]], plan, options)
+        adam(work, Watch(()))
         in_one_pass = keras.ops.convert_to_numpy(model(tile[None]))[0]
         before = terms(work.loss, tile)["style"]
         results_.append([terms(work.loss, each) for each in (in_one_pass, work.picture())])
@@ -155,7 +156,7 @@ def peer(arguments):
     theirs = np.clip(keras.ops.convert_to_numpy(adain(inputs))[0], 0, 1)[: content.shape[0], : content.shape[1]]
     seconds = [time.perf_counter() - started]
     started = time.perf_counter()
-    stylize.adam(work, Watch(()))
+    adam(work, Watch(()))
     seconds.append(time.perf_counter() - started)
     before = terms(work.loss, content)["style"]
     for name, picture, took in zip(("adain, published", "style_transfer"), (theirs, work.picture()), seconds):
@@ -193,7 +194,7 @@ if __name__ == "__main__":
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--steps", type=int, nargs="+", default=[100, 300, 500])
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--optimizer", default="adam", choices=stylize.OPTIMIZERS)
+    parser.add_argument("--optimizer", default="adam", choices=OPTIMIZERS)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--adain", type=Path, help="a folder with vgg_normalized.pth and decoder.pth")

@@ -131,7 +131,8 @@ class ReflectionPadding(layers.Layer):
     Shapes: (batch, height, width, channels) -> (batch, height + 2 size, width + 2 size, channels); the sides must be
     longer than `size`.
 
-    >>> ReflectionPadding(1)(ops.reshape(ops.arange(6.0), (1, 2, 3, 1)))[0, :, :, 0].tolist()
+    >>> padded = ReflectionPadding(1)(ops.reshape(ops.arange(6, dtype="float32"), (1, 2, 3, 1)))
+    >>> ops.convert_to_numpy(padded)[0, :, :, 0].tolist()
     [[4.0, 3.0, 4.0, 5.0, 4.0], [1.0, 0.0, 1.0, 2.0, 1.0], [4.0, 3.0, 4.0, 5.0, 4.0], [1.0, 0.0, 1.0, 2.0, 1.0]]
     """
 
@@ -162,8 +163,8 @@ class AdaptiveInstanceNormalization(layers.Layer):
         epsilon: added to variances.
 
     >>> maps = ops.reshape(ops.convert_to_tensor([1.0, 3.0, 10.0, 30.0]), (2, 1, 2, 1))
-    >>> AdaptiveInstanceNormalization()(maps)[0, 0, :, 0].tolist()
-    [10.0..., 29.9...]
+    >>> ops.convert_to_numpy(AdaptiveInstanceNormalization()(maps))[0, 0, :, 0].round(2).tolist()
+    [10.0, 30.0]
     """
 
     def __init__(self, strength=1.0, epsilon=1e-5, **kwargs):
