@@ -95,7 +95,7 @@ def test_pairs_are_compared_one_by_one_as_in_a_table():
 def test_a_recipe_may_name_its_loss():
     card, task = zoo.info("siamese_pairs"), tasks.TASKS["metric_learning"]
     model = zoo.build("siamese_pairs", tower="lenet5")
-    found = {name: tasks.Network.of(model, card, task, card.recipe(name).loss).criterion for name in RECIPE_LOSSES}
+    found = {name: tasks.Network.of(model, card, task, card.recipe(name)).criterion for name in RECIPE_LOSSES}
     assert {name: type(loss) for name, loss in found.items()} == RECIPE_LOSSES
 
 
