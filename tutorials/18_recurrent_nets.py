@@ -48,10 +48,11 @@ def numpy(tensor):
 # | | |
 # |---|---|
 # | plain | $a = \tanh(W_a [a, x] + b_a)$ |
-# | simplified GRU | $\tilde c = \tanh(W_c [c, x] + b_c)$, $\Gamma_u = \sigma(W_u [c, x] + b_u)$, $c = \Gamma_u \tilde c + (1 - \Gamma_u) c$ |
+# | simplified GRU | $c = \Gamma_u \tilde c + (1 - \Gamma_u) c$, $\tilde c = \tanh(W_c [c, x] + b_c)$ |
 # | GRU | the same with $\tilde c = \tanh(W_c [\Gamma_r c, x] + b_c)$, $\Gamma_r = \sigma(W_r [c, x] + b_r)$ |
 # | LSTM | $c = \Gamma_u \tilde c + \Gamma_f c$, $a = \Gamma_o \tanh(c)$, all four from $[a, x]$ |
 #
+# Each gate has weights of its own: $\Gamma_u = \sigma(W_u [c, x] + b_u)$.
 # `zoo.cells` has them, an equation a line. Here is one step of each, from a state of zeros.
 
 # %%

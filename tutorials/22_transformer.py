@@ -281,6 +281,40 @@ differing = sum(a != b for a, b in zip(clocks["cache"][0], clocks["read anew"][0
 lesson.claim("tokens that differ with a cache", differing, "==", 0, exact=True)
 
 # %% [markdown]
+# ## One half is enough
+# GPT is the decoder alone, without a sentence to look at: it writes on. BERT is the encoder alone, and reads both ways.
+# A block of width $d$ has four $d \times d$ matrices of attention and two of $d \times 4d$ behind it, so $12 d^2$
+# weights, and $13 d$ biases and scales. Before you run it: how many parameters do 12 such blocks of width 768 have,
+# with 50,257 tokens and 1,024 places in front?
+
+
+# %%
+def parameters(vocabulary, places, blocks, width, more=0):
+    """Of the tokens and places, of the blocks, of the last normalisation; and of what else a network has."""
+    return (vocabulary + places) * width + blocks * (12 * width**2 + 13 * width) + 2 * width + more
+
+
+def reader(width):
+    """Behind BERT's blocks: two kinds of sentence, a pooler, two classes."""
+    return 2 * width + (width**2 + width) + (2 * width + 2)
+
+
+halves = {
+    "gpt2": parameters(50_257, 1_024, 12, 768),
+    "gpt2_medium": parameters(50_257, 1_024, 24, 1_024),
+    "gpt2_large": parameters(50_257, 1_024, 36, 1_280),
+    "gpt2_xl": parameters(50_257, 1_024, 48, 1_600),
+    "bert_base": parameters(30_522, 512, 12, 768, reader(768)),
+    "bert_large": parameters(30_522, 512, 24, 1_024, reader(1_024)),
+}
+for name, count in halves.items():
+    print(f"{name:>12} {count:>13,}")
+off = max(abs(count - zoo.info(name).params) for name, count in halves.items())
+lesson.claim("parameters that the formula is off by", off, "==", 0, exact=True)
+for name in ("gpt", "transformer_classifier"):  # the sizes for a machine like yours
+    print(f"{name:>12} {zoo.info(name).params:>13,}")
+
+# %% [markdown]
 # ## Translation (`--data full`)
 # 52,000 pairs of sentences from TED talks, Portuguese to English, in parts of words. Not measured here.
 
