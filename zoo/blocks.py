@@ -21,8 +21,8 @@ S. Ji, N. Satish, S. Li and P. Dubey, "Parallelizing Word2Vec in Shared and Dist
 
 What a step adds to a row is a sum over all of the row's pairs in the step. For a common word these are thousands, all
 taken at the same old value of the row, where pair by pair each would have seen the last: the sum overshoots, and the
-vectors fly apart. So a row with more than `MOST` pairs in a step, on average, learns at a rate that is lower in
-proportion (`paces`). That concerns a few of the commonest words of a text.
+vectors fly apart. So a row whose pairs in a step, times the rate, are more than `MOST` on average, learns at a rate
+that is lower in proportion (`paces`). That concerns some of the commonest words of a text.
 """
 
 import keras
@@ -31,24 +31,26 @@ from keras import ops
 
 from zoo.errors import UsageError
 
-MOST = 400  # pairs of one row in a step: twice as many still train stably at a rate of .025
+MOST = 2.0  # pairs of one row in a step, times the rate. At 5 most texts still train stably, at 10 none did
 WATCHED = 16  # the training loss is computed on one block in so many: on all, it takes a fifth of the time
 
 
-def paces(shares, noise, *, words: int, window: int, negatives: int) -> list[np.ndarray]:
+def paces(shares, noise, *, rate: float, words: int, window: int, negatives: int) -> list[np.ndarray]:
     """What the rate of each row is multiplied by, in the table of the words and in that of the contexts.
 
     Args:
         shares: of each word in the text that is trained on; they sum to 1.
         noise: the chance of each word to be drawn as a negative.
+        rate: of learning, at the start.
         words: in a step.
         window, negatives: of the training.
 
-    >>> paces(np.array([0.5, 0.01]), np.array([0.3, 0.02]), words=1000, window=4, negatives=5)[0].tolist()
-    [0.02666666666666667, 1.0]
+    >>> common_and_rare = np.array([0.5, 0.001]), np.array([0.3, 0.002])
+    >>> paces(*common_and_rare, rate=0.025, words=1000, window=4, negatives=5)[0].round(4).tolist()
+    [0.0133, 1.0]
     """
     pairs = words * (window + 1) * np.stack([shares * (1 + negatives), shares + negatives * noise])
-    return list(np.minimum(1.0, MOST / np.maximum(pairs, 1e-9)))
+    return list(np.minimum(1.0, MOST / np.maximum(rate * pairs, 1e-9)))
 
 
 class BlockTrainer(keras.Model):

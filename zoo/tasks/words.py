@@ -28,8 +28,9 @@ def learner(network: Network, feed: WordFeed) -> Network:
 
 
 def block_trainer(model, feed: WordFeed) -> BlockTrainer:
-    settings = dict(window=feed.window, negatives=feed.negatives)
-    rates = paces(feed.shares(), feed.noise.shares, words=feed.plan.batch_size, **settings)
+    plan = feed.plan
+    settings = dict(rate=plan.learning_rate, words=plan.batch_size, window=feed.window, negatives=feed.negatives)
+    rates = paces(feed.shares(), feed.noise.shares, **settings)
     return BlockTrainer(model, negatives=feed.negatives, paces=rates)
 
 
