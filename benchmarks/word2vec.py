@@ -209,7 +209,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--batch-size", type=int, default=1024, help="words in a step")
+    parser.add_argument("--batch-size", type=int, default=2048, help="words in a step")
     parser.add_argument("--block", type=int, default=32, help="centres in a block")
     parser.add_argument("--shared", type=int, default=32, help="negatives that a block shares")
     parser.add_argument("--record", type=Path, metavar="FILE.csv")

@@ -29,6 +29,7 @@ SETTINGS = {  # of a recipe's `preprocess`, and what they are if it does not say
     "block": 0,  # centres in a block, for training by blocks; 0: pairs
     "shared": 0,  # negatives that a block shares
 }
+TOGETHER = 16  # steps that are handed over at once
 SOME = 200_000  # examples: what is held out is measured on so many at most
 
 
@@ -97,6 +98,9 @@ class WordFeed(Feed):
                     f"the split {split!r} of {source.name} holds no word of the vocabulary; take more text"
                 )
         feed.examples = {split: feed._count(split) for split in SPLITS}
+        for split, count in feed.examples.items():
+            if not count:
+                raise UsageError(f"no word of {source.name} ({split}) has another one near it; take more text")
         return feed
 
     @classmethod
@@ -122,10 +126,11 @@ class WordFeed(Feed):
         except (ValueError, AssertionError) as error:
             raise UsageError(f"{self.source.name} has no split {part!r}: {first_line(error)}") from None
         spec = examples.element_spec
-        if not isinstance(spec, Mapping) or "text" not in spec:
+        key = 0 if isinstance(spec, tuple) else "text"  # of a text with a label, the text
+        if (isinstance(spec, Mapping) and key not in spec) or getattr(spec[key], "dtype", None) != tensorflow().string:
             raise UsageError(f"{self.source.name} has no feature 'text'; {self.card.name} learns from plain text")
         for example in examples.as_numpy_iterator():
-            yield example["text"].decode("utf-8")
+            yield example[key].decode("utf-8", "replace")
 
     def tokens(self, split: str) -> np.ndarray:
         """A split as word numbers, 0 after each line."""
@@ -153,25 +158,34 @@ class WordFeed(Feed):
         numbers = itertools.count()
 
         def held_out():
-            parts = make(self.tokens(split), np.random.default_rng(key), False)
-            return itertools.islice(parts, max(1, SOME // self.plan.batch_size))
+            yield from make(self.tokens(split), np.random.default_rng(key), False)
 
         def text_after_text():  # `take` ends an epoch: thinning out makes the text a little longer or shorter
             for number in numbers:
                 yield from make(self.tokens(split), np.random.default_rng([*key, number]), True)
 
-        steps = -(-self.examples[split] // self.plan.batch_size) if training else sum(1 for _ in held_out())
-        probe = next(held_out())
-        tf = tensorflow()
-
         def spec(array):
-            size = len(array) if blocks else None  # the last batch of pairs may be smaller
-            return tf.TensorSpec((size, *array.shape[1:]), array.dtype)
+            return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
 
-        examples = tf.data.Dataset.from_generator(
-            text_after_text if training else held_out, output_signature=tf.nest.map_structure(spec, probe)
-        )
+        tf = tensorflow()
+        signature = tf.nest.map_structure(spec, next(held_out()))
+        examples = tf.data.Dataset.from_generator(text_after_text if training else held_out, output_signature=signature)
+        if blocks:
+            examples = examples.unbatch()  # a step each
+        steps = -(-self.examples[split] // self._words_in_a_step)
+        if not training:
+            whole = sum(len(targets) if blocks else 1 for _, targets in held_out())
+            steps = min(whole, max(1, SOME // self.plan.batch_size))
         return examples.take(steps).apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
+
+    @property
+    def _words_in_a_step(self) -> int:
+        """For blocks, whole ones; for pairs, pairs."""
+        return self._blocks_in_a_step * self.block if self.block else self.plan.batch_size
+
+    @property
+    def _blocks_in_a_step(self) -> int:
+        return max(1, self.plan.batch_size // self.block)
 
     def _windows(self, tokens, rng):
         """Chunk by chunk, the words of an epoch and how far they see."""
@@ -180,22 +194,19 @@ class WordFeed(Feed):
             yield corpus.windows(corpus.subsample(chunk, keep, rng), self.window, rng)
 
     def _blocks(self, tokens, rng, training):
-        """A step each, always of the same size: the last of a chunk is filled up with blocks that see nothing."""
-        size = max(1, self.plan.batch_size // self.block)
+        """Some steps together, each of the same size: the last of a chunk is filled up with blocks that see nothing."""
+        size = self._blocks_in_a_step
         for words, left, right in self._windows(tokens, rng):
             halo, left, right = corpus.blocks(words, left, right, size=self.block, window=self.window)
             order = rng.permutation(len(halo)) if training else np.arange(len(halo))
-            order = np.concatenate([order, np.full(-len(order) % size, -1)])
-            for rows in order.reshape(-1, size):
-                real = (rows >= 0)[:, None]
-                drawn = self.noise.draw(rng, (size, self.shared or self.block))
-                block = {
-                    "words": halo[rows],
-                    "left": left[rows] * real,
-                    "right": right[rows] * real,
-                    "negatives": drawn,
-                }
-                yield block, np.zeros(size, "int32")  # Keras wants a target; the words are their own
+            steps = np.concatenate([order, np.full(-len(order) % size, -1)]).reshape(-1, size)
+            for start in range(0, len(steps), TOGETHER):
+                rows = steps[start : start + TOGETHER]  # (steps, blocks)
+                real = (rows >= 0)[..., None]
+                reach = {"left": left[rows] * real, "right": right[rows] * real}
+                drawn = self.noise.draw(rng, (*rows.shape, self.shared or self.block))
+                # Keras wants a target; the words are their own.
+                yield {"words": halo[rows], **reach, "negatives": drawn}, np.zeros(rows.shape, "int32")
 
     def _batches(self, tokens, rng, training):
         size = self.plan.batch_size
