@@ -83,7 +83,7 @@ def source_of(splits, names=()):
     return Source("made up", tuple(names) or tuple(map(str, range(100))), split)
 
 
-SPLITS = {"train": np.repeat(np.arange(24), 5), "validation": [30, 30, 31, 31, 31, 31], "test": [40, 40, 41, 41]}
+SPLITS = {"train": np.repeat(np.arange(24), 5), "validation": [30] * 4 + [31] * 5, "test": [40, 40, 41, 41]}
 
 
 def plan(card, **changes):
@@ -169,7 +169,13 @@ def test_names_become_numbers_where_a_data_set_has_names():
         (
             {"train": [*SPLITS["train"], 24]},
             {},
-            r"24 of made up \(train\) has 1 pictures, as few or fewer than per_class have 1 of 25; expected at least 4",
+            r"24 of made up \(train\) has 1 pictures, and 1 of 25 classes have fewer than 4 \(per_class\)",
+        ),
+        ({"test": [40, 41, 42]}, {}, r"0 classes of made up \(test\) have 2 pictures; expected 1 or more"),
+        (
+            {"validation": [30, 30, 30, 30, 31]},
+            {},
+            r"1 classes of made up \(validation\) have 4 pictures; expected 2 or more",
         ),
         ({"train": np.repeat([0, 1, 2], 9)}, {}, "batch_size is 16, 4 classes of 4 pictures; made up has 3"),
         ({}, {"feed": {"per_class": 3}}, "batch_size is 16; expected a multiple of 3"),

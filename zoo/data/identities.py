@@ -196,9 +196,17 @@ class IdentityFeed(ArrayFeed):
         if small and not plan.feed.get("leave_out_small"):
             label, count = min(small.items(), key=lambda each: (each[1], each[0]))
             raise UsageError(
-                f"{source.class_names[label]} of {source.name} (train) has {count} pictures, as few or fewer than "
-                f"per_class have {len(small)} of {len(counts)}; expected at least {self.per_class} of each: add some"
+                f"{source.class_names[label]} of {source.name} (train) has {count} pictures, and {len(small)} of "
+                f"{len(counts)} classes have fewer than {self.per_class} (per_class); expected as many of each: add "
+                "pictures, or leave these classes out"
             )
+        for split, fewest, least in (("validation", 2, self.per_class), ("test", 1, 2)):
+            large = [label for label, count in Counter(labels[split].tolist()).items() if count >= least]
+            if len(large) < fewest:
+                raise UsageError(
+                    f"{len(large)} classes of {source.name} ({split}) have {least} pictures; expected {fewest} or "
+                    "more: add pictures"
+                )
         classes = len(counts) - len(small)
         if classes < size // self.per_class:
             raise UsageError(
