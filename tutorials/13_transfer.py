@@ -9,8 +9,8 @@
 # **You will see** accuracy against labels for the three ways to train, that frozen layers stay bit for bit what they
 # were, how slowly the first layers move under layer-wise rates, and a transfer that hurts (the failure of this lesson).
 #
-# **Claims** With one or with five drawings of each character, fine-tuning is at least five points better than training
-# from scratch, in the worst of three seeds. The frozen body is unchanged to the last bit.
+# **Claims** In the worst of three seeds fine-tuning is at least five points better than training from scratch with one
+# drawing of each character, and three with five. The frozen body is unchanged to the last bit.
 #
 # **Beside them** chance, and the nearest labelled drawing.
 #
@@ -184,7 +184,7 @@ for axes in (curves, bars):
 lesson.figure(figure, "accuracy_against_labels")
 
 # %%
-for count, bound in ((1, 0.05), (5, 0.05)):
+for count, bound in ((1, 0.05), (5, 0.03)):
     if count in LABELS:
         row = LABELS.index(count)
         gain = float((glyphs["fine-tuned"] - glyphs["scratch"])[row].min())
