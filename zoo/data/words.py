@@ -172,8 +172,9 @@ class WordFeed(Feed):
         examples = tf.data.Dataset.from_generator(text_after_text if training else held_out, output_signature=signature)
         if blocks:
             examples = examples.unbatch()  # a step each
-        steps = -(-self.examples[split] // self._words_in_a_step)
-        if not training:
+        if training:
+            steps = -(-self.examples[split] // self._words_in_a_step)
+        else:
             whole = sum(len(targets) if blocks else 1 for _, targets in held_out())
             steps = min(whole, max(1, SOME // self.plan.batch_size))
         return examples.take(steps).apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
