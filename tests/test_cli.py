@@ -107,16 +107,11 @@ def test_an_unexpected_error_is_one_line_too(capsys, monkeypatch):
     assert (code, err) == (2, "zoo: RuntimeError: first line (--debug shows where)\n")
 
 
-def test_train_and_evaluate_as_a_new_user_does(tmp_path):
-    """The installed entry point, in processes of their own: progress on stdout, nothing on stderr."""
-
-    def command(*words):
-        program = "import sys; from zoo.cli import main; sys.exit(main())"
-        return subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, cwd=tmp_path)
-
-    trained = command(
-        "train", "mlp", "--epochs", "1", "--option", "hidden=(16,)", "--data-dir", "data", "--record", "t.csv"
-    )
+def test_train_and_evaluate_as_a_new_user_does(tmp_path, capsys, monkeypatch):
+    """The installed entry point, in a process of its own: progress on stdout, nothing on stderr."""
+    program = "import sys; from zoo.cli import main; sys.exit(main())"
+    words = ["train", "mlp", "--epochs", "1", "--option", "hidden=(16,)", "--data-dir", "data", "--record", "t.csv"]
+    trained = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     assert trained.stderr == ""
     for text in (
@@ -128,18 +123,13 @@ def test_train_and_evaluate_as_a_new_user_does(tmp_path):
         "recorded in t.csv",
     ):
         assert text in trained.stdout
-    evaluated = command("evaluate", "runs/mlp-demo-0")
-    assert evaluated.returncode == 0 and evaluated.stderr == ""
-    assert f"test accuracy {Run(tmp_path / 'runs' / 'mlp-demo-0').metrics['accuracy']:.4f}" in evaluated.stdout
-    again = command(
-        *shlex.split(Run(tmp_path / "runs" / "mlp-demo-0").config["command"])[1:],
-        "--run",
-        "again",
-        "--data-dir",
-        "data",
-    )
-    assert again.returncode == 0, again.stderr
-    assert Run(tmp_path / "again").metrics == Run(tmp_path / "runs" / "mlp-demo-0").metrics
+    monkeypatch.chdir(tmp_path)  # what follows needs no process of its own
+    run = Run(tmp_path / "runs" / "mlp-demo-0")
+    code, out, _ = zoo_command(capsys, "evaluate", "runs/mlp-demo-0")
+    assert code == 0 and f"test accuracy {run.metrics['accuracy']:.4f}" in out
+    code, _, err = zoo_command(capsys, *shlex.split(run.config["command"])[1:], "--run", "again", "--data-dir", "data")
+    assert code == 0, err
+    assert Run(tmp_path / "again").metrics == run.metrics
 
 
 def test_doctor(capsys):

@@ -96,10 +96,11 @@ def test_measuring_the_speed_leaves_the_model_as_it_was(data_dir):
 
 
 def test_forecasting_and_binary_tasks(data_dir, tmp_path):
-    views = zoo.train("lagged_linear", run=tmp_path / "views", data_dir=data_dir, verbose=0)
+    quick = dict(data_dir=data_dir, verbose=0, epochs=15, learning_rate=0.05)
+    views = zoo.train("lagged_linear", run=tmp_path / "views", **quick)
     assert views.metrics["mae"] < 0.75 * views.results["baselines"]["last value"]
     assert (views.path / "forecast.png").exists() and not (views.path / "confusion.png").exists()
-    tumours = zoo.train("perceptron", run=tmp_path / "tumours", data_dir=data_dir, verbose=0)
+    tumours = zoo.train("perceptron", run=tmp_path / "tumours", **quick)
     assert tumours.metrics["accuracy"] > 0.93 > tumours.results["baselines"]["chance"]
     assert zoo.evaluate(tumours) == pytest.approx(tumours.metrics, abs=1e-6)
 

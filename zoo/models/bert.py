@@ -122,7 +122,7 @@ BASE = Card(
         "longest": 40,
         "dropout": 0.0,
     },
-    tutorial="22_transformer.py",
+    tutorial="23_bert_gpt_mini.py",
 )
 
 

@@ -105,7 +105,7 @@ GPT2 = Card(
     preprocessing="none",
     recipes=(DEMO, SHAKESPEARE),
     tiny=TINY,
-    tutorial="22_transformer.py",
+    tutorial="23_bert_gpt_mini.py",
 )
 
 

@@ -36,19 +36,20 @@ from zoo.sequences import PoolSequence
 
 PAPER = "Vaswani et al. 2017, NeurIPS, arXiv:1706.03762, section 3, Table 3"
 
-SMALL = {"blocks": 2, "dim": 64, "heads": 4, "hidden": 128, "dropout": 0.0}
+# Normalised before each part, which learns this in fewer steps than the paper's way, after each sum.
+SMALL = {"blocks": 2, "dim": 64, "heads": 4, "hidden": 128, "norm": "pre", "dropout": 0.0}
 DATES = Recipe(
     name="demo",
     dataset="written_dates:1.0.0",
     preprocess={"tokens": "characters", "length": 40},
     model=SMALL,
-    epochs=12,
+    epochs=18,
     batch_size=64,
     optimizer_options={"beta_2": 0.98, "epsilon": 1e-9},
-    learning_rate=2e-3,
+    learning_rate=3e-3,
     schedule="inverse_sqrt",
     schedule_options={"warmup_steps": 400},
-    expected=Figure("exact_match", 0.98, "the goal; a run with dropout 0.1 reached .988", measured=False),
+    expected=Figure("exact_match", 0.98, "worst of 3 seeds: results/demo.csv"),
 )
 SENTENCES = Recipe(
     name="translate_folder",
