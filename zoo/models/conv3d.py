@@ -276,6 +276,7 @@ def conv3d_demo(
         recipes=(
             replace(DEMO, learning_rate=1e-3, model={"width": 0.25, "dropout": 0.2}),
             replace(MOVING_MNIST, learning_rate=1e-3, model={"width": 0.125, "dropout": 0.2}),
+            replace(MOVING_FASHION_MNIST, learning_rate=1e-3, model={"width": 0.125, "dropout": 0.2}),
             replace(UCF101, learning_rate=0.003),  # the paper's, for a network without normalisation
             replace(FOLDER, learning_rate=1e-4),
         ),
@@ -398,6 +399,7 @@ R3D_18 = Card(
     recipes=(
         replace(DEMO, model=SMALL),
         replace(MOVING_MNIST, model=SMALL),
+        replace(MOVING_FASHION_MNIST, model=SMALL),
         UCF101,
         FOLDER,
     ),
@@ -447,7 +449,6 @@ def r3d_18(
         summary="MC3: 3x3x3 convolutions in the first stage, 1x3x3 in the others",
         params=11_695_440,
         tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "width": 8, "blocks": (1, 1)},  # one stage is r3d_18's
-        recipes=(replace(DEMO, model=SMALL), replace(MOVING_MNIST, model=SMALL), UCF101, FOLDER),
     )
 )
 def mc3_18(
@@ -480,7 +481,6 @@ def mc3_18(
             *R3D_18.deviations,
             "both convolutions of a block have the middle of the first, as in torchvision",
         ),
-        recipes=(replace(DEMO, model=SMALL), replace(MOVING_MNIST, model=SMALL), UCF101, FOLDER),
     )
 )
 def r2plus1d_18(
