@@ -28,9 +28,9 @@ DEMO = Recipe(
     dataset="written_dates:1.0.0",
     preprocess={"tokens": "characters", "length": 40},
     model={"embedding": 32, "units": 64, "dropout": 0.0},
-    epochs=8,
+    epochs=12,
     batch_size=64,
-    learning_rate=4e-3,
+    learning_rate=2e-3,  # at 4e-3 one seed in three did not get the dot product going
     schedule="cosine",
     expected=Figure("exact_match", 0.98, "worst of 3 seeds: results/demo.csv"),
 )
