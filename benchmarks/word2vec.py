@@ -211,7 +211,7 @@ def main():
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--batch-size", type=int, default=2048, help="words in a step")
     parser.add_argument("--block", type=int, default=32, help="centres in a block")
-    parser.add_argument("--shared", type=int, default=32, help="negatives that a block shares")
+    parser.add_argument("--shared", type=int, default=16, help="negatives that a block shares")
     parser.add_argument("--record", type=Path, metavar="FILE.csv")
     options = parser.parse_args()
     parts = split(read(options.corpus))

@@ -98,7 +98,7 @@ for kind in ("additive", "dot"):
 # Read a date in any of twenty written forms and say it as ISO 8601 has it. The dates of the test set occur nowhere
 # else, in no form: who has learned the training dates by heart gets none of them right.
 #
-# Three networks of the same sizes, three seeds each, eight epochs.
+# Three networks of the same sizes, three seeds each, twelve epochs.
 
 # %%
 budget = dict(epochs=1, batch_size=1000, embedding=8, units=16) if lesson.smoke else {}

@@ -52,7 +52,7 @@ LARGE = replace(  # for a text of your own, millions of words: --data FILE.txt
     DEMO,
     name="text",
     dataset="",
-    preprocess={"window": 5, "negatives": 5, "min_count": 5, "sample": 1e-3, "block": 32, "shared": 32},
+    preprocess={"window": 5, "negatives": 5, "min_count": 5, "sample": 1e-3, "block": 32, "shared": 16},
     epochs=5,
     batch_size=2048,
     learning_rate=0.025,
