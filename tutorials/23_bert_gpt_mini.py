@@ -34,7 +34,8 @@ lesson = Tutorial("23_bert_gpt_mini")
 # %% [markdown]
 # ## Much text, few labels
 # A small language: "the clever doctor near the wooden chair by the tired cat". Living things and others stand in the
-# same places, but they go with other adjectives, and that is all that tells them apart. 6,000 such sentences are free.
+# same places, but they go with other adjectives, and that is all that tells them apart. 6,000 sentences are free, one
+# in five of them without any adjective.
 #
 # Then somebody has a question: is the *subject*, the first noun, alive? The sentences of this task have no adjectives:
 # "the doctor near the chair by the cat" (yes). And the labels tell of half of the nouns only. The test asks about
@@ -53,13 +54,13 @@ LINKS = ("above", "behind", "beside", "by", "near", "opposite", "under", "with")
 TAUGHT = {*ALIVE[::2], *THINGS[::2]}  # the nouns that labels tell of
 
 
-def sentence(rng, subjects=(*ALIVE, *THINGS), adjectives=0.7):
+def sentence(rng, subjects=(*ALIVE, *THINGS), adjectives=0.8):
     """One to four nouns, the first of which is the subject."""
     nouns = [rng.choice(subjects), *rng.choice([*ALIVE, *THINGS], rng.integers(4))]
-    words = []
+    words, described = [], rng.random() < adjectives
     for number, noun in enumerate(nouns):
         words += [rng.choice(LINKS)] * (number > 0) + ["the"]
-        words += [rng.choice(COMPANY[noun in ALIVE].split())] * (rng.random() < adjectives)
+        words += [rng.choice(COMPANY[noun in ALIVE].split())] * described
         words.append(noun)
     return " ".join(words)
 
@@ -162,7 +163,8 @@ for kind in ("gpt", "bert"):
 # ## Reading, and being taught
 
 # %%
-EPOCHS, STEPS, BATCH = (1, 1, 512) if lesson.smoke else (6, 200, 64)
+EPOCHS = {"gpt": 1, "bert": 1} if lesson.smoke else {"gpt": 4, "bert": 12}
+STEPS, BATCH = (1, 512) if lesson.smoke else (200, 32)
 LABELS = (20, 200) if lesson.smoke else (20, 60, 200)
 KINDS = ("gpt", "bert")
 
@@ -172,9 +174,9 @@ def read_first(kind, seed, share=0.15):
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     reader, pupil = new(kind)
-    compiled(reader, 2e-3)
+    compiled(reader, 1e-3)
     losses = []
-    for _ in range(EPOCHS):  # other words are hidden each time
+    for _ in range(EPOCHS[kind]):  # other words are hidden each time
         seen, said, counts = next_words(x_plain) if kind == "gpt" else hide(x_plain, rng, share)
         history = reader.fit(seen, said, sample_weight=counts, batch_size=BATCH, verbose=0).history
         losses.append(history["loss"][0] * counts.size / counts.sum())  # Keras divides by all places
@@ -195,8 +197,9 @@ def copied(kind, seed):
     """The same reading with nothing hidden: every word is to be said, and every word is seen."""
     keras.utils.set_random_seed(seed)
     reader, pupil = new(kind)
-    history = compiled(reader, 2e-3).fit(
-        x_plain, x_plain, sample_weight=(x_plain > 0).astype("float32"), batch_size=BATCH, epochs=EPOCHS, verbose=0
+    history = compiled(reader, 1e-3).fit(
+        x_plain, x_plain, sample_weight=(x_plain > 0).astype("float32"), epochs=EPOCHS[kind], batch_size=BATCH,
+        verbose=0,
     ).history  # fmt: skip
     return reader, pupil, [float(loss) * x_plain.size / (x_plain > 0).sum() for loss in history["loss"]]
 
@@ -238,7 +241,7 @@ for kind in KINDS:
 figure = new_figure(10.5, 3.6)
 start, *panels = figure.subplots(1, 3, width_ratios=(0.8, 1, 1))
 for kind, colour in zip(KINDS, (INK, SECOND)):
-    start.plot(range(1, EPOCHS + 1), losses[kind], "o-", color=colour, label=kind, markersize=3)
+    start.plot(range(1, EPOCHS[kind] + 1), losses[kind], "o-", color=colour, label=kind, markersize=3)
 start.axhline(expected, color=THIRD, linestyle="--", linewidth=1)
 start.text(1, expected - 0.12, f"ln {len(VOCABULARY)}", fontsize=8, va="top")
 start.set(xlabel="epoch of reading", ylabel="loss", ylim=(0, None), title="reading")
