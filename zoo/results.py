@@ -1,7 +1,9 @@
 """Tables of measured figures: a row is written by the program that measured it, never by hand."""
 
 import csv
+import shlex
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 
 from zoo import registry
@@ -33,12 +35,33 @@ def row(run: Run) -> dict[str, object]:
         "seconds": results["seconds"],
         "pipeline_samples_per_second": results["samples_per_second"]["pipeline"],
         "model_samples_per_second": results["samples_per_second"]["model"],
-        "command": config["command"],
+        "command": for_others(config["command"]),
         "commit": config["commit"],
         "backend": config["backend"],
         "keras": config["versions"]["keras"],
         "hardware": f"{machine['processor']}, {machine['cores']} cores",
     }
+
+
+def for_others(command: str) -> str:
+    """A command without the folders of this machine: of a path only the last part.
+
+    >>> for_others("zoo train resnet50 --data /home/me/photos --seed 1")
+    'zoo train resnet50 --data photos --seed 1'
+    """
+    words = shlex.split(command)
+    return shlex.join(Path(word).name if Path(word).is_absolute() else word for word in words)
+
+
+def recipe_of(row: Mapping[str, str]) -> str:
+    """The recipe of a row, and the data of one's own that took the place of the recipe's.
+
+    >>> recipe_of({"recipe": "finetune", "command": "zoo train resnet50 --data photos"})
+    'finetune, `--data photos`'
+    """
+    words = shlex.split(row["command"])
+    data = f", `--data {words[words.index('--data') + 1]}`" if "--data" in words else ""
+    return row["recipe"] + data
 
 
 def check_table(path: Path) -> None:
@@ -123,14 +146,15 @@ def table(paths: list[Path]) -> str:
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for path in paths:
         for each in read(path):
-            groups.setdefault((each["recipe"], each["model"], each["metric"], each["hardware"]), []).append(each)
+            groups.setdefault((recipe_of(each), each["model"], each["metric"]), []).append(each)
     lines = [
         "| recipe | model | figure on the test set | worst | seeds | beside | hardware |",
         "|---|---|---|---|---|---|---|",
     ]
-    for (recipe, model, metric, hardware), rows in sorted(groups.items()):
+    for (recipe, model, metric), rows in sorted(groups.items()):
         values = [float(each["value"]) for each in rows]
         spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+        hardware = "; ".join(sorted({each["hardware"] for each in rows}))
         worst = max(values) if TASKS[registry.info(model).task].minimise else min(values)
         lines.append(
             f"| {recipe} | `{model}` | {metric} {statistics.mean(values):.4f}{spread} | {worst:.4f} | {len(values)} | "

@@ -26,7 +26,7 @@ from keras import layers, ops
 
 from zoo import registry
 from zoo.errors import UsageError, unknown
-from zoo.registry import Card, Input, Recipe, register, replace
+from zoo.registry import Card, Figure, Input, Recipe, register, replace
 
 SMALL = {"tower": "resnet20", "tower_options": {"blocks": (1, 1, 1), "width": 12}}  # 8 layers
 DEMO = Recipe(
@@ -90,7 +90,8 @@ SIAMESE = Card(
     inputs=(Input("image", (28, 28, 1), holds="pixels, standardised by the training set"),),
     preprocessing="standardise",
     recipes=(
-        *RECIPES,
+        replace(DEMO, expected=Figure("recall@1", 0.90, "worst of 5 seeds: results/demo.csv")),
+        *RECIPES[1:],
         replace(DEMO, name="demo_n_pair", loss="n_pair"),
         replace(DEMO, name="demo_hard", loss="triplet_hard", epochs=4),  # collapses: to be seen once
     ),
