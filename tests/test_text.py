@@ -341,3 +341,4 @@ def test_labels_out_of_range_are_said(folder, monkeypatch):
 def test_job_takes_a_folder(folder, tmp_path):
     prepared = job.prepare("gru_classifier", data=folder, run=tmp_path / "run", batch_size=8)
     assert isinstance(prepared.source, TextFolder) and prepared.plan.train == "train"
+    assert prepared.plan.name == "text_folder", "the recipe for data of one's own"

@@ -338,7 +338,7 @@ if lesson.full:
 # ## Try it
 # * Start with semi-hard triplets and go on with the hardest. Do they collapse still?
 # * How small may the points be? 64 dimensions, 16, 4, 2?
-# * `zoo train siamese --recipe lfw --data FACES` learns from a folder with a sub-folder for each person; then
+# * `zoo train siamese --data FACES` learns from a folder with a sub-folder for each person; then
 #   `zoo compare RUN a.jpg b.jpg` and `zoo search RUN a.jpg FACES`. How many people does it take?
 
 # %%

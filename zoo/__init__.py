@@ -40,7 +40,8 @@ def train(name: str, recipe: str | None = None, **settings):
 
     Args:
         name: a name of `zoo.list_models()`.
-        recipe: a recipe of its card; ``"demo"``, the default, needs no network. From weights it is ``"finetune"``.
+        recipe: a recipe of its card; ``"demo"``, the default, needs no network. From weights it is ``"finetune"``,
+            and with `data` the recipe for data of one's own, where the card has one.
         **settings: as in `zoo.job.prepare`: ``weights``, ``preprocessing``, ``run``, ``data``, ``data_dir``,
             ``epochs``, ``batch_size``, ``learning_rate``, ``seed``, ``precision``, ``loop``, ``tensorboard``,
             ``verbose``, and options of the builder.

@@ -79,7 +79,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     sub = command(train_command, "train", "train a network by a recipe and write a run folder")
     sub.add_argument("name")
     sub.add_argument(
-        "--recipe", help="a recipe of its card (default: demo, which needs no network; from weights, finetune)"
+        "--recipe",
+        help="a recipe of its card (default: demo, which needs no network; finetune from weights; with --data the one "
+        "for data of your own, where there is one)",
     )
     sub.add_argument(
         "--weights", metavar="WEIGHTS", help="pretrained: a tag of the card (imagenet), a file, an address"

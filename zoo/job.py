@@ -96,7 +96,7 @@ def prepare(
 
     Args:
         name: a name of `zoo.list_models()`.
-        recipe: a recipe of its card; by default "demo", or "finetune" from weights.
+        recipe: a recipe of its card; by default `default_recipe`.
         weights: pretrained weights to start from: a tag of the card, a file, or an https address.
         preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch", "tf", ...
         run: the folder to write, new or empty; by default the first free ``runs/<name>-<recipe>-<seed>``.
@@ -110,7 +110,7 @@ def prepare(
     """
     card = registry.info(name)
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
-    recipe = recipe or ("finetune" if weights else "demo")
+    recipe = recipe or default_recipe(card, weights, data)
     plan = override(card.recipe(recipe), changes)
     to_data = {option: options.pop(option) for option in [*options] if option in plan.preprocess}
     plan = dataclasses.replace(plan, preprocess={**plan.preprocess, **to_data})
@@ -138,6 +138,18 @@ def prepare(
     source = open_source(plan.dataset, task=card.task, data_dir=data_dir)
     folder = Run.create(run, f"{name}-{recipe}-{plan.seed}")
     return Job(card, plan, options, source, folder, data_dir, tensorboard, verbose)
+
+
+def default_recipe(card: registry.Card, weights, data) -> str:
+    """ "finetune" from weights; for data of one's own the recipe that is for it, if there is one; else "demo".
+
+    >>> [default_recipe(registry.info(name), None, "photos") for name in ("lenet5", "r3d_18", "gru_lm")]
+    ['demo', 'folder', 'text_folder']
+    """
+    if weights:
+        return "finetune"
+    own = [recipe.name for recipe in card.recipes if not recipe.dataset and not recipe.weights]
+    return own[0] if data is not None and own else "demo"
 
 
 def preprocessing_of(card: registry.Card, weights: str, given: str | None) -> str:

@@ -92,7 +92,7 @@ class IdentityFeed(ArrayFeed):
         if Path(plan.dataset).is_absolute() and not {"resize", "cover"} & set(plan.preprocess):
             raise UsageError(
                 f"the pictures of {plan.dataset} may differ in size and the recipe {plan.name} does not resize them; "
-                "take one that does, as --recipe lfw"
+                "take one that does, as --recipe folder"
             )
         return super().learn(card, plan, numbered(source, plan.train))
 

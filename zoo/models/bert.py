@@ -75,6 +75,19 @@ def network(input_shape, num_classes, vocabulary_size, blocks, dim, heads, longe
     return keras.Model(inputs, logits, name=name)
 
 
+IMDB = Recipe(
+    name="imdb_reviews",
+    dataset="imdb_reviews/plain_text:1.0.0",
+    train="train[:90%]",
+    validation="train[90%:]",
+    preprocess={"tokens": "words", "vocabulary": 20_000, "length": 256},
+    model={"blocks": 4, "dim": 256, "heads": 4, "longest": 256},
+    epochs=4,
+    batch_size=64,
+    learning_rate=3e-4,
+    schedule="cosine",
+    schedule_options={"warmup_epochs": 1},
+)
 BASE = Card(
     task="text_classification",
     summary="BERT, 12 blocks, with its pooler and a head for classes",
@@ -99,19 +112,8 @@ BASE = Card(
             schedule="cosine",
             schedule_options={"warmup_epochs": 2},
         ),
-        Recipe(
-            name="imdb_reviews",
-            dataset="imdb_reviews/plain_text:1.0.0",
-            train="train[:90%]",
-            validation="train[90%:]",
-            preprocess={"tokens": "words", "vocabulary": 20_000, "length": 256},
-            model={"blocks": 4, "dim": 256, "heads": 4, "longest": 256},
-            epochs=4,
-            batch_size=64,
-            learning_rate=3e-4,
-            schedule="cosine",
-            schedule_options={"warmup_epochs": 1},
-        ),
+        IMDB,
+        replace(IMDB, name="text_folder", dataset="", train="train", validation="validation"),
     ),
     tiny={
         "input_shape": (None,),

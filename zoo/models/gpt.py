@@ -85,6 +85,7 @@ SHAKESPEARE = replace(
     learning_rate=1e-3,
     schedule_options={"warmup_epochs": 2},
 )
+TEXT_FOLDER = replace(DEMO, name="text_folder", dataset="")
 TINY = {
     "input_shape": (None,),
     "vocabulary_size": 12,
@@ -103,7 +104,7 @@ GPT2 = Card(
     notes=("the recipes train small ones, over characters; of these sizes only the shapes are built here",),
     inputs=(Input("tokens", (1024,), "int32", "numbers of characters or parts of words"),),
     preprocessing="none",
-    recipes=(DEMO, SHAKESPEARE),
+    recipes=(DEMO, SHAKESPEARE, TEXT_FOLDER),
     tiny=TINY,
     tutorial="23_bert_gpt_mini.py",
 )

@@ -48,6 +48,7 @@ IMDB = Recipe(
     learning_rate=2e-3,
     schedule="cosine",
 )
+TEXT_FOLDER = replace(IMDB, name="text_folder", dataset="", train="train", validation="validation")
 FUSED_LSTM = (
     "on a GPU one cuDNN kernel on TensorFlow, JAX and PyTorch; recurrent_dropout gives it up",
     "on a CPU no backend has a fused kernel",
@@ -130,6 +131,7 @@ GRU_CARD = Card(
     recipes=(
         replace(AGREEMENT, expected=Figure("accuracy", 0.99, "worst of 3 seeds: results/demo.csv")),
         IMDB,
+        TEXT_FOLDER,
     ),
     tiny={"input_shape": (None,), "vocabulary_size": 12, "embedding": 8, "units": (8,)},
     tutorial="18_recurrent_nets.py",
@@ -187,7 +189,7 @@ def gru_classifier(
         paper="Elman 1990, Cognitive Science 14(2)",
         deviations=("backpropagation through all steps, where Elman's stopped after one",),
         notes=NOT_FUSED,
-        recipes=(replace(AGREEMENT, learning_rate=1e-3), IMDB),
+        recipes=(replace(AGREEMENT, learning_rate=1e-3), IMDB, TEXT_FOLDER),
     )
 )
 def rnn_classifier(

@@ -48,6 +48,7 @@ SHAKESPEARE = Recipe(
         measured=False,
     ),
 )
+TEXT_FOLDER = replace(DEMO, name="text_folder", dataset="", expected=None)
 
 
 def language_model(kind, input_shape, vocabulary_size, embedding, units, dropout, recurrent_dropout, tied, name):
@@ -89,7 +90,7 @@ LSTM_CARD = Card(
     ),
     inputs=(Input("tokens", (100,), "int32", "numbers of characters or words"),),
     preprocessing="none",
-    recipes=(DEMO, SHAKESPEARE),
+    recipes=(DEMO, SHAKESPEARE, TEXT_FOLDER),
     tiny={"input_shape": (None,), "vocabulary_size": 12, "embedding": 8, "units": (16,), "dropout": 0.0},
     tutorial="18_recurrent_nets.py",
 )

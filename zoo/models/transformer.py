@@ -328,6 +328,21 @@ def decoder(model):
     return Decoder(model)
 
 
+IMDB = Recipe(
+    name="imdb_reviews",
+    dataset="imdb_reviews/plain_text:1.0.0",
+    train="train[:90%]",
+    validation="train[90%:]",
+    preprocess={"tokens": "words", "vocabulary": 20_000, "length": 400},
+    epochs=4,
+    batch_size=64,
+    learning_rate=5e-4,
+    schedule="cosine",
+    schedule_options={"warmup_epochs": 1},
+    expected=Figure("accuracy", 0.86, "keras-io's example reports .8745", measured=False),
+)
+
+
 @register(
     Card(
         task="text_classification",
@@ -353,19 +368,8 @@ def decoder(model):
                 schedule="cosine",
                 schedule_options={"warmup_epochs": 2},
             ),
-            Recipe(
-                name="imdb_reviews",
-                dataset="imdb_reviews/plain_text:1.0.0",
-                train="train[:90%]",
-                validation="train[90%:]",
-                preprocess={"tokens": "words", "vocabulary": 20_000, "length": 400},
-                epochs=4,
-                batch_size=64,
-                learning_rate=5e-4,
-                schedule="cosine",
-                schedule_options={"warmup_epochs": 1},
-                expected=Figure("accuracy", 0.86, "keras-io's example reports .8745", measured=False),
-            ),
+            IMDB,
+            replace(IMDB, name="text_folder", dataset="", train="train", validation="validation", expected=None),
         ),
         tiny={
             "input_shape": (None,),
