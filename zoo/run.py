@@ -16,6 +16,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -201,3 +202,12 @@ def machine() -> dict[str, Any]:
         processor = names[0] if names else processor
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"platform": sys.platform, "processor": processor, "cores": cores}
+
+
+def hardware(machine: Mapping[str, Any]) -> str:
+    """A machine, as tables name it.
+
+    >>> hardware({"processor": "AMD EPYC", "cores": 1})
+    'AMD EPYC, 1 core'
+    """
+    return f"{machine['processor']}, {machine['cores']} core{'s' * (machine['cores'] != 1)}"
