@@ -15,7 +15,7 @@
 # **Claims** On unseen characters the nearest picture is of the same character at least nine times in ten, where raw
 # pixels manage less than seven. The hardest triplets end in a loss that is the margin itself. With a margin below zero
 # a network that sees nothing has the loss 0. With five characters to learn from it does worse than raw pixels. Each of
-# the three heads is right about at least 85 pairs in 100.
+# the three heads is right about more pairs than raw pixels are, by four in a hundred at least; triplets are far better.
 #
 # **Beside them** chance, raw pixels, and the network before it has learned anything.
 #
@@ -289,8 +289,8 @@ verified["triplets"] = verify(model)
 for name, figures in {"raw pixels": of_pixels, **verified}.items():
     print(f"{name:>12}: {figures['accuracy']:.1%} of the pairs right, area under the ROC curve {figures['auc']:.3f}")
 worst = min(verified[head]["accuracy"] for head in HEADS)
-baseline = {"a guess": 0.5, "raw pixels": of_pixels["accuracy"]}
-lesson.claim("pairs right, worst head", worst, ">=", 0.85, baseline=baseline)
+baseline = {"worst head": worst, "raw pixels": of_pixels["accuracy"], "a guess": 0.5}
+lesson.claim("pairs right, worst head less raw pixels", worst - of_pixels["accuracy"], ">=", 0.04, baseline=baseline)
 
 # %%
 rows, same = pairs(y_new)
@@ -303,6 +303,7 @@ for axes, (name, points) in zip(
     axes.hist(lengths[same], bins, color=INK, alpha=0.6, label="same")
     axes.hist(lengths[~same], bins, color=SECOND, alpha=0.5, label="different")
     axes.set(title=name, xlabel="distance", yticks=[])
+    axes.margins(y=0.3)  # room for the legend
     axes.spines[["top", "right", "left"]].set_visible(False)
 axes.legend(frameon=False)
 lesson.figure(figure, "distances")

@@ -41,6 +41,7 @@ def distances(sights):
         axes.hist(sight.found[~sight.same], bins, color=SECOND, alpha=0.5, label="different")
         axes.axvline(sight.figures["threshold"], color="black", linewidth=1, linestyle=":", label="threshold")
         axes.set(title=f"{name}: {sight.figures['accuracy']:.1%} right", xlabel="distance", yticks=[])
+        axes.margins(y=0.4)  # room for the legend
         axes.spines[["top", "right", "left"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
     return figure
