@@ -22,24 +22,35 @@ HERE = Path(__file__).parent
 BACKENDS = ["tensorflow", "jax", "torch"]
 
 
+@pytest.fixture(scope="module")
+def started():
+    """The other backends that are installed, all at work at once."""
+    path = os.pathsep.join([str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")])
+    return {
+        backend: subprocess.Popen(
+            [sys.executable, str(HERE / "backend_outputs.py"), *zoo.list_models()],
+            env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for backend in BACKENDS
+        if backend != keras.config.backend() and importlib.util.find_spec(backend)
+    }
+
+
 @pytest.fixture(scope="module", params=BACKENDS)
-def outputs(request):
+def outputs(request, started):
     """The digests of all names on one backend, by name."""
     backend = request.param
     if backend == keras.config.backend():
         pytest.skip(f"{backend} runs this process: test_conformance.py compares its outputs")
-    if importlib.util.find_spec(backend) is None:
+    if backend not in started:
         pytest.skip(f"{backend} is not installed")
-    path = os.pathsep.join([str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, str(HERE / "backend_outputs.py"), *zoo.list_models()],
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-    )
-    found = dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
+    printed, said = started[backend].communicate()
+    found = dict(json.loads(line) for line in printed.splitlines() if line.startswith("["))
     missing = sorted(set(zoo.list_models()) - set(found))
-    assert not missing, f"{backend} stopped before {missing[0]}:\n{done.stderr[-2000:]}"
+    assert not missing, f"{backend} stopped before {missing[0]}:\n{said[-2000:]}"
     return found
 
 

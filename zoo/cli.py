@@ -330,11 +330,11 @@ def summary(run, job) -> str:
     results, card, recipe = run.results, job.card, job.card.recipe(job.plan.name)
     examples = run.config["examples"]["test"]
     task = TASKS[card.task]
-    value, main_figure = results["metrics"][task.metric], task.metric
-    beside = [f"{name} {baseline:.4f}" for name, baseline in results["baselines"].items()]
+    figure = task.metric if math.isfinite(results["metrics"][task.metric]) else "loss"  # no question could be asked
+    beside = [f"{name} {value:.4f}" for name, value in results["baselines"].items() if math.isfinite(value)]
     lines = [
         f"{card.name}, recipe {recipe.name}, seed {results['seed']}: "
-        f"test {main_figure} {value:.4f} on {examples:,} examples",
+        f"test {figure} {results['metrics'][figure]:.4f} on {examples:,} examples",
         "  beside " + (", ".join(beside) or "no baseline: the set is too large to compute one"),
     ]
     if recipe.expected is not None and job.unchanged:
@@ -358,7 +358,8 @@ def evaluate_command(arguments) -> None:
     measured = inference.measure(run, files=arguments.files, data_dir=arguments.data_dir)
     figures = measured.figures
     early = "" if (run.path / "metrics.json").exists() else " (stopped early: after the epochs in history.csv)"
-    print(f"{run.path}: " + ", ".join(f"test {name} {value:.4f}" for name, value in figures.items()) + early)
+    known = [f"test {name} {value:.4f}" for name, value in figures.items() if math.isfinite(value)]
+    print(f"{run.path}: " + ", ".join(known) + early)
     for note in measured.notes:
         print(f"  {note}")
 

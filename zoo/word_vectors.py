@@ -29,6 +29,8 @@ class Score:
     known: int  # all of whose words are in the vocabulary; the others are left out
 
     def __str__(self):
+        if not self.known:
+            return f"none of the {self.asked:,} questions is about words that are known here"
         return f"{self.value:.4f} on {self.known:,} of {self.asked:,}"
 
 

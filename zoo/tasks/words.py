@@ -49,11 +49,11 @@ def measure(network: Network, feed: WordFeed, split: str) -> Measured:
     for name, questions in judgements(feed, feed.files).items():
         if isinstance(questions, list):
             score = vectors.similarity(questions)
-            notes.append(f"{name}: Spearman's correlation {score}")
+            notes.append(f"{name} (Spearman's correlation): {score}")
         else:
             sections = vectors.analogies(questions)
             score = sections.pop("")
-            notes.append(f"{name}: right {score}")
+            notes.append(f"{name} (share right): {score}")
             notes += [f"  {section}: {each}" for section, each in sections.items() if each.known]
         found[name], found[f"{name}_coverage"] = score.value, score.known / max(score.asked, 1)
     for word in vectors.words[len(vectors.words) // 20 :: max(1, len(vectors.words) // 5)][:4]:
