@@ -24,7 +24,7 @@ import keras
 
 import zoo
 from zoo import inference, results, tasks
-from zoo.cli import option_values
+from zoo.commands import option_values
 from zoo.data import open_source
 from zoo.data.translation import TranslationFeed
 from zoo.decoding import Translator
