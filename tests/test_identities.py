@@ -278,9 +278,16 @@ def test_a_folder_that_cannot_train_is_said(people, tmp_path):
     (tmp_path / "few" / "anna").mkdir(parents=True)
     with pytest.raises(zoo.UsageError, match="has 1 sub-folders; expected one for each identity, at least 8"):
         IdentityFolder(tmp_path / "few")
+
+
+def test_broken_pictures_are_named_and_left_out(people, caplog):
     (people / "person00" / "0.png").write_text("<html>")
-    with pytest.raises(zoo.UsageError, match=r"0\.png cannot be read as a picture"):
-        job_feed(people)
+    (people / "person01" / "1.png").write_bytes(b"")
+    with caplog.at_level("WARNING", logger="zoo"):
+        source = IdentityFolder(people).load()
+    assert "left out 2 files that cannot be read as pictures" in caplog.text and "0.png" in caplog.text
+    read = [len(list(source.split(split))) for split in ("train", "validation", "test")]
+    assert sum(read) == 58
 
 
 def test_arrays_of_known_classes_are_refused(tmp_path):

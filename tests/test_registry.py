@@ -150,7 +150,7 @@ def test_unknown_words_are_answered_with_the_nearest(ask, answer):
 
 def test_unknown_without_a_near_name_lists_a_few_and_counts_many():
     assert str(unknown("pet", "x", ["dog", "cat"])) == "there is no pet 'x'; there are cat, dog"
-    assert str(unknown("pet", "x", map(str, range(13)), hint="ask")) == "there is no pet 'x'; there are 13 (ask)"
+    assert str(unknown("pet", "x", map(str, range(25)), hint="ask")) == "there is no pet 'x'; there are 25 (ask)"
 
 
 def test_usage_error_is_one_line_and_a_value_error():

@@ -163,11 +163,11 @@ def test_a_crash_while_saving_keeps_the_last_network(short_run, monkeypatch):
     model = short_run.model()
     before = (short_run.path / "model.keras").read_bytes()
 
-    def crash(path):
+    def crash(self, path):
         path.write_bytes(b"half a file")
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(model, "save", crash)
+    monkeypatch.setattr(type(model), "save", crash)
     with pytest.raises(OSError):
         short_run.save_model(model)
     assert (short_run.path / "model.keras").read_bytes() == before
@@ -183,7 +183,6 @@ def test_a_crash_while_saving_keeps_the_last_network(short_run, monkeypatch):
         (dict(epochs=0), "epochs is 0; expected a whole number"),
         (dict(epochs=2.5), "epochs is 2.5; expected a whole number"),
         (dict(batch_size=-1), "batch_size is -1; expected"),
-        (dict(batch_size=5000), "batch_size is 5000; expected at most 1257"),
         (dict(learning_rate=0.0), "learning_rate is 0.0; expected a number above 0"),
         (dict(learning_rate=float("nan")), "learning_rate is nan"),
         (dict(learning_rate=1e6), "learning_rate is 1000000.0"),
@@ -251,7 +250,6 @@ def poke(value):
         (dict(y_train=lambda y: y * 0, y_test=lambda y: y * 0), "one class only"),
         (dict(x_train=lambda x: x[:0], y_train=lambda y: y[:0]), "0 examples"),
         (dict(x_test=lambda x: x[:0], y_test=lambda y: y[:0]), "'test' of"),
-        (dict(x_train=lambda x: x[:30], y_train=lambda y: y[:30]), "batch_size is 64; expected at most 27"),
         (dict(x_train=lambda x: x[:150]), "has 150 inputs x_train and 200 targets"),
         (dict(x_train=lambda x: x[:, 0, :]), "expected 3 axes for lenet5's image"),
         (dict(x_test=lambda x: x[:, :20]), "test examples of shape (20, 28, 1)"),

@@ -117,6 +117,8 @@ def train_command(arguments) -> None:
     from zoo.job import prepare
 
     show_log()
+    if arguments.weights:  # a file is held against the network before anything else
+        start_keras(arguments.debug)
     job = prepare(
         arguments.name,
         arguments.recipe,
@@ -206,7 +208,7 @@ def predict_command(arguments) -> None:
     show_log()
     names = registry.list_models()
     if not Path(arguments.run).exists() and "/" not in arguments.run and arguments.run not in names:
-        raise unknown("run folder or network", arguments.run, names)
+        raise unknown("run folder or network", arguments.run, names, hint="`zoo list`; runs lie in runs/")
     run = arguments.run if arguments.run in names and not Path(arguments.run).exists() else Run.open(arguments.run)
     start_keras(arguments.debug)
     from zoo import inference
@@ -237,7 +239,7 @@ def translate_command(arguments) -> None:
     start_keras(arguments.debug)
     from zoo import inference
 
-    texts = arguments.texts or (line for line in sys.stdin if line.strip())
+    texts = arguments.texts or (line.strip() for line in sys.stdin)
     for said in inference.translate(run, texts, beams=arguments.beams, length_penalty=arguments.length_penalty):
         print(said, flush=True)
 
@@ -311,6 +313,7 @@ def show_log() -> None:
     log.handlers = [handler]  # one, however often a process asks
     log.setLevel(logging.INFO)
     log.propagate = False
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of retracing: a network is compiled once a phase
     with contextlib.suppress(ImportError):
         from absl import logging as absl_logging  # tfds speaks through it
 
@@ -319,7 +322,7 @@ def show_log() -> None:
 
 def start_keras(debug: bool) -> None:
     """Import Keras and its backend. Their page of greetings on stderr is kept back, unless the start fails."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what goes wrong comes as an exception as well
     logging_off = contextlib.nullcontext() if debug else held_back()
     with logging_off:
         import keras

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class UsageError(ValueError):
@@ -32,8 +32,17 @@ def unknown(kind: str, value: object, known: Iterable[str], *, hint: str = "") -
     if near:
         says = f"did you mean {' or '.join(near)}?"
     else:
-        says = f"there are {', '.join(known)}" if len(known) <= 12 else f"there are {len(known)}"
+        says = f"there are {', '.join(known)}" if len(known) <= 24 else f"there are {len(known)}"
     return UsageError(f"there is no {kind} {value!r}; {says}" + (f" ({hint})" if hint else ""))
+
+
+def some(things: Sequence[object], most: int = 5) -> str:
+    """The first of a list, in words.
+
+    >>> some(["a.png", "b.png", "c.png"], most=2)
+    'a.png, b.png, ...'
+    """
+    return ", ".join(map(str, things[:most])) + (", ..." if len(things) > most else "")
 
 
 def first_line(error: BaseException) -> str:
@@ -42,6 +51,9 @@ def first_line(error: BaseException) -> str:
     >>> first_line(ValueError("Exception encountered when calling Dense.call().\n\n\x1b[1mSizes differ.\x1b[0m\nMore"))
     'Sizes differ.'
     """
+    said = re.search(r"UsageError: (.*)", str(error))  # ours, from within TensorFlow's
+    if said:
+        return said[1].strip()
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and not line.startswith(("Exception encountered", "in user code:"))]
     return telling[0] if telling else type(error).__name__

@@ -128,12 +128,15 @@ def predict(
         network, feed = pretrained.ready(str(run), weights or "imagenet", preprocessing=preprocessing)
         task = tasks.TASKS[network.card.task]
     elif weights or preprocessing:
-        raise UsageError(f"{run} has weights of its own; weights and preprocessing are for the name of a network")
+        raise UsageError(
+            f"{Run.open(run).path} has weights of its own; weights and preprocessing are for the name of a network"
+        )
     else:
         finished = reopen(run)
         network, feed, task = finished.network, finished.feed, finished.task
     if task.answer is None:
-        raise UsageError(f"{network.card.name} answers no single input; `zoo evaluate` measures it")
+        verbs = ", ".join(f"`zoo {verb}`" for verb in ("evaluate", *task.verbs))
+        raise UsageError(f"{network.card.name} answers no single input; expected one of {verbs}")
     feed.loop = loop
     if folder is not None:
         folder = Path(folder)

@@ -143,7 +143,7 @@ def prepare(
 def default_recipe(card: registry.Card, weights, data) -> str:
     """ "finetune" from weights; for data of one's own the recipe that is for it, if there is one; else "demo".
 
-    >>> [default_recipe(registry.info(name), None, "photos") for name in ("lenet5", "r3d_18", "gru_lm")]
+    >>> [default_recipe(registry.info(name), None, "photos") for name in ("mlp", "r3d_18", "gru_lm")]
     ['demo', 'folder', 'text_folder']
     """
     if weights:

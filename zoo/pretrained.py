@@ -8,10 +8,11 @@ from pathlib import Path
 from zoo import registry, tasks
 from zoo.data.feeds import ArrayFeed
 from zoo.data.pipeline import SCALING, Summary
-from zoo.errors import UsageError
+from zoo.errors import UsageError, some
 from zoo.job import preprocessing_of
 from zoo.tasks import Network
 from zoo.weights import fetching
+from zoo.weights.loading import load_weights
 
 log = logging.getLogger("zoo")
 
@@ -39,7 +40,13 @@ def ready(
         raise UsageError(f"there are no published weights for {name}; train it, or take one of {with_weights}")
     scale = SCALING[preprocessing_of(card, str(weights), preprocessing)]
     plan = card.recipe("finetune")
-    model = registry.build(name, weights=weights, **plan.model)
+    model = registry.build(name, **plan.model)
+    report = load_weights(model, weights, preprocessing=preprocessing or "")
+    if report.new:
+        raise UsageError(
+            f"{weights} has no weights for {some(list(report.new))}, and untrained layers name no class; "
+            "expected a file with its top"
+        )
     shape = card.inputs[0].shape
     feed = ArrayFeed(card, dataclasses.replace(plan, preprocess={"cover": shape[:2]}), None)
     feed.shape, feed.high = shape, 255.0

@@ -119,6 +119,17 @@ FINETUNE = Recipe(
     layer_decay=0.8,
     patience=5,
 )
+# The same from fresh weights, where there are enough pictures for it.
+FOLDER = replace(
+    FINETUNE,
+    name="folder",
+    weights="",
+    epochs=60,
+    head_epochs=0,
+    schedule_options={"warmup_epochs": 5},
+    layer_decay=1.0,
+    patience=10,
+)
 
 
 @dataclass(frozen=True)
@@ -197,7 +208,14 @@ class _Constants(dict):
 
     def __init__(self, tree: ast.Module):
         super().__init__(
-            Card=Card, Recipe=Recipe, Input=Input, Figure=Figure, Weights=Weights, FINETUNE=FINETUNE, replace=replace
+            Card=Card,
+            Recipe=Recipe,
+            Input=Input,
+            Figure=Figure,
+            Weights=Weights,
+            FINETUNE=FINETUNE,
+            FOLDER=FOLDER,
+            replace=replace,
         )
         self.assigned = {
             target.id: node.value
@@ -206,6 +224,8 @@ class _Constants(dict):
             for target in node.targets
             if isinstance(target, ast.Name)
         }
+        for name in self.assigned:  # a family's own recipe of the same name comes first
+            self.pop(name, None)
 
     def __missing__(self, name: str) -> Any:
         self[name] = self.evaluate(self.assigned[name])  # KeyError (NameError to the card): not a constant of the file

@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, first_line
 
 PACKAGES = ("zoo", "keras", "tensorflow", "tensorflow-datasets", "jax", "torch", "numpy", "scikit-learn")
 
@@ -100,16 +100,24 @@ class Run:
         return self.results["metrics"]
 
     def model(self):
-        """The trained network."""
+        """The trained network, not compiled."""
         import keras
 
+        file = self.path / "model.keras"
         try:
-            return keras.saving.load_model(self.path / "model.keras")
+            return keras.saving.load_model(file, compile=False)
         except Exception as error:
-            raise UsageError(f"{self.path / 'model.keras'} is damaged; restore it or train again") from error
+            raise UsageError(f"{file} cannot be read ({first_line(error)}); restore it or train again") from error
 
     def save_model(self, model) -> None:
-        """Write the network under another name first: a crash leaves the last good one."""
+        """Write the network under another name first: a crash leaves the last good one.
+
+        What it was compiled with stays out: the slots of an optimizer are up to four times the weights.
+        """
+        import keras
+
+        if hasattr(model, "inputs"):  # a trainer that is no network saves its own
+            model = keras.Model(model.input, model.output, name=model.name)
         temporary = self.path / ".model.tmp.keras"
         try:
             model.save(temporary)

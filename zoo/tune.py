@@ -17,7 +17,8 @@ from zoo.errors import UsageError, unknown
 def freeze(model: Any, *, until: str | None = None) -> Any:
     """Keep layers as they are: their weights, and the running statistics of their normalisation, stay bit-equal.
 
-    Compile after it, not before: Keras reads what is trainable then.
+    Compile after it, not before: Keras reads what is trainable then. Calls add up: what is frozen stays so until
+    `unfreeze`.
 
     Args:
         model: a flat Functional `keras.Model`.
@@ -71,11 +72,16 @@ def lora(model: Any, *, rank: int = 4) -> Any:
     Returns:
         The model; compile it anew.
 
+    Raises:
+        UsageError: where a layer has such a product already.
+
     >>> import zoo
     >>> len(lora(zoo.build("lenet5"), rank=2).trainable_weights)  # c1, c3, c5, f6: a pair each; the head's kernel, bias
     10
     """
     *body, head = learning_blocks(model)
+    if any(getattr(layer, "lora_enabled", False) for layer in model.layers):
+        raise UsageError(f"{model.name} has thin matrices already; expected a network without: build it anew")
     freeze(model)
     for block in body:
         for layer in block:

@@ -2,6 +2,7 @@
 what must travel with the run, and makes the batches. One class for each kind of data."""
 
 import dataclasses
+import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,8 @@ from zoo.data import pipeline
 from zoo.data.pipeline import Scaling
 from zoo.data.sources import Source
 from zoo.errors import UsageError
+
+log = logging.getLogger("zoo")
 
 SPLITS = ("train", "validation", "test")
 
@@ -234,6 +237,6 @@ def check_classes(card, source: Source, found: Sequence[int]) -> None:
 
 
 def check_batch(plan, count: int) -> None:
-    """Raise where the training set does not fill one batch."""
+    """Say where the training set does not fill one batch: it is one, then."""
     if count < plan.batch_size:
-        raise UsageError(f"batch_size is {plan.batch_size}; expected at most {count}, the number of training examples")
+        log.info(f"the {count} training examples are one batch, smaller than the batch_size of {plan.batch_size}")

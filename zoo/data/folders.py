@@ -13,7 +13,7 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from zoo.data.sources import Source, tensorflow
-from zoo.errors import UsageError
+from zoo.errors import UsageError, some
 
 log = logging.getLogger("zoo")
 
@@ -82,13 +82,19 @@ class PictureFolder:
     def pictures(self) -> list[Picture]:
         """Every file that says by its ending that it is a picture, with the digest of its bytes."""
         roots = [self.path / split for split in subfolders(self.path)] if self.own_splits else [self.path]
-        files = [
+        there = [
             (file, label)
             for root in roots
             for label in subfolders(root)
             for file in sorted((root / label).iterdir())
-            if file.suffix.lower() in self.ENDINGS
+            if file.is_file() and not file.name.startswith(".")
         ]
+        files = [(file, label) for file, label in there if file.suffix.lower() in self.ENDINGS]
+        if others := sorted({file.suffix.lower() or file.name for file, _ in there} - set(self.ENDINGS)):
+            log.warning(
+                f"left out {len(there) - len(files)} files of {self.path} that do not end in "
+                f"{', '.join(self.ENDINGS)}: {some(others)}"
+            )
         with ThreadPoolExecutor() as pool:
             digests = pool.map(lambda each: digest_of(each[0]), files)
             return [Picture(file, label, digest) for (file, label), digest in zip(files, digests)]
@@ -140,9 +146,8 @@ class PictureFolder:
         pictures = [picture for picture in pictures if len(labels[picture.digest]) == 1]
         for left_out, why in ((broken, "cannot be read"), (torn, "lie under two classes")):
             if left_out:
-                names = ", ".join(str(picture.path.relative_to(self.path)) for picture in left_out[:5])
-                more = ", ..." if len(left_out) > 5 else ""
-                log.warning(f"left out {len(left_out)} {self.KIND} of {self.path} that {why}: {names}{more}")
+                names = some([picture.path.relative_to(self.path) for picture in left_out])
+                log.warning(f"left out {len(left_out)} {self.KIND} of {self.path} that {why}: {names}")
         counts = Counter({label: 0 for label in self.labels})
         counts.update(label for _, label in {(picture.digest, picture.label) for picture in pictures})
         label, count = min(counts.items(), key=lambda each: each[1])

@@ -200,6 +200,11 @@ class IdentityFeed(ArrayFeed):
                 f"{len(counts)} classes have fewer than {self.per_class} (per_class); expected as many of each: add "
                 "pictures, or leave these classes out"
             )
+        if small:
+            log.info(
+                f"{len(small)} of {len(counts)} classes have fewer than {self.per_class} pictures (per_class) and are "
+                "not learned from"
+            )
         for split, fewest, least in (("validation", 2, self.per_class), ("test", 1, 2)):
             large = [label for label, count in Counter(labels[split].tolist()).items() if count >= least]
             if len(large) < fewest:

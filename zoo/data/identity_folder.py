@@ -1,8 +1,10 @@
 """A folder of the user's own identities, one sub-folder for each, split by identity."""
 
 import hashlib
+import logging
 import random
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import numpy as np
 
 from zoo.data.folders import ENDINGS, subfolders
 from zoo.data.sources import Source, tensorflow
-from zoo.errors import UsageError, first_line, unknown
+from zoo.errors import UsageError, some, unknown
+
+log = logging.getLogger("zoo")
 
 FEWEST_IDENTITIES = 8  # 4 to learn from, 2 to validate on, 2 to test on
 
@@ -44,9 +48,14 @@ class IdentityFolder:
         return {file: digest for digest, file in found.items()}
 
     def load(self) -> Source:
-        """Look at every picture and open them."""
+        """Look at every picture, leave out those that cannot be read, and open the others."""
         tf = tensorflow()
-        channels = 1 if all(self._channels(file) == 1 for file in self.pictures) else 3
+        with ThreadPoolExecutor() as pool:
+            channels_of = dict(zip(self.pictures, pool.map(self._channels, self.pictures)))
+        if broken := [file for file, channels in channels_of.items() if not channels]:
+            log.warning(f"left out {len(broken)} files that cannot be read as pictures: {some(broken)}")
+        self.pictures = {file: digest for file, digest in self.pictures.items() if channels_of[file]}
+        channels = 1 if {*channels_of.values()} <= {0, 1} else 3
         of_split = split_identities(self.identities)
 
         def split(text):
@@ -64,11 +73,12 @@ class IdentityFolder:
         return Source(self.name, tuple(self.identities), split)
 
     def _channels(self, file: Path) -> int:
+        """How many numbers a pixel has; 0 if the file cannot be read."""
         tf = tensorflow()
         try:
             return int(tf.io.decode_image(file.read_bytes(), expand_animations=False).shape[-1])
-        except tf.errors.OpError as error:
-            raise UsageError(f"{file} cannot be read as a picture ({first_line(error)}); remove it") from None
+        except tf.errors.OpError:
+            return 0
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ which move on from epoch to epoch and start again with the same seed. (Keras's o
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -320,7 +321,8 @@ def readable(batched, source: Source, split: str):
     try:
         yield from batched.as_numpy_iterator()
     except tf.errors.OpError as error:
-        raise UsageError(f"{source.name} ({split}) cannot be read ({first_line(error)}); prepare it anew") from error
+        cure = "remove the file" if Path(source.name).is_absolute() else "prepare it anew"
+        raise UsageError(f"{source.name} ({split}) cannot be read ({first_line(error)}); {cure}") from error
 
 
 def check_labels(y, source: Source, split: str) -> None:

@@ -102,6 +102,13 @@ def part(texts: np.ndarray, labels: np.ndarray, *, of: int):
     from sklearn.model_selection import StratifiedGroupKFold
 
     contents = [hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest() for text in texts]
+    for label in np.unique(labels):
+        different = len({content for content, each in zip(contents, labels) if each == label})
+        if different < of:
+            raise UsageError(
+                f"a class has {different} different texts where one in {of} is to be held out; expected at least {of}: "
+                "add texts"
+            )
     folds = StratifiedGroupKFold(of, shuffle=True, random_state=0).split(texts, labels, contents)
     rest, held = next(iter(folds))
     return (texts[rest], labels[rest]), (texts[held], labels[held])

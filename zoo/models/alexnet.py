@@ -27,7 +27,7 @@ from keras import layers, ops
 
 from zoo.errors import check_picture
 from zoo.layers import LocalResponseNormalization, scaled
-from zoo.registry import FINETUNE, Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.registry import FINETUNE, FOLDER, Card, Figure, Input, Recipe, Weights, register, replace
 
 SMALLEST = 67  # pool5 needs 3x3 maps: 67 -> 15 -> 7 -> 3 -> 1
 SMALLEST_OWT = 63  # conv1 is padded by 2 on each side
@@ -107,7 +107,7 @@ CARD = Card(
     ),
     inputs=(Input("image", (227, 227, 3), holds="colours, standardised by the training set"),),
     preprocessing="standardise",
-    recipes=(DEMO, FASHION_MNIST, CIFAR10, IMAGENETTE, IMAGENET2012),
+    recipes=(DEMO, FASHION_MNIST, CIFAR10, IMAGENETTE, IMAGENET2012, replace(FOLDER, preprocess={"cover": (227, 227)})),
     tiny={"input_shape": (67, 67, 3), "num_classes": 10, "width": 0.0625},
     tutorial="11_classic_cnns.py",
 )
@@ -213,6 +213,7 @@ def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0,
                 ),
             ),
             FINETUNE,
+            FOLDER,
         ),
         tiny={"input_shape": (63, 63, 3), "num_classes": 10, "width": 0.0625},
     )

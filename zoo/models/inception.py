@@ -40,7 +40,7 @@ from keras import layers
 
 from zoo.errors import UsageError, check_picture
 from zoo.layers import BatchNormalization, LocalResponseNormalization, scaled
-from zoo.registry import FINETUNE, Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.registry import FINETUNE, FOLDER, Card, Figure, Input, Recipe, Weights, register, replace
 
 V1_MODULES = {  # Table 1: 1x1, 3x3 after a 1x1 "reduce", 5x5 after a 1x1 "reduce", 1x1 after the pool
     "3a": (64, 96, 128, 16, 32, 32),
@@ -251,6 +251,7 @@ def v1_head(x, num_classes, conv, width, name):
             IMAGENETTE,
             IMAGENET2012_V1,
             replace(FINETUNE, model={"batch_norm": True}),
+            FOLDER,
         ),
         tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125},
         tutorial="11_classic_cnns.py",
@@ -410,6 +411,7 @@ def v3_head(x, num_classes, conv, name):
             replace(IMAGENETTE, preprocess={"resize": (299, 299)}, model={}),
             IMAGENET2012_V3,
             replace(FINETUNE, preprocess={"cover": (299, 299)}),
+            replace(FOLDER, preprocess={"cover": (299, 299)}),
         ),
         tiny={"input_shape": (75, 75, 3), "num_classes": 10, "width": 0.125},
         tutorial="11_classic_cnns.py",

@@ -24,7 +24,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.errors import UsageError, check_picture
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
+from zoo.registry import FOLDER, Card, Figure, Input, Recipe, register, replace
 
 PAPER = "LeCun, Bottou, Bengio & Haffner 1998, Proc. IEEE 86(11), section II"
 
@@ -77,7 +77,7 @@ FASHION_MNIST = replace(
         ),
         inputs=(Input("image", (28, 28, 1), holds="grey pixels, standardised by the training set"),),
         preprocessing="standardise",
-        recipes=(DEMO, MNIST, FASHION_MNIST),
+        recipes=(DEMO, MNIST, FASHION_MNIST, replace(FOLDER, preprocess={"cover": (28, 28)})),
         tiny={},
         tutorial="10_lenet.py",
     )

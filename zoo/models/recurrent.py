@@ -66,10 +66,10 @@ def check_units(units):
     >>> check_units(8), check_units([32, 16])
     ((8,), (32, 16))
     """
-    units = (units,) if isinstance(units, int) else tuple(units)
-    if not units or not all(isinstance(size, int) and size > 0 for size in units):
+    sizes = (units,) if isinstance(units, int) else units
+    if not isinstance(sizes, tuple | list) or not sizes or not all(isinstance(s, int) and s > 0 for s in sizes):
         raise UsageError(f"units is {units!r}; expected the units of each recurrent layer, as in (64,) or (128, 64)")
-    return units
+    return tuple(sizes)
 
 
 def read_tokens(tokens, kind, *, vocabulary_size, embedding, units, bidirectional, pooling, dropout, recurrent_dropout):

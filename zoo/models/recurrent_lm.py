@@ -17,6 +17,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.errors import UsageError
+from zoo.models.recurrent import check_units
 from zoo.registry import Card, Figure, Input, Recipe, register, replace
 
 KINDS = {"gru": layers.GRU, "lstm": layers.LSTM}
@@ -53,9 +54,7 @@ TEXT_FOLDER = replace(DEMO, name="text_folder", dataset="", expected=None)
 
 def language_model(kind, input_shape, vocabulary_size, embedding, units, dropout, recurrent_dropout, tied, name):
     """The network behind both names."""
-    units = (units,) if isinstance(units, int) else tuple(units)
-    if not units or not all(isinstance(size, int) and size > 0 for size in units):
-        raise UsageError(f"units is {units!r}; expected the units of each recurrent layer, as in (256,) or (512, 512)")
+    units = check_units(units)
     if tied and embedding != units[-1]:
         raise UsageError(
             f"embedding is {embedding} and the last layer has {units[-1]} units; expected the same number for tied ones"

@@ -38,7 +38,7 @@ from keras import layers
 
 from zoo.errors import UsageError, check_picture
 from zoo.layers import BatchNormalization
-from zoo.registry import FINETUNE, Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.registry import FINETUNE, FOLDER, Card, Figure, Input, Recipe, Weights, register, replace
 
 # L2 of 1e-4 in the gradient, as in the paper, passes through the momentum and comes to 1e-4 / (1 - .9) a step. Keras's
 # `weight_decay` acts beside the momentum.
@@ -307,6 +307,7 @@ def bottlenecks(stride_in, use_bias):
     return partial(bottleneck, stride_in=stride_in, bias=use_bias)
 
 
+SMALL_FOLDER = replace(FOLDER, preprocess={"cover": (32, 32)})
 RESNET18 = Card(
     task="image_classification",
     summary="18 layers with shortcuts: two 3x3 convolutions to a block",
@@ -326,6 +327,7 @@ RESNET18 = Card(
         ),
         IMAGENETTE,
         replace(IMAGENET, expected=Figure("accuracy", 0.69758, TORCHVISION, measured=False)),
+        FOLDER,
     ),
     tiny={"input_shape": (64, 64, 3), "num_classes": 10, "width": 8, "blocks": (1, 1, 1, 1)},
     tutorial="11_classic_cnns.py",
@@ -340,6 +342,7 @@ RESNET50 = replace(
         SMALL_DEMO,
         IMAGENETTE,
         replace(IMAGENET, expected=Figure("accuracy", 0.753, RELEASED, measured=False)),
+        FOLDER,
     ),
     # No biases here: all that reaches them is rounding.
     tiny={"input_shape": (64, 64, 3), "num_classes": 10, "width": 8, "blocks": (1, 1, 1, 1), "use_bias": False},
@@ -357,6 +360,7 @@ RESNET20 = Card(
         DEMO,
         replace(FASHION_MNIST, expected=Figure("accuracy", 0.935, "3 seeds: results/fashion_mnist.csv")),
         replace(CIFAR10, expected=Figure("accuracy", 0.9125, TABLE_6, measured=False)),
+        SMALL_FOLDER,
     ),
     tiny={"input_shape": (16, 16, 3), "width": 8, "blocks": (1, 1, 1)},
     tutorial="12_resnet_vs_plain.py",
@@ -364,7 +368,7 @@ RESNET20 = Card(
 PLAIN20 = replace(
     RESNET20,
     summary="resnet20 without the shortcuts",
-    recipes=(DEMO, FASHION_MNIST, CIFAR10),
+    recipes=(DEMO, FASHION_MNIST, CIFAR10, SMALL_FOLDER),
 )
 
 
@@ -418,6 +422,7 @@ def resnet18(
             IMAGENETTE,
             replace(IMAGENET, expected=Figure("accuracy", 0.73314, TORCHVISION, measured=False)),
             FINETUNE,
+            FOLDER,
         ),
     )
 )
@@ -487,6 +492,7 @@ def resnet50(
             IMAGENETTE,
             replace(IMAGENET, expected=Figure("accuracy", 0.764, RELEASED, measured=False)),
             FINETUNE,
+            FOLDER,
         ),
     )
 )
@@ -524,6 +530,7 @@ def resnet101(
             IMAGENETTE,
             replace(IMAGENET, expected=Figure("accuracy", 0.77, RELEASED, measured=False)),
             FINETUNE,
+            FOLDER,
         ),
     )
 )
@@ -587,7 +594,12 @@ def resnet20(
         summary="32 layers with parameter-free shortcuts, for pictures of 32x32",
         params=464_154,
         non_trainable_params=2_272,
-        recipes=(DEMO, FASHION_MNIST, replace(CIFAR10, expected=Figure("accuracy", 0.9249, TABLE_6, measured=False))),
+        recipes=(
+            DEMO,
+            FASHION_MNIST,
+            replace(CIFAR10, expected=Figure("accuracy", 0.9249, TABLE_6, measured=False)),
+            SMALL_FOLDER,
+        ),
     )
 )
 def resnet32(
@@ -607,7 +619,12 @@ def resnet32(
         summary="44 layers with parameter-free shortcuts, for pictures of 32x32",
         params=658_586,
         non_trainable_params=3_168,
-        recipes=(DEMO, FASHION_MNIST, replace(CIFAR10, expected=Figure("accuracy", 0.9283, TABLE_6, measured=False))),
+        recipes=(
+            DEMO,
+            FASHION_MNIST,
+            replace(CIFAR10, expected=Figure("accuracy", 0.9283, TABLE_6, measured=False)),
+            SMALL_FOLDER,
+        ),
     )
 )
 def resnet44(
@@ -627,7 +644,12 @@ def resnet44(
         summary="56 layers with parameter-free shortcuts, for pictures of 32x32",
         params=853_018,
         non_trainable_params=4_064,
-        recipes=(DEMO, FASHION_MNIST, replace(CIFAR10, expected=Figure("accuracy", 0.9303, TABLE_6, measured=False))),
+        recipes=(
+            DEMO,
+            FASHION_MNIST,
+            replace(CIFAR10, expected=Figure("accuracy", 0.9303, TABLE_6, measured=False)),
+            SMALL_FOLDER,
+        ),
     )
 )
 def resnet56(
@@ -647,7 +669,12 @@ def resnet56(
         summary="110 layers with parameter-free shortcuts, for pictures of 32x32",
         params=1_727_962,
         non_trainable_params=8_096,
-        recipes=(DEMO, FASHION_MNIST, replace(CIFAR10, expected=Figure("accuracy", 0.9339, TABLE_6, measured=False))),
+        recipes=(
+            DEMO,
+            FASHION_MNIST,
+            replace(CIFAR10, expected=Figure("accuracy", 0.9339, TABLE_6, measured=False)),
+            SMALL_FOLDER,
+        ),
     )
 )
 def resnet110(

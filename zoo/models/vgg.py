@@ -25,7 +25,7 @@ from keras import layers
 
 from zoo.errors import check_picture
 from zoo.layers import BatchNormalization, scaled
-from zoo.registry import FINETUNE, Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.registry import FINETUNE, FOLDER, Card, Figure, Input, Recipe, Weights, register, replace
 
 FILTERS = (64, 128, 256, 512, 512)  # of each block
 CONVOLUTIONS = {  # in each block: Table 1, columns A, B, D and E
@@ -127,7 +127,7 @@ VGG16 = Card(
     ),
     inputs=(Input("image", (224, 224, 3), holds="colours, standardised by the training set"),),
     preprocessing="standardise",
-    recipes=(DEMO, FASHION_MNIST, CIFAR10, IMAGENETTE, IMAGENET2012),
+    recipes=(DEMO, FASHION_MNIST, CIFAR10, IMAGENETTE, IMAGENET2012, FOLDER),
     tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125, "batch_norm": True},
     tutorial="11_classic_cnns.py",
 )
@@ -230,6 +230,7 @@ def vgg(configuration, input_shape, num_classes, batch_norm, width, dropout, top
             CIFAR10,
             IMAGENETTE,
             replace(IMAGENET2012, expected=TABLE_3_A),
+            FOLDER,
         ),
     )
 )
@@ -256,6 +257,7 @@ def vgg11(
             CIFAR10,
             IMAGENETTE,
             replace(IMAGENET2012, expected=TABLE_3_B),
+            FOLDER,
         ),
     )
 )
@@ -313,6 +315,7 @@ def vgg16(
             IMAGENETTE,
             replace(IMAGENET2012, expected=TABLE_3_E),
             FINETUNE,
+            FOLDER,
         ),
     )
 )
@@ -349,6 +352,7 @@ def vgg19(
             ),
             replace(IMAGENETTE, preprocess={"resize": (64, 64)}, augment={"shift": 8, "flip": True}, model={}),
             replace(IMAGENET2012, preprocess={"resize": (64, 64)}, augment={"shift": 8, "flip": True}, expected=None),
+            replace(FOLDER, preprocess={"cover": (32, 32)}),
         ),
         tiny={"width": 0.125, "dropout": 0.0},
     )

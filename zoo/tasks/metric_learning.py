@@ -13,7 +13,7 @@ from zoo import embedding_figures, losses, registry
 from zoo.data.folders import ENDINGS
 from zoo.data.identities import IdentityFeed
 from zoo.data.identity_folder import pictures_in
-from zoo.errors import UsageError
+from zoo.errors import UsageError, some
 from zoo.tasks import retrieval
 from zoo.tasks.retrieval import Distances, euclidean
 from zoo.tasks.task import Measured, Network, Task
@@ -203,10 +203,19 @@ def search(network: Network, feed: IdentityFeed, figures: dict[str, float], quer
     if not files:
         raise UsageError(f"{folder} holds no pictures; expected some that end in {', '.join(ENDINGS)}")
     eye = eye_of(network.model)
-    wanted = eye.embed(feed.encode([query]))
-    parts = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
-    points = np.concatenate([eye.embed(feed.encode(list(map(str, part)))) for part in parts])
-    found = eye.distances(wanted, points)[0]
+    wanted, encoded, broken = eye.embed(feed.encode([query])), {}, []
+    for file in files:
+        try:
+            encoded[file] = feed.encode([str(file)])
+        except UsageError:
+            broken.append(str(file))
+    if not encoded:
+        raise UsageError(f"no picture in {folder} can be read, {broken[0]} among them; expected JPEG or PNG")
+    if broken:
+        log.warning(f"left out {len(broken)} files that cannot be read as pictures: {some(broken)}")
+    files, pictures = list(encoded), list(encoded.values())
+    parts = [np.concatenate(pictures[start : start + BATCH]) for start in range(0, len(pictures), BATCH)]
+    found = eye.distances(wanted, np.concatenate([eye.embed(part) for part in parts]))[0]
     threshold = figures["threshold"]
     return [
         f"{rank:>4}  {found[row]:.4f}  {'same' if found[row] <= threshold else 'other':<5}  {files[row]}"
