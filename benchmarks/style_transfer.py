@@ -1,4 +1,4 @@
-"""Style transfer on scikit-learn's two photographs: how far, how fast, and beside a published network.
+"""Style transfer on the photographs of scikit-learn and scikit-image: how far, how fast, beside a published network.
 
     python benchmarks/style_transfer.py curve [--weights FILE --preprocessing torch]        100, 300, 500 steps
     python benchmarks/style_transfer.py speed [--sizes 256 512]                            seconds and memory of a step
@@ -26,12 +26,23 @@ from zoo.picture_files import limited
 from zoo.tasks.styling import in_the_colours
 
 
-def pair(longest):
-    """The temple and the flower, 0 to 1, with `longest` pixels on the longer side."""
-    size = limited((640, 427), longest, "the photograph")
+def picture(name):
+    """(height, width, 3) bytes: scikit-learn's china or flower, or what scikit-image has under that name."""
+    if name in ("china", "flower"):
+        return dict(zip(("china", "flower"), photographs()))[name]
+    from skimage import color, data
+
+    found = getattr(data, name)()
+    return found if found.ndim == 3 else (255 * color.gray2rgb(found / 255)).astype("uint8")
+
+
+def pair(arguments, longest):
+    """The photograph and the style, 0 to 1, both in the photograph's shape with `longest` on the longer side."""
+    content, style = map(picture, arguments.pictures)
+    size = limited(content.shape[1::-1], longest, "the photograph")
     return [
         np.asarray(Image.fromarray(each).resize(size, Image.Resampling.LANCZOS), "float32") / 255
-        for each in photographs()
+        for each in (content, style)
     ]
 
 
@@ -62,7 +73,7 @@ class Watch:
 
 def painting(arguments, size, steps, options, **settings):
     plan = stylize.Plan(steps=steps, seed=arguments.seed, verbose=0, **settings)
-    content, style = pair(size)
+    content, style = pair(arguments, size)
     return Painting(content, [style], plan, options)
 
 
@@ -70,19 +81,20 @@ def curve(arguments):
     options, kind = filters(arguments)
     work = painting(arguments, arguments.size, max(arguments.steps), options, optimizer=arguments.optimizer)
     before, watch = terms(work.loss, work.content), Watch(arguments.steps)
-    coloured = np.clip(in_the_colours(work.content, pair(arguments.size)[1]), 0, 1)
+    coloured = np.clip(in_the_colours(work.content, pair(arguments, arguments.size)[1]), 0, 1)
     baseline = terms(work.loss, coloured.astype("float32"))["style"] / before["style"]
     OPTIMIZERS[arguments.optimizer](work, watch)
     for step, found in watch.found.items():
         row = {
-            "filters": kind, "optimizer": arguments.optimizer, "size": arguments.size, "steps": step,
+            "pictures": " and ".join(arguments.pictures), "filters": kind, "optimizer": arguments.optimizer,
+            "size": arguments.size, "steps": step,
             "style": f"{found['style'] / before['style']:.5f}", "content": f"{found['content']:.4f}",
             "colours_alone": f"{baseline:.4f}", "seed": arguments.seed,
         }  # fmt: skip
         save_row(arguments, row)
-    name = f"curve-{kind.partition(',')[0].lower()}-{arguments.optimizer}-{arguments.size}.png"
+    name = f"curve-{'-'.join(arguments.pictures)}-{kind.partition(',')[0].lower()}-{arguments.optimizer}-{arguments.size}.png"
     labels = ("photograph", "style", *(f"{step} steps" for step in watch.pictures))
-    row = (work.content, pair(arguments.size)[1], *watch.pictures.values())
+    row = (work.content, pair(arguments, arguments.size)[1], *watch.pictures.values())
     save_figure(arguments, figures.gallery([row], labels), name)
 
 
@@ -147,7 +159,7 @@ def peer(arguments):
 
     options, kind = filters(arguments)
     work = painting(arguments, arguments.size, max(arguments.steps), options)
-    content, style = work.content, pair(arguments.size)[1]
+    content, style = work.content, pair(arguments, arguments.size)[1]
     adain = zoo.build("adain", input_shape=(None, None, 3))
     load_adain(adain, arguments.adain / "vgg_normalized.pth", arguments.adain / "decoder.pth")
     inputs = {"image": content[None], "style": style[None]}
@@ -187,6 +199,10 @@ MEASURES = {"curve": curve, "speed": speed, "fast": fast, "peer": peer}
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=MEASURES)
+    parser.add_argument(
+        "--pictures", nargs=2, default=["china", "flower"], metavar="NAME",
+        help="a photograph and a style: scikit-learn's, or of skimage.data, as chelsea and coffee",
+    )  # fmt: skip
     parser.add_argument("--weights", default="", help="of VGG-16; without, untrained filters")
     parser.add_argument("--preprocessing", default="", help="of the weights: caffe or torch")
     parser.add_argument("--width", type=float, default=0.5, help="of untrained filters")
