@@ -92,10 +92,10 @@ def curve(arguments):
             "colours_alone": f"{baseline:.4f}", "seed": arguments.seed,
         }  # fmt: skip
         save_row(arguments, row)
-    name = f"curve-{'-'.join(arguments.pictures)}-{kind.partition(',')[0].lower()}-{arguments.optimizer}-{arguments.size}.png"
+    what = [*arguments.pictures, kind.partition(",")[0].lower(), arguments.optimizer, str(arguments.size)]
     labels = ("photograph", "style", *(f"{step} steps" for step in watch.pictures))
     row = (work.content, pair(arguments, arguments.size)[1], *watch.pictures.values())
-    save_figure(arguments, figures.gallery([row], labels), name)
+    save_figure(arguments, figures.gallery([row], labels), f"curve-{'-'.join(what)}.png")
 
 
 def speed(arguments):
