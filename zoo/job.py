@@ -141,15 +141,19 @@ def prepare(
 
 
 def default_recipe(card: registry.Card, weights, data) -> str:
-    """ "finetune" from weights; for data of one's own the recipe that is for it, if there is one; else "demo".
+    """ "finetune" from weights; for files of one's own the recipe that is for them, if there is one; else "demo".
+
+    Arrays in an .npz file are taken to be ready for the network, as the demo's are.
 
     >>> [default_recipe(registry.info(name), None, "photos") for name in ("mlp", "r3d_18", "gru_lm")]
     ['demo', 'folder', 'text_folder']
+    >>> default_recipe(registry.info("lenet5"), None, "digits.npz")
+    'demo'
     """
     if weights:
         return "finetune"
     own = [recipe.name for recipe in card.recipes if not recipe.dataset and not recipe.weights]
-    return own[0] if data is not None and own else "demo"
+    return own[0] if own and data is not None and Path(data).suffix != ".npz" else "demo"
 
 
 def preprocessing_of(card: registry.Card, weights: str, given: str | None) -> str:
