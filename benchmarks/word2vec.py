@@ -35,7 +35,6 @@ import zoo
 from zoo import optimization, results
 from zoo.data import corpus
 from zoo.data.words import TextSource, WordFeed
-from zoo.run import commit, hardware, machine
 from zoo.tasks.words import block_trainer
 from zoo.word_vectors import WordVectors, known_judgements, read_judgement, vectors_of
 
@@ -217,9 +216,8 @@ def main():
     parts = split(read(options.corpus))
     same = {
         "corpus": options.corpus.absolute().parts[-3 if options.corpus.name == "data" else -2],
-        "backend": keras.backend.backend(), "workers": options.workers, "batch_size": options.batch_size,
-        "block": options.block, "shared": options.shared, "commit": commit(),
-        "hardware": hardware(machine()),
+        "workers": options.workers, "batch_size": options.batch_size,
+        "block": options.block, "shared": options.shared,
     }  # fmt: skip
     {"speed": speed, "quality": quality}[options.what](options, parts, same)
 

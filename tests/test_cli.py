@@ -164,6 +164,15 @@ def test_recorded_rows_become_a_table(run, tmp_path):
     assert f"| demo | `softmax_regression` | accuracy {run.metrics['accuracy']:.4f} ± 0.0000 |" in text
 
 
+def test_a_row_finds_its_columns(tmp_path):
+    table = tmp_path / "table.csv"
+    results.append(table, {"a": 1, "b": 2})
+    results.append(table, {"b": 4, "a": 3})
+    assert [line.split(",")[:2] for line in table.read_text().splitlines()] == [["a", "b"], ["1", "2"], ["3", "4"]]
+    with pytest.raises(zoo.UsageError, match="has the columns a,b,"):
+        results.append(table, {"a": 1})
+
+
 def test_a_foreign_table_is_left_alone(run, tmp_path):
     (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
     with pytest.raises(zoo.UsageError, match="is no table of results"):

@@ -101,12 +101,16 @@ def append(path: Path, row: dict[str, object]) -> None:
         "keras": keras.__version__,
         "hardware": hardware(machine()),
     }
+    row = row | stamp
     fresh = not path.exists() or not path.stat().st_size
+    columns = list(row) if fresh else path.read_text(encoding="utf-8").splitlines()[0].split(",")
+    if {*columns} != {*row}:
+        raise UsageError(f"{path} has the columns {','.join(columns)}, this row has {','.join(row)}: take another file")
     with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*row, *stamp], lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         if fresh:
             writer.writeheader()
-        writer.writerow(row | stamp)
+        writer.writerow(row)
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -29,6 +29,7 @@ SETTINGS = {  # of a recipe's `preprocess`, and what they are if it does not say
     "block": 0,  # centres in a block, for training by blocks; 0: pairs
     "shared": 0,  # negatives that a block shares
 }
+AHEAD = 32  # batches that wait for the network: it takes 16 at once (zoo/blocks.py)
 TOGETHER = 16  # steps that are handed over at once
 SOME = 200_000  # examples: what is held out is measured on so many at most
 
@@ -171,13 +172,13 @@ class WordFeed(Feed):
         signature = tf.nest.map_structure(spec, next(held_out()))
         examples = tf.data.Dataset.from_generator(text_after_text if training else held_out, output_signature=signature)
         if blocks:
-            examples = examples.unbatch()  # a step each
+            examples = examples.prefetch(2).unbatch()  # a step each; the next ones are made meanwhile
         if training:
             steps = -(-self.examples[split] // self._words_in_a_step)
         else:
             whole = sum(len(targets) if blocks else 1 for _, targets in held_out())
             steps = min(whole, max(1, SOME // self.plan.batch_size))
-        return examples.take(steps).apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
+        return examples.take(steps).apply(tf.data.experimental.assert_cardinality(steps)).prefetch(AHEAD)
 
     @property
     def _words_in_a_step(self) -> int:
