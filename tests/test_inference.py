@@ -7,6 +7,7 @@ import pytest
 from matplotlib.image import imread, imsave
 
 import zoo
+from zoo import pretrained
 from zoo.cli import main
 
 
@@ -85,3 +86,10 @@ def test_a_name_with_weights_answers_without_training(digits, tmp_path, monkeypa
 def test_a_run_has_weights_of_its_own(run, digits):
     with pytest.raises(zoo.UsageError, match="has weights of its own"):
         zoo.predict(run, digits[0][:1], weights="imagenet")
+
+
+def test_an_untrained_head_names_nothing(tmp_path):
+    body, file = zoo.build("resnet18", top=False), tmp_path / "body.weights.h5"
+    body.save_weights(file)
+    with pytest.raises(zoo.UsageError, match="has no weights for logits.* expected a file with its top"):
+        pretrained.ready("resnet18", file, preprocessing="torch")

@@ -166,6 +166,18 @@ def test_search_ranks_the_pictures_of_a_folder(run, characters):
     assert len({line.split()[-1] for line in lines}) == 11
 
 
+def test_search_leaves_out_what_is_no_picture(run, characters, tmp_path, caplog):
+    query = characters / "290" / "0.png"
+    (tmp_path / "same.png").write_bytes(query.read_bytes())
+    (tmp_path / "text.png").write_text("not a picture")
+    with caplog.at_level("WARNING", logger="zoo"):
+        (line,) = zoo.search(run, query, tmp_path)
+    assert line.endswith("same.png") and "text.png" in caplog.text
+    (tmp_path / "same.png").unlink()
+    with pytest.raises(zoo.UsageError, match=r"no picture in .* can be read"):
+        zoo.search(run, query, tmp_path)
+
+
 def test_the_command_line_prints_the_lines(run, characters, capsys):
     query = str(characters / "290" / "0.png")
     assert main(["search", str(run.path), query, str(characters), "--top", "3"]) == 0

@@ -276,6 +276,15 @@ def test_folders_without_classes(files, says, tmp_path):
         TextFolder(tmp_path).load()
 
 
+def test_a_folder_of_the_same_text_again_and_again(tmp_path):
+    for label in ("good", "bad"):
+        (tmp_path / label).mkdir()
+        for number in range(12):
+            (tmp_path / label / f"{number}.txt").write_text(f"{label}  it is" if number % 2 else f"{label} IT is")
+    with pytest.raises(UsageError, match="a class has 1 different texts where one in 5 is to be held out"):
+        TextFolder(tmp_path).load()
+
+
 def test_a_corpus_that_is_none(tmp_path):
     with pytest.raises(UsageError, match=r"holds no \.txt files; expected at least one, in UTF-8"):
         open_source(str(tmp_path), task="language_modelling")

@@ -117,6 +117,8 @@ def test_lora_changes_nothing_at_first_and_trains_little():
     zoo.lora(model, rank=2)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), before, rtol=1e-5, atol=1e-6)
     assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) < whole / 5
+    with pytest.raises(zoo.UsageError, match="has thin matrices already"):
+        zoo.lora(model)
     old = values(model)
     moved = changed(trained(model), old)
     assert moved and all("lora" in path or "logits" in path for path in moved)

@@ -239,9 +239,12 @@ def translate_command(arguments) -> None:
     start_keras(arguments.debug)
     from zoo import inference
 
-    texts = arguments.texts or (line.strip() for line in sys.stdin)
-    for said in inference.translate(run, texts, beams=arguments.beams, length_penalty=arguments.length_penalty):
-        print(said, flush=True)
+    # An empty line stays one, so that what comes out stands in the lines of what went in.
+    texts = arguments.texts or [line.strip() for line in sys.stdin]
+    asked = [text for text in texts if text or arguments.texts]
+    said = iter(inference.translate(run, asked, beams=arguments.beams, length_penalty=arguments.length_penalty))
+    for text in texts:
+        print(next(said) if text or arguments.texts else "", flush=True)
 
 
 def compare_command(arguments) -> None:
