@@ -91,5 +91,5 @@ def test_a_run_has_weights_of_its_own(run, digits):
 def test_an_untrained_head_names_nothing(tmp_path):
     body, file = zoo.build("resnet18", top=False), tmp_path / "body.weights.h5"
     body.save_weights(file)
-    with pytest.raises(zoo.UsageError, match="has no weights for logits.* expected a file with its top"):
+    with pytest.raises(zoo.UsageError, match=r"has no weights for logits.* expected a file with its top"):
         pretrained.ready("resnet18", file, preprocessing="torch")
