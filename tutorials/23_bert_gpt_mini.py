@@ -9,9 +9,9 @@
 # understood of words that nobody explained, accuracy against the number of labels with and without reading first,
 # what happens if nothing is hidden (the failure of this lesson), and how large GPT-2 and GPT-3 are, with the bill.
 #
-# **Claims** The loss begins within 5 % of ln V. With 200 labels, about words that have none of them, GPT is at least 25
-# points better if it has read before, and BERT at least 5, in the worst of three seeds. The formula is right about
-# GPT-2 (1.5 billion) and to 1 % about GPT-3 (175 billion), and training GPT-3 takes one GPU of its time 356 years.
+# **Claims** The loss begins within 5 % of ln V. With 200 labels, about words that have none of them, both networks are
+# at least 25 points better if they have read before, in the worst of three seeds. The formula is right about GPT-2
+# (1.5 billion) and to 1 % about GPT-3 (175 billion), and training GPT-3 takes one GPU of its time 356 years.
 #
 # **Beside them** chance, counts of words with a logistic regression, and the same networks without reading.
 #
@@ -55,8 +55,8 @@ TAUGHT = {*ALIVE[::2], *THINGS[::2]}  # the nouns that labels tell of
 
 
 def sentence(rng, subjects=(*ALIVE, *THINGS), adjectives=0.8):
-    """One to four nouns, the first of which is the subject."""
-    nouns = [rng.choice(subjects), *rng.choice([*ALIVE, *THINGS], rng.integers(4))]
+    """One to three nouns, the first of which is the subject."""
+    nouns = [rng.choice(subjects), *rng.choice([*ALIVE, *THINGS], rng.integers(3))]
     words, described = [], rng.random() < adjectives
     for number, noun in enumerate(nouns):
         words += [rng.choice(LINKS)] * (number > 0) + ["the"]
@@ -163,11 +163,10 @@ for kind in ("gpt", "bert"):
 # ## Reading, and being taught
 
 # %%
-EPOCHS = {"gpt": 1, "bert": 1} if lesson.smoke else {"gpt": 4, "bert": 16}
+EPOCHS = {"gpt": 1, "bert": 1} if lesson.smoke else {"gpt": 4, "bert": 14}
 STEPS, BATCH = (1, 512) if lesson.smoke else (200, 32)
 LABELS = (200,) if lesson.smoke else (20, 60, 200)
 KINDS = ("gpt", "bert")
-GAINS = {"gpt": 0.25, "bert": 0.05}  # what reading must be worth
 
 
 def read_first(kind, seed, share=0.15):
@@ -235,7 +234,7 @@ for kind in KINDS:
     read, scratch = (found[kind, how][:, at, 1] for how in ("read first", "from scratch"))
     lesson.claim(
         f"{kind}, 200 labels, other nouns: accuracy gained by reading first, worst seed", (read - scratch).min(),
-        ">=", GAINS[kind], baseline={"from scratch": scratch.mean(), "read first": read.mean(),
+        ">=", 0.25, baseline={"from scratch": scratch.mean(), "read first": read.mean(),
                               "counts of words": np.mean(words_alone), "chance": 0.5},
     )  # fmt: skip
 
@@ -272,7 +271,7 @@ lesson.figure(figure, "labels")
 # Dashed is what the labels tell of, solid what they don't. From scratch the solid line stays at chance however many
 # labels there are: nothing says that "teacher" is like "doctor". Whoever has read knows, since both are clever and
 # tired and neither is wooden. BERT reads more slowly: it is asked for one word in seven, where GPT is asked for each,
-# and it must first find out which place to look at. Some seeds have found out by the end and some have not quite.
+# and it must first find out which place to look at. The second fall of its loss, on the left, is when it has.
 #
 # ## What it has understood
 # The vectors of the nouns, after reading and before any label: all of them, in their two largest directions (PCA).
