@@ -320,8 +320,12 @@ def parameters(vocabulary, places, blocks, width):
     return (vocabulary + places) * width + blocks * (12 * width**2 + 13 * width) + 2 * width
 
 
-gpt2, gpt3 = parameters(50_257, 1_024, 48, 1_600), parameters(50_257, 2_048, 96, 12_288)
-lesson.claim("GPT-2, parameters", gpt2, "==", zoo.info("gpt2_xl").params, exact=True)
+sizes = {"gpt2": (12, 768), "gpt2_medium": (24, 1_024), "gpt2_large": (36, 1_280), "gpt2_xl": (48, 1_600)}
+for name in (*sizes, "bert_base", "bert_large"):
+    print(f"{name:>12} {zoo.info(name).params:>13,}")
+off = max(abs(parameters(50_257, 1_024, *size) - zoo.info(name).params) for name, size in sizes.items())
+lesson.claim("parameters of the four GPT-2 that the formula is off by", off, "==", 0, exact=True)
+gpt3 = parameters(50_257, 2_048, 96, 12_288)
 lesson.claim("GPT-3, share that the formula is off 175 billion", abs(gpt3 / 175e9 - 1), "<=", 0.01, exact=True)
 seconds = 6 * 175e9 * 300e9 / 28e12
 years = seconds / (365 * 24 * 3600)
