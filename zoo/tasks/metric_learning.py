@@ -203,22 +203,25 @@ def search(network: Network, feed: IdentityFeed, figures: dict[str, float], quer
     if not files:
         raise UsageError(f"{folder} holds no pictures; expected some that end in {', '.join(ENDINGS)}")
     eye = eye_of(network.model)
-    wanted, encoded, broken = eye.embed(feed.encode([query])), {}, []
-    for file in files:
-        try:
-            encoded[file] = feed.encode([str(file)])
-        except UsageError:
-            broken.append(str(file))
-    if not encoded:
+    wanted, points, sound, broken = eye.embed(feed.encode([query])), [], [], []
+    for start in range(0, len(files), BATCH):
+        pictures = []
+        for file in files[start : start + BATCH]:
+            try:
+                pictures.append(feed.encode([str(file)]))
+                sound.append(file)
+            except UsageError:
+                broken.append(file)
+        if pictures:
+            points.append(eye.embed(np.concatenate(pictures)))
+    if not sound:
         raise UsageError(f"no picture in {folder} can be read, {broken[0]} among them; expected JPEG or PNG")
     if broken:
         log.warning(f"left out {len(broken)} files that cannot be read as pictures: {some(broken)}")
-    files, pictures = list(encoded), list(encoded.values())
-    parts = [np.concatenate(pictures[start : start + BATCH]) for start in range(0, len(pictures), BATCH)]
-    found = eye.distances(wanted, np.concatenate([eye.embed(part) for part in parts]))[0]
+    found = eye.distances(wanted, np.concatenate(points))[0]
     threshold = figures["threshold"]
     return [
-        f"{rank:>4}  {found[row]:.4f}  {'same' if found[row] <= threshold else 'other':<5}  {files[row]}"
+        f"{rank:>4}  {found[row]:.4f}  {'same' if found[row] <= threshold else 'other':<5}  {sound[row]}"
         for rank, row in enumerate(np.argsort(found, kind="stable"), start=1)
     ]
 
