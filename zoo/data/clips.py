@@ -150,7 +150,9 @@ class Video:
     def __init__(self, path, container):
         if not container.streams.video:
             kinds = sorted({stream.type for stream in container.streams})
-            raise UsageError(f"{path} has no video stream, only {', '.join(kinds) or 'nothing'}; expected a video")
+            if not kinds:  # a film that is cut off may have lost the list of its streams
+                raise UsageError(f"{path} has no streams at all; expected a whole file")
+            raise UsageError(f"{path} has no video stream, only {', '.join(kinds)}; expected a video")
         self.container, self.stream = container, container.streams.video[0]
         self.stream.thread_type = "AUTO"
         frames = self.stream.frames or self._count()
