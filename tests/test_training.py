@@ -105,12 +105,11 @@ def test_forecasting_and_binary_tasks(data_dir, tmp_path):
     assert zoo.evaluate(tumours) == pytest.approx(tumours.metrics, abs=1e-6)
 
 
-def test_the_tfds_recipes_run_on_mocked_data(tmp_path, monkeypatch):
+def test_a_tfds_recipe_runs_on_mocked_data(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "reachable", lambda host: True)
     with tfds.testing.mock_data(num_examples=200):
-        for recipe in ("mnist", "fashion_mnist"):
-            run = zoo.train("lenet5", recipe, run=tmp_path / recipe, data_dir=tmp_path, epochs=1, verbose=0)
-            assert np.isfinite(run.metrics["loss"])
+        run = zoo.train("lenet5", "mnist", run=tmp_path / "run", data_dir=tmp_path, epochs=1, verbose=0)
+        assert np.isfinite(run.metrics["loss"])
 
 
 def test_mixed_precision_and_another_optimizer(data_dir, tmp_path):

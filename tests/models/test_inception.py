@@ -293,6 +293,7 @@ def test_cards_agree_with_builders(name, last):
     assert zoo.build(name, width=0.125).input_shape[1:] == card.inputs[0].shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["inception_v1"])
 def test_a_run_trains_the_heads_and_is_judged_by_the_main_one(name, tmp_path):
     rng = np.random.default_rng(0)
