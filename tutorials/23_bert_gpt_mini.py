@@ -204,12 +204,12 @@ def copied(kind, seed):
     return reader, pupil, [float(loss) * x_plain.size / (x_plain > 0).sum() for loss in history["loss"]]
 
 
-readers, losses = {}, {}
+tables, losses = {}, {}
 found = {}  # (kind, how) -> (seeds, labels, 2) accuracies
 for kind in KINDS:
     for seed in lesson.seeds:
         reader, pupil, losses[kind] = read_first(kind, seed)
-        readers[kind] = reader
+        (tables[kind],) = reader.get_layer("embedding").get_weights()  # copies: the labels will move them
         keras.utils.set_random_seed(seed)
         for how, each in (("read first", pupil), ("from scratch", new(kind)[1])):
             weights, rows = each.get_weights(), []
@@ -279,8 +279,7 @@ lesson.figure(figure, "labels")
 # %%
 figure = new_figure(10.5, 3.8)
 for axes, kind in zip(figure.subplots(1, 2), KINDS):
-    (table,) = readers[kind].get_layer("embedding").get_weights()
-    places = PCA(2).fit_transform(table[[NUMBERS[noun] for noun in (*ALIVE, *THINGS)]])
+    places = PCA(2).fit_transform(tables[kind][[NUMBERS[noun] for noun in (*ALIVE, *THINGS)]])
     for (x, y), noun in zip(places, (*ALIVE, *THINGS)):
         axes.scatter(x, y, color=INK if noun in ALIVE else SECOND, s=8)
         axes.annotate(noun, (x, y), fontsize=6, xytext=(2, 2), textcoords="offset points")
