@@ -82,12 +82,7 @@ def check_table(path: Path) -> None:
 def record(run: Run, path: Path) -> Path:
     """Append the row of a run to a table, which is made if need be."""
     check_table(path)
-    fresh = not path.exists() or not path.stat().st_size
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row(run))
+    write(path, row(run))
     return path
 
 
@@ -101,7 +96,11 @@ def append(path: Path, row: dict[str, object]) -> None:
         "keras": keras.__version__,
         "hardware": hardware(machine()),
     }
-    row = row | stamp
+    write(path, row | stamp)
+
+
+def write(path: Path, row: dict[str, object]) -> None:
+    """Append a row under the columns of a table; the first row names them."""
     fresh = not path.exists() or not path.stat().st_size
     columns = list(row) if fresh else path.read_text(encoding="utf-8").splitlines()[0].split(",")
     if {*columns} != {*row}:
