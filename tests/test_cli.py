@@ -125,8 +125,8 @@ def test_train_and_evaluate_as_a_new_user_does(tmp_path, capsys, monkeypatch):
         assert text in trained.stdout
     monkeypatch.chdir(tmp_path)  # what follows needs no process of its own
     run = Run(tmp_path / "runs" / "mlp-demo-0")
-    code, out, _ = zoo_command(capsys, "evaluate", "runs/mlp-demo-0")
-    assert code == 0 and f"test accuracy {run.metrics['accuracy']:.4f}" in out
+    code, out, err = zoo_command(capsys, "evaluate", "runs/mlp-demo-0")
+    assert code == 0 and err == "" and f"test accuracy {run.metrics['accuracy']:.4f}" in out
     code, _, err = zoo_command(capsys, *shlex.split(run.config["command"])[1:], "--run", "again", "--data-dir", "data")
     assert code == 0, err
     assert Run(tmp_path / "again").metrics == run.metrics
