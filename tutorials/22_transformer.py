@@ -227,8 +227,8 @@ for attention in leaky.layers:
         attention.causal = False
 network = type(finished.network).of(leaky, finished.network.card, finished.task)
 network.compile(keras.optimizers.Adam(1e-3), finished.task.keras_metrics())
-batches = feed.batches("train", training=True).take(5 if lesson.smoke else 10_000)
-leaky.fit(batches, epochs=1 if lesson.smoke else 3, verbose=0)
+few = dict(epochs=1, steps_per_epoch=5) if lesson.smoke else dict(epochs=3)
+leaky.fit(feed.batches("train", training=True), **few, verbose=0)
 shown = leaky.evaluate(feed.batches("test"), verbose=0, return_dict=True)
 _, truth = feed.texts("test")
 say = Translator(leaky, "transformer", feed.length)

@@ -4,9 +4,11 @@ import time
 
 import keras
 
+from zoo.data.batches import Again, Batches
+
 
 def pipeline_rate(dataset, seconds: float = 1.0) -> float:
-    """Samples a second that a ``tf.data`` pipeline of (inputs, targets) supplies when nobody waits for them."""
+    """Samples a second that a pipeline of (inputs, targets) supplies when nobody waits for them."""
     count, started = 0, time.perf_counter()
     while True:
         for inputs, _ in dataset:
@@ -35,13 +37,13 @@ def model_rate(model, dataset, *, steps: int = 10, warmup: int = 2) -> float:
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
     before = [keras.ops.convert_to_numpy(variable) for variable in variables]
-    batch = dataset.take(1).cache()
     together = model.steps_per_execution  # the clock ticks once for so many
     clock = StepClock()
-    model.fit(
-        batch.repeat((warmup + steps) * together), verbose=0, callbacks=[clock], shuffle=False
-    )  # the first step compiles
+    count = (warmup + steps) * together
+    batch = next(iter(dataset))
+    at_hand = Again(batch, count) if isinstance(dataset, Batches) else dataset.take(1).cache().repeat(count)
+    model.fit(at_hand, verbose=0, callbacks=[clock], shuffle=False)  # the first step compiles
     for variable, value in zip(variables, before):
         variable.assign(value)
-    size = keras.tree.flatten(next(iter(batch))[0])[0].shape[0]
+    size = keras.tree.flatten(batch[0])[0].shape[0]
     return size * steps * together / (clock.times[-1] - clock.times[warmup - 1])

@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -12,7 +11,7 @@ from pathlib import Path
 import keras
 
 from zoo import __version__
-from zoo.run import machine
+from zoo.hardware import gpus_present, gpus_used, machine
 from zoo.weights import fetching
 
 GPU_LINES = {  # what to install where a GPU is there but the backend does not see it
@@ -58,35 +57,6 @@ def tensorflow_build() -> str:
     if not build.get("is_cuda_build"):
         return "CPU build"
     return f"built for CUDA {build.get('cuda_version', '?')}, cuDNN {build.get('cudnn_version', '?')}"
-
-
-def gpus_present() -> list[str]:
-    """The names of the machine's NVIDIA GPUs, whether or not anything can use them."""
-    if shutil.which("nvidia-smi") is None:
-        return []
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return answer.stdout.split("\n")[:-1] if answer.returncode == 0 else []
-
-
-def gpus_used(backend: str) -> list[str]:
-    """The GPUs that the backend computes on."""
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        return [device.name for device in tf.config.list_physical_devices("GPU")]
-    if backend == "jax":
-        import jax
-
-        return [str(device) for device in jax.devices() if device.platform in ("gpu", "cuda", "rocm")]
-    if backend == "torch":
-        import torch
-
-        return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    return []
 
 
 def folders() -> dict[str, Path]:

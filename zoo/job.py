@@ -15,6 +15,7 @@ from typing import Any
 
 from zoo import registry
 from zoo.errors import UsageError, unknown
+from zoo.heap import one_heap
 from zoo.run import Run
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -133,6 +134,8 @@ def prepare(
         sources.find(plan.weights, name, {**plan.model, **options})  # missing, or fetched: now, not after the data
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
+    if card.task == "word_vectors":
+        one_heap()
     from zoo.data import open_source  # tfds: not before the names are known to be right
 
     source = open_source(plan.dataset, task=card.task, data_dir=data_dir)

@@ -15,8 +15,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -197,25 +195,3 @@ def commit() -> str:
         return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "zoo") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
-
-
-def machine() -> dict[str, Any]:
-    """The hardware in words."""
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [
-            line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
-        ]
-        processor = names[0] if names else processor
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"platform": sys.platform, "processor": processor, "cores": cores}
-
-
-def hardware(machine: Mapping[str, Any]) -> str:
-    """A machine, as tables name it.
-
-    >>> hardware({"processor": "AMD EPYC", "cores": 1})
-    'AMD EPYC, 1 core'
-    """
-    return f"{machine['processor']}, {machine['cores']} core{'s' * (machine['cores'] != 1)}"

@@ -12,8 +12,9 @@ import numpy as np
 from zoo import bench, figures, optimization, registry, tasks, tune
 from zoo.data.feeds import Feed
 from zoo.errors import UsageError
+from zoo.hardware import machine
 from zoo.job import Job, command_line
-from zoo.run import Run, commit, machine, versions
+from zoo.run import Run, commit, versions
 from zoo.weights.loading import load_weights
 
 log = logging.getLogger("zoo")

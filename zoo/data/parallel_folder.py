@@ -9,9 +9,7 @@ import hashlib
 import re
 from pathlib import Path
 
-import numpy as np
-
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import ParallelSource, Source, tensorflow
 from zoo.data.text_folder import read_text
 from zoo.errors import UsageError, unknown
 
@@ -53,17 +51,21 @@ class ParallelFolder:
             count = len(splits["train"][self.languages[0]])
             if count < FEWEST:
                 raise UsageError(f"{self.path} holds {count} training lines; expected at least {FEWEST}")
-            held = np.arange(count) % 10 == 9
             whole = splits["train"]
-            splits["validation"] = {language: lines[held] for language, lines in whole.items()}
-            splits["train"] = {language: lines[~held] for language, lines in whole.items()}
+            splits["validation"] = {language: lines[9::10] for language, lines in whole.items()}
+            splits["train"] = {
+                language: [line for number, line in enumerate(lines) if number % 10 != 9]
+                for language, lines in whole.items()
+            }
 
-        def split(text):
-            if text not in splits:
-                raise unknown(f"split of {self.path}", text, splits)
-            return tensorflow().data.Dataset.from_tensor_slices(splits[text])
+        def columns(name):
+            if name not in splits:
+                raise unknown(f"split of {self.path}", name, splits)
+            return splits[name]
 
-        return Source(self.name, (), split)
+        return ParallelSource(
+            self.name, (), lambda name: tensorflow().data.Dataset.from_tensor_slices(columns(name)), columns
+        )
 
     def _read(self, split):
         texts = {language: read_text(file) for language, file in self.files[split].items()}
@@ -72,4 +74,4 @@ class ParallelFolder:
         if len(set(counts.values())) > 1:
             told = " and ".join(f"{self.files[split][each].name} {count:,}" for each, count in counts.items())
             raise UsageError(f"the files of {self.path} differ in lines: {told}; expected the same number, in pairs")
-        return {language: np.array(each, object) for language, each in lines.items()}
+        return lines

@@ -14,7 +14,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,13 @@ class Source:
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+
+@dataclass(frozen=True)
+class ParallelSource(Source):
+    """Texts that say the same in several languages, in memory: `columns(split)` gives language -> texts."""
+
+    columns: Callable[[str], Mapping[str, list[str]]]
 
 
 def open_source(dataset: str | os.PathLike, *, task: str = "", data_dir: str | os.PathLike | None = None) -> Any:

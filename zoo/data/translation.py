@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from zoo.data import pipeline
+from zoo.data.batches import Batches, by_length, filled
 from zoo.data.feeds import SPLITS, Feed, check_batch
-from zoo.data.sources import tensorflow
+from zoo.data.sources import ParallelSource
 from zoo.data.subwords import TOKENIZERS
 from zoo.data.text import is_text, shortened
 from zoo.errors import UsageError, first_line, unknown
@@ -75,23 +76,56 @@ class TranslationFeed(Feed):
         return self._texts[split]
 
     def _read(self, split):
-        name = getattr(self.plan, split)
-        try:
-            examples = self.source.split(name)
-        except (ValueError, AssertionError) as error:
-            raise UsageError(f"{self.source.name} has no split {name!r}: {first_line(error)}") from None
-        examples = examples.map(self._columns(examples.element_spec))
-        found = [], []
-        for texts in pipeline.readable(examples.batch(1024), self.source, split):
-            for side, column in zip(found, texts):
-                side.extend(text.decode("utf-8", "replace").strip() for text in column)
+        found = self._columns(getattr(self.plan, split), split)
+        found = [[text.strip() for text in column] for column in found]
         pairs = [pair for pair in zip(*found) if all(pair)]
         if empty := len(found[0]) - len(pairs):
             log.info(f"{empty:,} of {len(found[0]):,} pairs ({split}) have an empty side and are left out")
         if not pairs:
+            name = getattr(self.plan, split)
             raise UsageError(f"the split {name!r} of {self.source.name} is empty; expected at least one pair of texts")
         sources, targets = map(list, zip(*pairs))
         return sources, targets
+
+    def _columns(self, name, split) -> tuple[Sequence[str], Sequence[str]]:
+        """All sources and all targets."""
+        if isinstance(self.source, ParallelSource):
+            columns = self.source.columns(name)
+            first, second = self._chosen(columns, [True] * len(columns))
+            return columns[first], columns[second]
+        try:
+            examples = self.source.split(name)
+        except (ValueError, AssertionError) as error:
+            raise UsageError(f"{self.source.name} has no split {name!r}: {first_line(error)}") from None
+        spec = examples.element_spec
+        keys = list(spec) if isinstance(spec, Mapping) else list(range(len(spec))) if isinstance(spec, tuple) else []
+        first, second = self._chosen(keys, [is_text(spec[key]) for key in keys])
+        found = [], []
+        for row in pipeline.readable(examples.batch(1024), self.source, split):
+            for side, key in zip(found, (first, second)):
+                side.extend(text.decode("utf-8", "replace") for text in row[key])
+        return found
+
+    def _chosen(self, keys, texts) -> tuple:
+        """The keys of source and target among those of an example."""
+        first, second, back = (self.settings[word] for word in ("source", "target", "reverse"))
+        named = all(isinstance(key, str) for key in keys)
+        for name in (first, second):
+            if name and named and keys and name not in keys:
+                raise unknown(f"column of {self.source.name}", name, sorted(keys))
+            if name and not named:
+                raise UsageError(f"{self.source.name} has pairs and no names of columns; leave source and target out")
+        if not (first and second):
+            if named and len(keys) > 2:
+                raise UsageError(
+                    f"{self.source.name} has the columns {', '.join(sorted(keys))}; expected two, or a recipe that "
+                    "names its source and target"
+                )
+            first, second = sorted(keys) if len(keys) == 2 else (None, None)
+        is_text_of = dict(zip(keys, texts))
+        if not (is_text_of.get(first) and is_text_of.get(second)):
+            raise UsageError(f"{self.source.name} has no pairs of texts; {self.card.name} learns from those alone")
+        return (second, first) if back else (first, second)
 
     def tokens(self, split: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Sources and targets as numbers. What is too long is left out of training, and cut elsewhere."""
@@ -111,36 +145,33 @@ class TranslationFeed(Feed):
         return self._pairs[split]
 
     def batches(self, split, *, training=False):
-        tf = tensorflow()
         sources, targets = self.tokens(split)
-        rows = tuple(
-            tf.RaggedTensor.from_row_lengths(np.concatenate(side), list(map(len, side))) for side in (sources, targets)
-        )
+        rng = np.random.default_rng([self.plan.seed, SPLITS.index(split)])
+        lengths = self._lengths(split)
+        widest = max(map(len, sources)), max(map(len, targets)) + 1  # one shape
 
-        def framed(source, target):
-            start, end = tf.constant([START]), tf.constant([END])
-            target = tf.identity(target)
-            inputs = {"source": tf.identity(source), "target": tf.concat([start, target], 0)}
-            return inputs, tf.concat([target, end], 0)
-
-        examples = tf.data.Dataset.from_tensor_slices(rows)
-        if training:
-            count = min(len(sources), pipeline.LOOK_AT)
-            examples = examples.shuffle(count, seed=self.plan.seed, reshuffle_each_iteration=True)
-        examples = examples.map(framed, num_parallel_calls=tf.data.AUTOTUNE)
-        if training and self.settings["batch_tokens"]:
-            examples = examples.bucket_by_sequence_length(
-                lambda x, y: tf.maximum(tf.shape(x["source"])[0], tf.shape(y)[0]),
-                bucket_boundaries=[longest + 1 for longest in self.buckets],
-                bucket_batch_sizes=[*self.bucket_sizes, 1],
-                pad_to_bucket_boundary=True,  # few shapes: each is compiled for itself
+        def make(rows):
+            width = (self.width_of(lengths[rows]),) * 2 if training and self.settings["batch_tokens"] else widest
+            source, target = [sources[row] for row in rows], [targets[row] for row in rows]
+            shifted = filled([np.append(START, row) for row in target], width[1])
+            return {"source": filled(source, width[0]), "target": shifted}, filled(
+                [np.append(row, END) for row in target], width[1]
             )
-            examples = examples.apply(tf.data.experimental.assert_cardinality(self.steps))
-        else:  # one shape
-            widest = max(map(len, sources)), max(map(len, targets)) + 1
-            shapes = {"source": [widest[0]], "target": [widest[1]]}, [widest[1]]
-            examples = examples.padded_batch(self.plan.batch_size, shapes)
-        return examples.prefetch(tf.data.AUTOTUNE)
+
+        def groups():
+            if training and self.settings["batch_tokens"]:
+                return by_length(lengths, self.buckets, self.bucket_sizes, rng)
+            rows = rng.permutation(len(lengths)) if training else np.arange(len(lengths))
+            return np.split(rows, range(self.plan.batch_size, len(rows), self.plan.batch_size))
+
+        return Batches(make, groups)
+
+    def _lengths(self, split) -> np.ndarray:
+        """Of each pair the longer side, its start or end with it."""
+        return np.array([max(len(source), len(target) + 1) for source, target in zip(*self.tokens(split))])
+
+    def width_of(self, lengths: np.ndarray) -> int:
+        return self.buckets[int(np.searchsorted(self.buckets, lengths.max()))]
 
     @property
     def buckets(self) -> list[int]:
@@ -154,11 +185,7 @@ class TranslationFeed(Feed):
 
     @property
     def steps(self):
-        if not self.settings["batch_tokens"]:
-            return super().steps
-        lengths = [max(len(source), len(target) + 1) for source, target in zip(*self.tokens("train"))]
-        kinds = np.bincount(np.searchsorted(self.buckets, lengths), minlength=len(self.buckets))
-        return int(np.ceil(kinds / self.bucket_sizes).sum())
+        return len(self.batches("train", training=True))
 
     def encode(self, raws: Sequence[str]) -> np.ndarray:
         """(texts, longest of them) whole numbers.
@@ -180,33 +207,4 @@ class TranslationFeed(Feed):
             if (row == UNKNOWN).any():
                 strange = "".join(dict.fromkeys(letter for letter, token in zip(text.strip(), row) if token == UNKNOWN))
                 raise UsageError(f"{what} holds {strange!r}, which {self.card.name} never saw; expected other words")
-        batch = np.zeros((len(rows), max(map(len, rows), default=1)), "int32")
-        for row, tokens in zip(batch, rows):
-            row[: len(tokens)] = tokens
-        return batch
-
-    def _columns(self, spec):
-        """A function from an example, as the source has it, to (source, target)."""
-        first, second, back = (self.settings[word] for word in ("source", "target", "reverse"))
-        if isinstance(spec, Mapping):
-            names = sorted(spec)
-            for name in (first, second):
-                if name and name not in names:
-                    raise unknown(f"column of {self.source.name}", name, names)
-            if not (first and second):
-                if len(names) != 2:
-                    raise UsageError(
-                        f"{self.source.name} has the columns {', '.join(names)}; expected two, or a recipe that names "
-                        "its source and target"
-                    )
-                first, second = names
-            pair, specs = (lambda row: (row[first], row[second])), (spec[first], spec[second])
-        elif isinstance(spec, tuple) and len(spec) == 2:
-            if first or second:
-                raise UsageError(f"{self.source.name} has pairs and no names of columns; leave source and target out")
-            pair, specs = (lambda *row: row), spec
-        else:
-            pair, specs = None, ()
-        if not specs or not all(map(is_text, specs)):
-            raise UsageError(f"{self.source.name} has no pairs of texts; {self.card.name} learns from those alone")
-        return (lambda *row: pair(*row)[::-1]) if back else pair
+        return filled(rows, max(map(len, rows), default=1))

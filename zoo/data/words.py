@@ -1,7 +1,8 @@
 """What networks for word vectors learn from: examples drawn anew from a text in every epoch.
 
 What an example is follows from the inputs on the card. Those of `word2vec`, say, are a word, one that was near it and
-some that were drawn; with ``block`` in the recipe they are blocks of words, for `zoo.blocks`.
+some that were drawn; with ``block`` in the recipe they are blocks of words, for `zoo.blocks`, or their mere numbers
+where the text itself is on the device (`zoo.resident`).
 """
 
 import hashlib
@@ -31,6 +32,7 @@ SETTINGS = {  # of a recipe's `preprocess`, and what they are if it does not say
 }
 AHEAD = 32  # batches that wait for the network: it takes 16 at once (zoo/blocks.py)
 TOGETHER = 16  # steps that are handed over at once
+RESIDENT = 50_000_000  # words and ends of sentences: a longer text is streamed, a shorter one put on the device
 SOME = 200_000  # examples: what is held out is measured on so many at most
 
 
@@ -151,9 +153,35 @@ class WordFeed(Feed):
         kept = np.array(self.vocabulary.counts) * self.vocabulary.keep(self.sample)
         return kept / kept.sum()
 
+    @property
+    def resident(self) -> bool:
+        """Whether the training text is put on the device."""
+        return bool(self.block) and len(self.tokens("train")) <= RESIDENT
+
+    @property
+    def text(self):
+        """The training text on the device, a `zoo.resident.ResidentText`."""
+        from zoo.resident import ResidentText  # Keras: not before a job has passed its checks
+
+        if not hasattr(self, "_text"):
+            sizes = {"size": self.block, "shared": self.shared or self.block, "window": self.window}
+            keep = self.vocabulary.keep(self.sample)
+            self._text = ResidentText(self.tokens("train"), keep, self.noise, seed=self.plan.seed, **sizes)
+        return self._text
+
+    def numbers(self):
+        """Of the blocks of the text on the device, in a new order in each epoch: the steps of one call together."""
+        from zoo.data.batches import Batches
+
+        rng = np.random.default_rng([self.plan.seed, 0])
+        # Keras wants a target.
+        return Batches(lambda call: (call, call), lambda: list(self.text.epoch(rng, self.blocks_in_a_step)))
+
     def batches(self, split, *, training=False, blocks=None):
         """Examples of a split, the same ones each time unless for training. `blocks`: as the recipe says, or not."""
         blocks = bool(self.block) if blocks is None else blocks
+        if training and blocks and self.resident:
+            return self.numbers()
         make = self._blocks if blocks else self._batches
         key = [self.plan.seed, SPLITS.index(split)]
         numbers = itertools.count()
@@ -183,11 +211,12 @@ class WordFeed(Feed):
     @property
     def _words_in_a_step(self) -> int:
         """For blocks, whole ones; for pairs, pairs."""
-        return self._blocks_in_a_step * self.block if self.block else self.plan.batch_size
+        return self.blocks_in_a_step * self.block if self.block else self.plan.batch_size
 
     @property
-    def _blocks_in_a_step(self) -> int:
-        return max(1, self.plan.batch_size // self.block)
+    def blocks_in_a_step(self) -> int:
+        count = max(1, self.plan.batch_size // self.block)
+        return count - count % 2 if count > 1 else 1  # even: its halves are computed side by side
 
     def _windows(self, tokens, rng):
         """Chunk by chunk, the words of an epoch and how far they see."""
@@ -197,7 +226,7 @@ class WordFeed(Feed):
 
     def _blocks(self, tokens, rng, training):
         """Some steps together, each of the same size: the last of a chunk is filled up with blocks that see nothing."""
-        size = self._blocks_in_a_step
+        size = self.blocks_in_a_step
         for words, left, right in self._windows(tokens, rng):
             halo, left, right = corpus.blocks(words, left, right, size=self.block, window=self.window)
             order = rng.permutation(len(halo)) if training else np.arange(len(halo))

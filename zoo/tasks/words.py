@@ -11,6 +11,7 @@ from zoo.blocks import BlockTrainer, paces
 from zoo.data import corpus, tiny_english
 from zoo.data.words import WordFeed
 from zoo.errors import UsageError
+from zoo.resident import ResidentTrainer
 from zoo.tasks.task import Measured, Network, Task
 from zoo.word_vectors import WordVectors, known_judgements, read_judgement, vectors_of
 
@@ -30,8 +31,10 @@ def learner(network: Network, feed: WordFeed) -> Network:
 def block_trainer(model, feed: WordFeed) -> BlockTrainer:
     plan = feed.plan
     settings = dict(rate=plan.learning_rate, words=plan.batch_size, window=feed.window, negatives=feed.negatives)
-    rates = paces(feed.shares(), feed.noise.shares, **settings)
-    return BlockTrainer(model, negatives=feed.negatives, paces=rates)
+    options = dict(negatives=feed.negatives, paces=paces(feed.shares(), feed.noise.shares, **settings))
+    if feed.resident:
+        return ResidentTrainer(model, feed.text, step=feed.blocks_in_a_step, **options)
+    return BlockTrainer(model, **options)
 
 
 def judgements(feed: WordFeed, files: Sequence[str] = ()) -> dict[str, object]:

@@ -1,0 +1,65 @@
+"""What the machine has, and what of it is used."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def machine() -> dict[str, Any]:
+    """The hardware that Keras computes on, in words."""
+    import keras
+
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [
+            line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
+        processor = names[0] if names else processor
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    gpus = gpus_present() if gpus_used(keras.config.backend()) else []
+    return {"platform": sys.platform, "processor": processor, "cores": cores, "gpus": gpus}
+
+
+def hardware(machine: Mapping[str, Any]) -> str:
+    """A machine, as tables name it.
+
+    >>> hardware({"processor": "AMD EPYC", "cores": 1})
+    'AMD EPYC, 1 core'
+    """
+    processor = f"{machine['processor']}, {machine['cores']} core{'s' * (machine['cores'] != 1)}"
+    return " and ".join([processor, *machine.get("gpus", [])])
+
+
+def gpus_present() -> list[str]:
+    """The names of the machine's NVIDIA GPUs, whether or not anything can use them."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return answer.stdout.split("\n")[:-1] if answer.returncode == 0 else []
+
+
+def gpus_used(backend: str) -> list[str]:
+    """The GPUs that the backend computes on."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return [device.name for device in tf.config.list_physical_devices("GPU")]
+    if backend == "jax":
+        import jax
+
+        return [str(device) for device in jax.devices() if device.platform in ("gpu", "cuda", "rocm")]
+    if backend == "torch":
+        import torch
+
+        return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return []
