@@ -1,19 +1,28 @@
 """Multi30k (D. Elliott et al. 2016), German and English: BLEU on the Flickr test of 2016, and the speed of training.
 
-    pip install tokenizers sacrebleu
-    python benchmarks/multi30k.py FOLDER --direction de-en --record results/benchmarks/multi30k.csv
+    pip install tokenizers sacrebleu torch
+    python benchmarks/multi30k.py FOLDER --direction de-en --peer --record results/benchmarks/multi30k.csv
 
 FOLDER holds train.de.gz, val.de.gz, test_2016_flickr.de.gz and the same in English. The goals are 35 (de-en) and 33
-(en-de) by a small Transformer on a GPU. The peer is PyTorch's own `nn.Transformer` of the same sizes, on the same
-batches: target tokens a second in training. Two cores are too few for the recipe; what they manage in 20 minutes is
+(en-de) by a small Transformer on a GPU; no TensorFlow is needed (KERAS_BACKEND=jax). Two cores are too few for the
+recipe; what they manage in 20 minutes is
 
     ... --epochs 15 --option blocks=3 --option dim=128 --option heads=4 --option hidden=256 --option dropout=0.1
+
+The peer is PyTorch's own `nn.Transformer` of the same sizes: target tokens a second in training, the two by turns on
+the same batches, both in float32 with the GPU's TF32 products; and with --peer also its BLEU, trained on the same
+batches by the same schedule for the same epochs, with greedy decoding (it has no other) beside our greedy one.
+--split validation is for choosing sizes: the test set is for the end.
 """
 
 import argparse
 import dataclasses
 import gzip
+import json
+import math
 import os
+import random
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -21,18 +30,21 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
+import numpy as np
 
 import zoo
-from zoo import inference, results, tasks
+from zoo import inference, optimization, results, tasks
 from zoo.commands import option_values
 from zoo.data import open_source
+from zoo.data.batches import Batches
 from zoo.data.translation import TranslationFeed
 from zoo.decoding import Translator
 from zoo.errors import UsageError
+from zoo.sequences import END, START
 
 FILES = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
 RECIPES = {"de-en": "translate_folder", "en-de": "translate_folder_back"}
-STEPS = 10
+SIZES = ("blocks", "dim", "heads", "hidden", "dropout")
 
 
 def unpacked(folder, target):
@@ -47,105 +59,194 @@ def unpacked(folder, target):
     return target
 
 
-def score(run, beams):
-    """Detokenised BLEU of beam search on the test set, and sacrebleu's signature."""
+def bleu(feed, split, say):
+    """Detokenised BLEU, and sacrebleu's signature; `say` makes target tokens of source tokens, (batch, time) both."""
     from sacrebleu.metrics import BLEU
 
-    finished = inference.reopen(run, data=True)
-    feed = finished.feed
-    say = Translator(finished.network.model, "transformer", feed.length, beams=beams)
-    said = [
-        feed.tokenizer.decode(row)
-        for inputs, _ in feed.batches("test").as_numpy_iterator()
-        for row in say(inputs["source"])
-    ]
+    said = [feed.tokenizer.decode(row) for inputs, _ in feed.batches(split) for row in say(inputs["source"])]
     metric = BLEU()
-    return metric.corpus_score(said, [feed.texts("test")[1]]).score, str(metric.get_signature())
+    return metric.corpus_score(said, [feed.texts(split)[1]]).score, str(metric.get_signature())
 
 
-def batches(folder, recipe, changed):
-    """The first batches of training, the size of the vocabulary, and the recipe with its sizes changed."""
-    card, plan = zoo.info("transformer"), zoo.info("transformer").recipe(recipe)
-    plan = dataclasses.replace(plan, model={**plan.model, **changed})
-    feed = TranslationFeed.learn(card, plan, open_source(str(folder), task="translation").load())
-    return list(feed.batches("train", training=True).take(STEPS + 2).as_numpy_iterator()), len(feed.tokenizer), plan
+class Peer:
+    """`torch.nn.Transformer` with what it lacks to be one: embeddings, positions, logits by the embedding's matrix."""
 
+    def __init__(self, feed, plan, steps):
+        import torch
+        from torch import nn
 
-def clocked(step, given):
-    """Target tokens a second, without the first two batches."""
-    for batch in given[:2]:
-        step(*batch)
-    started = time.perf_counter()
-    for batch in given[2:]:
-        step(*batch)
-    return sum(int((target > 0).sum()) for _, target in given[2:]) / (time.perf_counter() - started)
-
-
-def ours(given, size, plan):
-    options = dict(input_shape=(None,), target_shape=(None,), vocabulary_size=size, **plan.model)
-    model = zoo.build("transformer", **options)
-    model.compile(keras.optimizers.Adam(1e-4), loss=tasks.TASKS["translation"].loss())
-    return clocked(model.train_on_batch, given)
-
-
-def theirs(given, size, plan):
-    """`torch.nn.Transformer`, eager; embeddings and logits share one matrix, as ours do."""
-    import torch
-    from torch import nn
-
-    sizes, device = plan.model, "cuda" if torch.cuda.is_available() else "cpu"
-    dim = sizes["dim"]
-    table = nn.Embedding(size, dim).to(device)
-    network = nn.Transformer(
-        dim, sizes["heads"], sizes["blocks"], sizes["blocks"], sizes["hidden"], sizes["dropout"], batch_first=True
-    ).to(device)
-    optimizer = torch.optim.Adam([*table.parameters(), *network.parameters()], 1e-4)
-
-    def step(inputs, target):
-        source, shifted, target = (
-            torch.tensor(each, device=device).long() for each in (inputs["source"], inputs["target"], target)
+        torch.manual_seed(plan.seed)
+        torch.backends.cuda.matmul.allow_tf32 = True
+        self.torch, self.device = torch, "cuda" if torch.cuda.is_available() else "cpu"
+        blocks, dim, heads, hidden, dropout = (plan.model[name] for name in SIZES)
+        self.table = nn.Embedding(len(feed.tokenizer), dim, padding_idx=0)
+        nn.init.normal_(self.table.weight, std=dim**-0.5)
+        self.network = nn.Transformer(dim, heads, blocks, blocks, hidden, dropout, batch_first=True)
+        self.network.encoder.use_nested_tensor = False  # it would cut what nobody fills
+        self.dropout = nn.Dropout(dropout)
+        self.parts = nn.ModuleList([self.table, self.network, self.dropout]).to(self.device)
+        place = np.arange(feed.length)[:, None] / 10_000 ** (np.arange(0, dim, 2) / dim)
+        waves = np.concatenate([np.sin(place), np.cos(place)], axis=1).astype("float32")
+        self.places, self.scale = torch.tensor(waves, device=self.device), math.sqrt(dim)
+        self.optimizer = torch.optim.Adam(self.parts.parameters(), 1.0, betas=(0.9, 0.98), eps=1e-9)
+        rate = optimization.SCHEDULES[plan.schedule](
+            plan.learning_rate, steps, epochs=plan.epochs, **plan.schedule_options
         )
-        mask = nn.Transformer.generate_square_subsequent_mask(shifted.shape[1], device=device)
-        padding = source == 0
-        found = network(
-            table(source), table(shifted), tgt_mask=mask, src_key_padding_mask=padding, memory_key_padding_mask=padding
+        rates = np.asarray(keras.ops.convert_to_numpy(rate(np.arange(steps + 1)))).tolist()
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: rates[min(step, steps)])
+        self.parameters = sum(each.numel() for each in self.parts.parameters())
+
+    def embedded(self, tokens):
+        return self.dropout(self.table(tokens) * self.scale + self.places[: tokens.shape[1]])
+
+    def encoded(self, source):
+        return self.network.encoder(self.embedded(source), src_key_padding_mask=source == 0)
+
+    def logits(self, memory, source, shifted):
+        mask = self.torch.nn.Transformer.generate_square_subsequent_mask(shifted.shape[1], device=self.device)
+        said = self.network.decoder(
+            self.embedded(shifted), memory, tgt_mask=mask, memory_key_padding_mask=source == 0, tgt_is_causal=True
         )
-        loss = nn.functional.cross_entropy((found @ table.weight.T).flatten(0, 1), target.flatten(), ignore_index=0)
-        optimizer.zero_grad()
+        return said @ self.table.weight.T
+
+    def step(self, inputs, target):
+        arrays = (inputs["source"], inputs["target"], target)
+        source, shifted, target = (self.torch.as_tensor(each).to(self.device).long() for each in arrays)
+        logits = self.logits(self.encoded(source), source, shifted)
+        loss = self.torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), target.flatten(), ignore_index=0, label_smoothing=0.1
+        )
+        self.optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
-        return float(loss.detach())
+        self.optimizer.step()
+        self.schedule.step()
+        return loss.detach()
 
-    return clocked(step, given)
+    def epoch(self, batches):
+        self.parts.train()
+        loss = [self.step(*batch) for batch in batches][-1]
+        return float(loss)  # waits until the GPU is done
+
+    def say(self, source):
+        """The likeliest token each time."""
+        torch = self.torch
+        self.parts.eval()
+        with torch.no_grad():
+            source = torch.as_tensor(source).to(self.device).long()
+            memory = self.encoded(source)
+            said = torch.full((len(source), 1), START, device=self.device)
+            over = torch.zeros(len(source), dtype=torch.bool, device=self.device)
+            while said.shape[1] < len(self.places) and not over.all():
+                logits = self.logits(memory, source, said)[:, -1]
+                logits[:, : START + 1] = -1e9  # padding, the unknown and the start are never said
+                new = logits.argmax(-1).masked_fill(over, 0)
+                said, over = torch.cat([said, new[:, None]], 1), over | (new == END)
+        return said[:, 1:].cpu().numpy()
+
+
+def learned(folder, recipe, changed, seed):
+    """The feed of the training, and the recipe with what was changed."""
+    card = zoo.info("transformer")
+    plan = card.recipe(recipe)
+    to_data = {name: value for name, value in changed.items() if name in plan.preprocess}
+    model = {**plan.model, **{name: value for name, value in changed.items() if name not in to_data}}
+    plan = dataclasses.replace(plan, preprocess={**plan.preprocess, **to_data}, model=model, seed=seed)
+    return TranslationFeed.learn(card, plan, open_source(str(folder), task="translation").load()), plan
+
+
+def speeds(feed, plan, count, rounds):
+    """Target tokens a second of both, round by round; each first sees a batch of every shape."""
+    given = list(feed.batches("train", training=True))[:count]
+    shapes = list({inputs["source"].shape: (inputs, target) for inputs, target in given}.values())
+    tokens = sum(int((target > 0).sum()) for _, target in given)
+
+    def fixed(batches):
+        return Batches(lambda number: batches[number], lambda: list(range(len(batches))))
+
+    keras.utils.set_random_seed(plan.seed)
+    model = zoo.build("transformer", **{**feed.options(), **plan.model})
+    model.compile(keras.optimizers.Adam(1e-4), loss=tasks.TASKS["translation"].loss())
+    peer = Peer(feed, plan, 1000)
+    runs = {
+        "zoo": lambda batches: model.fit(fixed(batches), verbose=0, shuffle=False),
+        "torch": lambda batches: peer.epoch(batches),
+    }
+    for run in runs.values():
+        run(shapes)
+        run(given)
+    found = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name in random.sample(list(runs), len(runs)):
+            started = time.perf_counter()
+            runs[name](given)
+            found[name].append(tokens / (time.perf_counter() - started))
+    ratios = [ours / theirs for ours, theirs in zip(*found.values())]
+    return {
+        "parameters": model.count_params(), "torch_parameters": peer.parameters,
+        "tokens_per_second": round(statistics.median(found["zoo"])),
+        "torch_tokens_per_second": round(statistics.median(found["torch"])),
+        "ratio": f"{statistics.median(ratios):.2f}", "ratio_range": f"{min(ratios):.2f}-{max(ratios):.2f}",
+    }  # fmt: skip
+
+
+def trained(arguments, folder, recipe, changed, feed, plan):
+    """BLEU of the recipe's run, by beam search and greedily; and the peer's."""
+    settings = dict(data=folder, run=folder.parent / "run", epochs=arguments.epochs, seed=arguments.seed, verbose=2)
+    started = time.perf_counter()
+    run = zoo.train("transformer", recipe, **settings, **changed)
+    finished = inference.reopen(run, data=True)
+    family = (finished.network.model, "transformer", finished.feed.length)
+    scores = {
+        beams: bleu(finished.feed, arguments.split, Translator(*family, beams=beams)) for beams in (arguments.beams, 1)
+    }
+    epochs, metrics = run.config["recipe"]["epochs"], json.loads((run.path / "metrics.json").read_text())
+    row = {
+        "epochs": epochs, "fit_seconds": round(metrics["fit_seconds"]),
+        "bleu": f"{scores[arguments.beams][0]:.2f}", "beams": arguments.beams, "bleu_greedy": f"{scores[1][0]:.2f}",
+        "torch_bleu_greedy": "", "torch_fit_seconds": "", "signature": scores[arguments.beams][1],
+    }  # fmt: skip
+    print(f"trained and scored in {time.perf_counter() - started:.0f} s", flush=True)
+    if arguments.peer:
+        plan = dataclasses.replace(plan, epochs=epochs)
+        peer = Peer(feed, plan, feed.steps * epochs)
+        batches, started = feed.batches("train", training=True), time.perf_counter()
+        for _ in range(epochs):
+            peer.epoch(batches)
+        row["torch_fit_seconds"] = round(time.perf_counter() - started)
+        row["torch_bleu_greedy"] = f"{bleu(feed, arguments.split, peer.say)[0]:.2f}"
+    return row
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--direction", choices=list(RECIPES), default="de-en")
-    parser.add_argument("--epochs", type=int, help="fewer than the recipe's; 0: the speed alone")
+    parser.add_argument("--what", choices=("bleu", "speed"), default="bleu")
+    parser.add_argument("--peer", action="store_true", help="train nn.Transformer as well")
+    parser.add_argument("--split", choices=("validation", "test"), default="test")
+    parser.add_argument("--epochs", type=int, help="other than the recipe's")
+    parser.add_argument("--batches", type=int, default=10, help="for the speed")
+    parser.add_argument("--rounds", type=int, default=3, help="for the speed")
     parser.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="another size: dim=128")
-    parser.add_argument("--beams", type=int, default=4)
+    parser.add_argument("--beams", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--record", type=Path, metavar="FILE.csv")
     arguments = parser.parse_args()
 
-    scratch = Path(tempfile.mkdtemp())
-    folder = unpacked(arguments.folder, scratch)
-    recipe = RECIPES[arguments.direction]
-    changed = option_values(arguments.option)
-    given, size, plan = batches(folder, recipe, changed)
-    sizes = {name: plan.model[name] for name in ("blocks", "dim", "heads", "hidden", "dropout")}
-    row = {"direction": arguments.direction, **sizes, "zoo tokens/s": round(ours(given, size, plan))}
-    row["torch tokens/s"] = round(theirs(given, size, plan))
-    row |= {"epochs": 0, "bleu": "", "signature": ""}
-    if arguments.epochs != 0:
-        settings = dict(data=folder, run=scratch / "run", epochs=arguments.epochs, seed=arguments.seed, verbose=2)
-        run = zoo.train("transformer", recipe, **settings, **changed)
-        bleu, signature = score(run, arguments.beams)
-        row |= {"epochs": run.config["recipe"]["epochs"], "bleu": f"{bleu:.2f}", "signature": signature}
-    row |= {"beams": arguments.beams, "seed": arguments.seed}
-    print(", ".join(f"{name} {value}" for name, value in row.items()))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "multi30k"
+        folder.mkdir()
+        unpacked(arguments.folder, folder)
+        recipe, changed = RECIPES[arguments.direction], option_values(arguments.option)
+        feed, plan = learned(folder, recipe, changed, arguments.seed)
+        row = {"direction": arguments.direction, **{name: plan.model[name] for name in SIZES}}
+        row["batch_tokens"] = plan.preprocess["batch_tokens"]
+        if arguments.what == "speed":
+            row |= speeds(feed, plan, arguments.batches, arguments.rounds)
+        else:
+            row |= {"split": arguments.split} | trained(arguments, folder, recipe, changed, feed, plan)
+        row["seed"] = arguments.seed
+    print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
     if arguments.record:
         results.append(arguments.record, row)
 

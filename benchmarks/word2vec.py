@@ -34,6 +34,7 @@ one_heap()  # as `zoo.train` does, before TensorFlow starts; gensim is neither f
 
 import keras
 import numpy as np
+
 import zoo
 from zoo import optimization, results
 from zoo.data import corpus

@@ -30,6 +30,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import UsageError
+from zoo.hardware import gpus_used
 
 SIDE_BY_SIDE = 2  # parts of a step, whose products a CPU of several cores computes at once: in .65 ms, not .79
 MOST = 2.0  # pairs of one row in a step, times the rate. At 5 most texts still train stably, at 10 none did
@@ -77,8 +78,7 @@ class BlockTrainer(keras.Model):
         self.tables = [network.get_layer(name).embeddings for name in ("words", "theta")]
         paces = paces or [np.ones(table.shape[0]) for table in self.tables]
         self.paces = [np.asarray(pace, "float32") for pace in paces]
-        on_cpu = all(device.startswith("cpu") for device in keras.distribution.list_devices())
-        self.parts = SIDE_BY_SIDE if on_cpu else 1
+        self.parts = 1 if gpus_used(keras.config.backend()) else SIDE_BY_SIDE
         self.loss_tracker = keras.metrics.Mean("loss")
         self.built = True
 
@@ -174,7 +174,7 @@ class BlockTrainer(keras.Model):
     def keep(self, tables, loss, steps=1):
         for table, after in zip(self.tables, tables):
             table.assign(after)
-        self.optimizer.iterations.assign_add(steps)
+        self.optimizer.iterations.assign_add(ops.cast(steps, self.optimizer.iterations.dtype))
         self.show(*loss)
 
     def show(self, total, pairs):

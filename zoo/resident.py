@@ -141,6 +141,10 @@ class ResidentTrainer(BlockTrainer):
     def fit(self, *arguments, callbacks=(), **options):
         return super().fit(*arguments, callbacks=[CutAnew(), *callbacks], **options)
 
+    def call(self, given):
+        """The scores of a batch of blocks, or of the blocks with these numbers."""
+        return super().call(given if isinstance(given, dict) else self.text(given))
+
     def update(self, numbers):
         """A call's steps of SGD, all at the rate of the first."""
         rate = ops.cast(self.optimizer.learning_rate, "float32")
@@ -153,5 +157,5 @@ class ResidentTrainer(BlockTrainer):
             return tables, [one + other for one, other in zip(loss, more)]
 
         start = [ops.convert_to_tensor(table) for table in self.tables], [ops.zeros(()), ops.zeros(())]
-        steps = numbers.shape[0]
+        steps = ops.shape(numbers)[0]  # a tensor where TensorFlow does not know it before
         self.keep(*ops.fori_loop(0, steps, step, start), steps)
