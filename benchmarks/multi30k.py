@@ -1,7 +1,9 @@
 """Multi30k (D. Elliott et al. 2016), German and English: BLEU on the Flickr test of 2016, and the speed of training.
 
     pip install tokenizers sacrebleu torch
-    python benchmarks/multi30k.py FOLDER --direction de-en --peer --record results/benchmarks/multi30k.csv
+    python benchmarks/multi30k.py zoo FOLDER --direction de-en --record results/benchmarks/multi30k.csv
+    python benchmarks/multi30k.py torch FOLDER --direction de-en --record results/benchmarks/multi30k.csv
+    python benchmarks/multi30k.py speed FOLDER --record results/benchmarks/multi30k_speed.csv
 
 FOLDER holds train.de.gz, val.de.gz, test_2016_flickr.de.gz and the same in English. The goals are 35 (de-en) and 33
 (en-de) by a small Transformer on a GPU; no TensorFlow is needed (KERAS_BACKEND=jax). Two cores are too few for the
@@ -9,9 +11,9 @@ recipe; what they manage in 20 minutes is
 
     ... --epochs 15 --option blocks=3 --option dim=128 --option heads=4 --option hidden=256 --option dropout=0.1
 
-The peer is PyTorch's own `nn.Transformer` of the same sizes: target tokens a second in training, the two by turns on
-the same batches, both in float32 with the GPU's TF32 products; and with --peer also its BLEU, trained on the same
-batches by the same schedule for the same epochs, with greedy decoding (it has no other) beside our greedy one.
+The peer is PyTorch's own `nn.Transformer` of the same sizes. `torch` trains it on the same batches by the same
+schedule for as many epochs; it decodes greedily (it has nothing else), so our greedy BLEU stands beside it. `speed`
+are target tokens a second of training, by turns on the same batches, in float32 (on a GPU with TF32 products).
 --split validation is for choosing sizes: the test set is for the end.
 """
 
@@ -154,9 +156,9 @@ def learned(folder, recipe, changed, seed):
     return TranslationFeed.learn(card, plan, open_source(str(folder), task="translation").load()), plan
 
 
-def speeds(feed, plan, count, rounds):
+def speeds(arguments, folder, recipe, changed, feed, plan):
     """Target tokens a second of both, round by round; each first sees a batch of every shape."""
-    given = list(feed.batches("train", training=True))[:count]
+    given = list(feed.batches("train", training=True))[: arguments.batches]
     shapes = list({inputs["source"].shape: (inputs, target) for inputs, target in given}.values())
     tokens = sum(int((target > 0).sum()) for _, target in given)
 
@@ -175,7 +177,7 @@ def speeds(feed, plan, count, rounds):
         run(shapes)
         run(given)
     found = {name: [] for name in runs}
-    for _ in range(rounds):
+    for _ in range(arguments.rounds):
         for name in random.sample(list(runs), len(runs)):
             started = time.perf_counter()
             runs[name](given)
@@ -190,39 +192,46 @@ def speeds(feed, plan, count, rounds):
 
 
 def trained(arguments, folder, recipe, changed, feed, plan):
-    """BLEU of the recipe's run, by beam search and greedily; and the peer's."""
+    """BLEU of the recipe's run, by beam search and greedily."""
     settings = dict(data=folder, run=folder.parent / "run", epochs=arguments.epochs, seed=arguments.seed, verbose=2)
-    started = time.perf_counter()
     run = zoo.train("transformer", recipe, **settings, **changed)
+    metrics = json.loads((run.path / "metrics.json").read_text())
     finished = inference.reopen(run, data=True)
     family = (finished.network.model, "transformer", finished.feed.length)
-    scores = {
-        beams: bleu(finished.feed, arguments.split, Translator(*family, beams=beams)) for beams in (arguments.beams, 1)
-    }
-    epochs, metrics = run.config["recipe"]["epochs"], json.loads((run.path / "metrics.json").read_text())
-    row = {
-        "epochs": epochs, "fit_seconds": round(metrics["fit_seconds"]),
-        "bleu": f"{scores[arguments.beams][0]:.2f}", "beams": arguments.beams, "bleu_greedy": f"{scores[1][0]:.2f}",
-        "torch_bleu_greedy": "", "torch_fit_seconds": "", "signature": scores[arguments.beams][1],
+    greedy, searched = (
+        bleu(finished.feed, arguments.split, Translator(*family, beams=beams)) for beams in (1, arguments.beams)
+    )
+    return {
+        "network": "zoo", "epochs": run.config["recipe"]["epochs"], "fit_seconds": round(metrics["fit_seconds"]),
+        "bleu_greedy": f"{greedy[0]:.2f}", "beams": arguments.beams, "bleu": f"{searched[0]:.2f}",
+        "signature": searched[1],
     }  # fmt: skip
-    print(f"trained and scored in {time.perf_counter() - started:.0f} s", flush=True)
-    if arguments.peer:
-        plan = dataclasses.replace(plan, epochs=epochs)
-        peer = Peer(feed, plan, feed.steps * epochs)
-        batches, started = feed.batches("train", training=True), time.perf_counter()
-        for _ in range(epochs):
-            peer.epoch(batches)
-        row["torch_fit_seconds"] = round(time.perf_counter() - started)
-        row["torch_bleu_greedy"] = f"{bleu(feed, arguments.split, peer.say)[0]:.2f}"
-    return row
+
+
+def peer_trained(arguments, folder, recipe, changed, feed, plan):
+    """The same of PyTorch's, which decodes greedily alone."""
+    epochs = arguments.epochs or plan.epochs
+    peer = Peer(feed, dataclasses.replace(plan, epochs=epochs), feed.steps * epochs)
+    batches, started = feed.batches("train", training=True), time.perf_counter()
+    for epoch in range(epochs):
+        loss = peer.epoch(batches)
+        print(f"epoch {epoch + 1}/{epochs}: loss of the last batch {loss:.3f}", flush=True)
+    seconds = time.perf_counter() - started
+    score, signature = bleu(feed, arguments.split, peer.say)
+    return {
+        "network": "torch.nn.Transformer", "epochs": epochs, "fit_seconds": round(seconds),
+        "bleu_greedy": f"{score:.2f}", "beams": "", "bleu": "", "signature": signature,
+    }  # fmt: skip
+
+
+MEASURES = {"zoo": trained, "torch": peer_trained, "speed": speeds}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=MEASURES)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--direction", choices=list(RECIPES), default="de-en")
-    parser.add_argument("--what", choices=("bleu", "speed"), default="bleu")
-    parser.add_argument("--peer", action="store_true", help="train nn.Transformer as well")
     parser.add_argument("--split", choices=("validation", "test"), default="test")
     parser.add_argument("--epochs", type=int, help="other than the recipe's")
     parser.add_argument("--batches", type=int, default=10, help="for the speed")
@@ -241,10 +250,8 @@ def main():
         feed, plan = learned(folder, recipe, changed, arguments.seed)
         row = {"direction": arguments.direction, **{name: plan.model[name] for name in SIZES}}
         row["batch_tokens"] = plan.preprocess["batch_tokens"]
-        if arguments.what == "speed":
-            row |= speeds(feed, plan, arguments.batches, arguments.rounds)
-        else:
-            row |= {"split": arguments.split} | trained(arguments, folder, recipe, changed, feed, plan)
+        row["split"] = arguments.split
+        row |= MEASURES[arguments.what](arguments, folder, recipe, changed, feed, plan)
         row["seed"] = arguments.seed
     print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
     if arguments.record:

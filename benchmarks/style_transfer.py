@@ -106,7 +106,7 @@ def speed(arguments):
         seconds = np.median(np.diff(watch.times)[1:])
         height, width, _ = work.content.shape
         row = {
-            "filters": kind, "pixels": f"{width}x{height}", "seconds_per_step": f"{seconds:.2f}",
+            "filters": kind, "pixels": f"{width}x{height}", "seconds_per_step": f"{seconds:.3g}",
             "steps": arguments.repeat, "estimated_MiB": round(stylize.memory(width, height) / 2**20),
             "process_peak_MiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10),
         }  # fmt: skip
