@@ -46,7 +46,7 @@ from zoo.sequences import END, START
 
 FILES = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
 RECIPES = {"de-en": "translate_folder", "en-de": "translate_folder_back"}
-SIZES = ("blocks", "dim", "heads", "hidden", "dropout")
+SIZES = ("blocks", "dim", "heads", "hidden", "dropout", "norm")
 
 
 def unpacked(folder, target):
@@ -80,10 +80,12 @@ class Peer:
         torch.manual_seed(plan.seed)
         torch.backends.cuda.matmul.allow_tf32 = True
         self.torch, self.device = torch, "cuda" if torch.cuda.is_available() else "cpu"
-        blocks, dim, heads, hidden, dropout = (plan.model[name] for name in SIZES)
+        blocks, dim, heads, hidden, dropout, norm = (plan.model[name] for name in SIZES)
         self.table = nn.Embedding(len(feed.tokenizer), dim, padding_idx=0)
         nn.init.normal_(self.table.weight, std=dim**-0.5)
-        self.network = nn.Transformer(dim, heads, blocks, blocks, hidden, dropout, batch_first=True)
+        self.network = nn.Transformer(
+            dim, heads, blocks, blocks, hidden, dropout, batch_first=True, norm_first=norm == "pre"
+        )
         self.network.encoder.use_nested_tensor = False  # it would cut what nobody fills
         self.dropout = nn.Dropout(dropout)
         self.parts = nn.ModuleList([self.table, self.network, self.dropout]).to(self.device)

@@ -55,7 +55,8 @@ SENTENCES = Recipe(
     name="translate_folder",
     dataset="",
     preprocess={"tokens": "subwords", "vocabulary": 8000, "length": 64, "batch_tokens": 4096},
-    model={"blocks": 4, "dim": 256, "heads": 8, "hidden": 1024, "dropout": 0.3},
+    # After each sum, two of three seeds on Multi30k ended 15 BLEU below the third.
+    model={"blocks": 4, "dim": 256, "heads": 8, "hidden": 1024, "dropout": 0.3, "norm": "pre"},
     epochs=40,
     optimizer_options={"beta_2": 0.98, "epsilon": 1e-9, "use_ema": True, "ema_momentum": 0.998},
     learning_rate=1.5e-3,
