@@ -95,6 +95,28 @@ def test_a_gif_whose_frames_say_only_what_changed(tmp_path):
     assert np.abs(read_clip(path).astype(int) - clip).max() < 40
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_film_that_a_telephone_laid_down_is_read_upright(turns, tmp_path):
+    clip = scene(6, height=16, width=48)
+    path = write(tmp_path / "clip.mp4", np.rot90(clip, -turns, axes=(1, 2)), "mpeg4")
+    cosine, sine = ((0, 1), (-1, 0), (0, -1))[turns - 1]  # of the turn that brings it back
+    matrix = [cosine, -sine, 0, sine, cosine, 0, 0, 0, 0x4000]
+    content = bytearray(path.read_bytes())
+    place = content.find(b"tkhd") + 44  # behind version, times, track, duration, layer, group and volume
+    content[place : place + 36] = b"".join(int(each * 0x10000).to_bytes(4, "big", signed=True) for each in matrix)
+    path.write_bytes(content)
+    found = read_clip(path)
+    assert dataclasses.astuple(probe(path)) == (6, 16, 48) and found.shape == clip.shape
+    assert np.abs(found.astype(int) - clip).mean() < 10
+    assert read_clip(path, frames=2, size=(8, 24)).shape == (2, 8, 24, 3)
+
+
+def test_clips_in_an_array_are_not_repeated_in_silence():
+    with pytest.raises(UsageError, match="the clips have 2 frames; expected at least 8"):
+        temporal.frames(tf.zeros((2, 4, 4, 1)), 8)
+    assert temporal.frames(tf.zeros((9, 4, 4, 1)), 8).shape[0] == 8
+
+
 def test_a_header_that_does_not_tell_the_number_of_frames(tmp_path):
     path = write(tmp_path / "clip.mkv", scene(9))
     assert probe(path).frames == 9
@@ -110,7 +132,8 @@ def test_spread_takes_one_frame_of_each_part():
         for _ in range(20):
             drawn = spread(count, frames, draw=chance.random(frames))
             assert (drawn >= np.floor(ends[:-1])).all() and (drawn < np.ceil(ends[1:])).all()
-        np.testing.assert_array_equal(middle, temporal.frames(tf.range(count), frames))
+        if count >= frames:
+            np.testing.assert_array_equal(middle, temporal.frames(tf.range(count), frames))
     assert spread(8, 8).tolist() == list(range(8))
 
 

@@ -90,9 +90,9 @@ def test_free_names_count_upward(tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nowhere.jpg", "style.png"], "there is no file nowhere.jpg; expected a picture"),
-        (["text.jpg", "style.png"], "text.jpg cannot be read as a picture"),
-        (["cut.jpg", "style.png"], "cut.jpg cannot be read as a picture"),
+        (["nowhere.jpg", "style.png"], "nowhere.jpg is not there; expected the file of a picture"),
+        (["text.jpg", "style.png"], "text.jpg is not a picture"),
+        (["cut.jpg", "style.png"], "cut.jpg is cut off or damaged"),
         (["content.jpg", "dot.png"], "dot.png is 1x1 pixels; expected at least 16 on each side"),
         (["line.png", "style.png"], "line.png is 900x20 pixels, 512x11 at a size of 512; expected at least 16"),
         (["content.jpg", "style.png", "-o", "nowhere/a.png"], "there is no folder nowhere for a.png; make it first"),
@@ -123,9 +123,32 @@ def test_a_mistake_is_one_line_and_nothing_is_written(words, says, pair, tmp_pat
 
 
 def test_a_folder_that_takes_no_file_is_said_before_the_work(pair, capsys, monkeypatch):
-    monkeypatch.setattr(picture_files.os, "access", lambda *_: False)  # whoever runs the tests may write anywhere
-    code, _, err = zoo_command(capsys, *pair, "-o", "out.png")
-    assert code == 2 and "out.png cannot be written: its folder is not one you may write to" in err
+    code, _, err = zoo_command(capsys, *pair, "-o", "x" * 251 + ".png")  # its temporary file has too long a name
+    assert code == 2 and ".png cannot be written (File name too long); choose another" in err
+
+
+def test_nothing_of_the_users_is_written_over(pair, tmp_path, capsys):
+    small = ("--weights", "none", "--size", "32", "--steps", "4")
+    (tmp_path / "out-0002.png").write_bytes(b"mine")
+    code, _, err = zoo_command(capsys, *pair, "-o", "out.png", *small, "--preview", "2")
+    assert code == 2 and "out-0002.png is there already" in err and (tmp_path / "out-0002.png").read_bytes() == b"mine"
+    before = (tmp_path / pair[0]).read_bytes()
+    code, _, err = zoo_command(capsys, *pair, "-o", pair[0], "--overwrite", *small)
+    assert code == 2 and "is one of the pictures to be read" in err and (tmp_path / pair[0]).read_bytes() == before
+
+
+def test_a_style_counts_in_the_memory_too(pair, capsys, monkeypatch):
+    Image.new("RGB", (640, 480)).save("large.png")
+    monkeypatch.setattr(stylize, "available_memory", lambda: 100 * 2**20)
+    code, _, err = zoo_command(capsys, pair[0], "large.png", "-o", "out.png", "--style-size", "640", *QUICK)
+    assert code == 2 and "a style of 640x480 pixels takes about" in err and "choose a smaller --style-size" in err
+
+
+def test_without_a_style_the_photograph_stays(pair, tmp_path):
+    options = dict(weights="none", size=32, steps=5, verbose=0, variation_weight=1.0)
+    found = np.asarray(stylize.stylize(pair[0], [pair[1]], style_weight=0.0, **options), "float32")
+    shown = np.asarray(Image.open(pair[0]).resize(found.shape[1::-1], Image.Resampling.LANCZOS), "float32")
+    assert np.abs(found - shown).max() <= 1
 
 
 def test_a_picture_too_large_for_the_memory_is_said_before_the_work(pair, capsys, monkeypatch):

@@ -4,10 +4,14 @@ Each function returns a matplotlib ``Figure``; nothing is shown and no global st
 """
 
 import csv
+import logging
+import warnings
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+
+log = logging.getLogger("zoo")
 
 INK, SECOND, THIRD = "#1b4965", "#c8553d", "#8a8d91"
 
@@ -19,7 +23,11 @@ def new_figure(width, height):
 
 
 def save(figure, path: Path) -> None:
-    figure.savefig(path)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        figure.savefig(path)
+    if any("missing from font" in str(each.message) for each in said):
+        log.info(f"{path}: matplotlib's font lacks some letters of the names; boxes stand for them")
 
 
 def curves(history: Path, head: str, metric: str, baselines: dict[str, float]):
@@ -106,7 +114,7 @@ def worst_mistakes(inputs, truth, logits, class_names, most=24):
     for axes, row, picture in zip(grid, worst, pictures):
         low, high = picture.min(), picture.max()
         picture = (picture - low) / max(high - low, 1e-6)
-        axes.imshow(picture if picture.shape[-1] == 3 else picture[..., 0], cmap="gray_r")
+        axes.imshow(picture if picture.shape[-1] == 3 else picture[..., 0], cmap="gray")
         names = f"is {class_names[truth[row]][:12]}\ncalled {class_names[called[row]][:12]} ({confidence[row]:.0%})"
         axes.set_title(names, fontsize=7)
     return figure
@@ -203,7 +211,7 @@ def films(clips, titles, heats=None, most=16):
                 axes = grid[row * strips + strip, column]
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set(color=THIRD, linewidth=0.5)
-                axes.imshow(shown[time], cmap="gray_r", vmin=0, vmax=1)
+                axes.imshow(shown[time], cmap="gray", vmin=0, vmax=1)
                 if strip:
                     hottest = max(float(heats[row].max()), 1e-9)
                     axes.imshow(heats[row][time], cmap="inferno", vmin=0, vmax=hottest, alpha=0.55)

@@ -1,12 +1,15 @@
 """How a picture is painted: the model and its loss, the two optimizers, and what is seen on the way."""
 
 import contextlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from zoo.picture_files import write
+
+log = logging.getLogger("zoo")
 
 SHOWN_EVERY = 10  # steps: to see the losses takes a forward pass
 
@@ -28,7 +31,15 @@ class Progress:
             terms = painting.terms()
             self.bar.update(self.step, [(term, terms[term]) for term in ("content", "style")], finalize=last)
         if self.plan.preview and self.output and self.step % self.plan.preview == 0 and not last:
-            write(finish(painting), self.output.with_name(f"{self.output.stem}-{self.step:04}{self.output.suffix}"))
+            write(finish(painting), self.plan.previews(self.output)[self.step // self.plan.preview - 1])
+
+    def end(self) -> None:
+        """To be told if the last step came before it was due."""
+        if self.plan.verbose and self.step < self.plan.steps:
+            self.bar.update(self.step, finalize=True)
+            log.info(
+                f"no step made it better after {self.step} of {self.plan.steps}: it is as good as this start allows"
+            )
 
 
 class Painting:
@@ -41,7 +52,9 @@ class Painting:
 
         self.plan, self.content = plan, content
         self.loss = losses.Perceptual(
-            style_weight=plan.style_weight, variation_weight=plan.variation_weight, **loss_options
+            style_weight=plan.style_weight,
+            variation_weight=plan.variation_weight if plan.style_weight else 0.0,  # no style: the photograph as it is
+            **loss_options,
         ).hold(content, styles, plan.shares or None)
         keras.utils.set_random_seed(plan.seed)  # here, and not before: a VGG in the loss draws numbers of its own
         self.model = registry.build("style_transfer", picture_shape=content.shape)
@@ -126,6 +139,7 @@ def lbfgs(painting: Painting, progress: Progress) -> None:
                 value_and_gradient, pixels, jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * pixels.size,
                 options={"maxfun": 2 * plan.steps, "maxiter": 2 * plan.steps, "maxcor": 20},
             )  # fmt: skip
+            progress.end()
     finally:  # also when it was stopped: a line search ends anywhere
         painting.put(best[1])
 

@@ -3,13 +3,15 @@
 With Pillow alone: nothing heavy is imported.
 """
 
+import contextlib
 import logging
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, first_line
 
 SMALLEST = 16  # pixels of the shorter side, for the VGG that is to look: four pools halve it to one
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -26,18 +28,30 @@ def read(path: str | os.PathLike):
 
     path = Path(path)
     if not path.is_file():
-        raise UsageError(f"there is no file {path}; expected a picture (JPEG, PNG, ...)")
+        found = "is a folder" if path.is_dir() else "is not there"
+        raise UsageError(f"{path} {found}; expected the file of a picture (JPEG, PNG, ...)")
     try:
-        with Image.open(path) as file:
+        with warnings.catch_warnings(), Image.open(path) as file:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large pictures, which are shrunk
+            if getattr(file, "n_frames", 1) > 1:
+                log.info(f"{path} holds {file.n_frames} pictures; the first is taken")
             picture = ImageOps.exif_transpose(file)  # cameras note which way they were held
             picture.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UsageError(
-            f"{path} cannot be read as a picture ({type(error).__name__}); expected a JPEG or PNG"
-        ) from None
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):  # sixteen bits of grey
+    except Image.DecompressionBombError:
+        most = 2 * Image.MAX_IMAGE_PIXELS / 1e6
+        raise UsageError(f"{path} is larger than {most:.0f} million pixels; expected fewer: shrink it first") from None
+    except Image.UnidentifiedImageError:
+        raise UsageError(f"{path} is not a picture; expected a JPEG or PNG") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UsageError(f"{path} is cut off or damaged ({first_line(error)}); expected a whole picture") from None
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):  # grey in more than eight bits
         values = np.asarray(picture, "float64")
-        picture = Image.fromarray((values * (255 / max(values.max(), 1))).astype("uint8"))
+        usual = (1, 255) if picture.mode == "F" else (65535,)
+        white = next((each for each in usual if values.max() <= each), values.max())
+        if picture.mode == "F":
+            low, high = values.min(), values.max()
+            log.info(f"{path} holds numbers from {low:g} to {high:g}; 0 is taken as black, {white:g} as white")
+        picture = Image.fromarray((np.clip(values / white, 0, 1) * 255).astype("uint8"))
     if "A" in picture.getbands() or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         if picture.getextrema()[3][0] < 255:
@@ -69,14 +83,19 @@ def write(picture: np.ndarray, path: Path) -> None:
     from PIL import Image
 
     image = Image.fromarray(np.round(255 * np.clip(picture, 0, 1)).astype("uint8"))
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
+    temporary = temporary_of(path)
     try:
         image.save(temporary, **({"quality": 95} if path.suffix.lower() != ".png" else {}))
         os.replace(temporary, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def temporary_of(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.tmp{path.suffix}")
 
 
 def check_output(path: Path, *, overwrite: bool = False) -> None:
@@ -87,8 +106,13 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
         raise UsageError(f"there is no folder {path.parent} for {path.name}; make it first")
     if path.exists() and not overwrite:
         raise UsageError(f"{path} is there already and was not touched; choose another name, or say --overwrite")
-    if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{path} cannot be written: its folder is not one you may write to; choose another")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; expected the name of a picture to write")
+    try:
+        temporary_of(path).touch()
+        temporary_of(path).unlink()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror or error}); choose another") from None
 
 
 def free_name(path: Path) -> Path:

@@ -82,6 +82,8 @@ class Plan:
                 continue
             if not isinstance(value, int) or value < least:
                 raise UsageError(f"{field} is {value!r}; expected a whole number of at least {least}")
+        if self.seed >= 2**32:
+            raise UsageError(f"seed is {self.seed}; expected a whole number from 0 to 2^32 - 1")
         for field in ("style_weight", "variation_weight", "learning_rate"):
             value = getattr(self, field)
             if not 0 <= value < float("inf"):
@@ -90,10 +92,16 @@ class Plan:
             raise unknown("optimizer", self.optimizer, OPTIMIZERS)
         if self.start not in STARTS:
             raise unknown("start", self.start, STARTS)
-        if self.shares and (len(self.shares) != styles or min(self.shares) < 0 or not sum(self.shares)):
+        right = all(0 <= share < float("inf") for share in self.shares) and sum(self.shares) > 0
+        if self.shares and (len(self.shares) != styles or not right):
             raise UsageError(
-                f"there are {styles} styles and the shares {self.shares}; expected one for each, not all 0"
+                f"there are {styles} styles and the shares {self.shares}; expected one number for each, not all 0"
             )
+
+    def previews(self, output: Path | None) -> list[Path]:
+        """The files that are written on the way."""
+        steps = range(self.preview, self.steps, self.preview) if self.preview and output else ()
+        return [output.with_name(f"{output.stem}-{step:04}{output.suffix}") for step in steps]
 
 
 @dataclass(frozen=True)
@@ -139,13 +147,17 @@ def prepare(content, styles: Sequence, output=None, overwrite: bool = False, **s
     plan.check(len(styles))
     if output is not None:
         output = Path(output)
-        check_output(output, overwrite=overwrite)
+        for path in (output, *plan.previews(output)):
+            check_output(path, overwrite=overwrite)
     paths = [content, *styles]
     pictures = [read(path) for path in paths]
+    for path in paths:
+        if output is not None and output.exists() and output.samefile(path):
+            raise UsageError(f"the output {output} is one of the pictures to be read; choose another name")
     longest = [plan.size] + [plan.style_size or plan.size] * len(styles)
     sizes = [limited(each.size, most, path) for each, most, path in zip(pictures, longest, paths)]
     shrunk = [each.resize(size, Image.Resampling.LANCZOS) for each, size in zip(pictures, sizes)]
-    announce(pictures[0].size, sizes[0])
+    announce(pictures[0].size, sizes)
     return Job(shrunk[0], tuple(shrunk[1:]), output, plan, filters(plan))
 
 
@@ -192,13 +204,18 @@ def filters(plan: Plan) -> dict[str, object]:
     return {"extractor": plan.extractor, "weights": weights, "preprocessing": preprocessing, "width": 1.0}
 
 
-def announce(before, size) -> None:
-    """The size and the memory that it takes; too much is refused while nothing is lost."""
-    needed, free = memory(*size), available_memory()
-    shrunk = f"{before[0]}x{before[1]} becomes " if tuple(before) != tuple(size) else ""
+def announce(before, sizes) -> None:
+    """The photograph's size, and the memory that it and the styles take; too much is refused while nothing is lost."""
+    (width, height), *styles = sizes
+    # A style is looked at once, without gradients: a third of what a step takes.
+    needs = {memory(width, height): f"{width}x{height} pixels"}
+    needs |= {memory(*size) // 3: f"a style of {size[0]}x{size[1]} pixels" for size in styles}
+    (needed, what), free = max(needs.items()), available_memory()
+    shrunk = f"{before[0]}x{before[1]} becomes " if tuple(before) != (width, height) else ""
     if free is not None and needed > free:
+        option = "--style-size" if what.startswith("a style") else "--size"
         raise UsageError(
-            f"{size[0]}x{size[1]} pixels take about {needed / 2**20:,.0f} MiB of memory and "
-            f"{free / 2**20:,.0f} MiB are free; choose a smaller --size"
+            f"{what} take{'s' * what.startswith('a')} about {needed / 2**20:,.0f} MiB of memory and "
+            f"{free / 2**20:,.0f} MiB are free; choose a smaller {option}"
         )
-    log.info(f"{shrunk}{size[0]}x{size[1]} pixels, about {needed / 2**20:,.0f} MiB of memory")
+    log.info(f"{shrunk}{width}x{height} pixels, about {needed / 2**20:,.0f} MiB of memory")

@@ -1,10 +1,16 @@
 """What clips need of the pipeline beyond what pictures do: choosing frames, and the same change for all of them."""
 
+from zoo.errors import UsageError
+
 
 def frames(x, count):
     """Of a clip (time, height, width, channels), `count` frames: the middle one of each of as many equal parts."""
     import tensorflow as tf
 
+    if x.shape[0] is not None and x.shape[0] < count:
+        raise UsageError(
+            f"the clips have {x.shape[0]} frames; expected at least {count}: give longer ones, or repeat them (--loop)"
+        )
     there = tf.shape(x)[0]
     return tf.gather(x, tf.minimum((2 * tf.range(count) + 1) * there // (2 * count), there - 1))
 

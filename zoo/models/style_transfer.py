@@ -55,7 +55,7 @@ DECODER = ((4, (256,)), (3, (256, 256, 256, 128)), (2, (128, 64)))  # block, and
         params=196_608,
         paper="Gatys, Ecker & Bethge 2016, CVPR, section 2",
         deviations=(
-            "starts from the photograph, not from noise; `zoo stylize --start noise` does as the paper",
+            "`zoo stylize` starts from the photograph; with --start noise as the paper, and as the recipe here",
             "VGG-16 in place of VGG-19, with unnormalised weights; layers of the same names",
             "errors relative to what is wanted, in place of sums over constants; a term for total variation",
             "Adam, kept within 0 to 1; `zoo stylize --optimizer lbfgs` takes the paper's L-BFGS",

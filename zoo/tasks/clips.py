@@ -79,8 +79,8 @@ def single_frame(feed: ClipFeed) -> float:
 def name_clips(network: Network, feed: ClipFeed, paths: list[str], folder: Path | None) -> list[str]:
     """The likeliest classes of each clip; in `folder`, its frames and where and when the likeliest one was seen."""
     lines = []
-    for path in paths:
-        frames, clip = feed.show(path), feed.encode([path])
+    read = [(feed.show(path), feed.encode([path])) for path in paths]  # all, before the first is answered
+    for path, (frames, clip) in zip(paths, read):
         chances = figures.probabilities(network.predict(clip))[0]
         best = np.argsort(-chances, kind="stable")[:TOP]
         lines.append(f"{path}: " + ", ".join(f"{feed.class_names[each]} {chances[each]:.1%}" for each in best))

@@ -63,7 +63,13 @@ def triptychs(feed: StyleFeed, measured: Measured):
 
 def stylise(network: Network, feed: StyleFeed, paths, folder: Path | None) -> list[str]:
     """Each picture in the style that the network was trained on, written beside its name into the folder."""
-    if [given.name for given in network.card.inputs] != ["image"]:
+    inputs = [given.name for given in network.card.inputs]
+    if inputs == ["image", "style"]:
+        raise UsageError(
+            f"{network.card.name} takes a photograph and a style together; from Python: "
+            'zoo.load(RUN).model({"image": ..., "style": ...}), or paint with zoo stylize PHOTOGRAPH STYLE'
+        )
+    if inputs != ["image"]:
         raise UsageError(
             f"{network.card.name} learned the pictures it was trained on and answers no others: "
             "zoo stylize PHOTOGRAPH STYLE"
@@ -71,6 +77,7 @@ def stylise(network: Network, feed: StyleFeed, paths, folder: Path | None) -> li
     if folder is None:
         raise UsageError("a picture in a new style needs a place; name a folder for it: folder=")
     photographs = [picture_files.read(path) for path in paths]
+    folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for path, photograph in zip(paths, photographs):
         size = picture_files.limited(photograph.size, LONGEST, path)
