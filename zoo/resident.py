@@ -13,6 +13,7 @@ from keras import layers, ops, random
 
 from zoo.blocks import BlockTrainer
 from zoo.data.corpus import Noise
+from zoo.hardware import gpus_used
 
 TOGETHER = 64  # steps of one call, at most
 SPREAD = 6  # standard deviations: an epoch has room for so many more words than it keeps on average
@@ -53,8 +54,8 @@ class ResidentText(layers.Layer):
             tokens.astype("int32"), np.cumsum(ends, dtype="int32"), np.flatnonzero(ends).astype("int32"),
             np.where(np.arange(len(keep)) > 0, keep, 0).astype("float32"), noise.own, noise.alias,
         )]  # fmt: skip
-        # TensorFlow keeps variables of int32 in the computer's memory, whatever the device.
-        dtype = "int64" if keras.backend.backend() == "tensorflow" else "int32"
+        backend = keras.config.backend()  # TensorFlow keeps variables of int32 off its GPUs
+        dtype = "int64" if backend == "tensorflow" and gpus_used(backend) else "int32"
         shapes = {
             "words": ((self.blocks + 1) * size + 2 * window,),
             "left": (self.blocks + 1, size),
@@ -73,9 +74,9 @@ class ResidentText(layers.Layer):
         room = self.blocks * self.size
         stays = random.uniform(tokens.shape, seed=self.seeds) < ops.take(keep, tokens)  # the end of a sentence never
         met = ops.cumsum(ops.cast(stays, "int32"))  # words so far
-        goal = ops.where(stays & (met <= room), met - 1, room)  # the last place takes what is left out
-        numbers = ops.arange(len(tokens), dtype="int32")
-        origin = ops.scatter(goal[:, None], numbers, (room + 1,))[:room]  #
+        found = np.flatnonzero(ops.convert_to_numpy(stays))[:room]  # how many there are, no graph knows before
+        origin = np.zeros(room, "int32")
+        origin[: len(found)] = found
         line = ops.take(line, origin)
         first = ops.concatenate([ops.zeros(1, "int32"), ops.take(met, ends)])  # word of each sentence, and of the next
         last = ops.concatenate([first[1:], met[-1:]])

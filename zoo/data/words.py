@@ -171,11 +171,14 @@ class WordFeed(Feed):
 
     def numbers(self):
         """Of the blocks of the text on the device, in a new order in each epoch: the steps of one call together."""
+        import keras
+
         from zoo.data.batches import Batches
 
         rng = np.random.default_rng([self.plan.seed, 0])
         # Keras wants a target.
-        return Batches(lambda call: (call, call), lambda: list(self.text.epoch(rng, self.blocks_in_a_step)))
+        calls = Batches(lambda call: (call, call), lambda: list(self.text.epoch(rng, self.blocks_in_a_step)))
+        return calls.as_dataset() if keras.config.backend() == "tensorflow" else calls
 
     def batches(self, split, *, training=False, blocks=None):
         """Examples of a split, the same ones each time unless for training. `blocks`: as the recipe says, or not."""
