@@ -31,6 +31,8 @@ def hardware(machine: Mapping[str, Any]) -> str:
 
     >>> hardware({"processor": "AMD EPYC", "cores": 1})
     'AMD EPYC, 1 core'
+    >>> hardware({"processor": "AMD EPYC", "cores": 16, "gpus": ["NVIDIA H200"]})
+    'AMD EPYC, 16 cores and NVIDIA H200'
     """
     processor = f"{machine['processor']}, {machine['cores']} core{'s' * (machine['cores'] != 1)}"
     return " and ".join([processor, *machine.get("gpus", [])])

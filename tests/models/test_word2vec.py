@@ -3,15 +3,19 @@
 import dataclasses
 import math
 
+import keras
 import numpy as np
 import pytest
 import samples
 
 import zoo
-from zoo import inference
+from zoo import inference, tasks
+from zoo.blocks import BlockTrainer
 from zoo.cli import main
+from zoo.data import words
 from zoo.data.words import TextFiles, WordFeed, settings
 from zoo.losses import Glove, NegativeSampling
+from zoo.resident import ResidentTrainer
 from zoo.tasks.words import factored
 from zoo.word_vectors import WordVectors, vectors_of
 
@@ -152,10 +156,34 @@ def test_every_epoch_is_drawn_anew_and_every_run_alike(text):
     assert np.array_equal(*held)
 
 
-def test_blocks_are_all_of_one_size(text):
+def test_a_text_that_is_too_long_for_the_device_is_streamed_in_blocks_of_one_size(text, monkeypatch):
+    monkeypatch.setattr(words, "RESIDENT", 10)
     feed = feed_of("word2vec", text)
     shapes = {tuple((key, a.shape) for key, a in x.items()) for x, _ in feed.batches("train", training=True)}
     assert len(shapes) == 1
+    network = tasks.Network.of(
+        zoo.build("word2vec", vocabulary_size=len(feed.vocabulary), dimension=8), feed.card, tasks.TASKS["word_vectors"]
+    )
+    trainer = tasks.TASKS["word_vectors"].learner(network, feed).model
+    assert type(trainer) is BlockTrainer
+    trainer.compile(keras.optimizers.SGD(0.05))
+    batches = feed.batches("train", training=True)
+    first, second = (trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0] for _ in range(2))
+    assert second < first
+
+
+def test_a_text_that_fits_is_on_the_device(text):
+    feed = feed_of("word2vec", text)
+    network = tasks.Network.of(
+        zoo.build("word2vec", vocabulary_size=len(feed.vocabulary), dimension=8), feed.card, tasks.TASKS["word_vectors"]
+    )
+    trainer = tasks.TASKS["word_vectors"].learner(network, feed).model
+    assert type(trainer) is ResidentTrainer
+    trainer.compile(keras.optimizers.SGD(0.05))
+    batches = feed.batches("train", training=True)
+    first, second = (trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0] for _ in range(2))
+    assert second < first
+    assert trainer.evaluate(feed.batches("validation"), verbose=0, return_dict=True)["loss"] > 0
 
 
 def test_a_feed_comes_back_from_its_state(text):

@@ -32,7 +32,7 @@ SETTINGS = {  # of a recipe's `preprocess`, and what they are if it does not say
 }
 AHEAD = 32  # batches that wait for the network: it takes 16 at once (zoo/blocks.py)
 TOGETHER = 16  # steps that are handed over at once
-RESIDENT = 50_000_000  # words and ends of sentences: a longer text is streamed, a shorter one put on the device
+RESIDENT = 20_000_000  # words and ends of sentences: a longer text is streamed, a shorter one put on the device
 SOME = 200_000  # examples: what is held out is measured on so many at most
 
 
