@@ -23,12 +23,18 @@ def row(run: Run) -> dict[str, object]:
 
     config, results = run.config, run.results
     metric = TASKS[registry.info(config["model"]).task].metric
+    # Beside the baselines stand the controls: the main figure of the same network on clips out of order, say.
+    beside = results["baselines"] | {
+        name.removeprefix(f"{metric}_").replace("_", " "): value
+        for name, value in results["metrics"].items()
+        if name.startswith(f"{metric}_")
+    }
     return {
         "model": config["model"],
         "recipe": config["recipe"]["name"],
         "metric": metric,
         "value": f"{results['metrics'][metric]:.4f}",
-        "baselines": "; ".join(f"{name} {value:.4f}" for name, value in results["baselines"].items()),
+        "baselines": "; ".join(f"{name} {value:.4f}" for name, value in beside.items()),
         "seed": results["seed"],
         "epochs": config["recipe"]["epochs"],
         "fit_seconds": results["fit_seconds"],
