@@ -110,6 +110,32 @@ def test_batches_of_equally_many_tokens(tmp_path):
     assert feed_of(tmp_path, batch_size=50).steps == 8
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_batches_of_two_widths_train_whatever_their_order(tmp_path, seed):
+    """From the first two batches Keras makes out what TensorFlow is told of all."""
+    plan = zoo.registry.replace(CARD.recipe("translate_folder"), seed=seed)
+    plan = zoo.registry.replace(plan, preprocess={"tokens": "characters", "length": 12, "batch_tokens": 96})
+    feed = TranslationFeed.learn(CARD, plan, ParallelFolder(write_folder(tmp_path)).load())
+    for _ in range(5):
+        widths = [inputs["source"].shape[1] for inputs, _ in feed.batches("train", training=True)]
+        assert widths[0] != widths[1] or len(set(widths)) == 1
+
+
+@pytest.mark.parametrize("changed", [{"length": 1}, {"length": "abc"}, {"vocabulary": -1}, {"batch_tokens": -100}])
+def test_a_size_that_is_none_is_refused(tmp_path, changed):
+    (name,) = changed
+    with pytest.raises(UsageError, match=f"{name} is .*; expected a whole number of at least"):
+        feed_of(write_folder(tmp_path), **changed)
+
+
+def test_pairs_that_are_all_too_long_are_refused(tmp_path):
+    folder = write_folder(tmp_path, de_train_txt=["12345"] * 60, en_train_txt=["abcde"] * 60)
+    with pytest.raises(
+        UsageError, match=r"all 54 training pairs of .* are longer than 2 characters; give shorter ones"
+    ):
+        feed_of(folder, length=2)
+
+
 def test_training_is_shuffled_anew_and_repeats_from_its_seed(tmp_path):
     feed = feed_of(write_folder(tmp_path))
 
@@ -159,7 +185,7 @@ def test_columns_are_found_by_name(tmp_path):
     three = {language: [f"{language}{number}" for number in range(20)] for language in ("de", "en", "fr")}
     source = Source("three", (), lambda split: tensorflow().data.Dataset.from_tensor_slices(three))
     plan = CARD.recipe("translate_folder")
-    with pytest.raises(UsageError, match="has the columns de, en, fr; expected two, or a recipe that names"):
+    with pytest.raises(UsageError, match="has the columns de, en, fr; expected two, or --option source= and"):
         TranslationFeed(CARD, plan, source).texts("train")
     numbers = Source("numbers", (), lambda split: tensorflow().data.Dataset.from_tensor_slices(([1], [2])))
     with pytest.raises(UsageError, match="numbers has no pairs of texts; transformer learns from those alone"):

@@ -331,7 +331,7 @@ def start_keras(debug: bool) -> None:
         import keras
 
         keras.ops.zeros(())  # the backend looks for its devices here
-        with contextlib.suppress(ImportError):  # the data needs it, whatever the backend
+        with contextlib.suppress(UsageError):  # most data needs it, whatever the backend
             from zoo.data.sources import tensorflow
 
             tensorflow().zeros(())

@@ -140,7 +140,7 @@ class ResidentTrainer(BlockTrainer):
         super().compile(optimizer, **{"steps_per_execution": 1} | options)
 
     def fit(self, *arguments, callbacks=(), **options):
-        return super().fit(*arguments, callbacks=[CutAnew(), *callbacks], **options)
+        return super().fit(*arguments, callbacks=[CutAnew(), *(callbacks or ())], **options)
 
     def call(self, given):
         """The scores of a batch of blocks, or of the blocks with these numbers."""

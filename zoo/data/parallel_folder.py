@@ -22,6 +22,8 @@ class ParallelFolder:
 
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
+        if not path.is_dir():
+            raise UsageError(f"{path} is no folder; expected one with de.train.txt, en.train.txt and so on")
         self.files = {}
         for file in sorted(path.iterdir()):
             if match := NAME.fullmatch(file.name):

@@ -280,8 +280,11 @@ EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))
 def tensorflow():
     """The TensorFlow that reads data. Where another backend computes, it leaves the GPUs to that one."""
     import keras
-    import tensorflow as tf
 
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise UsageError("TensorFlow is not installed; it reads this data: pip install tensorflow") from None
     if keras.backend.backend() != "tensorflow":
         with contextlib.suppress(RuntimeError):  # too late: it has them already
             tf.config.set_visible_devices([], "GPU")

@@ -26,7 +26,22 @@ def settings_of(plan) -> dict[str, Any]:
             raise unknown("preprocessing of texts", word, TextFeed.preprocess)
     if settings["tokens"] not in LEVELS:
         raise unknown("kind of tokens", settings["tokens"], LEVELS)
+    check_sizes(settings, length=1, vocabulary=3)
     return settings
+
+
+def check_sizes(settings: Mapping[str, Any], **least: int) -> None:
+    """Raise unless each of these settings is a whole number of at least so much.
+
+    >>> check_sizes({"length": 0}, length=1)
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: length is 0; expected a whole number of at least 1
+    """
+    for name, smallest in least.items():
+        value = settings[name]
+        if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
+            raise UsageError(f"{name} is {value!r}; expected a whole number of at least {smallest}")
 
 
 class TextFeed(Feed):

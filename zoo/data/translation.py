@@ -10,7 +10,7 @@ from zoo.data.batches import Batches, by_length, filled
 from zoo.data.feeds import SPLITS, Feed, check_batch
 from zoo.data.sources import ParallelSource
 from zoo.data.subwords import TOKENIZERS
-from zoo.data.text import is_text, shortened
+from zoo.data.text import check_sizes, is_text, shortened
 from zoo.errors import UsageError, first_line, unknown
 from zoo.sequences import END, START, UNKNOWN
 
@@ -41,6 +41,7 @@ class TranslationFeed(Feed):
         self.settings = {**SETTINGS, **plan.preprocess}
         if self.settings["tokens"] not in TOKENIZERS:
             raise unknown("kind of tokens", self.settings["tokens"], TOKENIZERS)
+        check_sizes(self.settings, length=2, vocabulary=5, batch_tokens=0)
         self.length, self.tokenizer = self.settings["length"], tokenizer
         self._texts, self._pairs = {}, {}
 
@@ -51,6 +52,12 @@ class TranslationFeed(Feed):
         kind = TOKENIZERS[feed.settings["tokens"]]
         feed.tokenizer = kind.learn([*texts[0], *texts[1]], feed.settings["vocabulary"])
         feed.examples = {split: len(feed.tokens(split)[0]) for split in SPLITS}
+        if not feed.examples["train"]:
+            kind = feed.settings["tokens"]
+            raise UsageError(
+                f"all {len(texts[0]):,} training pairs of {source.name} are longer than {feed.length} {kind}; "
+                "give shorter ones, or a larger length"
+            )
         check_batch(plan, feed.examples["train"])
         return feed
 
@@ -118,8 +125,8 @@ class TranslationFeed(Feed):
         if not (first and second):
             if named and len(keys) > 2:
                 raise UsageError(
-                    f"{self.source.name} has the columns {', '.join(sorted(keys))}; expected two, or a recipe that "
-                    "names its source and target"
+                    f"{self.source.name} has the columns {', '.join(sorted(keys))}; expected two, or --option source= "
+                    "and --option target="
                 )
             first, second = sorted(keys) if len(keys) == 2 else (None, None)
         is_text_of = dict(zip(keys, texts))
@@ -158,9 +165,17 @@ class TranslationFeed(Feed):
                 [np.append(row, END) for row in target], width[1]
             )
 
+        def two_widths_first(batches):
+            """For TensorFlow, Keras takes the width for fixed if the first two batches have the same."""
+            widths = [self.width_of(lengths[rows]) for rows in batches]
+            other = next((number for number, width in enumerate(widths) if width != widths[0]), 0)
+            if other > 1:
+                batches[1], batches[other] = batches[other], batches[1]
+            return batches
+
         def groups():
             if training and self.settings["batch_tokens"]:
-                return by_length(lengths, self.buckets, self.bucket_sizes, rng)
+                return two_widths_first(by_length(lengths, self.buckets, self.bucket_sizes, rng))
             rows = rng.permutation(len(lengths)) if training else np.arange(len(lengths))
             return np.split(rows, range(self.plan.batch_size, len(rows), self.plan.batch_size))
 

@@ -183,38 +183,49 @@ class WordFeed(Feed):
     def batches(self, split, *, training=False, blocks=None):
         """Examples of a split, the same ones each time unless for training. `blocks`: as the recipe says, or not."""
         blocks = bool(self.block) if blocks is None else blocks
-        if training and blocks and self.resident:
+        if not training:
+            return self._held_out(split, blocks)
+        if blocks and self.resident:
             return self.numbers()
-        make = self._blocks if blocks else self._batches
-        key = [self.plan.seed, SPLITS.index(split)]
-        numbers = itertools.count()
-
-        def held_out():
-            yield from make(self.tokens(split), np.random.default_rng(key), False)
+        make, numbers = self._blocks if blocks else self._batches, itertools.count()
 
         def text_after_text():  # `take` ends an epoch: thinning out makes the text a little longer or shorter
             for number in numbers:
-                yield from make(self.tokens(split), np.random.default_rng([*key, number]), True)
+                rng = np.random.default_rng([self.plan.seed, SPLITS.index(split), number])
+                yield from make(self.tokens(split), rng, True)
 
         def spec(array):
             return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
 
         tf = tensorflow()
-        signature = tf.nest.map_structure(spec, next(held_out()))
-        examples = tf.data.Dataset.from_generator(text_after_text if training else held_out, output_signature=signature)
+        like = next(make(self.tokens(split), np.random.default_rng(0), False))
+        signature = tf.nest.map_structure(spec, like)
+        examples = tf.data.Dataset.from_generator(text_after_text, output_signature=signature)
         if blocks:
             examples = examples.prefetch(2).unbatch()  # a step each; the next ones are made meanwhile
-        if training:
-            steps = -(-self.examples[split] // self._words_in_a_step)
-        else:
-            whole = sum(len(targets) if blocks else 1 for _, targets in held_out())
-            steps = min(whole, max(1, SOME // self.plan.batch_size))
-        return examples.take(steps).apply(tf.data.experimental.assert_cardinality(steps)).prefetch(AHEAD)
+        return examples.take(self.steps).apply(tf.data.experimental.assert_cardinality(self.steps)).prefetch(AHEAD)
+
+    def _held_out(self, split, blocks):
+        """Some examples, in memory."""
+        from zoo.data.batches import Batches
+
+        rng = np.random.default_rng([self.plan.seed, SPLITS.index(split)])
+        made = (self._blocks if blocks else self._batches)(self.tokens(split), rng, False)
+        if blocks:  # some steps together: one by one
+            made = (({k: v[n] for k, v in x.items()}, y[n]) for x, y in made for n in range(len(y)))
+        kept = list(itertools.islice(made, max(1, SOME // self.plan.batch_size)))
+        return Batches(kept.__getitem__, lambda: list(range(len(kept))))
 
     @property
-    def _words_in_a_step(self) -> int:
+    def words_in_a_step(self) -> int:
         """For blocks, whole ones; for pairs, pairs."""
         return self.blocks_in_a_step * self.block if self.block else self.plan.batch_size
+
+    @property
+    def steps(self) -> int:
+        if self.resident:
+            return self.text.epoch(np.random.default_rng(0), self.blocks_in_a_step).size // self.blocks_in_a_step
+        return -(-self.examples["train"] // self.words_in_a_step)
 
     @property
     def blocks_in_a_step(self) -> int:

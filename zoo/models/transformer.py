@@ -54,7 +54,14 @@ DATES = Recipe(
 SENTENCES = Recipe(
     name="translate_folder",
     dataset="",
-    preprocess={"tokens": "subwords", "vocabulary": 8000, "length": 64, "batch_tokens": 4096},
+    preprocess={
+        "tokens": "subwords",
+        "vocabulary": 8000,
+        "length": 64,
+        "batch_tokens": 4096,
+        "source": "",  # of more than two languages: --option source=de --option target=fr
+        "target": "",
+    },
     # After each sum, two of three seeds on Multi30k ended 15 BLEU below the third.
     model={"blocks": 4, "dim": 256, "heads": 8, "hidden": 1024, "dropout": 0.3, "norm": "pre"},
     epochs=40,

@@ -28,8 +28,11 @@ def translator(network: Network, feed: TranslationFeed, **search) -> Translator:
 def translate(network: Network, feed: TranslationFeed, texts, *, beams=4, length_penalty=0.6):
     """The translation of each text, in turn."""
     say = translator(network, feed, beams=beams, penalty=length_penalty)
-    for text in texts:
-        (row,) = say(padded(feed.encode([text]), feed.length))
+    texts = list(texts)
+    for source in (
+        padded(feed.encode(texts), feed.length) if texts else ()
+    ):  # all are looked at before the first is said
+        (row,) = say(source[None])
         yield feed.tokenizer.decode(row)
 
 
@@ -122,6 +125,7 @@ def answer(network: Network, feed: TranslationFeed, texts, folder: Path | None) 
         lines.append(f"{text}: {said}")
         shown = looks(network, feed, text, said) if folder is not None else None
         if shown:
+            folder.mkdir(parents=True, exist_ok=True)
             file = free_name(folder, "translation", "attention")
             figures.save(figures.attention(*shown), file)
             lines.append(f"  where it looks: {file}")

@@ -30,7 +30,7 @@ def learner(network: Network, feed: WordFeed) -> Network:
 
 def block_trainer(model, feed: WordFeed) -> BlockTrainer:
     plan = feed.plan
-    settings = dict(rate=plan.learning_rate, words=plan.batch_size, window=feed.window, negatives=feed.negatives)
+    settings = dict(rate=plan.learning_rate, words=feed.words_in_a_step, window=feed.window, negatives=feed.negatives)
     options = dict(negatives=feed.negatives, paces=paces(feed.shares(), feed.noise.shares, **settings))
     if feed.resident:
         return ResidentTrainer(model, feed.text, step=feed.blocks_in_a_step, **options)
@@ -41,7 +41,13 @@ def judgements(feed: WordFeed, files: Sequence[str] = ()) -> dict[str, object]:
     """Name -> questions: those that the data set knows itself, else the usual ones; and those in files."""
     own = PLANTED.get(feed.source.name.partition(":")[0])
     usual = {"analogies": own} if own else {name: read_judgement(path) for name, path in known_judgements().items()}
-    return usual | {Path(path).stem: read_judgement(path) for path in files}
+    added = {}
+    for path in files:
+        name = Path(path).stem
+        if name in usual | added or name == "loss":
+            raise UsageError(f"{path} would be measured as {name!r}, which there is already; give it another name")
+        added[name] = read_judgement(path)
+    return usual | added
 
 
 def measure(network: Network, feed: WordFeed, split: str) -> Measured:
