@@ -130,7 +130,7 @@ axes.legend(frameon=False, fontsize=8)
 lesson.figure(figure, "exact_match")
 
 # %% [markdown]
-# Left, the single characters, given the right ones before: the network without attention looks quite good. Right,
+# Left, the single characters, given the right ones before: the network without attention gets more than half. Right,
 # whole dates: it has next to none. It has learned what a date looks like. Hundreds of the characters are hyphens,
 # zeros and the 19 or 20 of the century, and those it gets. What was read it has mostly lost. Of the two with attention
 # the dot product has less to learn from at first (its scores are what the two GRUs happen to agree on), and some seeds
@@ -147,7 +147,7 @@ for kind, bound in (("additive", 0.98), ("dot", 0.90)):
     )  # fmt: skip
 lesson.claim("unseen dates right without attention, best seed", max(right["none"]), "<=", 0.30, baseline=baseline)
 lesson.claim(
-    "characters right without attention, worst seed", min(characters), ">=", 0.6, baseline={"dates": max(right["none"])}
+    "characters right without attention, worst seed", min(characters), ">=", 0.5, baseline={"dates": max(right["none"])}
 )
 
 # %% [markdown]
