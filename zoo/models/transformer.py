@@ -62,7 +62,7 @@ SENTENCES = Recipe(
         "source": "",  # of more than two languages: --option source=de --option target=fr
         "target": "",
     },
-    # After each sum, two of three seeds on Multi30k ended 15 BLEU below the third.
+    # After each sum, two of three trainings on Multi30k learned little from the source: 26 BLEU in place of 40.
     model={"blocks": 4, "dim": 256, "heads": 8, "hidden": 1024, "dropout": 0.3, "norm": "pre"},
     epochs=40,
     optimizer_options={"beta_2": 0.98, "epsilon": 1e-9, "use_ema": True, "ema_momentum": 0.998},
