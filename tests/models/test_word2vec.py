@@ -156,33 +156,29 @@ def test_every_epoch_is_drawn_anew_and_every_run_alike(text):
     assert np.array_equal(*held)
 
 
+def trained(feed):
+    """What trains the network that this feed is for, and the loss of two epochs."""
+    model = zoo.build("word2vec", vocabulary_size=len(feed.vocabulary), dimension=8)
+    task = tasks.TASKS["word_vectors"]
+    trainer = task.learner(tasks.Network.of(model, feed.card, task), feed).model
+    trainer.compile(keras.optimizers.SGD(0.05))
+    batches = feed.batches("train", training=True)
+    return trainer, [trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0] for _ in range(2)]
+
+
 def test_a_text_that_is_too_long_for_the_device_is_streamed_in_blocks_of_one_size(text, monkeypatch):
     monkeypatch.setattr(words, "RESIDENT", 10)
     feed = feed_of("word2vec", text)
     shapes = {tuple((key, a.shape) for key, a in x.items()) for x, _ in feed.batches("train", training=True)}
     assert len(shapes) == 1
-    network = tasks.Network.of(
-        zoo.build("word2vec", vocabulary_size=len(feed.vocabulary), dimension=8), feed.card, tasks.TASKS["word_vectors"]
-    )
-    trainer = tasks.TASKS["word_vectors"].learner(network, feed).model
-    assert type(trainer) is BlockTrainer
-    trainer.compile(keras.optimizers.SGD(0.05))
-    batches = feed.batches("train", training=True)
-    first, second = (trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0] for _ in range(2))
-    assert second < first
+    trainer, losses = trained(feed)
+    assert type(trainer) is BlockTrainer and losses[1] < losses[0]
 
 
 def test_a_text_that_fits_is_on_the_device(text):
     feed = feed_of("word2vec", text)
-    network = tasks.Network.of(
-        zoo.build("word2vec", vocabulary_size=len(feed.vocabulary), dimension=8), feed.card, tasks.TASKS["word_vectors"]
-    )
-    trainer = tasks.TASKS["word_vectors"].learner(network, feed).model
-    assert type(trainer) is ResidentTrainer
-    trainer.compile(keras.optimizers.SGD(0.05))
-    batches = feed.batches("train", training=True)
-    first, second = (trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0] for _ in range(2))
-    assert second < first
+    trainer, losses = trained(feed)
+    assert type(trainer) is ResidentTrainer and losses[1] < losses[0]
     assert trainer.evaluate(feed.batches("validation"), verbose=0, return_dict=True)["loss"] > 0
 
 

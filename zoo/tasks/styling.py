@@ -67,7 +67,7 @@ def stylise(network: Network, feed: StyleFeed, paths, folder: Path | None) -> li
     if inputs == ["image", "style"]:
         raise UsageError(
             f"{network.card.name} takes a photograph and a style together; from Python: "
-            'zoo.load(RUN).model({"image": ..., "style": ...}), or paint with zoo stylize PHOTOGRAPH STYLE'
+            'zoo.inference.reopen(RUN).network.model({"image": ..., "style": ...}), or zoo stylize PHOTOGRAPH STYLE'
         )
     if inputs != ["image"]:
         raise UsageError(

@@ -28,10 +28,8 @@ def translator(network: Network, feed: TranslationFeed, **search) -> Translator:
 def translate(network: Network, feed: TranslationFeed, texts, *, beams=4, length_penalty=0.6):
     """The translation of each text, in turn."""
     say = translator(network, feed, beams=beams, penalty=length_penalty)
-    texts = list(texts)
-    for source in (
-        padded(feed.encode(texts), feed.length) if texts else ()
-    ):  # all are looked at before the first is said
+    sources = feed.encode(list(texts))  # all are looked at before the first is said
+    for source in padded(sources, feed.length):
         (row,) = say(source[None])
         yield feed.tokenizer.decode(row)
 
