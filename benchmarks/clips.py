@@ -22,8 +22,9 @@ import keras
 import numpy as np
 
 import zoo
-from zoo import bench, results
-from zoo.data.clips import read_clip
+from zoo import results
+from zoo.data.video.files import read_clip
+from zoo.training import throughput
 
 NETWORKS = ("c3d", "r3d_18", "mc3_18", "r2plus1d_18", "frame_cnn")
 SHAPE = (16, 112, 112, 3)
@@ -44,7 +45,7 @@ def network(name, batch, steps):
     forward = batch * steps / (time.perf_counter() - started)
     ready = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     data = tf.data.Dataset.from_tensor_slices((x, np.zeros(batch, "int64"))).batch(batch)
-    training = bench.model_rate(model, data, steps=steps, warmup=1)
+    training = throughput.model_rate(model, data, steps=steps, warmup=1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "network": name,

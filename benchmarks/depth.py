@@ -15,11 +15,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
+from lesson import NO_MNIST1D, mnist1d
 
 import zoo
 from zoo import results
-from zoo.figures import INK, SECOND, new_figure, save
-from zoo.tutorial import NO_MNIST1D, mnist1d
+from zoo.plots import INK, SECOND, new_figure, save
 
 FAMILIES = {"plain": "plain20", "residual": "resnet20"}
 COLOURS = {"plain": SECOND, "residual": INK}

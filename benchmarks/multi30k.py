@@ -35,14 +35,16 @@ import keras
 import numpy as np
 
 import zoo
-from zoo import inference, optimization, results, tasks
-from zoo.commands import option_values
+from zoo import results, tasks
+from zoo.cli.shared import option_values
 from zoo.data import open_source
-from zoo.data.batches import Batches
-from zoo.data.translation import TranslationFeed
-from zoo.decoding import Translator
+from zoo.data.batching import Batches
+from zoo.data.text.special_tokens import END, START
+from zoo.data.text.translation import TranslationFeed
+from zoo.decoding.beam_search import Translator
 from zoo.errors import UsageError
-from zoo.sequences import END, START
+from zoo.inference import api
+from zoo.optimizers import schedules
 
 FILES = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
 RECIPES = {"de-en": "translate_folder", "en-de": "translate_folder_back"}
@@ -50,7 +52,7 @@ SIZES = ("blocks", "dim", "heads", "hidden", "dropout", "norm")
 
 
 def unpacked(folder, target):
-    """The files as `zoo.data.parallel_folder` wants them."""
+    """The files as `zoo.data.text.parallel_folder` wants them."""
     for split, stem in FILES.items():
         for language in ("de", "en"):
             packed = folder / f"{stem}.{language}.gz"
@@ -93,7 +95,7 @@ class Peer:
         waves = np.concatenate([np.sin(place), np.cos(place)], axis=1).astype("float32")
         self.places, self.scale = torch.tensor(waves, device=self.device), math.sqrt(dim)
         self.optimizer = torch.optim.Adam(self.parts.parameters(), 1.0, betas=(0.9, 0.98), eps=1e-9)
-        rate = optimization.SCHEDULES[plan.schedule](
+        rate = schedules.SCHEDULES[plan.schedule](
             plan.learning_rate, steps, epochs=plan.epochs, **plan.schedule_options
         )
         rates = np.asarray(keras.ops.convert_to_numpy(rate(np.arange(steps + 1)))).tolist()
@@ -198,7 +200,7 @@ def trained(arguments, folder, recipe, changed, feed, plan):
     settings = dict(data=folder, run=folder.parent / "run", epochs=arguments.epochs, seed=arguments.seed, verbose=2)
     run = zoo.train("transformer", recipe, **settings, **changed)
     metrics = json.loads((run.path / "metrics.json").read_text())
-    finished = inference.reopen(run, data=True)
+    finished = api.reopen(run, data=True)
     family = (finished.network.model, "transformer", finished.feed.length)
     greedy, searched = (
         bleu(finished.feed, arguments.split, Translator(*family, beams=beams)) for beams in (1, arguments.beams)

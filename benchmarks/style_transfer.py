@@ -19,11 +19,12 @@ import numpy as np
 from PIL import Image
 
 import zoo
-from zoo import figures, losses, results, stylize
-from zoo.data.photographs import photographs
-from zoo.painting import OPTIMIZERS, Painting, adam, compiled
-from zoo.picture_files import limited
-from zoo.tasks.styling import in_the_colours
+from zoo import losses, plots, results
+from zoo.data.builtin.photographs import photographs
+from zoo.data.image.files import limited
+from zoo.inference import stylize
+from zoo.inference.style_optimization import OPTIMIZERS, Painting, adam, compiled
+from zoo.tasks.style_transfer import in_the_colours
 
 
 def picture(name):
@@ -95,7 +96,7 @@ def curve(arguments):
     what = [*arguments.pictures, kind.partition(",")[0].lower(), arguments.optimizer, str(arguments.size)]
     labels = ("photograph", "style", *(f"{step} steps" for step in watch.pictures))
     row = (work.content, pair(arguments, arguments.size)[1], *watch.pictures.values())
-    save_figure(arguments, figures.gallery([row], labels), f"curve-{'-'.join(what)}.png")
+    save_figure(arguments, plots.gallery([row], labels), f"curve-{'-'.join(what)}.png")
 
 
 def speed(arguments):
@@ -151,7 +152,7 @@ def fast(arguments):
         }  # fmt: skip
         save_row(arguments, row)
     titles = ("unseen tile", "style", "fast_style", "the picture learns")
-    save_figure(arguments, figures.gallery(rows, titles), "fast_style.png")
+    save_figure(arguments, plots.gallery(rows, titles), "fast_style.png")
 
 
 def peer(arguments):
@@ -180,7 +181,7 @@ def peer(arguments):
         }  # fmt: skip
         save_row(arguments, row)
     titles = ("photograph", "style", "AdaIN, one pass", f"the picture learns, {max(arguments.steps)} steps")
-    save_figure(arguments, figures.gallery([(content, style, theirs, work.picture())], titles, width=3.4), "peer.png")
+    save_figure(arguments, plots.gallery([(content, style, theirs, work.picture())], titles, width=3.4), "peer.png")
 
 
 def save_row(arguments, row):
@@ -191,7 +192,7 @@ def save_row(arguments, row):
 
 def save_figure(arguments, figure, name):
     arguments.out.mkdir(parents=True, exist_ok=True)
-    figures.save(figure, arguments.out / name)
+    plots.save(figure, arguments.out / name)
 
 
 MEASURES = {"curve": curve, "speed": speed, "fast": fast, "peer": peer}

@@ -20,9 +20,11 @@ import keras
 import numpy as np
 
 import zoo
-from zoo import job, results, tune
+from zoo import results
 from zoo.data import open_source
-from zoo.training import carry_out
+from zoo.optimizers import finetuning
+from zoo.training import run_plan
+from zoo.training.trainer import carry_out
 
 
 def arrays(source, split):
@@ -60,7 +62,7 @@ def unmoved(run, name, options, weights, preprocessing):
     before = zoo.build(name, **options)
     zoo.load_weights(before, weights, preprocessing=preprocessing)
     after = {variable.path: np.asarray(variable) for variable in run.model().variables}
-    layers = [layer for block in tune.learning_blocks(before)[:-1] for layer in block]
+    layers = [layer for block in finetuning.learning_blocks(before)[:-1] for layer in block]
 
     def equal(chosen):
         return all(np.array_equal(np.asarray(v), after[v.path]) for layer in chosen for v in layer.variables)
@@ -90,7 +92,7 @@ def main():
             np.savez(
                 file, x_train=x[train], y_train=y[train], x_val=x[watch], y_val=y[watch], x_test=x_test, y_test=y_test
             )
-            prepared = job.prepare(
+            prepared = run_plan.prepare(
                 arguments.name,
                 weights=arguments.weights,
                 preprocessing=arguments.preprocessing,
@@ -101,7 +103,7 @@ def main():
             )
             plan = dataclasses.replace(prepared.plan, preprocess={"cover": (arguments.size, arguments.size)})
             for way, changed in plans(plan, arguments.epochs).items():
-                run = job.Run.create(Path(folder) / f"{way}-{seed}", "")
+                run = run_plan.Run.create(Path(folder) / f"{way}-{seed}", "")
                 run = carry_out(dataclasses.replace(prepared, plan=changed, run=run))
                 body, statistics = (
                     unmoved(

@@ -28,7 +28,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from zoo.heap import one_heap
+from zoo.training.malloc import one_heap
 
 one_heap()  # as `zoo.train` does, before TensorFlow starts; gensim is neither faster nor slower by it
 
@@ -36,11 +36,13 @@ import keras
 import numpy as np
 
 import zoo
-from zoo import optimization, results
-from zoo.data import corpus
-from zoo.data.words import TextSource, WordFeed
-from zoo.tasks.words import block_trainer
-from zoo.word_vectors import WordVectors, known_judgements, read_judgement, vectors_of
+from zoo import results
+from zoo.data.text import skipgram
+from zoo.data.text.files import TextSource
+from zoo.data.text.word_vectors import WordFeed
+from zoo.metrics.word_vectors import WordVectors, known_judgements, read_judgement, vectors_of
+from zoo.optimizers import schedules
+from zoo.tasks.word_vectors import block_trainer
 
 GOAL, STRETCH, TOLERANCE = 3.0, 4.5, 0.005
 HELD_OUT = 50  # one sentence in so many
@@ -53,7 +55,7 @@ def read(folder):
     texts += [re.sub(r"/[^\s]+", "", text) for text in brown]
     if not texts:
         raise SystemExit(f"{folder} holds no .txt files and no Brown corpus")
-    sentences = (corpus.words_of(part) for text in texts for part in re.split(r"(?<=[.!?])\s+|\n", text))
+    sentences = (skipgram.words_of(part) for text in texts for part in re.split(r"(?<=[.!?])\s+|\n", text))
     return [words for words in sentences if words]
 
 
@@ -83,7 +85,7 @@ class Zoo:
         self.network = zoo.build("word2vec", vocabulary_size=len(self.feed.vocabulary), dimension=100)
         steps = self.feed.steps * epochs
         self.trainer = block_trainer(self.network, self.feed)
-        self.trainer.compile(optimization.optimizer(plan, steps))
+        self.trainer.compile(schedules.optimizer(plan, steps))
         self.batches = self.feed.batches("train", training=True)
 
     def train(self, epochs):
@@ -119,8 +121,8 @@ class Gensim:
 def held_out_loss(e, theta, feed):
     """The mean over pairs of held-out text, the same for all, of the loss of negative sampling."""
     rng = np.random.default_rng(1)
-    tokens = corpus.subsample(np.asarray(feed.tokens("test")), feed.vocabulary.keep(feed.sample), rng)
-    centres, contexts = corpus.pairs(*corpus.windows(tokens, feed.window, rng))
+    tokens = skipgram.subsample(np.asarray(feed.tokens("test")), feed.vocabulary.keep(feed.sample), rng)
+    centres, contexts = skipgram.pairs(*skipgram.windows(tokens, feed.window, rng))
     drawn = feed.noise.draw_others(rng, contexts, 5)
     true = np.einsum("nd,nd->n", e[centres], theta[contexts])
     false = np.einsum("nd,nkd->nk", e[centres], theta[drawn])

@@ -1,4 +1,4 @@
-"""`zoo.layers.BatchNormalization` against Keras's own layer: the same numbers, name, file; another kernel."""
+"""`zoo.layers.normalization.BatchNormalization` against Keras's own layer: the same numbers, name, file; another kernel."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.layers import BatchNormalization
+from zoo.layers.normalization import BatchNormalization
 
 Plain = keras.layers.BatchNormalization
 SHAPE = (4, 5, 6, 7)
@@ -247,7 +247,7 @@ def test_other_backends_never_load_tensorflow_for_it(backend, tmp_path):
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     program = (
         f"import sys; sys.path.insert(0, {here!r}); import keras, numpy as np; "
-        "from zoo.layers import BatchNormalization; "
+        "from zoo.layers.normalization import BatchNormalization; "
         "before = 'tensorflow' in sys.modules; "
         "ours, plain = BatchNormalization(), keras.layers.BatchNormalization(); "
         f"x = np.random.default_rng(0).normal(size={SHAPE}).astype('float32'); "

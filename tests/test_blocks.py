@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.blocks import BlockTrainer
-from zoo.data import corpus
+from zoo.data.text import skipgram
 from zoo.errors import UsageError
 from zoo.losses import candidate_losses
+from zoo.trainers.word2vec import BlockTrainer
 
 WORDS, DIM, WINDOW, K, SHARED, RATE = 40, 12, 3, 5, 6, 0.05
 
@@ -35,8 +35,8 @@ def network(negatives, seed=0):
 def a_block(rng, blocks=4, size=8):
     tokens = np.where(rng.random(60) < 0.12, 0, rng.integers(1, WORDS, 60))
     tokens[-1] = 0
-    words, left, right = corpus.windows(tokens, WINDOW, rng)
-    halo, left, right = (part[:blocks] for part in corpus.blocks(words, left, right, size=size, window=WINDOW))
+    words, left, right = skipgram.windows(tokens, WINDOW, rng)
+    halo, left, right = (part[:blocks] for part in skipgram.blocks(words, left, right, size=size, window=WINDOW))
     drawn = rng.integers(1, 6, (blocks, SHARED)).astype("int32")  # few words: many are true somewhere
     return {"words": halo.copy(), "left": left, "right": right, "negatives": drawn}
 

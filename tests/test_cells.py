@@ -6,8 +6,8 @@ import pytest
 from keras import layers, ops
 from subjects import gradients
 
-from zoo.cells import FullGRUCell, GatedLSTMCell, PlainCell, SimplifiedGRUCell
 from zoo.errors import UsageError
+from zoo.layers.recurrent import FullGRUCell, GatedLSTMCell, PlainCell, SimplifiedGRUCell
 
 FEATURES, UNITS, TIME = 3, 5, 7
 

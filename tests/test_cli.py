@@ -8,8 +8,9 @@ import textwrap
 import pytest
 
 import zoo
-from zoo import cli, doctor, results
-from zoo.run import Run
+from zoo import cli, results
+from zoo.cli import doctor
+from zoo.training.run_folder import Run
 
 HEAVY = {"keras", "tensorflow", "jax", "torch", "numpy", "tensorflow_datasets", "sklearn", "matplotlib"}
 

@@ -12,12 +12,17 @@ import tensorflow as tf
 from PIL import Image
 
 import zoo
-from zoo import explain, figures, inference, registry, tasks
+from zoo import plots, registry, tasks
 from zoo.cli import main
-from zoo.data import moving, open_source, temporal
-from zoo.data.clips import ClipFeed, probe, read_clip, spread
+from zoo.data import open_source
+from zoo.data.builtin import moving_digits
+from zoo.data.video import frames
+from zoo.data.video.files import probe, read_clip, spread
+from zoo.data.video.module import ClipFeed
 from zoo.errors import UsageError
-from zoo.tasks import clips as task
+from zoo.inference import api
+from zoo.introspection import grad_cam
+from zoo.tasks import video_classification
 
 
 def scene(frames, height=24, width=32, seed=0):
@@ -113,8 +118,8 @@ def test_a_film_that_a_telephone_laid_down_is_read_upright(turns, tmp_path):
 
 def test_clips_in_an_array_are_not_repeated_in_silence():
     with pytest.raises(UsageError, match="the clips have 2 frames; expected at least 8"):
-        temporal.frames(tf.zeros((2, 4, 4, 1)), 8)
-    assert temporal.frames(tf.zeros((9, 4, 4, 1)), 8).shape[0] == 8
+        frames.frames(tf.zeros((2, 4, 4, 1)), 8)
+    assert frames.frames(tf.zeros((9, 4, 4, 1)), 8).shape[0] == 8
 
 
 def test_a_header_that_does_not_tell_the_number_of_frames(tmp_path):
@@ -133,7 +138,7 @@ def test_spread_takes_one_frame_of_each_part():
             drawn = spread(count, frames, draw=chance.random(frames))
             assert (drawn >= np.floor(ends[:-1])).all() and (drawn < np.ceil(ends[1:])).all()
         if count >= frames:
-            np.testing.assert_array_equal(middle, temporal.frames(tf.range(count), frames))
+            np.testing.assert_array_equal(middle, frames.frames(tf.range(count), frames))
     assert spread(8, 8).tolist() == list(range(8))
 
 
@@ -182,12 +187,12 @@ def test_without_pyav_the_line_says_what_to_install(tmp_path, monkeypatch):
 
 def test_jitter_takes_a_random_one_of_each_few():
     x = np.broadcast_to(np.arange(12, dtype="float32")[None, :, None, None, None], (64, 12, 2, 2, 1))
-    found = temporal.jitter(x, [1, 2], 3).numpy()[..., 0, 0, 0]
+    found = frames.jitter(x, [1, 2], 3).numpy()[..., 0, 0, 0]
     assert found.shape == (64, 4)
     parts = found - 3 * np.arange(4)
     assert set(np.unique(parts)) == {0, 1, 2}
     assert len(np.unique(parts, axis=0)) > 20, "each clip draws by itself"
-    np.testing.assert_array_equal(found, temporal.jitter(x, [1, 2], 3).numpy()[..., 0, 0, 0])
+    np.testing.assert_array_equal(found, frames.jitter(x, [1, 2], 3).numpy()[..., 0, 0, 0])
 
 
 @pytest.mark.parametrize("name, option", [("flip", True), ("shift", 2), ("crop", (0.5, 0.9))])
@@ -208,12 +213,12 @@ def test_augmentations_of_pictures_do_the_same_to_every_frame(name, option):
 def drawn(split, count=1600):
     chance = np.random.default_rng(1)
     pictures = chance.integers(1, 255, (count, 8, 8, 1)).astype("uint8")
-    rows = [example for _, example in moving.clips(pictures, split, 16, (1, 2), each=1)]
+    rows = [example for _, example in moving_digits.clips(pictures, split, 16, (1, 2), each=1)]
     return np.stack([row["clip"] for row in rows]), np.array([row["label"] for row in rows])
 
 
 def test_trajectories_are_shared_by_no_two_splits_and_none_is_lost():
-    rows = [set(map(tuple, moving.trajectories(split, 16, (1, 2)))) for split in moving.SHARES]
+    rows = [set(map(tuple, moving_digits.trajectories(split, 16, (1, 2)))) for split in moving_digits.SHARES]
     assert [len(each) for each in rows] == [358, 52, 102]
     assert len(set.union(*rows)) == 16 * 16 * 2 == sum(map(len, rows))
 
@@ -221,8 +226,8 @@ def test_trajectories_are_shared_by_no_two_splits_and_none_is_lost():
 def test_a_picture_moves_where_its_label_says():
     picture = np.zeros((2, 2, 1), "uint8")
     picture[0, 0] = 255
-    for name, step in moving.DIRECTIONS.items():
-        clip = moving.moving(picture, 8, (3, 4), np.multiply(step, 2), frames=3)
+    for name, step in moving_digits.DIRECTIONS.items():
+        clip = moving_digits.moving(picture, 8, (3, 4), np.multiply(step, 2), frames=3)
         places = [np.argwhere(frame[..., 0])[0].tolist() for frame in clip]
         assert places[1] == [3, 4]
         assert ("north" in name) == (places[2][0] == 1) and ("south" in name) == (places[2][0] == 5)
@@ -230,20 +235,20 @@ def test_a_picture_moves_where_its_label_says():
 
 
 def test_backwards_is_the_opposite_direction():
-    names = list(moving.DIRECTIONS)
+    names = list(moving_digits.DIRECTIONS)
     for number, name in enumerate(names):
-        opposite = moving.DIRECTIONS[names[(number + 4) % 8]]
-        assert np.add(moving.DIRECTIONS[name], opposite).tolist() == [0, 0]
+        opposite = moving_digits.DIRECTIONS[names[(number + 4) % 8]]
+        assert np.add(moving_digits.DIRECTIONS[name], opposite).tolist() == [0, 0]
         picture = np.random.default_rng(number).integers(0, 255, (4, 4, 1))
-        clip = moving.moving(picture, 9, (2, 7), moving.DIRECTIONS[name], frames=5)
-        np.testing.assert_array_equal(clip[::-1], moving.moving(picture, 9, (2, 7), opposite, frames=5))
+        clip = moving_digits.moving(picture, 9, (2, 7), moving_digits.DIRECTIONS[name], frames=5)
+        np.testing.assert_array_equal(clip[::-1], moving_digits.moving(picture, 9, (2, 7), opposite, frames=5))
 
 
 def test_a_single_frame_says_nothing_of_the_direction():
     """Of 8 classes with 200 clips each, where the picture is in the middle frame: a chi-square test finds nothing."""
     from scipy.stats import chi2_contingency
 
-    for split in moving.SHARES:
+    for split in moving_digits.SHARES:
         clip, labels = drawn(split)
         assert np.bincount(labels).tolist() == [200] * 8
         place = clip[:, 4].astype(float).sum((2, 3)).argmax(1) // 4  # the brightest rows, in quarters
@@ -253,7 +258,7 @@ def test_a_single_frame_says_nothing_of_the_direction():
 
 def test_moving_digits_is_a_tfds_builder_of_digits_that_are_held_out():
     source = open_source("moving_digits:1.0.0").load()
-    assert source.class_names == tuple(moving.DIRECTIONS)
+    assert source.class_names == tuple(moving_digits.DIRECTIONS)
     counts = {split: int(source.split(split).cardinality()) for split in ("train", "validation", "test")}
     assert counts == {"train": 4 * 1257, "validation": 4 * 180, "test": 4 * 360}
     clip, label = next(iter(source.split("test")))
@@ -368,12 +373,12 @@ def test_videos_of_a_tfds_set_that_names_no_supervised_keys():
 def test_controls_take_the_motion_and_leave_the_frames():
     x = np.random.default_rng(0).normal(size=(6, 8, 4, 4, 1)).astype("float32")
     batches = tf.data.Dataset.from_tensor_slices((x, np.arange(6))).batch(4)
-    for control in (task.shuffled_in_time, task.still):
+    for control in (frames.shuffled_in_time, frames.still):
         found, labels = (np.concatenate(part) for part in zip(*control(batches).as_numpy_iterator()))
         assert labels.tolist() == list(range(6)) and found.shape == x.shape
         again = np.concatenate([part for part, _ in control(batches).as_numpy_iterator()])
         np.testing.assert_array_equal(found, again)
-        if control is task.still:
+        if control is frames.still:
             np.testing.assert_array_equal(found, np.repeat(x[:, 4:5], 8, axis=1))
         else:
             assert not np.array_equal(found, x)
@@ -395,7 +400,7 @@ def run(tmp_path_factory):
 
 
 def test_a_run_is_measured_beside_what_has_no_motion(run):
-    assert set(task.CONTROLS) <= set(run.metrics)
+    assert set(video_classification.CONTROLS) <= set(run.metrics)
     assert set(run.results["baselines"]) == {"chance", "1-nearest-neighbour", "frame_cnn"}
     assert run.results["baselines"]["frame_cnn"] <= 0.2 and run.metrics["accuracy_still"] <= 0.2
     again = zoo.evaluate(run)
@@ -420,19 +425,19 @@ def test_predict_names_the_likeliest_and_draws_where_and_when(run, tmp_path, cap
 
 def test_a_clip_of_the_test_set_is_answered_as_it_was_measured(run, tmp_path):
     """Through a GIF (grey levels survive it) and back: the same frames, the same logits."""
-    finished = inference.reopen(run)
+    finished = api.reopen(run)
     clip = next(iter(open_source("moving_digits:1.0.0").load().split("test")))[0].numpy()
     path = write(tmp_path / "digit.gif", np.repeat(clip, 3, axis=-1))
     x = finished.feed.encode([str(path)])
     expected = np.asarray(finished.feed.scaling(clip[None]))
     assert np.abs(x - expected).max() < 0.05
-    heat = explain.grad_cam(finished.network.model, x, 0)
-    assert heat.ndim == 4 and explain.stretch(heat, (8, 16, 16)).shape == (1, 8, 16, 16)
+    heat = grad_cam.grad_cam(finished.network.model, x, 0)
+    assert heat.ndim == 4 and grad_cam.stretch(heat, (8, 16, 16)).shape == (1, 8, 16, 16)
 
 
 def test_a_long_clip_is_drawn_with_a_frame_of_every_few():
     clip = scene(64)
-    figure = figures.films([clip], ["64 frames"], [np.ones((64, 24, 32))], most=10)
+    figure = plots.films([clip], ["64 frames"], [np.ones((64, 24, 32))], most=10)
     assert len(figure.axes) == 20
 
 

@@ -20,8 +20,11 @@ from keras import ops, tree
 from subjects import BACKEND, BATCH, ShortRun, Subject, compiled, gradients, outline
 
 import zoo
-from zoo import graph, job, optimization, registry, tasks, tune
+from zoo import factory, tasks
 from zoo.data import sources
+from zoo.introspection import graph
+from zoo.optimizers import finetuning, schedules
+from zoo.training import run_plan
 
 ROOT = Path(__file__).parent.parent
 RANDOM_RATES = ("rate", "dropout", "recurrent_dropout", "_dropout", "stddev")  # of Keras's layers, 0 if not in use
@@ -75,14 +78,14 @@ def test_recipes_can_be_carried_out(subject):
     feed = tasks.TASKS[card.task].feed
     assert card.preprocessing in feed.preprocessings
     for recipe in card.recipes:
-        registry.check_options(subject.name, recipe.model)
-        optimization.optimizer(recipe, steps=100)
+        factory.check_options(subject.name, recipe.model)
+        schedules.optimizer(recipe, steps=100)
         assert set(recipe.preprocess) <= set(feed.preprocess) and set(recipe.augment) <= set(feed.augment)
         splits = {recipe.train, recipe.validation, recipe.test}
         apart = len(splits) == 3 or "held_out" in recipe.feed
         assert apart or not feed.holds_out(card), "the splits overlap"
         assert not recipe.weights or recipe.weights in {each.tag for each in card.weights}
-        assert recipe.epochs >= 1 and recipe.batch_size >= 1 and recipe.precision in job.PRECISIONS
+        assert recipe.epochs >= 1 and recipe.batch_size >= 1 and recipe.precision in run_plan.PRECISIONS
         assert recipe.expected is None or recipe.expected.metric in (
             tasks.TASKS[card.task].metric,
             *tasks.TASKS[card.task].also,
@@ -301,7 +304,7 @@ def test_fit_learns_one_batch_by_heart(network):
 
 def test_frozen_layers_stay_bit_equal(network):
     model = network.build()
-    if len(tune.learning_blocks(model)) < 2:
+    if len(finetuning.learning_blocks(model)) < 2:
         pytest.skip("a head and nothing else")
     compiled(zoo.freeze(model), network.card, run_eagerly=True)
     frozen = [v for layer in model.layers if not layer.trainable for v in layer.variables if "seed" not in v.path]
@@ -318,7 +321,7 @@ def test_layerwise_rates_are_those_of_the_updates(network):
     optimizer = zoo.layerwise(keras.optimizers.SGD(0.5), model, decay=0.5)
     optimizer.build(model.trainable_variables)
     optimizer.apply([ops.convert_to_tensor(found[path]) for path in before], model.trainable_variables)
-    blocks, factors = tune.learning_blocks(model), tune.rates(model, 0.5)
+    blocks, factors = finetuning.learning_blocks(model), finetuning.rates(model, 0.5)
     assert len(set(factors.values())) == len(blocks)
     assert all(factors[v.path] == 1 for layer in blocks[-1] for v in layer.variables)
     for variable in model.trainable_variables:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from zoo.data import corpus
-from zoo.data.corpus import Noise, Vocabulary
-from zoo.data.words import TextFiles
+from zoo.data.text import files as text_files
+from zoo.data.text import skipgram
+from zoo.data.text.files import TextFiles
+from zoo.data.text.skipgram import Noise, Vocabulary
 from zoo.errors import UsageError
 
 
@@ -31,8 +32,8 @@ def test_words_are_numbered_by_frequency_and_rare_ones_left_out():
 def test_encoding_ends_each_sentence_and_drops_unknown_words():
     words = vocabulary("a a b")
     assert words.encode([["a", "x", "b"], ["x"], ["b"]]).tolist() == [1, 2, 0, 2, 0]
-    long = words.encode([["a"] * (corpus.LONGEST + 1)])
-    assert np.flatnonzero(long == 0).tolist() == [corpus.LONGEST, corpus.LONGEST + 2]
+    long = words.encode([["a"] * (skipgram.LONGEST + 1)])
+    assert np.flatnonzero(long == 0).tolist() == [skipgram.LONGEST, skipgram.LONGEST + 2]
 
 
 def test_a_text_is_mapped_from_a_file_not_held_in_memory():
@@ -41,7 +42,7 @@ def test_a_text_is_mapped_from_a_file_not_held_in_memory():
 
 def test_chunks_hold_whole_sentences_and_everything():
     tokens = np.array([1, 2, 0, 3, 0, 4, 5, 6, 0, 7, 0])
-    parts = list(corpus.chunks(tokens, size=4))
+    parts = list(skipgram.chunks(tokens, size=4))
     assert [part.tolist() for part in parts] == [[1, 2, 0, 3, 0], [4, 5, 6, 0], [7, 0]]
 
 
@@ -54,13 +55,13 @@ def test_common_words_are_kept_by_the_formula(rng):
     assert words.keep(t)[0] == 1  # the end of a sentence
     assert (words.keep(0) == 1).all()
     tokens = np.repeat([1, 2, 3, 0], 20_000)
-    kept = np.bincount(corpus.subsample(tokens, words.keep(t), rng), minlength=4) / 20_000
+    kept = np.bincount(skipgram.subsample(tokens, words.keep(t), rng), minlength=4) / 20_000
     np.testing.assert_allclose(kept, [1, *expected], atol=4 * 0.5 / np.sqrt(20_000))
 
 
 def test_windows_have_every_width_equally_often(rng):
     tokens = np.append(np.ones(60_000, int), 0)
-    _, left, right = corpus.windows(tokens, 5, rng)
+    _, left, right = skipgram.windows(tokens, 5, rng)
     middle = slice(10, -10)  # away from the ends
     assert (left[middle] == right[middle]).all()
     assert chisquare(np.bincount(left[middle], minlength=6)[1:]).pvalue > 0.01
@@ -69,26 +70,26 @@ def test_windows_have_every_width_equally_often(rng):
 def test_windows_stop_at_the_ends_of_sentences(rng):
     tokens = np.array([5, 6, 0, 7, 8, 9, 0])
     for _ in range(20):
-        words, left, right = corpus.windows(tokens, 9, rng)
+        words, left, right = skipgram.windows(tokens, 9, rng)
         assert words.tolist() == [5, 6, 7, 8, 9]
         assert (left <= [0, 1, 0, 1, 2]).all() and (right <= [1, 0, 2, 1, 0]).all()
 
 
 def test_pairs_counted_by_hand():
     """the quick brown fox: with two words on each side, ten pairs."""
-    words, left, right = corpus.windows(np.array([1, 2, 3, 4, 0]), 2, rng=None)
-    found = sorted(zip(*(column.tolist() for column in corpus.pairs(words, left, right))))
+    words, left, right = skipgram.windows(np.array([1, 2, 3, 4, 0]), 2, rng=None)
+    found = sorted(zip(*(column.tolist() for column in skipgram.pairs(words, left, right))))
     assert found == [(1, 2), (1, 3), (2, 1), (2, 3), (2, 4), (3, 1), (3, 2), (3, 4), (4, 2), (4, 3)]
 
 
 def test_pairs_bags_and_blocks_hold_the_same(rng):
     tokens = np.where(rng.random(500) < 0.1, 0, rng.integers(1, 50, 500))
     tokens[-1] = 0
-    words, left, right = corpus.windows(tokens, 4, rng)
-    pairs = Counter(zip(*(column.tolist() for column in corpus.pairs(words, left, right))))
-    bags = corpus.bags(words, left, right, 4)
+    words, left, right = skipgram.windows(tokens, 4, rng)
+    pairs = Counter(zip(*(column.tolist() for column in skipgram.pairs(words, left, right))))
+    bags = skipgram.bags(words, left, right, 4)
     assert Counter((int(c), int(w)) for c, bag in zip(words, bags) for w in bag if w) == pairs
-    halo, lefts, rights = corpus.blocks(words, left, right, size=16, window=4)
+    halo, lefts, rights = skipgram.blocks(words, left, right, size=16, window=4)
     found = Counter()
     for row, reach_left, reach_right in zip(halo, lefts, rights):
         for place in range(16):
@@ -125,7 +126,7 @@ def test_a_seed_decides_what_is_drawn():
 
 
 def test_meetings_are_weighted_by_distance_and_symmetric():
-    words, contexts, counts = corpus.cooccurrence(np.array([1, 2, 3, 0, 3, 1, 0]), 2, size=4)
+    words, contexts, counts = skipgram.cooccurrence(np.array([1, 2, 3, 0, 3, 1, 0]), 2, size=4)
     matrix = np.zeros((4, 4))
     matrix[words, contexts] = counts
     assert matrix.tolist() == [[0, 0, 0, 0], [0, 0, 1, 1.5], [0, 1, 0, 1], [0, 1.5, 1, 0]]
@@ -143,14 +144,14 @@ def test_a_file_is_read_line_by_line_whole_and_in_order(tmp_path, monkeypatch):
     text = "".join(f"line {number} Größe\n" for number in range(100_000))  # more than two parts of a mebibyte
     path = tmp_path / "text.txt"
     path.write_text(text, encoding="utf-8")
-    assert list(corpus.lines_of(path)) == text.splitlines()
+    assert list(text_files.lines_of(path)) == text.splitlines()
 
 
 def test_a_text_of_one_line_is_cut_between_words(tmp_path):
     words = [f"w{number}" for number in range(300_000)]
     path = tmp_path / "text.txt"
     path.write_text(" ".join(words))
-    lines = list(corpus.lines_of(path))
+    lines = list(text_files.lines_of(path))
     assert len(lines) > 1
     assert " ".join(lines).split() == words
     source = TextFiles(path)

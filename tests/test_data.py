@@ -10,8 +10,11 @@ import pytest
 import tensorflow_datasets as tfds
 
 import zoo
-from zoo.data import open_source, pipeline, sources
-from zoo.data.pipeline import Scaling, batches, crop, flip, shift
+from zoo.data import open_source, sources
+from zoo.data.image import pipeline
+from zoo.data.image.normalization import Scaling
+from zoo.data.image.pipeline import batches
+from zoo.data.image.transforms import crop, flip, shift
 
 
 @pytest.fixture(scope="session")
@@ -282,7 +285,7 @@ def test_processes_may_prepare_one_data_set_at_once(tmp_path):
 
 
 def test_cover_keeps_proportions():
-    from zoo.data.pipeline import PREPROCESS
+    from zoo.data.image.transforms import PREPROCESS
 
     wide = np.zeros((40, 100, 3), "uint8")
     wide[:, 30:70] = 200  # the middle 40 columns are what a square keeps
@@ -301,7 +304,7 @@ def tf_constant(array):
 def test_published_scalings_are_those_of_keras_applications(mode):
     from keras.src.applications.imagenet_utils import preprocess_input
 
-    from zoo.data.pipeline import SCALING, Summary
+    from zoo.data.image.normalization import SCALING, Summary
 
     x = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3)).astype("float32")
 

@@ -14,7 +14,7 @@ from keras import layers
 
 import zoo
 from zoo.errors import UsageError
-from zoo.explain import grad_cam, map_layer, stretch
+from zoo.introspection.grad_cam import grad_cam, map_layer, stretch
 
 HERE = Path(__file__).parent
 MEAN = {1: layers.GlobalAveragePooling1D, 2: layers.GlobalAveragePooling2D, 3: layers.GlobalAveragePooling3D}

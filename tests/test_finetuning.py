@@ -8,8 +8,10 @@ import pytest
 from matplotlib.image import imsave
 
 import zoo
-from zoo import inference, job, tune
-from zoo.training import carry_out
+from zoo.inference import api
+from zoo.optimizers import finetuning
+from zoo.training import run_plan
+from zoo.training.trainer import carry_out
 
 SMALL = {"width": 16, "blocks": (1, 1, 1, 1)}
 
@@ -77,14 +79,14 @@ def test_batch_statistics_stay_those_of_the_weights(run, weights):
 
 
 def test_the_head_alone_leaves_the_body_as_it_was(photos, weights, tmp_path):
-    prepared = job.prepare(
+    prepared = run_plan.prepare(
         "resnet18", weights=weights, preprocessing="torch", data=photos, run=tmp_path / "run", verbose=0, **SMALL
     )
-    plan = job.dataclasses.replace(prepared.plan, epochs=2, head_epochs=2, batch_size=8)
-    run = carry_out(job.dataclasses.replace(prepared, plan=plan))
+    plan = run_plan.dataclasses.replace(prepared.plan, epochs=2, head_epochs=2, batch_size=8)
+    run = carry_out(run_plan.dataclasses.replace(prepared, plan=plan))
     before = zoo.build("resnet18", num_classes=2, input_shape=(64, 64, 3), **SMALL)
     zoo.load_weights(before, weights)
-    body = [v for block in tune.learning_blocks(before)[:-1] for layer in block for v in layer.variables]
+    body = [v for block in finetuning.learning_blocks(before)[:-1] for layer in block for v in layer.variables]
     after = {v.path: v for v in run.model().variables}
     for variable in body:
         np.testing.assert_array_equal(np.asarray(variable), np.asarray(after[variable.path]), err_msg=variable.path)
@@ -99,7 +101,7 @@ def test_the_file_holds_the_network_alone(run):
 
 
 def test_predicting_scales_as_the_weights_ask(run, photos):
-    finished = inference.reopen(run)
+    finished = api.reopen(run)
     encoded = finished.feed.encode([str(photos / "red" / "0.png")])
     assert encoded.shape == (1, 224, 224, 3)
     assert encoded[..., 0].mean() == pytest.approx((200 - 123.675) / 58.395, abs=0.1)
@@ -109,11 +111,11 @@ def test_predicting_scales_as_the_weights_ask(run, photos):
 
 def test_early_stopping_takes_the_best_epoch(photos, weights, tmp_path, monkeypatch):
     settings = dict(weights=weights, preprocessing="torch", data=photos, run=tmp_path / "run", verbose=0)
-    prepared = job.prepare("resnet18", **settings, **SMALL)
-    plan = job.dataclasses.replace(
+    prepared = run_plan.prepare("resnet18", **settings, **SMALL)
+    plan = run_plan.dataclasses.replace(
         prepared.plan, epochs=8, head_epochs=0, patience=1, batch_size=8, preprocess={"cover": (32, 32)}, augment={}
     )
-    run = carry_out(job.dataclasses.replace(prepared, plan=job.dataclasses.replace(plan, learning_rate=0.3)))
+    run = carry_out(run_plan.dataclasses.replace(prepared, plan=run_plan.dataclasses.replace(plan, learning_rate=0.3)))
     with (run.path / "history.csv").open() as file:
         losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
     assert len(losses) < 8 and losses[-1] >= min(losses)

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.image import imsave
 
 import zoo
-from zoo.data import folders, open_source
+from zoo.data import open_source
+from zoo.data.image import folder as image_folder
 
 
 def picture(path, seed, size=(20, 30)):
@@ -110,7 +111,7 @@ def test_a_folder_trains(photos, tmp_path):
 
 
 def test_links_go_when_the_source_goes(photos, monkeypatch, tmp_path):
-    monkeypatch.setattr(folders.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(image_folder.tempfile, "tempdir", str(tmp_path))
     source = opened(photos).load()
     assert list(tmp_path.glob("zoo-pictures-*"))
     del source

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import cli, generation
+from zoo import cli
+from zoo.baselines.ngram import KneserNey
+from zoo.decoding import sampling
 from zoo.errors import UsageError
-from zoo.metrics import Perplexity
-from zoo.ngrams import KneserNey
+from zoo.metrics.tokens import Perplexity
 
 LOGITS = np.array([5.0, 5.0, 2.0, 1.0, 0.0, -1.0])
 
@@ -26,7 +27,7 @@ class Echo:
 
 
 def drawn(count, **settings):
-    return list(generation.write(Echo(), [2], vocabulary_size=6, length=count, **settings))
+    return list(sampling.write(Echo(), [2], vocabulary_size=6, length=count, **settings))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
@@ -47,7 +48,7 @@ def test_temperature_zero_takes_the_likeliest():
 
 def test_top_k_leaves_the_others_out():
     assert set(drawn(2000, top_k=2, temperature=5)) == {2, 3}
-    assert generation.probabilities(np.zeros(6), top_k=2).tolist() == [0, 0, 0.5, 0.5, 0, 0]
+    assert sampling.probabilities(np.zeros(6), top_k=2).tolist() == [0, 0, 0.5, 0.5, 0, 0]
 
 
 def test_the_seed_decides():
@@ -59,9 +60,9 @@ def test_a_family_without_a_stepper_is_asked_about_everything():
     fixed = zoo.build("gru_lm", vocabulary_size=12, embedding=4, units=(6,), input_shape=(7,))
     fixed.set_weights(model.get_weights())
     settings = dict(vocabulary_size=12, length=5, seed=1)
-    stepwise = list(generation.write(generation.stepper(model, "recurrent_lm"), [3, 4], **settings))
-    assert stepwise == list(generation.write(generation.stepper(model, "recurrent"), [3, 4], **settings))
-    assert stepwise == list(generation.write(generation.WholeText(fixed), [3, 4], **settings))
+    stepwise = list(sampling.write(sampling.stepper(model, "recurrent_lm"), [3, 4], **settings))
+    assert stepwise == list(sampling.write(sampling.stepper(model, "recurrent"), [3, 4], **settings))
+    assert stepwise == list(sampling.write(sampling.WholeText(fixed), [3, 4], **settings))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_a_family_without_a_stepper_is_asked_about_everything():
 def test_settings_are_checked_before_anything_is_written(settings, says):
     prompt = settings.pop("prompt", [2])
     with pytest.raises(UsageError, match=says):
-        generation.write(Echo(), prompt, vocabulary_size=6, **{"length": 3, **settings})
+        sampling.write(Echo(), prompt, vocabulary_size=6, **{"length": 3, **settings})
 
 
 # Counting.

@@ -9,10 +9,11 @@ import tensorflow as tf
 from matplotlib.image import imsave
 
 import zoo
-from zoo import job
-from zoo.data import Source, glyphs, open_source
-from zoo.data.identities import IdentityFeed, identity_rows
-from zoo.data.identity_folder import IdentityFolder, split_identities
+from zoo.data import Source, open_source
+from zoo.data.builtin import glyphs
+from zoo.data.image.identities import IdentityFeed, identity_rows
+from zoo.data.image.identity_folder import IdentityFolder, split_identities
+from zoo.training import run_plan
 
 LABELS = np.repeat(np.arange(12), np.arange(1, 13))  # class c has c + 1 pictures
 
@@ -247,7 +248,7 @@ def test_a_folder_is_split_by_identity(people):
 def job_feed(folder, recipe="lfw"):
     card = zoo.info("siamese")
     chosen = replace(
-        job.override(card.recipe(recipe), {"batch_size": 16}),
+        run_plan.override(card.recipe(recipe), {"batch_size": 16}),
         dataset=str(folder), train="train", validation="validation", test="test",
     )  # fmt: skip
     return IdentityFeed.learn(card, chosen, open_source(folder.absolute(), task="metric_learning").load())

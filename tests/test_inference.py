@@ -7,8 +7,8 @@ import pytest
 from matplotlib.image import imread, imsave
 
 import zoo
-from zoo import pretrained
 from zoo.cli import main
+from zoo.inference import pretrained
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.layers import LocalResponseNormalization
+from zoo.layers.normalization import LocalResponseNormalization
 
 OPTIONS = [{}, {"size": 3, "alpha": 0.5, "beta": 0.5, "k": 1.0}, {"size": 9, "alpha": 0.02, "beta": 1.0, "k": 0.1}]
 

@@ -10,8 +10,9 @@ from matplotlib.image import imsave
 import zoo
 from zoo import losses, registry, tasks
 from zoo.cli import main
-from zoo.data.glyphs import Glyphs
-from zoo.tasks import metric_learning, retrieval
+from zoo.data.builtin.glyphs import Glyphs
+from zoo.metrics import retrieval
+from zoo.tasks import metric_learning
 
 SMALL = {"tower": "lenet5", "tower_options": {}, "dimensions": 16, "epochs": 1, "verbose": 0}
 FIGURES = {"recall@1", "recall@5", "mAP", "accuracy", "auc", "threshold", "spread"}

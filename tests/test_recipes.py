@@ -6,7 +6,7 @@ import tensorflow_datasets as tfds
 import zoo
 from zoo import tasks
 from zoo.data import sources
-from zoo.data.embedded import Embedded
+from zoo.data.builtin.tables import Embedded
 
 EMBEDDED = {builder.name for builder in Embedded.__subclasses__()}
 NARROW = {"width": 0.125}

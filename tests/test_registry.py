@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import registry
+from zoo import records, registry
 from zoo.errors import UsageError, unknown
 
 ROOT = Path(__file__).parent.parent
@@ -117,7 +117,7 @@ def test_list_filters_by_task():
 
 def test_list_filters_by_pretrained(registered, a_card):
     some = zoo.Weights(tag="mine", url="https://example.org/a.h5", hash="", preprocessing="tf", licence="mine")
-    registry.register(registry.replace(a_card, weights=(some,)))(user_builder())
+    registry.register(records.replace(a_card, weights=(some,)))(user_builder())
     assert "my_net" in zoo.list_models(pretrained=True)
     assert "my_net" not in zoo.list_models(pretrained=False)
     assert sorted(zoo.list_models(pretrained=True) + zoo.list_models(pretrained=False)) == zoo.list_models()
@@ -199,7 +199,7 @@ def test_records_are_frozen():
 
 
 def test_as_dict_is_plain_data():
-    plain = registry.as_dict(zoo.info("lenet5"))
+    plain = records.as_dict(zoo.info("lenet5"))
     assert plain["recipes"][0]["name"] == "demo"
     assert json.loads(json.dumps(plain))["inputs"][0]["shape"] == [28, 28, 1]
 

@@ -1,4 +1,4 @@
-"""The text on the device: what it cuts against what `zoo.data.corpus` cuts, and a training against one by blocks."""
+"""The text on the device: what it cuts against what `zoo.data.text.skipgram` cuts, and a training against one by blocks."""
 
 import keras
 import numpy as np
@@ -6,11 +6,11 @@ import pytest
 from scipy.stats import chisquare
 
 import zoo
-from zoo.blocks import BlockTrainer
-from zoo.data import corpus
-from zoo.data.batches import Batches
-from zoo.data.corpus import Noise
-from zoo.resident import TOGETHER, ResidentText, ResidentTrainer
+from zoo.data.batching import Batches
+from zoo.data.text import skipgram
+from zoo.data.text.skipgram import Noise
+from zoo.trainers.word2vec import BlockTrainer
+from zoo.trainers.word2vec_on_device import TOGETHER, ResidentText, ResidentTrainer
 
 WORDS, SIZE, SHARED, WINDOW = 30, 8, 5, 3
 
@@ -37,8 +37,8 @@ def blocks_of(text):
 
 def test_without_thinning_the_words_are_the_text_in_order(tokens):
     found = blocks_of(resident(tokens))
-    words, left, right = corpus.windows(tokens, WINDOW, rng=None)
-    halo, widest_left, widest_right = corpus.blocks(words, left, right, size=SIZE, window=WINDOW)
+    words, left, right = skipgram.windows(tokens, WINDOW, rng=None)
+    halo, widest_left, widest_right = skipgram.blocks(words, left, right, size=SIZE, window=WINDOW)
     np.testing.assert_array_equal(found["words"][:-1], halo)
     assert (found["left"][:-1] <= widest_left).all() and (found["right"][:-1] <= widest_right).all()
     one_width = np.maximum(found["left"], found["right"])[:-1]  # what the sentence does not limit is the width drawn
@@ -63,8 +63,8 @@ def test_windows_of_all_widths_are_drawn_alike(tokens):
 
 
 def limits(tokens, text):
-    words, left, right = corpus.windows(tokens, WINDOW, rng=None)
-    _, left, right = corpus.blocks(words, left, right, size=SIZE, window=WINDOW)
+    words, left, right = skipgram.windows(tokens, WINDOW, rng=None)
+    _, left, right = skipgram.blocks(words, left, right, size=SIZE, window=WINDOW)
     nothing = np.zeros((1, SIZE), "int32")
     return np.concatenate([left, nothing]), np.concatenate([right, nothing])
 

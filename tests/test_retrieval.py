@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from zoo.tasks import retrieval
+from zoo.metrics import retrieval
 
 rng = np.random.default_rng(0)
 LABELS = np.repeat(np.arange(6), [1, 2, 3, 8, 10, 16])

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo import cli, picture_files, stylize
-from zoo.data.photographs import photographs
+from zoo import cli
+from zoo.data.builtin.photographs import photographs
+from zoo.data.image import files as image_files
 from zoo.errors import UsageError
+from zoo.inference import stylize
 
 QUICK = ("--weights", "none", "--steps", "2", "--size", "32")
 
@@ -40,7 +42,7 @@ def test_pictures_come_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
     picture.save(tmp_path / "a.jpg", exif=exif)
-    assert picture_files.read(tmp_path / "a.jpg").size == (40, 60)
+    assert image_files.read(tmp_path / "a.jpg").size == (40, 60)
 
 
 def test_transparency_becomes_white_and_is_said(tmp_path, caplog):
@@ -48,7 +50,7 @@ def test_transparency_becomes_white_and_is_said(tmp_path, caplog):
     picture = np.zeros((20, 20, 4), "uint8")  # black, and not there
     picture[:10, :, 3] = 255
     Image.fromarray(picture).save(tmp_path / "a.png")
-    found = np.asarray(picture_files.read(tmp_path / "a.png"))
+    found = np.asarray(image_files.read(tmp_path / "a.png"))
     assert found.shape == (20, 20, 3) and (found[:10] == 0).all() and (found[10:] == 255).all()
     assert "transparent in places; they are taken as white" in caplog.text
 
@@ -61,19 +63,19 @@ def test_every_kind_of_picture_becomes_rgb(mode, tmp_path):
         Image.fromarray(np.asarray(picture.convert("L"), "uint16") * 257).save(path)
     else:
         picture.convert(mode).save(path)
-    found = picture_files.read(path)
+    found = image_files.read(path)
     assert found.mode == "RGB" and found.size == (30, 20) and np.ptp(np.asarray(found)) > 100
 
 
 @pytest.mark.parametrize(("size", "longest", "wanted"), [((640, 427), 256, (256, 171)), ((30, 40), 512, (30, 40))])
 def test_a_limit_keeps_the_proportion_and_never_enlarges(size, longest, wanted):
-    assert picture_files.limited(size, longest, "it") == wanted
+    assert image_files.limited(size, longest, "it") == wanted
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "JPEG"])
 def test_what_is_written_is_read_again(suffix, tmp_path):
     picture = np.linspace(0, 1, 24 * 32 * 3, dtype="float32").reshape(24, 32, 3)
-    picture_files.write(picture, tmp_path / f"a.{suffix}")
+    image_files.write(picture, tmp_path / f"a.{suffix}")
     assert np.abs(pixels(tmp_path / f"a.{suffix}") / 255 - picture).max() < (0.003 if suffix == "png" else 0.1)
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -81,7 +83,7 @@ def test_what_is_written_is_read_again(suffix, tmp_path):
 def test_free_names_count_upward(tmp_path):
     (tmp_path / "a.png").touch()
     (tmp_path / "a-2.png").touch()
-    assert picture_files.free_name(tmp_path / "a.png").name == "a-3.png"
+    assert image_files.free_name(tmp_path / "a.png").name == "a-3.png"
 
 
 # Mistakes, before the work
@@ -196,13 +198,13 @@ def test_no_style_leaves_the_photograph_as_it_is(pair):
     picture = stylize.stylize(
         *pair[:1], pair[1:], weights="none", steps=2, size=32, style_weight=0.0, variation_weight=0.0, verbose=0
     )
-    content = picture_files.read(pair[0]).resize((32, 22), Image.Resampling.LANCZOS)
+    content = image_files.read(pair[0]).resize((32, 22), Image.Resampling.LANCZOS)
     assert np.abs(np.asarray(picture, "float32") - np.asarray(content, "float32")).max() <= 12  # two of Adam's steps
 
 
 def test_colours_are_kept_if_they_are_to_be(pair):
     picture = stylize.stylize(pair[0], pair[1:], weights="none", steps=4, size=32, keep_colours=True, verbose=0)
-    content = picture_files.read(pair[0]).resize((32, 22), Image.Resampling.LANCZOS)
+    content = image_files.read(pair[0]).resize((32, 22), Image.Resampling.LANCZOS)
     (light, *colours), (content_light, *content_colours) = (
         [np.asarray(plane, "float32") for plane in each.convert("YCbCr").split()] for each in (picture, content)
     )

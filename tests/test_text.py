@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import job, tasks
-from zoo.data.embedded_text import NOUNS
+from zoo import tasks
+from zoo.data.builtin.texts import NOUNS
 from zoo.data.sources import open_source
-from zoo.data.text import CorpusFeed, LabelledTextFeed
-from zoo.data.text_folder import TextFolder, part
-from zoo.data.vocabulary import Vocabulary
+from zoo.data.text.corpus import CorpusFeed
+from zoo.data.text.folder import TextFolder, part
+from zoo.data.text.labelled import LabelledTextFeed
+from zoo.data.text.vocabulary import Vocabulary
 from zoo.errors import UsageError
+from zoo.training import run_plan
 
 CLASSES = {"cold": "snow ice frost winter freezing", "hot": "sun fire summer desert boiling"}
 
@@ -37,7 +39,7 @@ def folder(tmp_path_factory):
 
 def plan_for(name, recipe="demo", **changes):
     plan = zoo.info(name).recipe(recipe)
-    return zoo.registry.replace(plan, **{"train": "train", "validation": "validation", "test": "test", **changes})
+    return zoo.records.replace(plan, **{"train": "train", "validation": "validation", "test": "test", **changes})
 
 
 def labelled(folder, **preprocess):
@@ -341,13 +343,13 @@ def test_a_vocabulary_that_contradicts_the_data(folder, tmp_path):
 
 def test_labels_out_of_range_are_said(folder, monkeypatch):
     source = TextFolder(folder).load()
-    wrong = zoo.registry.replace(source, class_names=("cold",))
+    wrong = zoo.records.replace(source, class_names=("cold",))
     plan = plan_for("gru_classifier", batch_size=8)
     with pytest.raises(UsageError, match="has the label 1; expected 0 to 0"):
         LabelledTextFeed.learn(zoo.info("gru_classifier"), plan, wrong)
 
 
 def test_job_takes_a_folder(folder, tmp_path):
-    prepared = job.prepare("gru_classifier", data=folder, run=tmp_path / "run", batch_size=8)
+    prepared = run_plan.prepare("gru_classifier", data=folder, run=tmp_path / "run", batch_size=8)
     assert isinstance(prepared.source, TextFolder) and prepared.plan.train == "train"
     assert prepared.plan.name == "text_folder", "the recipe for data of one's own"

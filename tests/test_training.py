@@ -9,9 +9,9 @@ import pytest
 import tensorflow_datasets as tfds
 
 import zoo
-from zoo import bench, job
 from zoo.data import sources
-from zoo.run import Run
+from zoo.training import run_plan, throughput
+from zoo.training.run_folder import Run
 
 FILES = {
     "config.json",
@@ -90,7 +90,7 @@ def test_measuring_the_speed_leaves_the_model_as_it_was(data_dir):
     data = zoo.load_data("digits", split="train[:64]", preprocess={"resize": (12, 12)}, data_dir=data_dir)
     variables = [*model.variables, *model.optimizer.variables]
     before = [np.asarray(variable) for variable in variables]
-    assert bench.model_rate(model, data) > 0
+    assert throughput.model_rate(model, data) > 0
     for variable, value in zip(variables, before):
         np.testing.assert_array_equal(np.asarray(variable), value, err_msg=variable.path)
 
@@ -208,14 +208,14 @@ def test_wrong_settings(settings, says, data_dir, tmp_path):
 def write(path, **changes):
     """An .npz file of 40 sound 28x28 pictures of 4 classes, but for the changes."""
     rng = np.random.default_rng(0)
-    arrays = dict(
+    image_classification = dict(
         x_train=rng.integers(0, 256, (200, 28, 28), "uint8"),
         y_train=np.arange(200) % 4,
         x_test=rng.integers(0, 256, (40, 28, 28), "uint8"),
         y_test=np.arange(40) % 4,
     )
-    arrays |= {key: change(arrays[key]) if callable(change) else change for key, change in changes.items()}
-    np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
+    image_classification |= {key: change(image_classification[key]) if callable(change) else change for key, change in changes.items()}
+    np.savez(path, **{key: value for key, value in image_classification.items() if value is not None})
     return path
 
 
@@ -328,7 +328,7 @@ def test_an_unwritable_folder(tmp_path):
 
 
 def test_a_loss_that_is_no_number(tmp_path, monkeypatch):
-    monkeypatch.setitem(job.OVERRIDES, "learning_rate", (lambda value: True, ""))
+    monkeypatch.setitem(run_plan.OVERRIDES, "learning_rate", (lambda value: True, ""))
     run = dict(run=tmp_path / "run", data=write(tmp_path / "data.npz"), verbose=0, epochs=30, learning_rate=1e30)
     with pytest.raises(zoo.UsageError, match=r"the loss became NaN or infinite; .* lower learning_rate, now 1e"):
         zoo.train("lenet5", "mnist", **run, batch_size=64)
@@ -357,11 +357,11 @@ def test_the_main_job_reaches_its_figure(data_dir, tmp_path):
 
 
 def test_large_sets_are_counted_whole_and_trained_without_baselines(data_dir, tmp_path, monkeypatch):
-    from zoo.data import pipeline
-    from zoo.tasks import arrays
+    from zoo.data import checks as data_checks
+    from zoo.tasks import image_classification
 
-    monkeypatch.setattr(pipeline, "LOOK_AT", 200)
-    monkeypatch.setattr(arrays, "BASELINE_LIMIT", 1000)
+    monkeypatch.setattr(data_checks, "LOOK_AT", 200)
+    monkeypatch.setattr(image_classification, "BASELINE_LIMIT", 1000)
     run = zoo.train("softmax_regression", run=tmp_path / "run", data_dir=data_dir, epochs=1, verbose=0)
     assert run.config["examples"]["train"] == 1257
     assert run.results["baselines"] == {}
@@ -370,12 +370,12 @@ def test_large_sets_are_counted_whole_and_trained_without_baselines(data_dir, tm
 
 def test_inputs_at_given_rows(tmp_path):
     from zoo.data import ArrayFile
-    from zoo.data.feeds import ArrayFeed
+    from zoo.data.image.module import ArrayFeed
 
     x = np.arange(100.0)[:, None] + np.zeros(7)
     np.savez(tmp_path / "data.npz", x_train=x, y_train=x[:, 0], x_test=x, y_test=x[:, 0])
     card = zoo.info("lagged_linear")
-    plan = job.override(card.recipe("demo"), {"batch_size": 32})
+    plan = run_plan.override(card.recipe("demo"), {"batch_size": 32})
     feed = ArrayFeed.learn(card, plan, ArrayFile(tmp_path / "data.npz").load())
     np.testing.assert_allclose(feed.inputs_at("test", np.array([99, 0, 33]))[:, 0], [99, 0, 33], atol=1e-3)
     assert feed.inputs_at("test", np.array([], int)).shape == (0, 7)

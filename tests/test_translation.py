@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import cli, inference
-from zoo.data import dates
-from zoo.data.parallel_folder import ParallelFolder
+from zoo import cli
+from zoo.data.builtin import dates
 from zoo.data.sources import Source, open_source, tensorflow
-from zoo.data.subwords import Characters, Subwords
-from zoo.data.translation import TranslationFeed
+from zoo.data.text.parallel_folder import ParallelFolder
+from zoo.data.text.subwords import Characters, Subwords
+from zoo.data.text.translation import TranslationFeed
 from zoo.errors import UsageError
+from zoo.inference import api
 from zoo.losses import MaskedCrossentropy
-from zoo.metrics import ExactMatch, TokenAccuracy
+from zoo.metrics.tokens import ExactMatch, TokenAccuracy
 
 CARD = zoo.info("transformer")
 TINY = dict(blocks=1, dim=16, heads=2, hidden=32)
@@ -36,7 +37,7 @@ def write_folder(root, lines=60, **changed):
 
 def feed_of(root, batch_size=8, **preprocess):
     settings = {"tokens": "characters", "length": 12, **preprocess}
-    plan = zoo.registry.replace(CARD.recipe("translate_folder"), preprocess=settings, batch_size=batch_size)
+    plan = zoo.records.replace(CARD.recipe("translate_folder"), preprocess=settings, batch_size=batch_size)
     return TranslationFeed.learn(CARD, plan, ParallelFolder(root).load())
 
 
@@ -113,8 +114,8 @@ def test_batches_of_equally_many_tokens(tmp_path):
 @pytest.mark.parametrize("seed", range(6))
 def test_batches_of_two_widths_train_whatever_their_order(tmp_path, seed):
     """From the first two batches Keras makes out what TensorFlow is told of all."""
-    plan = zoo.registry.replace(CARD.recipe("translate_folder"), seed=seed)
-    plan = zoo.registry.replace(plan, preprocess={"tokens": "characters", "length": 12, "batch_tokens": 96})
+    plan = zoo.records.replace(CARD.recipe("translate_folder"), seed=seed)
+    plan = zoo.records.replace(plan, preprocess={"tokens": "characters", "length": 12, "batch_tokens": 96})
     feed = TranslationFeed.learn(CARD, plan, ParallelFolder(write_folder(tmp_path)).load())
     for _ in range(5):
         widths = [inputs["source"].shape[1] for inputs, _ in feed.batches("train", training=True)]
@@ -250,7 +251,7 @@ def run(tmp_path_factory):
 
 def test_a_run_reports_what_greedy_decoding_says(run):
     """And the share of exact matches that is shown while training is the same, without decoding."""
-    finished = inference.reopen(run, data=True)
+    finished = api.reopen(run, data=True)
     metric = ExactMatch()
     for inputs, target in finished.feed.batches("test").as_numpy_iterator():
         metric.update_state(target, finished.network.model.predict_on_batch(inputs))
@@ -284,7 +285,7 @@ def test_zoo_predict_shows_where_it_looks(run, tmp_path):
 
 def test_the_schedule_is_that_of_the_paper():
     """Section 5.3: dim^-0.5 min(step^-0.5, step warmup^-1.5), steps counted from 1."""
-    from zoo.optimization import SCHEDULES
+    from zoo.optimizers.schedules import SCHEDULES
 
     schedule = SCHEDULES["inverse_sqrt"]((512 * 4000) ** -0.5, 100_000, epochs=1, warmup_steps=4000)
     for step in (1, 100, 4000, 20_000):

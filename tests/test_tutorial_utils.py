@@ -1,13 +1,13 @@
-"""zoo.tutorial: arguments, claims, figures."""
+"""lesson: arguments, claims, figures."""
 
 import json
 
 import numpy as np
 import pytest
+from lesson import Tutorial, in_one_line, is_blank, mnist1d
 
 from zoo import UsageError
-from zoo.figures import new_figure
-from zoo.tutorial import Tutorial, in_one_line, is_blank, mnist1d
+from zoo.plots import new_figure
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def lesson(tmp_path):
 
 def test_arguments(tmp_path, capsys, monkeypatch):
     asked = []
-    monkeypatch.setattr("zoo.tutorial.open_source", lambda name, **_: asked.append(name))
+    monkeypatch.setattr("lesson.open_source", lambda name, **_: asked.append(name))
     lesson = Tutorial("42_test", full_data="mnist", arguments=["--out", str(tmp_path), "--data", "full", "--seed", "5"])
     assert (lesson.data, lesson.full, lesson.seeds, lesson.smoke) == ("mnist", True, [5, 6, 7], False)
     assert asked == ["mnist"], "looked for at once, not after the first cells"

@@ -99,7 +99,7 @@ def test_cards_and_tutorials_name_each_other(script):
 def test_a_claim_that_fails_makes_the_exit_code_1(tmp_path):
     script = tmp_path / "99_fake.py"
     script.write_text(
-        "from zoo.tutorial import Tutorial\n"
+        "from lesson import Tutorial\n"
         "lesson = Tutorial('99_fake')\n"
         "lesson.claim('holds', 1, '==', 1, exact=True)\n"
         "lesson.claim('too small', 0.5, '>=', 0.9)\n"

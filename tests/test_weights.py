@@ -15,8 +15,8 @@ import weight_files
 from weight_files import randomise, same, save_keras, save_legacy, save_safetensors, values
 
 import zoo
-from zoo import registry
-from zoo.weights import channels, converters, loading
+from zoo import factory, preprocessing, records, registry
+from zoo.weights import converters, loading
 
 SMALL = {"input_shape": (32, 32, 3), "width": 4, "blocks": (1, 1, 1, 1), "num_classes": 5}  # of resnet18
 WRITERS = {"legacy": save_legacy, "keras": save_keras, "safetensors": save_safetensors}
@@ -359,7 +359,7 @@ def test_grey_equals_colour_where_each_channel_has_its_own_mean(name, preprocess
     path = save_keras(colour, tmp_path / "colour.weights.h5")
     zoo.load_weights(grey, path, preprocessing=preprocessing)
     picture = np.random.default_rng(0).uniform(0, 255, (2, height, width, 1))
-    pixels = channels.PIXELS[preprocessing]
+    pixels = preprocessing.PIXELS[preprocessing]
     same_outputs_of(
         grey, scaled(picture, pixels.of(1)), colour, scaled(np.repeat(picture, 3, axis=-1), pixels), tolerance=1e-4
     )
@@ -371,7 +371,7 @@ def test_with_padding_only_the_border_differs(preprocessing, network, files):
     grey = small(input_shape=(32, 32, 1))
     zoo.load_weights(grey, files["keras"], preprocessing=preprocessing)
     picture = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 1))
-    pixels = channels.PIXELS[preprocessing]
+    pixels = preprocessing.PIXELS[preprocessing]
     maps = [keras.Model(model.input, model.get_layer("conv1_bn").output) for model in (grey, network)]
     ours = outputs(maps[0], scaled(picture, pixels.of(1)))
     theirs = outputs(maps[1], scaled(np.repeat(picture, 3, axis=-1), pixels))
@@ -437,7 +437,7 @@ def published(monkeypatch, files, cached):
         tag="small", url="https://example.org/small.h5", hash=f"sha256:{hashlib.sha256(content).hexdigest()}",
         size=len(content), preprocessing="torch", licence="none", options={"stem": "7x7"},
     )  # fmt: skip
-    card = registry.replace(zoo.info("resnet18"), weights=(weights,))
+    card = records.replace(zoo.info("resnet18"), weights=(weights,))
     monkeypatch.setitem(registry.cards(), "resnet18", card)
     cached(weights.url, content)
     return weights
@@ -503,13 +503,13 @@ def test_every_record_on_a_card_is_complete():
         for weights in card.weights:
             found += 1
             assert weights.url.startswith("https://") and weights.licence
-            assert weights.preprocessing in channels.PIXELS
+            assert weights.preprocessing in preprocessing.PIXELS
             algorithm, digits = weights.hash.split(":")
             assert (algorithm, len(digits)) in (("md5", 32), ("sha256", 8))
             assert algorithm == "md5" or weights.url.endswith(f"-{digits}.pth"), "PyTorch puts the hash in the name"
             assert weights.top == (not weights.tag.endswith("_notop")) == bool(weights.published)
             assert all(not figure.measured and figure.source for figure in weights.published)
-            registry.check_options(name, weights.options)
+            factory.check_options(name, weights.options)
     assert found == 16
 
 
@@ -803,7 +803,7 @@ def china():
 def test_resnet50_knows_the_summer_palace():
     model = zoo.build("resnet50", weights=Path(GENUINE) / "resnet50_imagenet_caffe.h5")
     x = keras.applications.imagenet_utils.preprocess_input(china().copy(), mode="caffe")
-    np.testing.assert_allclose(x, scaled(china(), channels.PIXELS["caffe"]), atol=1e-4)
+    np.testing.assert_allclose(x, scaled(china(), preprocessing.PIXELS["caffe"]), atol=1e-4)
     names = json.loads((Path(GENUINE) / "imagenet_class_index.json").read_text())
     best = np.argsort(-outputs(model, x)[0])[:3]
     assert {names[str(i)][1] for i in best} & {"palace", "monastery", "bell_cote"}, [names[str(i)][1] for i in best]
@@ -816,7 +816,7 @@ def test_resnet50_knows_it_in_grey():
     The largest difference among the 1,000 logits was 3.4 % of the largest logit; without the constant it was 5.8 %.
     """
     path = Path(GENUINE) / "resnet50_imagenet_caffe.h5"
-    pixels = channels.PIXELS["caffe"]
+    pixels = preprocessing.PIXELS["caffe"]
     grey = china().mean(axis=-1, keepdims=True)
     colour = zoo.build("resnet50", weights=path)
     one = zoo.build("resnet50", input_shape=(224, 224, 1))

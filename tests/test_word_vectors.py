@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from zoo.data import tiny_english
+from zoo.data.builtin import tiny_english
 from zoo.errors import UsageError
-from zoo.tasks.words import signed_words
-from zoo.word_vectors import WordVectors, known_judgements, read_judgement
+from zoo.metrics.word_vectors import WordVectors, known_judgements, read_judgement
+from zoo.tasks.word_vectors import signed_words
 
 
 @pytest.fixture(scope="module")

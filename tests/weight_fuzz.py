@@ -24,7 +24,7 @@ import numpy as np
 import weight_files
 
 import zoo
-from zoo.weights import screening
+from zoo.weights import hdf5_sandbox
 
 ROOM = 200 * 2**20
 LAYOUTS = ["legacy", "keras", "safetensors", "torch", "torch_legacy"]
@@ -111,7 +111,7 @@ def memory():
 
 
 def main(layouts, count, seed=0):
-    screening.PATIENCE = 5.0
+    hdf5_sandbox.PATIENCE = 5.0
     if importlib.util.find_spec("torch"):  # which a mutant of any layout may look like a file of
         import torch._subclasses.fake_tensor  # noqa: F401
     else:

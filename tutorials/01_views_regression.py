@@ -20,10 +20,10 @@
 # %%
 import keras
 import numpy as np
+from lesson import Tutorial
 
 import zoo
-from zoo.figures import INK, SECOND, THIRD, new_figure
-from zoo.tutorial import Tutorial
+from zoo.plots import INK, SECOND, THIRD, new_figure
 
 lesson = Tutorial("01_views_regression")
 BATCH = 64
@@ -203,7 +203,7 @@ lesson.figure(figure, "fit")
 
 # %% [markdown]
 # How much further could anyone get? Every day brings news that no past day knows: the generator multiplies each day
-# by about $1 \pm 0.05$ (0.25 x 0.2 in `zoo.data.embedded.DailyViews`). The mean size of that is the error of somebody
+# by about $1 \pm 0.05$ (0.25 x 0.2 in `zoo.data.builtin.tables.DailyViews`). The mean size of that is the error of somebody
 # who knows everything else.
 
 # %%

@@ -19,13 +19,13 @@
 # %%
 import keras
 import numpy as np
+from lesson import NO_MNIST1D, Tutorial, mnist1d
 from sklearn.datasets import make_moons
 from sklearn.neighbors import KNeighborsClassifier
 
 import zoo
-from zoo.figures import INK, SECOND, THIRD, new_figure
 from zoo.losses import Perceptron
-from zoo.tutorial import NO_MNIST1D, Tutorial, mnist1d
+from zoo.plots import INK, SECOND, THIRD, new_figure
 
 lesson = Tutorial("09_perceptron_to_mlp", full_data="mnist")
 TWO_CLASSES = keras.losses.BinaryCrossentropy(from_logits=True)

@@ -22,13 +22,13 @@
 import keras
 import numpy as np
 from keras import layers
+from lesson import NO_MNIST1D, Tutorial, mnist1d
 from sklearn.neighbors import KNeighborsClassifier
 
 import zoo
-from zoo import figures
-from zoo.figures import INK, SECOND, THIRD, new_figure
+from zoo import plots
 from zoo.models.lenet import TABLE_I, digit_codes
-from zoo.tutorial import NO_MNIST1D, Tutorial, mnist1d
+from zoo.plots import INK, SECOND, THIRD, new_figure
 
 lesson = Tutorial("10_lenet", full_data="mnist")
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -250,7 +250,7 @@ lesson.claim("accuracy at 4 pixels, LeNet-5 with shifts", with_shifts, ">=", wit
 
 # %%
 names = [str(digit) for digit in range(10)]
-lesson.figure(figures.worst_mistakes(x_test.__getitem__, y_test, logits(model, x_test), names), "mistakes")
+lesson.figure(plots.worst_mistakes(x_test.__getitem__, y_test, logits(model, x_test), names), "mistakes")
 
 # %% [markdown]
 # ## Where convolution is worth .25

@@ -21,11 +21,11 @@
 import keras
 import numpy as np
 from keras import layers, ops
+from lesson import Tutorial
 from sklearn.neighbors import KNeighborsClassifier
 
 import zoo
-from zoo.figures import INK, SECOND, THIRD, new_figure
-from zoo.tutorial import Tutorial
+from zoo.plots import INK, SECOND, THIRD, new_figure
 
 lesson = Tutorial("11_classic_cnns", full_data="fashion_mnist")
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -22,11 +22,11 @@
 import keras
 import numpy as np
 from keras import ops
+from lesson import Tutorial
 from sklearn.neighbors import KNeighborsClassifier
 
 import zoo
-from zoo.figures import INK, SECOND, new_figure
-from zoo.tutorial import Tutorial
+from zoo.plots import INK, SECOND, new_figure
 
 lesson = Tutorial("12_resnet_vs_plain", full_data="cifar10")
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

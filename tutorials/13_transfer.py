@@ -20,12 +20,12 @@
 import keras
 import numpy as np
 from keras import ops
+from lesson import Tutorial
 from sklearn.metrics import pairwise_distances
 
 import zoo
-from zoo import tune
-from zoo.figures import INK, SECOND, THIRD, new_figure
-from zoo.tutorial import Tutorial
+from zoo.optimizers import finetuning
+from zoo.plots import INK, SECOND, THIRD, new_figure
 
 lesson = Tutorial("13_transfer")
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -164,7 +164,7 @@ same = all(
 )
 lesson.claim("layers of the frozen body that changed by a bit", 0 if same else 1, "==", 0, exact=True)
 
-names = [block[0].name for block in tune.learning_blocks(body)[:-1]]
+names = [block[0].name for block in finetuning.learning_blocks(body)[:-1]]
 steps = []
 for name in names:
     old, new = (model.get_layer(name).get_weights()[0] for model in (body, models["fine-tuned"]))

@@ -23,15 +23,15 @@
 import keras
 import numpy as np
 from keras import ops
+from lesson import Tutorial
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 import zoo
-from zoo.data.moving import DIRECTIONS, moving
-from zoo.explain import grad_cam, stretch
-from zoo.figures import INK, SECOND, THIRD, films, new_figure
+from zoo.data.builtin.moving_digits import DIRECTIONS, moving
+from zoo.introspection.grad_cam import grad_cam, stretch
 from zoo.models.conv3d import inflate
-from zoo.tutorial import Tutorial
+from zoo.plots import INK, SECOND, THIRD, films, new_figure
 
 lesson = Tutorial("14_conv3d_video", full_data="moving_pictures/mnist")
 

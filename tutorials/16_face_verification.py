@@ -26,15 +26,15 @@
 import keras
 import numpy as np
 from keras import ops
+from lesson import Tutorial
 
 import zoo
-from zoo import embedding_figures, losses
-from zoo.data.identities import identity_rows
-from zoo.figures import INK, SECOND, THIRD, new_figure
+from zoo import losses
+from zoo.data.image.identities import identity_rows
+from zoo.metrics.retrieval import best_threshold, euclidean, neighbours, pairs, retrieval, spread, verification
 from zoo.models.siamese import DIFFERENCES
+from zoo.plots import INK, SECOND, THIRD, embeddings, new_figure
 from zoo.tasks.metric_learning import eye_of
-from zoo.tasks.retrieval import best_threshold, euclidean, neighbours, pairs, retrieval, spread, verification
-from zoo.tutorial import Tutorial
 
 lesson = Tutorial("16_face_verification", full_data="omniglot")
 PER_CLASS, BATCH = 4, 64  # 16 characters, 4 pictures of each
@@ -153,8 +153,8 @@ trained = eye_of(model).embed(x_new)
 queries = np.random.default_rng(lesson.seed).permutation(len(y_new))[:8]
 ranked = neighbours(trained, queries)[:, :7]
 shown = x_new[np.concatenate([queries[:, None], ranked], axis=1)]
-lesson.figure(embedding_figures.nearest(shown, y_new[ranked] == y_new[queries, None]), "neighbours")
-lesson.figure(embedding_figures.maps({"untrained": untrained, "trained": trained}, y_new), "map")
+lesson.figure(embeddings.nearest(shown, y_new[ranked] == y_new[queries, None]), "neighbours")
+lesson.figure(embeddings.maps({"untrained": untrained, "trained": trained}, y_new), "map")
 
 # %% [markdown]
 # ## Which triplets?

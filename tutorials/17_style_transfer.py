@@ -23,15 +23,15 @@
 import keras
 import numpy as np
 from keras import ops
+from lesson import Tutorial
 from PIL import Image
 
 import zoo
 from zoo import losses
 from zoo.data import open_source
-from zoo.data.photographs import photographs
-from zoo.figures import INK, SECOND, gallery, new_figure
-from zoo.tasks.styling import in_the_colours
-from zoo.tutorial import Tutorial
+from zoo.data.builtin.photographs import photographs
+from zoo.plots import INK, SECOND, gallery, new_figure
+from zoo.tasks.style_transfer import in_the_colours
 
 lesson = Tutorial("17_style_transfer")
 SIZE = (48, 32) if lesson.smoke else (96, 64)  # width, height

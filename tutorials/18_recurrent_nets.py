@@ -26,11 +26,11 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers, ops
+from lesson import Tutorial
 
 import zoo
-from zoo.cells import FullGRUCell, GatedLSTMCell, PlainCell, SimplifiedGRUCell
-from zoo.figures import INK, SECOND, THIRD, new_figure
-from zoo.tutorial import Tutorial
+from zoo.layers.recurrent import FullGRUCell, GatedLSTMCell, PlainCell, SimplifiedGRUCell
+from zoo.plots import INK, SECOND, THIRD, new_figure
 
 lesson = Tutorial("18_recurrent_nets", full_data="tiny_shakespeare")
 rng = np.random.default_rng(lesson.seed)
@@ -53,7 +53,7 @@ def numpy(tensor):
 # | LSTM | $c = \Gamma_u \tilde c + \Gamma_f c$, $a = \Gamma_o \tanh(c)$, all four from $[a, x]$ |
 #
 # Each gate has weights of its own: $\Gamma_u = \sigma(W_u [c, x] + b_u)$.
-# `zoo.cells` has them, an equation a line. Here is one step of each, from a state of zeros.
+# `zoo.layers.recurrent` has them, an equation a line. Here is one step of each, from a state of zeros.
 
 # %%
 FEATURES, UNITS, TIME = 3, 4, 6

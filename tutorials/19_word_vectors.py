@@ -26,16 +26,17 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import ops
+from lesson import Tutorial
 from scipy.stats import chisquare
 
 import zoo
-from zoo.blocks import BlockTrainer
-from zoo.data import corpus, tiny_english
-from zoo.data.corpus import Noise, Vocabulary
-from zoo.figures import INK, SECOND, THIRD, new_figure, word_map
+from zoo.data.builtin import tiny_english
+from zoo.data.text import skipgram
+from zoo.data.text.skipgram import Noise, Vocabulary
 from zoo.losses import NegativeSampling
-from zoo.tutorial import Tutorial
-from zoo.word_vectors import WordVectors, vectors_of
+from zoo.metrics.word_vectors import WordVectors, vectors_of
+from zoo.plots import INK, SECOND, THIRD, new_figure, word_map
+from zoo.trainers.word2vec import BlockTrainer
 
 lesson = Tutorial("19_word_vectors")
 rng = np.random.default_rng(lesson.seed)
@@ -62,7 +63,7 @@ print(f"{words.tokens:,} words, {len(words) - 1} different ones; the commonest: 
 
 # %%
 sentence = np.append(tokens[:9], 0)  # 0 ends a sentence
-centres, contexts = corpus.pairs(*corpus.windows(sentence, window=1, rng=None))
+centres, contexts = skipgram.pairs(*skipgram.windows(sentence, window=1, rng=None))
 print(", ".join(f"{words.words[c]}-{words.words[t]}" for c, t in zip(centres, contexts)))
 lesson.claim("pairs of nine words at a window of 1", len(centres), "==", 16, exact=True)
 
@@ -123,7 +124,7 @@ def new_network(negatives=K, seed=lesson.seed):
 
 
 network = new_network()
-centres, contexts = corpus.pairs(*corpus.windows(tokens[:2000], 4, rng))
+centres, contexts = skipgram.pairs(*skipgram.windows(tokens[:2000], 4, rng))
 candidates = np.concatenate([contexts[:, None], noise.draw_others(rng, contexts, K)], axis=1)
 scores = network([centres, candidates])
 start = float(NegativeSampling()(np.eye(1, 1 + K).repeat(len(centres), 0), scores))
@@ -131,14 +132,14 @@ lesson.claim("loss at the start, less 6 ln 2", abs(start - 6 * math.log(2)), "<=
 
 # %% [markdown]
 # ## The same step, many times faster
-# Pair by pair, a word is read and written some forty times. `zoo.blocks` takes many centres at once: their windows
+# Pair by pair, a word is read and written some forty times. `zoo.trainers.word2vec` takes many centres at once: their windows
 # overlap, they share their drawn words, and all their scores are one product of two matrices. Is it the same training?
 # We take one step of plain gradient descent with each, on the same pairs and drawn words.
 
 # %%
 B, WINDOW, SHARED = 16, 4, 5
-block_words, left, right = corpus.windows(tokens[: 40 * 10], WINDOW, rng)
-halo, left, right = (part[:8] for part in corpus.blocks(block_words, left, right, size=B, window=WINDOW))
+block_words, left, right = skipgram.windows(tokens[: 40 * 10], WINDOW, rng)
+halo, left, right = (part[:8] for part in skipgram.blocks(block_words, left, right, size=B, window=WINDOW))
 block = {"words": halo, "left": left, "right": right, "negatives": noise.draw(rng, (8, SHARED))}
 
 pair_centres, pair_candidates, weights = [], [], []

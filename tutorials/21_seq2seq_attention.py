@@ -24,13 +24,14 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import ops
+from lesson import Tutorial
 
 import zoo
-from zoo import figures, inference
-from zoo.attention import attention_maps
-from zoo.decoding import Translator
-from zoo.figures import INK, SECOND, THIRD, new_figure
-from zoo.tutorial import Tutorial
+from zoo import plots
+from zoo.decoding.beam_search import Translator
+from zoo.inference import api
+from zoo.layers.attention import attention_maps
+from zoo.plots import INK, SECOND, THIRD, new_figure
 
 lesson = Tutorial("21_seq2seq_attention")
 rng = np.random.default_rng(lesson.seed)
@@ -159,7 +160,7 @@ lesson.claim(
 
 # %%
 text = "the 21st of March, 2021"
-opened = {kind: inference.reopen(runs[kind][0]) for kind in RECIPES}
+opened = {kind: api.reopen(runs[kind][0]) for kind in RECIPES}
 for kind in ("additive", "dot"):
     finished = opened[kind]
     said = Translator(finished.network.model, "seq2seq", finished.feed.length)(finished.feed.encode([text]))[0]
@@ -167,7 +168,7 @@ for kind in ("additive", "dot"):
     inputs = {"source": finished.feed.encode([text]), "target": np.array([[2, *said]], "int32")}
     weights = attention_maps(finished.network.model, inputs)["cross"][0]
     pieces = [*finished.feed.tokenizer.decode(said), "end"]
-    lesson.figure(figures.attention(kind, weights, pieces, list(text)), f"looks_{kind}")
+    lesson.figure(plots.attention(kind, weights, pieces, list(text)), f"looks_{kind}")
 
 # %% [markdown]
 # ## Does it say different things?
@@ -176,7 +177,7 @@ for kind in ("additive", "dot"):
 # %%
 texts = ["1 May 1987", "2 May 1987", "3 June 1987", "June 3, 1988", "7.7.2007", "12/24/99"]
 for kind, finished in opened.items():
-    said = list(inference.translate(finished.run, texts, beams=1))
+    said = list(api.translate(finished.run, texts, beams=1))
     print(f"{kind:>8}: {', '.join(said)}")
 lesson.claim("different answers to six different dates, dot", len(set(said)), "==", 6)
 

@@ -27,14 +27,15 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import ops
+from lesson import Tutorial
 
 import zoo
-from zoo import figures, inference
-from zoo.attention import Attention, attention_maps, sinusoids
-from zoo.decoding import Translator
-from zoo.figures import INK, SECOND, THIRD, new_figure
-from zoo.optimization import InverseSquareRoot
-from zoo.tutorial import Tutorial
+from zoo import plots
+from zoo.decoding.beam_search import Translator
+from zoo.inference import api
+from zoo.layers.attention import Attention, attention_maps, sinusoids
+from zoo.optimizers.schedules import InverseSquareRoot
+from zoo.plots import INK, SECOND, THIRD, new_figure
 
 lesson = Tutorial("22_transformer", full_data="ted_hrlr_translate/pt_to_en")
 rng = np.random.default_rng(lesson.seed)
@@ -201,7 +202,7 @@ lesson.claim(
 # read. Some heads look for the year, some for the month, and some wait at the edge while they have nothing to do.
 
 # %%
-finished = inference.reopen(runs[0])
+finished = api.reopen(runs[0])
 text = "Sunday, 21 March 2021"
 say = Translator(finished.network.model, "transformer", finished.feed.length)
 said = say(finished.feed.encode([text]))[0]
@@ -210,7 +211,7 @@ inputs = {"source": finished.feed.encode([text]), "target": np.array([[2, *said]
 maps = attention_maps(finished.network.model, inputs)
 name = [each for each in maps if "cross" in each][-1]
 pieces = [*finished.feed.tokenizer.decode(said), "end"]
-lesson.figure(figures.attention(f"{name}: {text}", maps[name][0], pieces, list(text)), "heads")
+lesson.figure(plots.attention(f"{name}: {text}", maps[name][0], pieces, list(text)), "heads")
 
 # %% [markdown]
 # ## What the leak does

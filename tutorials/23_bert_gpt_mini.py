@@ -20,14 +20,14 @@
 # %%
 import keras
 import numpy as np
+from lesson import Tutorial
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 import zoo
-from zoo.figures import INK, SECOND, THIRD, new_figure
-from zoo.sequences import PoolSequence
-from zoo.tutorial import Tutorial
+from zoo.layers.sequence import PoolSequence
+from zoo.plots import INK, SECOND, THIRD, new_figure
 
 lesson = Tutorial("23_bert_gpt_mini")
 

@@ -8,24 +8,26 @@ Nothing heavy is imported before it is needed: names and cards answer without Ke
 """
 
 from zoo.errors import UsageError
-from zoo.registry import Card, Figure, Input, Recipe, Weights, build, builder, info, list_models, register
+from zoo.factory import build
+from zoo.records import Card, Expected, Input, Recipe, Weights
+from zoo.registry import builder, info, list_models, register
 
 __version__ = "0.1.0"
 
 _LATER = {  # verbs that need Keras, and the module that is imported when they are first asked for
     "load_data": "zoo.data",
-    "evaluate": "zoo.inference",
-    "predict": "zoo.inference",
-    "generate": "zoo.inference",
-    "compare": "zoo.inference",
-    "search": "zoo.inference",
-    "translate": "zoo.inference",
-    "features": "zoo.graph",
-    "costs": "zoo.graph",
-    "freeze": "zoo.tune",
-    "unfreeze": "zoo.tune",
-    "layerwise": "zoo.tune",
-    "lora": "zoo.tune",
+    "evaluate": "zoo.inference.api",
+    "predict": "zoo.inference.api",
+    "generate": "zoo.inference.api",
+    "compare": "zoo.inference.api",
+    "search": "zoo.inference.api",
+    "translate": "zoo.inference.api",
+    "features": "zoo.introspection.graph",
+    "costs": "zoo.introspection.graph",
+    "freeze": "zoo.optimizers.finetuning",
+    "unfreeze": "zoo.optimizers.finetuning",
+    "layerwise": "zoo.optimizers.finetuning",
+    "lora": "zoo.optimizers.finetuning",
     "load_weights": "zoo.weights.loading",
 }
 
@@ -42,7 +44,7 @@ def train(name: str, recipe: str | None = None, **settings):
         name: a name of `zoo.list_models()`.
         recipe: a recipe of its card; ``"demo"``, the default, needs no network. From weights it is ``"finetune"``,
             and with `data` the recipe for data of one's own, where the card has one.
-        **settings: as in `zoo.job.prepare`: ``weights``, ``preprocessing``, ``run``, ``data``, ``data_dir``,
+        **settings: as in `zoo.training.run_plan.prepare`: ``weights``, ``preprocessing``, ``run``, ``data``, ``data_dir``,
             ``epochs``, ``batch_size``, ``learning_rate``, ``seed``, ``precision``, ``loop``, ``tensorboard``,
             ``verbose``, and options of the builder.
 
@@ -52,10 +54,10 @@ def train(name: str, recipe: str | None = None, **settings):
     Raises:
         UsageError: before the first step, for anything that cannot work.
     """
-    from zoo.job import prepare
+    from zoo.training.run_plan import prepare
 
     job = prepare(name, recipe, **settings)
-    from zoo.training import carry_out  # and with it Keras
+    from zoo.training.trainer import carry_out  # and with it Keras
 
     return carry_out(job)
 

@@ -57,19 +57,3 @@ def first_line(error: BaseException) -> str:
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and not line.startswith(("Exception encountered", "in user code:"))]
     return telling[0] if telling else type(error).__name__
-
-
-def check_picture(input_shape: tuple[int | None, ...], smallest: int, name: str) -> None:
-    """Raise if pictures of (height, width, channels) have no pixels left at the end of a network. None is any size.
-
-    >>> check_picture((20, 31, 3), 32, "vgg16")
-    Traceback (most recent call last):
-        ...
-    zoo.errors.UsageError: pictures of 20x31 run out of pixels in vgg16; expected at least 32x32: resize them
-    """
-    height, width, _ = input_shape
-    if any(size is not None and size < smallest for size in (height, width)):
-        raise UsageError(
-            f"pictures of {height}x{width} run out of pixels in {name}; "
-            f"expected at least {smallest}x{smallest}: resize them"
-        )

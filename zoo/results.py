@@ -8,8 +8,8 @@ from pathlib import Path
 
 from zoo import registry
 from zoo.errors import UsageError
-from zoo.hardware import hardware, machine
-from zoo.run import Run, commit
+from zoo.system import hardware, machine
+from zoo.training.run_folder import Run, commit
 
 COLUMNS = (
     "model", "recipe", "metric", "value", "baselines", "seed", "epochs", "fit_seconds", "seconds",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.models import alexnet as family
+from zoo.models import alexnet
 from zoo.weights import converters
 
 # The entries of torchvision's published state dict of `alexnet`: kernels are (outputs, inputs, height, width).
@@ -45,7 +45,7 @@ def test_the_table_of_the_docstring():
 def test_grouped_convolution_equals_keras(kernel):
     x = np.random.default_rng(0).normal(size=(2, 9, 9, 6)).astype("float32")
     options = {"groups": 2, "padding": "same", "activation": "relu", "name": "conv"}
-    ours, theirs = family.GroupedConv2D(8, kernel, **options), keras.layers.Conv2D(8, kernel, **options)
+    ours, theirs = alexnet.GroupedConv2D(8, kernel, **options), keras.layers.Conv2D(8, kernel, **options)
     ours.build(x.shape)
     theirs.build(x.shape)
     ours.set_weights([np.random.default_rng(1).normal(size=weight.shape) for weight in theirs.get_weights()])
@@ -57,7 +57,7 @@ def test_grouped_convolution_equals_keras(kernel):
 
 def test_groups_see_their_own_half_only():
     """A change in the second card's maps leaves the first card's maps of the next layer alone."""
-    layer = family.GroupedConv2D(8, 3, groups=2)
+    layer = alexnet.GroupedConv2D(8, 3, groups=2)
     x = np.ones((1, 5, 5, 6), "float32")
     before = keras.ops.convert_to_numpy(layer(x))
     x[..., 3:] = 2.0
@@ -145,7 +145,7 @@ def test_the_smallest_picture(name, smallest, monkeypatch):
     expected = f"^pictures of {smallest - 1}x99 .* {name}; expected at least {smallest}x{smallest}: resize them$"
     with pytest.raises(zoo.UsageError, match=expected):
         zoo.build(name, input_shape=(smallest - 1, 99, 3), **options)
-    monkeypatch.setattr(family, "check_picture", lambda *_: None)
+    monkeypatch.setattr(alexnet, "check_picture", lambda *_: None)
     with pytest.raises(ValueError, match=r"[Nn]egative|size of an axis|less than or equal to zero"):  # truly impossible
         zoo.build(name, input_shape=(smallest - 1, 99, 3), **options)
 

@@ -12,8 +12,8 @@ from keras import layers
 from subjects import outline
 
 import zoo
-from zoo import graph
 from zoo.errors import UsageError
+from zoo.introspection import graph
 from zoo.models.conv3d import factored_channels, inflate
 
 FAMILY = ["c3d", "conv3d_demo", "frame_cnn", "mc3_18", "r2plus1d_18", "r3d_18"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.models import inception as family
+from zoo.models import inception
 from zoo.weights import converters
 
 # torchvision's published state dict of `googlenet`: for each module the kernels of branch1, branch2 (two), branch3
@@ -199,7 +199,7 @@ def test_torchvision_inception_v3_state_dict_fits():
             made[self.name] = self
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(family.layers, "Conv2D", Noted)
+        patch.setattr(inception.layers, "Conv2D", Noted)
         zoo.build("inception_v3")
     ours = [tuple(layer.kernel.shape) for layer in made.values()]
     assert ours == [(height, width, inputs, outputs) for inputs, outputs, height, width in published]
@@ -209,8 +209,8 @@ def test_a_learned_scale_folds_into_the_kernel():
     """How weights with scales (torchvision's) go into layers without: gamma times kernel and mean, the rest as is."""
     draw = np.random.default_rng(0)
     image = keras.Input((8, 8, 3))
-    scaled = keras.Model(image, family.convolution(image, 8, 3, scale=True, name="unit"))
-    plain = keras.Model(image, family.convolution(image, 8, 3, scale=False, name="unit"))
+    scaled = keras.Model(image, inception.convolution(image, 8, 3, scale=True, name="unit"))
+    plain = keras.Model(image, inception.convolution(image, 8, 3, scale=False, name="unit"))
     kernel = draw.normal(size=(3, 3, 3, 8))
     gamma, beta, mean, variance = draw.uniform(0.5, 1.5, (4, 8))
     scaled.set_weights([kernel, gamma, beta, mean, variance])
@@ -239,7 +239,7 @@ def test_heads_train_through_fit():
     keras.utils.set_random_seed(0)
     model = zoo.build("inception_v1", auxiliary=True, width=0.125, num_classes=3, input_shape=(65, 65, 3))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    weights = {"logits": 1.0, **family.AUXILIARY_WEIGHTS}
+    weights = {"logits": 1.0, **inception.AUXILIARY_WEIGHTS}
     model.compile(keras.optimizers.Adam(1e-3), loss=dict.fromkeys(model.output, loss), loss_weights=weights)
     x, y = pictures((65, 65, 3), count=6), np.array([0, 1, 2, 0, 1, 2])
     labels = dict.fromkeys(model.output, y)
@@ -268,7 +268,7 @@ def test_the_smallest_picture(name, auxiliary, smallest, layer, monkeypatch):
     expected = f"^pictures of 320x{smallest - 1} .* {name}; expected at least {smallest}x{smallest}: resize them$"
     with pytest.raises(zoo.UsageError, match=expected):
         zoo.build(name, input_shape=(320, smallest - 1, 3), **options)
-    monkeypatch.setattr(family, "check_picture", lambda *_: None)
+    monkeypatch.setattr(inception, "check_picture", lambda *_: None)
     if (name, auxiliary) == ("inception_v1", False):  # padded: possible, but with one pixel before the last pool
         assert zoo.build(name, input_shape=(16, 16, 3), **options).get_layer(layer).input.shape[1:3] == (1, 1)
     else:

@@ -5,7 +5,7 @@ import samples
 from keras import ops
 
 import zoo
-from zoo.attention import attention_maps
+from zoo.layers.attention import attention_maps
 
 RNG = np.random.default_rng(1)
 SOURCE = RNG.integers(4, 12, (2, 5)).astype("int32")

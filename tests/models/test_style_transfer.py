@@ -11,11 +11,11 @@ from PIL import Image
 
 import zoo
 from zoo import losses
-from zoo.data.photographs import photographs
+from zoo.data.builtin.photographs import photographs
 from zoo.errors import UsageError
-from zoo.extractor import extractor
-from zoo.layers import AdaptiveInstanceNormalization
-from zoo.optimization import GradientRecorder
+from zoo.layers.normalization import AdaptiveInstanceNormalization
+from zoo.losses.feature_extractor import extractor
+from zoo.optimizers.schedules import GradientRecorder
 
 ADAIN_FILES = os.environ.get("ZOO_TEST_ADAIN", "")  # a folder with vgg_normalized.pth and decoder.pth
 

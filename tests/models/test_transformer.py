@@ -7,7 +7,8 @@ import samples
 from keras import ops
 
 import zoo
-from zoo import attention, decoding
+from zoo.decoding import beam_search
+from zoo.layers import attention
 from zoo.models import seq2seq, transformer
 
 SMALL = dict(input_shape=(None,), target_shape=(None,), vocabulary_size=12)
@@ -143,7 +144,7 @@ def slowly(model, source, longest):
 
 def test_decoding_with_a_cache_says_the_same_token_for_token(pair):
     name, model = pair
-    found = decoding.Translator(model, zoo.info(name).family, 9)(SOURCE)
+    found = beam_search.Translator(model, zoo.info(name).family, 9)(SOURCE)
     np.testing.assert_array_equal(found, slowly(model, SOURCE, 9))
     assert len({tuple(row) for row in found}) > 1
 
@@ -153,8 +154,8 @@ def test_one_beam_is_greedy(which):
     name, options = NETWORKS[which]
     model = lively(zoo.build(name, **SMALL, **options))
     decoder = FAMILIES[name].decoder(model)
-    found, scores = decoding.Beam(decoder, 9, beams=1).predict_on_batch(SOURCE)
-    np.testing.assert_array_equal(found, decoding.Greedy(decoder, 9).predict_on_batch(SOURCE))
+    found, scores = beam_search.Beam(decoder, 9, beams=1).predict_on_batch(SOURCE)
+    np.testing.assert_array_equal(found, beam_search.Greedy(decoder, 9).predict_on_batch(SOURCE))
     assert (scores < 0).all()
 
 
@@ -173,7 +174,7 @@ def test_a_wide_beam_finds_the_likeliest_of_all():
     source = SOURCE[:2] % 5 + 4
     every = np.array(list(targets_of(3)), "int32")
     for penalty in (0.0, 1.0):
-        found, scores = decoding.Beam(transformer.decoder(model), 3, beams=64, penalty=penalty).predict_on_batch(source)
+        found, scores = beam_search.Beam(transformer.decoder(model), 3, beams=64, penalty=penalty).predict_on_batch(source)
         for row, said, score in zip(source, found, scores):
             chances = log_probabilities(model, row, every)
             best = np.argmax(chances / ((5 + np.count_nonzero(every, axis=1)) / 6) ** penalty)
@@ -209,7 +210,7 @@ class Scripted(keras.Model):
 
 def test_the_length_penalty_lets_longer_ones_win():
     """ln .45 = -.80 beats ln .55 + ln .7 = -.95; divided by (6/6)^2 and (7/6)^2 it does not, -.80 to -.70."""
-    beams = [decoding.Beam(Scripted(), 4, beams=3, penalty=penalty) for penalty in (0, 2)]
+    beams = [beam_search.Beam(Scripted(), 4, beams=3, penalty=penalty) for penalty in (0, 2)]
     short, long = (beam.predict_on_batch(SOURCE) for beam in beams)
     assert short[0][0].tolist() == [3, 0, 0, 0] and short[1][0] == pytest.approx(np.log(0.45), abs=1e-4)
     assert long[0][0].tolist() == [5, 3, 0, 0] and long[1][0] == pytest.approx(np.log(0.55 * 0.7), abs=1e-4)
@@ -248,7 +249,7 @@ def test_what_cannot_be_built_is_said_in_one_line(options, says):
 def test_settings_of_the_search_are_checked(settings):
     model = zoo.build("transformer", **zoo.info("transformer").tiny)
     with pytest.raises(zoo.UsageError, match="expected"):
-        decoding.Translator(model, "transformer", 5, **settings)
+        beam_search.Translator(model, "transformer", 5, **settings)
 
 
 def test_one_matrix_serves_three_ends():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.models import vgg as family
+from zoo.models import vgg
 
 COUNTS = {"vgg11": 132_863_336, "vgg13": 133_047_848, "vgg16": 138_357_544, "vgg19": 143_667_240}
 
@@ -51,8 +51,8 @@ def assert_same(ours, theirs, x):
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts(name):
     """At full size, as built and as Table 1 says: 9 weights for each pair of channels."""
-    convolutions = family.CONVOLUTIONS[{"vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}[name]]
-    inputs = [3] + [n for n, count in zip(family.FILTERS, convolutions) for _ in range(count)]
+    convolutions = vgg.CONVOLUTIONS[{"vgg11": "A", "vgg13": "B", "vgg16": "D", "vgg19": "E"}[name]]
+    inputs = [3] + [n for n, count in zip(vgg.FILTERS, convolutions) for _ in range(count)]
     by_hand = sum(9 * before * after + after for before, after in itertools.pairwise(inputs))
     by_hand += 25_088 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 1000 + 1000
     assert zoo.build(name).count_params() == by_hand == COUNTS[name] == zoo.info(name).params
@@ -116,7 +116,7 @@ def test_the_smallest_picture(name, monkeypatch):
         match=f"^pictures of 99x31 run out of pixels in {name}; expected at least 32x32: resize them$",
     ):
         zoo.build(name, input_shape=(99, 31, 3), **options)
-    monkeypatch.setattr(family, "check_picture", lambda *_: None)
+    monkeypatch.setattr(vgg, "check_picture", lambda *_: None)
     with pytest.raises(ValueError, match=r"[Nn]egative|size of an axis|less than or equal to zero"):  # truly impossible
         zoo.build(name, input_shape=(99, 31, 3), **options)
 
@@ -143,7 +143,7 @@ def test_the_smallest_small_picture(monkeypatch):
         zoo.UsageError, match=r"^pictures of 16x16 .* vgg16_small; expected at least 17x17: resize them$"
     ):
         zoo.build("vgg16_small", input_shape=(16, 16, 3), **options)
-    monkeypatch.setattr(family, "check_picture", lambda *_: None)
+    monkeypatch.setattr(vgg, "check_picture", lambda *_: None)
     assert zoo.build("vgg16_small", input_shape=(16, 16, 3), **options).layers[-1].input.shape[1:3] == (1, 1)
 
 

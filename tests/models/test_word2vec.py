@@ -9,15 +9,17 @@ import pytest
 import samples
 
 import zoo
-from zoo import inference, tasks
-from zoo.blocks import BlockTrainer
+from zoo import tasks
 from zoo.cli import main
-from zoo.data import words
-from zoo.data.words import TextFiles, WordFeed, settings
+from zoo.data.text import word_vectors as word_vector_data
+from zoo.data.text.files import TextFiles
+from zoo.data.text.word_vectors import WordFeed, settings
+from zoo.inference import api
 from zoo.losses import Glove, NegativeSampling
-from zoo.resident import ResidentTrainer
-from zoo.tasks.words import factored
-from zoo.word_vectors import WordVectors, vectors_of
+from zoo.metrics.word_vectors import WordVectors, vectors_of
+from zoo.tasks.word_vectors import factored
+from zoo.trainers.word2vec import BlockTrainer
+from zoo.trainers.word2vec_on_device import ResidentTrainer
 
 SIZES = {"vocabulary_size": 30, "dimension": 6}
 
@@ -167,7 +169,7 @@ def trained(feed):
 
 
 def test_a_text_that_is_too_long_for_the_device_is_streamed_in_blocks_of_one_size(text, monkeypatch):
-    monkeypatch.setattr(words, "RESIDENT", 10)
+    monkeypatch.setattr(word_vector_data, "RESIDENT", 10)
     feed = feed_of("word2vec", text)
     shapes = {tuple((key, a.shape) for key, a in x.items()) for x, _ in feed.batches("train", training=True)}
     assert len(shapes) == 1
@@ -224,7 +226,7 @@ def test_a_text_of_ones_own(text, tmp_path, capsys):
     assert "--option window=3" in run.config["command"]
     assert run.config["options"]["vocabulary_size"] == 62  # 10 x 6 words, "the", and none
     assert run.metrics["loss"] < 6 * math.log(2) * 0.8
-    again = inference.evaluate(run)
+    again = api.evaluate(run)
     assert again["loss"] == pytest.approx(run.metrics["loss"], rel=1e-5)
     questions = tmp_path / "mine.txt"
     questions.write_text(": topics\nw1a w1b w2a w2b\nw1a w1b w2a qqq\n")
@@ -247,9 +249,9 @@ def test_a_text_of_ones_own(text, tmp_path, capsys):
 def test_files_are_for_tasks_that_take_them(tmp_path):
     run = zoo.train("softmax_regression", run=tmp_path / "run", epochs=1, verbose=0)
     with pytest.raises(zoo.UsageError, match="softmax_regression is not measured against files"):
-        inference.measure(run, files=["x.txt"])
+        api.measure(run, files=["x.txt"])
     with pytest.raises(zoo.UsageError, match="format of softmax_regression"):
-        inference.export(run, "word2vec", tmp_path / "x")
+        api.export(run, "word2vec", tmp_path / "x")
 
 
 @pytest.mark.slow

@@ -1,8 +1,10 @@
 """Data, through tensorflow-datasets, in one canonical order. TensorFlow appears nowhere else in the zoo."""
 
 # Importing these registers the zoo's own data sets with tfds.
-from zoo.data import dates, embedded, embedded_text, glyphs, moving, photographs, tiny_english  # noqa: F401
-from zoo.data.pipeline import AUGMENT, AUGMENT_LAYERS, PREPROCESS, SCALING, Scaling, load_data
+from zoo.data.builtin import dates, glyphs, moving_digits, photographs, tables, texts, tiny_english  # noqa: F401
+from zoo.data.image.normalization import SCALING, Scaling
+from zoo.data.image.pipeline import load_data
+from zoo.data.image.transforms import AUGMENT, AUGMENT_LAYERS, PREPROCESS
 from zoo.data.sources import ArrayFile, Source, open_source
 
 __all__ = [

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
-from zoo.data.embedded import Embedded
+from zoo.data.builtin.tables import Embedded
 from zoo.errors import UsageError, first_line, unknown
 
 DATA_HOST = "storage.googleapis.com"  # where tfds keeps most of its archives
@@ -265,13 +265,13 @@ def hold_out(x: np.ndarray, y: np.ndarray):
 
 # What opens a folder of the user's own, by the task: the module and its class, whose objects `sha256()` and `load()`.
 FOLDERS = {
-    "image_classification": ("zoo.data.folders", "PictureFolder"),
-    "text_classification": ("zoo.data.text_folder", "TextFolder"),
-    "language_modelling": ("zoo.data.text_folder", "CorpusFolder"),
-    "video_classification": ("zoo.data.clips", "ClipFolder"),
-    "metric_learning": ("zoo.data.identity_folder", "IdentityFolder"),
-    "translation": ("zoo.data.parallel_folder", "ParallelFolder"),
-    "word_vectors": ("zoo.data.words", "TextFiles"),
+    "image_classification": ("zoo.data.image.folder", "PictureFolder"),
+    "text_classification": ("zoo.data.text.folder", "TextFolder"),
+    "language_modelling": ("zoo.data.text.folder", "CorpusFolder"),
+    "video_classification": ("zoo.data.video.module", "ClipFolder"),
+    "metric_learning": ("zoo.data.image.identity_folder", "IdentityFolder"),
+    "translation": ("zoo.data.text.parallel_folder", "ParallelFolder"),
+    "word_vectors": ("zoo.data.text.word_vectors", "TextFiles"),
 }
 
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))

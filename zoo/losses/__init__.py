@@ -5,10 +5,10 @@ from functools import partial
 import keras
 
 from zoo.errors import unknown
-from zoo.losses.crossentropy import MaskedCrossentropy, Perceptron
-from zoo.losses.distances import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
+from zoo.losses.cross_entropy import MaskedCrossentropy, Perceptron
+from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
-from zoo.losses.words import Glove, NegativeSampling, candidate_losses, next_word
+from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, next_word
 
 __all__ = [
     "LOSSES", "MINING", "Contrastive", "ExplicitTriplet", "Glove", "MaskedCrossentropy", "NPair", "NegativeSampling",

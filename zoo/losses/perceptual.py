@@ -77,7 +77,7 @@ class Perceptual(keras.Loss):
     Args:
         content_weight, style_weight, variation_weight: of the three terms.
         content_layer, style_layers: of the VGG; each style layer has the same say. Left out: `TRAINED`, or `UNTRAINED`.
-        extractor, weights, preprocessing, width, pooling, filter_seed: which VGG; see `zoo.extractor.extractor`. It is
+        extractor, weights, preprocessing, width, pooling, filter_seed: which VGG; see `zoo.losses.feature_extractor.extractor`. It is
             untrained unless `weights` says otherwise.
 
     Raises:
@@ -113,7 +113,7 @@ class Perceptual(keras.Loss):
         for term, weight in self.term_weights.items():
             if not 0 <= weight < float("inf"):
                 raise UsageError(f"{term}_weight is {weight!r}; expected a number of at least 0")
-        from zoo.extractor import extractor as front  # the VGGs, which no other loss needs
+        from zoo.losses.feature_extractor import extractor as front  # the VGGs, which no other loss needs
 
         self.maps = front(
             extractor,

@@ -25,9 +25,12 @@ million weights against one large card (`groups=1`). Today it is the dense layer
 import keras
 from keras import layers, ops
 
-from zoo.errors import check_picture
-from zoo.layers import LocalResponseNormalization, scaled
-from zoo.registry import FINETUNE, FOLDER, Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.checks import check_picture
+from zoo.layers.normalization import LocalResponseNormalization
+from zoo.layers.width import scaled
+from zoo.recipes import FINETUNE, FOLDER
+from zoo.records import Card, Expected, Input, Recipe, Weights, replace
+from zoo.registry import register
 
 SMALLEST = 67  # pool5 needs 3x3 maps: 67 -> 15 -> 7 -> 3 -> 1
 SMALLEST_OWT = 63  # conv1 is padded by 2 on each side
@@ -83,7 +86,7 @@ IMAGENET2012 = Recipe(
     learning_rate=0.01,
     schedule="step",
     schedule_options={"at": (0.25, 0.5, 0.75), "factor": 0.1},
-    expected=Figure("accuracy", 0.593, "Krizhevsky 2012, Table 2: 40.7 % top-1 error, one network", measured=False),
+    expected=Expected("accuracy", 0.593, "Krizhevsky 2012, Table 2: 40.7 % top-1 error, one network", measured=False),
 )
 IMAGENETTE = replace(
     IMAGENET2012,
@@ -120,8 +123,8 @@ OWT_WEIGHTS = Weights(
     preprocessing="torch",
     licence="BSD-3-Clause (torchvision)",
     published=(
-        Figure("accuracy", 0.56522, TORCHVISION, measured=False),
-        Figure("top5_accuracy", 0.79066, TORCHVISION, measured=False),
+        Expected("accuracy", 0.56522, TORCHVISION, measured=False),
+        Expected("top5_accuracy", 0.79066, TORCHVISION, measured=False),
     ),
 )
 
@@ -208,7 +211,7 @@ def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0,
                 IMAGENET2012,
                 preprocess={"resize": (224, 224)},
                 augment={"shift": 16, "flip": True},
-                expected=Figure(
+                expected=Expected(
                     "accuracy", 0.56522, "torchvision, AlexNet_Weights.IMAGENET1K_V1: 56.522 % top-1", measured=False
                 ),
             ),

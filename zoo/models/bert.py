@@ -16,10 +16,11 @@ A head for classes comes on top (section 3.2): dim x classes + classes numbers m
 import keras
 from keras import layers
 
-from zoo.attention import Padding, Positions
+from zoo.layers.attention import Padding, Positions
+from zoo.layers.sequence import PoolSequence
 from zoo.models.transformer import Style, check_blocks, encode, make, norm
-from zoo.registry import Card, Input, Recipe, register, replace
-from zoo.sequences import PoolSequence
+from zoo.records import Card, Input, Recipe, replace
+from zoo.registry import register
 
 
 @keras.saving.register_keras_serializable("zoo")

@@ -33,8 +33,10 @@ import numpy as np
 from keras import layers
 
 from zoo.errors import UsageError
-from zoo.layers import BatchNormalization, scaled
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
+from zoo.layers.normalization import BatchNormalization
+from zoo.layers.width import scaled
+from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.registry import register
 
 C3D = "Tran, Bourdev, Fergus, Torresani & Paluri 2015, arXiv:1412.0767 (ICCV), section 3"
 R3D = "Tran, Wang, Torresani, Ray, LeCun & Paluri 2018, arXiv:1711.11248 (CVPR), section 3"
@@ -74,7 +76,7 @@ UCF101 = Recipe(
     schedule="cosine",
     schedule_options={"warmup_epochs": 3},
     precision="mixed_bfloat16",
-    expected=Figure(
+    expected=Expected(
         "accuracy", 0.40, "3-D networks from scratch, 41 to 44 %: Tran 2017, arXiv:1708.05038", measured=False
     ),
 )
@@ -188,7 +190,7 @@ def inflate(kernel, depth):
             replace(
                 DEMO,
                 model={"kernels": ((3, 3, 3), (3, 3, 3), (3, 3, 3)), "pool": (1, 2, 2), "filters": (16, 24, 32)},
-                expected=Figure("accuracy", 0.95, "worst of 5 seeds: results/demo.csv"),
+                expected=Expected("accuracy", 0.95, "worst of 5 seeds: results/demo.csv"),
             ),
             replace(
                 MOVING_MNIST,

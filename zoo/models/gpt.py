@@ -23,9 +23,10 @@ import keras
 import numpy as np
 from keras import layers
 
-from zoo.attention import Positions
+from zoo.layers.attention import Positions
 from zoo.models.transformer import Style, block, check_blocks, find_in, make, norm
-from zoo.registry import Card, Input, Recipe, register, replace
+from zoo.records import Card, Input, Recipe, replace
+from zoo.registry import register
 
 PAPER = "Radford et al. 2019 (GPT-2), section 2.3, Table 2"
 
@@ -259,7 +260,7 @@ def gpt(
 
 
 class Stepper(keras.Model):
-    """A trained network one token at a time, with the keys and values of those before in a cache. For `zoo.generation`.
+    """A trained network one token at a time, with the keys and values of those before in a cache. For `zoo.decoding.sampling`.
 
     Where the places are used up, it starts again with the later half of the text.
     """

@@ -38,9 +38,13 @@ import functools
 import keras
 from keras import layers
 
-from zoo.errors import UsageError, check_picture
-from zoo.layers import BatchNormalization, LocalResponseNormalization, scaled
-from zoo.registry import FINETUNE, FOLDER, Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.checks import check_picture
+from zoo.errors import UsageError
+from zoo.layers.normalization import BatchNormalization, LocalResponseNormalization
+from zoo.layers.width import scaled
+from zoo.recipes import FINETUNE, FOLDER
+from zoo.records import Card, Expected, Input, Recipe, Weights, replace
+from zoo.registry import register
 
 V1_MODULES = {  # Table 1: 1x1, 3x3 after a 1x1 "reduce", 5x5 after a 1x1 "reduce", 1x1 after the pool
     "3a": (64, 96, 128, 16, 32, 32),
@@ -86,7 +90,7 @@ FASHION_MNIST = Recipe(
     schedule="cosine",
     schedule_options={"warmup_epochs": 2},
     model={"batch_norm": True},
-    expected=Figure("accuracy", 0.937, "zalandoresearch/fashion-mnist, README: GoogleNet", measured=False),
+    expected=Expected("accuracy", 0.937, "zalandoresearch/fashion-mnist, README: GoogleNet", measured=False),
 )
 CIFAR10 = replace(
     FASHION_MNIST,
@@ -116,7 +120,7 @@ IMAGENET2012_V1 = Recipe(
     schedule="step",
     schedule_options={"at": (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), "factor": 0.96},
     model={"auxiliary": True},
-    expected=Figure("accuracy", 0.687, "BVLC/caffe, models/bvlc_googlenet: 68.7 % top-1", measured=False),
+    expected=Expected("accuracy", 0.687, "BVLC/caffe, models/bvlc_googlenet: 68.7 % top-1", measured=False),
 )
 # Section 8: RMSProp with decay 0.9 and epsilon 1, clipped at 2, 100 epochs, the rate falls by 6 % every 2 epochs (here
 # by 0.94^5 every 10), evaluated on averaged weights. Its 50 machines each took steps of 32 pictures.
@@ -129,7 +133,7 @@ IMAGENET2012_V3 = replace(
     optimizer_options={"rho": 0.9, "epsilon": 1.0, "global_clipnorm": 2.0, "use_ema": True, "ema_momentum": 0.9999},
     learning_rate=0.045,
     schedule_options={"at": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), "factor": 0.734},
-    expected=Figure("accuracy", 0.788, "Szegedy 2016, Table 3: 21.2 % top-1 error, one crop", measured=False),
+    expected=Expected("accuracy", 0.788, "Szegedy 2016, Table 3: 21.2 % top-1 error, one crop", measured=False),
 )
 IMAGENETTE = replace(
     FASHION_MNIST,
@@ -154,8 +158,8 @@ V1_WEIGHTS = Weights(
     preprocessing="tf",
     licence="BSD-3-Clause (torchvision)",
     published=(
-        Figure("accuracy", 0.69778, "torchvision, GoogLeNet_Weights.IMAGENET1K_V1", measured=False),
-        Figure("top5_accuracy", 0.89530, "torchvision, GoogLeNet_Weights.IMAGENET1K_V1", measured=False),
+        Expected("accuracy", 0.69778, "torchvision, GoogLeNet_Weights.IMAGENET1K_V1", measured=False),
+        Expected("top5_accuracy", 0.89530, "torchvision, GoogLeNet_Weights.IMAGENET1K_V1", measured=False),
     ),
     options={"batch_norm": True},
 )
@@ -168,8 +172,8 @@ V3_WEIGHTS = Weights(
     preprocessing="tf",
     licence="Apache-2.0 (tensorflow/models)",
     published=(
-        Figure("accuracy", 0.779, "keras.io/api/applications", measured=False),
-        Figure("top5_accuracy", 0.937, "keras.io/api/applications", measured=False),
+        Expected("accuracy", 0.779, "keras.io/api/applications", measured=False),
+        Expected("top5_accuracy", 0.937, "keras.io/api/applications", measured=False),
     ),
 )
 V3_BODY = replace(

@@ -23,8 +23,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo.errors import UsageError, check_picture
-from zoo.registry import FOLDER, Card, Figure, Input, Recipe, register, replace
+from zoo.checks import check_picture
+from zoo.errors import UsageError
+from zoo.recipes import FOLDER
+from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.registry import register
 
 PAPER = "LeCun, Bottou, Bengio & Haffner 1998, Proc. IEEE 86(11), section II"
 
@@ -37,7 +40,7 @@ DEMO = Recipe(
     batch_size=64,
     learning_rate=2e-3,
     schedule="cosine",
-    expected=Figure("accuracy", 0.97, "worst of 5 seeds: results/demo.csv"),
+    expected=Expected("accuracy", 0.97, "worst of 5 seeds: results/demo.csv"),
 )
 MNIST = Recipe(
     name="mnist",
@@ -48,7 +51,7 @@ MNIST = Recipe(
     epochs=15,
     learning_rate=2e-3,
     schedule="cosine",
-    expected=Figure(
+    expected=Expected(
         "accuracy", 0.990, "LeCun 1998, Figure 9: 0.95 % error without distortions; 3 seeds: results/mnist.csv"
     ),
 )
@@ -58,7 +61,7 @@ FASHION_MNIST = replace(
     dataset="fashion_mnist:3.0.1",
     augment={"flip": True},
     epochs=20,
-    expected=Figure("accuracy", 0.900, "3 seeds: results/fashion_mnist.csv"),
+    expected=Expected("accuracy", 0.900, "3 seeds: results/fashion_mnist.csv"),
 )
 
 
@@ -281,7 +284,7 @@ class DistanceToCodes(layers.Layer):
                 preprocess={"resize": (32, 32)},
                 epochs=40,
                 learning_rate=1e-3,
-                expected=Figure("accuracy", 0.96, "worst of 5 seeds: results/demo.csv"),
+                expected=Expected("accuracy", 0.96, "worst of 5 seeds: results/demo.csv"),
             ),
             replace(MNIST, preprocess={"pad": (32, 32)}, expected=None),
             replace(FASHION_MNIST, preprocess={"pad": (32, 32)}, expected=None),

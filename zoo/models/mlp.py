@@ -20,7 +20,8 @@ Nature 323, 1986.
 import keras
 from keras import layers
 
-from zoo.registry import Card, Input, Recipe, register, replace
+from zoo.records import Card, Input, Recipe, replace
+from zoo.registry import register
 
 DIGITS = Recipe(
     name="demo",

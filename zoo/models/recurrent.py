@@ -9,8 +9,8 @@
 
     tokens (batch, time) -> embedding -> recurrent layers, one on the other -> one vector -> logits (batch, classes)
 
-The equations stand in `zoo.cells`; here they run in Keras's layers. Texts of different lengths share a batch: token 0
-fills them up on the right, and `zoo.sequences` leaves the padding out without a Keras mask, because a mask costs the
+The equations stand in `zoo.layers.recurrent`; here they run in Keras's layers. Texts of different lengths share a batch: token 0
+fills them up on the right, and `zoo.layers.sequence` leaves the padding out without a Keras mask, because a mask costs the
 fused kernel on JAX and on PyTorch. Everything else that cuDNN asks for is kept too (tanh and sigmoid, biases, no
 `unroll`, the GRU with ``reset_after=True``); only `recurrent_dropout`, if asked for, goes back to a loop of steps. On
 a CPU no backend has a fused kernel, and the loop over time sets the pace.
@@ -20,8 +20,9 @@ import keras
 from keras import layers
 
 from zoo.errors import UsageError
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
-from zoo.sequences import PoolSequence, ReverseSequence
+from zoo.layers.sequence import PoolSequence, ReverseSequence
+from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.registry import register
 
 KINDS = {"rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
 
@@ -129,7 +130,7 @@ GRU_CARD = Card(
     inputs=(TOKENS,),
     preprocessing="none",
     recipes=(
-        replace(AGREEMENT, expected=Figure("accuracy", 0.99, "worst of 3 seeds: results/demo.csv")),
+        replace(AGREEMENT, expected=Expected("accuracy", 0.99, "worst of 3 seeds: results/demo.csv")),
         IMDB,
         TEXT_FOLDER,
     ),
@@ -313,7 +314,7 @@ ROWS = Recipe(
     batch_size=64,
     learning_rate=5e-3,
     schedule="cosine",
-    expected=Figure("accuracy", 0.95, "worst of 3 seeds: results/demo.csv"),
+    expected=Expected("accuracy", 0.95, "worst of 3 seeds: results/demo.csv"),
 )
 ROWS_OF_MNIST = replace(
     ROWS,

@@ -18,7 +18,8 @@ from keras import layers, ops
 
 from zoo.errors import UsageError
 from zoo.models.recurrent import check_units
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
+from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.registry import register
 
 KINDS = {"gru": layers.GRU, "lstm": layers.LSTM}
 
@@ -31,7 +32,7 @@ DEMO = Recipe(
     batch_size=32,
     learning_rate=5e-3,
     schedule="cosine",
-    expected=Figure("perplexity", 5.0, "worst of 3 seeds: results/demo.csv"),
+    expected=Expected("perplexity", 5.0, "worst of 3 seeds: results/demo.csv"),
 )
 SHAKESPEARE = Recipe(
     name="tiny_shakespeare",
@@ -42,7 +43,7 @@ SHAKESPEARE = Recipe(
     batch_size=64,
     learning_rate=2e-3,
     schedule="cosine",
-    expected=Figure(
+    expected=Expected(
         "perplexity",
         5.5,
         "1.70 nats: between the published 1.81 and 1.47 of small Transformers, model cards of nanoGPT's users",
@@ -172,7 +173,7 @@ def gru_lm(
 class Stepper(keras.Model):
     """A recurrent language model, one token at a time: the trained layers' own cells, with the state in the open.
 
-    For `zoo.generation`. The loop over time is the caller's; what a layer would carry from one step to the next is
+    For `zoo.decoding.sampling`. The loop over time is the caller's; what a layer would carry from one step to the next is
     handed in and out.
     """
 

@@ -36,9 +36,12 @@ from functools import partial
 import keras
 from keras import layers
 
-from zoo.errors import UsageError, check_picture
-from zoo.layers import BatchNormalization
-from zoo.registry import FINETUNE, FOLDER, Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.checks import check_picture
+from zoo.errors import UsageError
+from zoo.layers.normalization import BatchNormalization
+from zoo.recipes import FINETUNE, FOLDER
+from zoo.records import Card, Expected, Input, Recipe, Weights, replace
+from zoo.registry import register
 
 # L2 of 1e-4 in the gradient, as in the paper, passes through the momentum and comes to 1e-4 / (1 - .9) a step. Keras's
 # `weight_decay` acts beside the momentum.
@@ -134,8 +137,8 @@ RESNET18_WEIGHTS = Weights(
     preprocessing="torch",
     licence="BSD-3-Clause (torchvision)",
     published=(
-        Figure("accuracy", 0.69758, TORCHVISION, measured=False),
-        Figure("top5_accuracy", 0.89078, TORCHVISION, measured=False),
+        Expected("accuracy", 0.69758, TORCHVISION, measured=False),
+        Expected("top5_accuracy", 0.89078, TORCHVISION, measured=False),
     ),
 )
 RESNET34_WEIGHTS = replace(
@@ -143,8 +146,8 @@ RESNET34_WEIGHTS = replace(
     url="https://download.pytorch.org/models/resnet34-b627a593.pth",
     hash="sha256:b627a593",
     published=(
-        Figure("accuracy", 0.73314, TORCHVISION, measured=False),
-        Figure("top5_accuracy", 0.91420, TORCHVISION, measured=False),
+        Expected("accuracy", 0.73314, TORCHVISION, measured=False),
+        Expected("top5_accuracy", 0.91420, TORCHVISION, measured=False),
     ),
 )
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
@@ -157,8 +160,8 @@ RESNET50_WEIGHTS = Weights(
     preprocessing="caffe",
     licence="MIT (Kaiming He)",
     published=(
-        Figure("accuracy", 0.749, TABLE, measured=False),
-        Figure("top5_accuracy", 0.921, TABLE, measured=False),
+        Expected("accuracy", 0.749, TABLE, measured=False),
+        Expected("top5_accuracy", 0.921, TABLE, measured=False),
     ),
     options={"stride_in": "1x1"},
 )
@@ -177,8 +180,8 @@ RESNET101_WEIGHTS = replace(
     hash="md5:f1aeb4b969a6efcfb50fad2f0c20cfc5",
     size=179_648_224,
     published=(
-        Figure("accuracy", 0.764, TABLE, measured=False),
-        Figure("top5_accuracy", 0.928, TABLE, measured=False),
+        Expected("accuracy", 0.764, TABLE, measured=False),
+        Expected("top5_accuracy", 0.928, TABLE, measured=False),
     ),
 )
 RESNET101_BODY = replace(
@@ -196,8 +199,8 @@ RESNET152_WEIGHTS = replace(
     hash="md5:100835be76be38e30d865e96f2aaae62",
     size=None,
     published=(
-        Figure("accuracy", 0.766, TABLE, measured=False),
-        Figure("top5_accuracy", 0.931, TABLE, measured=False),
+        Expected("accuracy", 0.766, TABLE, measured=False),
+        Expected("top5_accuracy", 0.931, TABLE, measured=False),
     ),
 )
 RESNET152_BODY = replace(
@@ -323,10 +326,10 @@ RESNET18 = Card(
             FASHION_MNIST,
             optimizer_options={"momentum": 0.9, "weight_decay": 5e-3},
             model={"input_shape": (28, 28, 1), "num_classes": 10, "stem": "3x3"},
-            expected=Figure("accuracy", 0.949, "a ResNet-18 in Fashion-MNIST's README", measured=False),
+            expected=Expected("accuracy", 0.949, "a ResNet-18 in Fashion-MNIST's README", measured=False),
         ),
         IMAGENETTE,
-        replace(IMAGENET, expected=Figure("accuracy", 0.69758, TORCHVISION, measured=False)),
+        replace(IMAGENET, expected=Expected("accuracy", 0.69758, TORCHVISION, measured=False)),
         FOLDER,
     ),
     tiny={"input_shape": (64, 64, 3), "num_classes": 10, "width": 8, "blocks": (1, 1, 1, 1)},
@@ -341,7 +344,7 @@ RESNET50 = replace(
     recipes=(
         SMALL_DEMO,
         IMAGENETTE,
-        replace(IMAGENET, expected=Figure("accuracy", 0.753, RELEASED, measured=False)),
+        replace(IMAGENET, expected=Expected("accuracy", 0.753, RELEASED, measured=False)),
         FOLDER,
     ),
     # No biases here: all that reaches them is rounding.
@@ -358,8 +361,8 @@ RESNET20 = Card(
     preprocessing="standardise",
     recipes=(
         DEMO,
-        replace(FASHION_MNIST, expected=Figure("accuracy", 0.935, "3 seeds: results/fashion_mnist.csv")),
-        replace(CIFAR10, expected=Figure("accuracy", 0.9125, TABLE_6, measured=False)),
+        replace(FASHION_MNIST, expected=Expected("accuracy", 0.935, "3 seeds: results/fashion_mnist.csv")),
+        replace(CIFAR10, expected=Expected("accuracy", 0.9125, TABLE_6, measured=False)),
         SMALL_FOLDER,
     ),
     tiny={"input_shape": (16, 16, 3), "width": 8, "blocks": (1, 1, 1)},
@@ -420,7 +423,7 @@ def resnet18(
         recipes=(
             SMALL_DEMO,
             IMAGENETTE,
-            replace(IMAGENET, expected=Figure("accuracy", 0.73314, TORCHVISION, measured=False)),
+            replace(IMAGENET, expected=Expected("accuracy", 0.73314, TORCHVISION, measured=False)),
             FINETUNE,
             FOLDER,
         ),
@@ -490,7 +493,7 @@ def resnet50(
         recipes=(
             SMALL_DEMO,
             IMAGENETTE,
-            replace(IMAGENET, expected=Figure("accuracy", 0.764, RELEASED, measured=False)),
+            replace(IMAGENET, expected=Expected("accuracy", 0.764, RELEASED, measured=False)),
             FINETUNE,
             FOLDER,
         ),
@@ -528,7 +531,7 @@ def resnet101(
         recipes=(
             SMALL_DEMO,
             IMAGENETTE,
-            replace(IMAGENET, expected=Figure("accuracy", 0.77, RELEASED, measured=False)),
+            replace(IMAGENET, expected=Expected("accuracy", 0.77, RELEASED, measured=False)),
             FINETUNE,
             FOLDER,
         ),
@@ -597,7 +600,7 @@ def resnet20(
         recipes=(
             DEMO,
             FASHION_MNIST,
-            replace(CIFAR10, expected=Figure("accuracy", 0.9249, TABLE_6, measured=False)),
+            replace(CIFAR10, expected=Expected("accuracy", 0.9249, TABLE_6, measured=False)),
             SMALL_FOLDER,
         ),
     )
@@ -622,7 +625,7 @@ def resnet32(
         recipes=(
             DEMO,
             FASHION_MNIST,
-            replace(CIFAR10, expected=Figure("accuracy", 0.9283, TABLE_6, measured=False)),
+            replace(CIFAR10, expected=Expected("accuracy", 0.9283, TABLE_6, measured=False)),
             SMALL_FOLDER,
         ),
     )
@@ -647,7 +650,7 @@ def resnet44(
         recipes=(
             DEMO,
             FASHION_MNIST,
-            replace(CIFAR10, expected=Figure("accuracy", 0.9303, TABLE_6, measured=False)),
+            replace(CIFAR10, expected=Expected("accuracy", 0.9303, TABLE_6, measured=False)),
             SMALL_FOLDER,
         ),
     )
@@ -672,7 +675,7 @@ def resnet56(
         recipes=(
             DEMO,
             FASHION_MNIST,
-            replace(CIFAR10, expected=Figure("accuracy", 0.9339, TABLE_6, measured=False)),
+            replace(CIFAR10, expected=Expected("accuracy", 0.9339, TABLE_6, measured=False)),
             SMALL_FOLDER,
         ),
     )

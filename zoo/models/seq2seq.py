@@ -18,10 +18,11 @@ at once in training; Bahdanau et al. feed it into the layer.
 import keras
 from keras import layers, ops
 
-from zoo.attention import Padding
 from zoo.errors import unknown
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
-from zoo.sequences import PoolSequence, ReverseSequence
+from zoo.layers.attention import Padding
+from zoo.layers.sequence import PoolSequence, ReverseSequence
+from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.registry import register
 
 DEMO = Recipe(
     name="demo",
@@ -32,7 +33,7 @@ DEMO = Recipe(
     batch_size=64,
     learning_rate=2e-3,  # at 4e-3 one seed in three did not get the dot product going
     schedule="cosine",
-    expected=Figure("exact_match", 0.98, "worst of 3 seeds: results/demo.csv"),
+    expected=Expected("exact_match", 0.98, "worst of 3 seeds: results/demo.csv"),
 )
 
 
@@ -59,7 +60,7 @@ DEMO = Recipe(
                 DEMO,
                 name="demo_dot",
                 model={**DEMO.model, "attention": "dot"},
-                expected=Figure("exact_match", 0.90, "worst of 3 seeds: results/demo.csv; some seeds begin late"),
+                expected=Expected("exact_match", 0.90, "worst of 3 seeds: results/demo.csv; some seeds begin late"),
             ),
             replace(DEMO, name="demo_plain", model={**DEMO.model, "attention": "none"}, expected=None),
             Recipe(
@@ -149,7 +150,7 @@ KINDS = {"additive": layers.AdditiveAttention, "dot": layers.Attention, "none": 
 
 
 class Decoder(keras.Model):
-    """A trained `seq2seq_gru`, one target token at a time. For `zoo.decoding`."""
+    """A trained `seq2seq_gru`, one target token at a time. For `zoo.decoding.beam_search`."""
 
     def __init__(self, model):
         super().__init__(name=f"{model.name}_decoder")

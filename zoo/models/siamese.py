@@ -24,9 +24,10 @@ called once, the weights are shared because there is but one set of them, and th
 import keras
 from keras import layers, ops
 
-from zoo import registry
+from zoo import factory, registry
 from zoo.errors import UsageError, unknown
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
+from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.registry import register
 
 SMALL = {"tower": "resnet20", "tower_options": {"blocks": (1, 1, 1), "width": 12}}  # 8 layers
 DEMO = Recipe(
@@ -92,7 +93,7 @@ SIAMESE = Card(
     inputs=(Input("image", (28, 28, 1), holds="pixels, standardised by the training set"),),
     preprocessing="standardise",
     recipes=(
-        replace(DEMO, expected=Figure("recall@1", 0.90, "worst of 5 seeds: results/demo.csv")),
+        replace(DEMO, expected=Expected("recall@1", 0.90, "worst of 5 seeds: results/demo.csv")),
         *RECIPES[1:],
         replace(DEMO, name="demo_n_pair", loss="n_pair"),
         replace(DEMO, name="demo_hard", loss="triplet_hard", epochs=4),  # collapses: to be seen once
@@ -244,7 +245,7 @@ def tower_of(tower, options, input_shape, dimensions):
         raise UsageError(f"{tower} cannot be a tower: its pictures or its outputs have one size; take resnet20")
     for option in {"input_shape", "num_classes", "top"} & set(options):
         raise UsageError(f"tower_options has {option}; expected options that the siamese network leaves open: drop it")
-    body = registry.build(tower, input_shape=input_shape, num_classes=dimensions, **options)
+    body = factory.build(tower, input_shape=input_shape, num_classes=dimensions, **options)
     heads = body.output
     if isinstance(heads, dict):  # auxiliary heads help classifiers only
         heads = next(output for head, output in heads.items() if head not in card.loss_weights)

@@ -17,9 +17,12 @@ import keras
 from keras import layers
 
 from zoo.errors import UsageError
-from zoo.layers import AdaptiveInstanceNormalization, ReflectionPadding, scaled
+from zoo.layers.normalization import AdaptiveInstanceNormalization
+from zoo.layers.padding import ReflectionPadding
+from zoo.layers.width import scaled
 from zoo.models.vgg import FILTERS
-from zoo.registry import Card, Input, Recipe, register, replace
+from zoo.records import Card, Input, Recipe, replace
+from zoo.registry import register
 
 DEMO = Recipe(
     name="demo",

@@ -29,10 +29,11 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from zoo.attention import Attention, Padding, Positions
 from zoo.errors import UsageError
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
-from zoo.sequences import PoolSequence
+from zoo.layers.attention import Attention, Padding, Positions
+from zoo.layers.sequence import PoolSequence
+from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.registry import register
 
 PAPER = "Vaswani et al. 2017, NeurIPS, arXiv:1706.03762, section 3, Table 3"
 
@@ -49,7 +50,7 @@ DATES = Recipe(
     learning_rate=3e-3,
     schedule="inverse_sqrt",
     schedule_options={"warmup_steps": 400},
-    expected=Figure("exact_match", 0.98, "worst of 3 seeds: results/demo.csv"),
+    expected=Expected("exact_match", 0.98, "worst of 3 seeds: results/demo.csv"),
 )
 SENTENCES = Recipe(
     name="translate_folder",
@@ -181,7 +182,7 @@ TRANSFORMER = Card(
             SENTENCES,
             name="ted_hrlr_translate",
             dataset="ted_hrlr_translate/pt_to_en:1.0.0",
-            expected=Figure("bleu", 25.0, "public models of the same data reach 29 on a part of it", measured=False),
+            expected=Expected("bleu", 25.0, "public models of the same data reach 29 on a part of it", measured=False),
         ),
         SENTENCES,
         replace(SENTENCES, name="translate_folder_back", preprocess={**SENTENCES.preprocess, "reverse": True}),
@@ -286,7 +287,7 @@ def decode(x, blocks, style: Style, layer: Maker, *, itself, across):
 
 
 class Decoder(keras.Model):
-    """A trained `transformer`, one target token at a time. For `zoo.decoding`."""
+    """A trained `transformer`, one target token at a time. For `zoo.decoding.beam_search`."""
 
     def __init__(self, model):
         super().__init__(name=f"{model.name}_decoder")
@@ -347,7 +348,7 @@ IMDB = Recipe(
     learning_rate=5e-4,
     schedule="cosine",
     schedule_options={"warmup_epochs": 1},
-    expected=Figure("accuracy", 0.86, "keras-io's example reports .8745", measured=False),
+    expected=Expected("accuracy", 0.86, "keras-io's example reports .8745", measured=False),
 )
 
 

@@ -23,9 +23,12 @@ Layers have the names that keras.applications gives them, so its weights map by 
 import keras
 from keras import layers
 
-from zoo.errors import check_picture
-from zoo.layers import BatchNormalization, scaled
-from zoo.registry import FINETUNE, FOLDER, Card, Figure, Input, Recipe, Weights, register, replace
+from zoo.checks import check_picture
+from zoo.layers.normalization import BatchNormalization
+from zoo.layers.width import scaled
+from zoo.recipes import FINETUNE, FOLDER
+from zoo.records import Card, Expected, Input, Recipe, Weights, replace
+from zoo.registry import register
 
 FILTERS = (64, 128, 256, 512, 512)  # of each block
 CONVOLUTIONS = {  # in each block: Table 1, columns A, B, D and E
@@ -39,10 +42,10 @@ SMALLEST = 32  # five pools halve it to one pixel
 SMALLEST_OF_SMALL = 17  # below, the last of five pools, which round up, has one pixel to pool
 
 TABLE_3 = "Simonyan & Zisserman 2015, Table 3, pictures scaled to 256"
-TABLE_3_A = Figure("accuracy", 0.704, TABLE_3, measured=False)
-TABLE_3_B = Figure("accuracy", 0.713, TABLE_3, measured=False)
-TABLE_3_D = Figure("accuracy", 0.730, TABLE_3, measured=False)
-TABLE_3_E = Figure("accuracy", 0.727, TABLE_3, measured=False)
+TABLE_3_A = Expected("accuracy", 0.704, TABLE_3, measured=False)
+TABLE_3_B = Expected("accuracy", 0.713, TABLE_3, measured=False)
+TABLE_3_D = Expected("accuracy", 0.730, TABLE_3, measured=False)
+TABLE_3_E = Expected("accuracy", 0.727, TABLE_3, measured=False)
 
 DEMO = Recipe(
     name="demo",
@@ -71,7 +74,7 @@ FASHION_MNIST = Recipe(
     schedule="cosine",
     schedule_options={"warmup_epochs": 2},
     model={"batch_norm": True},
-    expected=Figure(
+    expected=Expected(
         "accuracy", 0.935, "zalandoresearch/fashion-mnist, README: VGG16 with 26 M parameters", measured=False
     ),
 )
@@ -143,8 +146,8 @@ VGG16_WEIGHTS = Weights(
     preprocessing="caffe",
     licence="CC BY 4.0 (VGG, Oxford)",
     published=(
-        Figure("accuracy", 0.713, TABLE, measured=False),
-        Figure("top5_accuracy", 0.901, TABLE, measured=False),
+        Expected("accuracy", 0.713, TABLE, measured=False),
+        Expected("top5_accuracy", 0.901, TABLE, measured=False),
     ),
 )
 VGG16_BODY = replace(
@@ -162,8 +165,8 @@ VGG19_WEIGHTS = replace(
     hash="md5:cbe5617147190e668d6c5d5026f83318",
     size=574_710_816,
     published=(
-        Figure("accuracy", 0.713, TABLE, measured=False),
-        Figure("top5_accuracy", 0.900, TABLE, measured=False),
+        Expected("accuracy", 0.713, TABLE, measured=False),
+        Expected("top5_accuracy", 0.900, TABLE, measured=False),
     ),
 )
 VGG19_BODY = replace(
@@ -348,7 +351,7 @@ def vgg19(
             replace(
                 CIFAR10,
                 model={},
-                expected=Figure("accuracy", 0.9155, "Liu & Deng 2015, abstract: 8.45 % error", measured=False),
+                expected=Expected("accuracy", 0.9155, "Liu & Deng 2015, abstract: 8.45 % error", measured=False),
             ),
             replace(IMAGENETTE, preprocess={"resize": (64, 64)}, augment={"shift": 8, "flip": True}, model={}),
             replace(IMAGENET2012, preprocess={"resize": (64, 64)}, augment={"shift": 8, "flip": True}, expected=None),

@@ -15,15 +15,16 @@ T. Mikolov, I. Sutskever, K. Chen, G. Corrado and J. Dean, "Distributed Represen
 their Compositionality", NeurIPS 2013 (b); J. Pennington, R. Socher and C. Manning, "GloVe: Global Vectors for Word
 Representation", EMNLP 2014.
 
-Training draws its own examples from a text (`zoo.data.words`). `word2vec` has a way of training of its own as well,
-many times faster and equal in what it computes (`zoo.blocks`).
+Training draws its own examples from a text (`zoo.data.text.word_vectors`). `word2vec` has a way of training of its own as well,
+many times faster and equal in what it computes (`zoo.trainers.word2vec`).
 """
 
 import keras
 from keras import layers
 
 from zoo.errors import UsageError
-from zoo.registry import Card, Figure, Input, Recipe, register, replace
+from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.registry import register
 
 SGNS = "Mikolov, Sutskever, Chen, Corrado & Dean 2013, NeurIPS 26"
 
@@ -37,7 +38,7 @@ DEMO = Recipe(
     learning_rate=0.05,
     schedule="linear",
     model={"dimension": 32},
-    expected=Figure("analogies", 0.90, "worst of 3 seeds: results/demo.csv"),
+    expected=Expected("analogies", 0.90, "worst of 3 seeds: results/demo.csv"),
 )
 PAIRS = replace(
     DEMO,
@@ -85,7 +86,7 @@ def check(**counts):
         paper=SGNS,
         deviations=(
             "the second table starts small and random, not at 0",
-            "trained by blocks of words that share their negatives (recipes with `block`); see zoo/blocks.py",
+            "trained by blocks of words that share their negatives (recipes with `block`); see zoo/trainers/word2vec.py",
         ),
         inputs=(CENTRE, CANDIDATES),
         preprocessing="none",
@@ -235,7 +236,7 @@ def skipgram_softmax(*, vocabulary_size=20_000, dimension=100, name="skipgram_so
 def glove(*, vocabulary_size=20_000, dimension=100, name="glove"):
     """GloVe: e_i . theta_j + b_i + c_j is to be the logarithm of how often words i and j meet.
 
-    The vector of a word is (e + theta) / 2, as `zoo.word_vectors` takes it: both tables learn the same thing.
+    The vector of a word is (e + theta) / 2, as `zoo.metrics.word_vectors` takes it: both tables learn the same thing.
 
     Args:
         vocabulary_size, dimension: as in `word2vec`.

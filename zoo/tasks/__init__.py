@@ -5,17 +5,27 @@ A new kind of task is a new row: in the module of its kind of data, and so in `T
 
 from collections.abc import Mapping
 
-from zoo.tasks import arrays, clips, metric_learning, styling, text, translation, words
-from zoo.tasks.task import Measured, Network, Task
+from zoo.tasks import (
+    image_classification,
+    language_modelling,
+    metric_learning,
+    style_transfer,
+    text_classification,
+    translation,
+    video_classification,
+    word_vectors,
+)
+from zoo.tasks.base import Measured, Network, Task
 
 TASKS: Mapping[str, Task] = {
-    **arrays.TASKS,
-    **clips.TASKS,
+    **image_classification.TASKS,
+    **video_classification.TASKS,
     **metric_learning.TASKS,
-    **styling.TASKS,
-    **text.TASKS,
+    **style_transfer.TASKS,
+    **language_modelling.TASKS,
+    **text_classification.TASKS,
     **translation.TASKS,
-    **words.TASKS,
+    **word_vectors.TASKS,
 }
 
 __all__ = ["TASKS", "Measured", "Network", "Task"]

@@ -9,14 +9,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from zoo import embedding_figures, losses, registry
-from zoo.data.folders import ENDINGS
-from zoo.data.identities import IdentityFeed
-from zoo.data.identity_folder import pictures_in
+from zoo import factory, losses
+from zoo.data.image.folder import ENDINGS
+from zoo.data.image.identities import IdentityFeed
+from zoo.data.image.identity_folder import pictures_in
 from zoo.errors import UsageError, some
-from zoo.tasks import retrieval
-from zoo.tasks.retrieval import Distances, euclidean
-from zoo.tasks.task import Measured, Network, Task
+from zoo.metrics import retrieval
+from zoo.metrics.retrieval import Distances, euclidean
+from zoo.plots import embeddings
+from zoo.tasks.base import Measured, Network, Task
 
 log = logging.getLogger("zoo")
 
@@ -82,7 +83,7 @@ def rivals(feed: IdentityFeed) -> dict[str, Eye]:
         axes = PCA(min(COMPONENTS, *x.shape), svd_solver="randomized", random_state=0).fit(x)
         found["PCA"] = Eye(lambda x: axes.transform(flat.embed(x)), euclidean, lengths)
     keras.utils.set_random_seed(feed.plan.seed)
-    found["random network"] = eye_of(registry.build(feed.card.name, **feed.options(), **feed.plan.model))
+    found["random network"] = eye_of(factory.build(feed.card.name, **feed.options(), **feed.plan.model))
     return found
 
 
@@ -255,13 +256,13 @@ def nearest(feed, measured):
     ranked = retrieval.neighbours(sight.points, queries, eye.distances)[:, :8]
     pictures = feed.inputs_at("test", np.concatenate([queries[:, None], ranked], 1).ravel())
     right = measured.truth[ranked] == measured.truth[queries, None]
-    return embedding_figures.nearest(pictures.reshape(len(queries), 9, *pictures.shape[1:]), right)
+    return embeddings.nearest(pictures.reshape(len(queries), 9, *pictures.shape[1:]), right)
 
 
 def unseen_classes(feed, measured):
     _, sight = measured.outputs
     before = judged_rivals(feed)["random network"]
-    return embedding_figures.maps({"untrained": before.points, "trained": sight.points}, measured.truth)
+    return embeddings.maps({"untrained": before.points, "trained": sight.points}, measured.truth)
 
 
 TASKS = {
@@ -274,8 +275,8 @@ TASKS = {
         baselines=baselines,
         pictures={
             "neighbours.png": nearest,
-            "distances.png": with_rivals(embedding_figures.distances),
-            "roc.png": with_rivals(embedding_figures.roc),
+            "distances.png": with_rivals(embeddings.distances),
+            "roc.png": with_rivals(embeddings.roc),
             "map.png": unseen_classes,
         },
         tables={"comparison.csv": comparison},

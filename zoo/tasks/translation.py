@@ -1,19 +1,19 @@
 """From one text to another."""
 
-import importlib.util
 import logging
 from pathlib import Path
 
 import numpy as np
 
-from zoo import figures, losses
-from zoo.attention import attention_maps
-from zoo.data.translation import TranslationFeed
-from zoo.decoding import Translator
-from zoo.metrics import ExactMatch, TokenAccuracy
-from zoo.sequences import START
-from zoo.tasks.arrays import free_name
-from zoo.tasks.task import Measured, Network, Task
+from zoo import losses, plots
+from zoo.data.text.special_tokens import START
+from zoo.data.text.translation import TranslationFeed
+from zoo.decoding.beam_search import Translator
+from zoo.layers.attention import attention_maps
+from zoo.metrics.tokens import ExactMatch, TokenAccuracy
+from zoo.metrics.translation import bleu
+from zoo.tasks.base import Measured, Network, Task
+from zoo.tasks.image_classification import free_name
 
 log = logging.getLogger("zoo")
 
@@ -61,19 +61,6 @@ def measured(network: Network, feed: TranslationFeed, split: str) -> Measured:
     return Measured(found, references, {"sources": sources, "said": said, "looks": shown})
 
 
-def bleu(said, references) -> dict[str, float]:
-    """Detokenised corpus BLEU (M. Post 2018), where sacrebleu is installed."""
-    if importlib.util.find_spec("sacrebleu") is None:
-        log.info("no BLEU: for it, pip install sacrebleu")
-        return {}
-    from sacrebleu.metrics import BLEU
-
-    metric = BLEU()
-    score = metric.corpus_score(list(said), [list(references)])
-    log.info(f"{score}; {metric.get_signature()}")
-    return {"bleu": score.score}
-
-
 def looks(network: Network, feed: TranslationFeed, source: str, said: str):
     """Where the decoder looks in the source while it says what it says: (name, weights, its tokens, the source's)."""
     (target,) = feed.tokenizer.encode([said])
@@ -113,7 +100,7 @@ def translations(feed: TranslationFeed, found: Measured) -> list[dict[str, str]]
 
 def looking(feed: TranslationFeed, found: Measured):
     """The picture of `looks` for the first test source."""
-    return figures.attention(*found.outputs["looks"]) if found.outputs["looks"] else None
+    return plots.attention(*found.outputs["looks"]) if found.outputs["looks"] else None
 
 
 def answer(network: Network, feed: TranslationFeed, texts, folder: Path | None) -> list[str]:
@@ -125,7 +112,7 @@ def answer(network: Network, feed: TranslationFeed, texts, folder: Path | None) 
         if shown:
             folder.mkdir(parents=True, exist_ok=True)
             file = free_name(folder, "translation", "attention")
-            figures.save(figures.attention(*shown), file)
+            plots.save(plots.attention(*shown), file)
             lines.append(f"  where it looks: {file}")
     return lines
 

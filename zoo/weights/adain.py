@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from zoo.errors import UsageError
-from zoo.weights import layouts
+from zoo.weights import formats
 
 ENCODER_LAYERS = 10  # up to block4_conv1; the file goes on to block5_conv4
 
@@ -34,7 +34,7 @@ def load_adain(model, encoder: str | Path, decoder: str | Path):
 
 def in_order(here, path: Path):
     """(layer, [kernel, bias]) for the first layers of a file; each must fit."""
-    with layouts.opened(path) as content:
+    with formats.opened(path) as content:
         names = sorted(content.layers, key=lambda name: int(name) if name.isdigit() else -1)
         if len(names) < len(here):
             raise UsageError(f"{path} has {len(names)} layers; expected {len(here)} convolutions: it is another file")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import UsageError, first_line
-from zoo.weights.files import check_file, parsed_hash
+from zoo.weights.checksums import check_file, parsed_hash
 from zoo.weights.progress import bar
 
 log = logging.getLogger("zoo")

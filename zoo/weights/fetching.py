@@ -22,8 +22,8 @@ import urllib.parse
 from pathlib import Path
 
 from zoo.errors import UsageError, first_line
+from zoo.weights.checksums import check_file, parsed_hash
 from zoo.weights.download import Download, check_address, shown
-from zoo.weights.files import check_file, parsed_hash
 
 log = logging.getLogger("zoo")
 

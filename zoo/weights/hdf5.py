@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from zoo.errors import UsageError
-from zoo.weights.content import MAX_TENSORS, Content, Tensor, check_declared
+from zoo.weights.checkpoint import MAX_TENSORS, Content, Tensor, check_declared
 
 MAX_DEPTH = 16  # of groups in groups
 MAX_NAMES = 2**20  # bytes of one attribute: Keras splits longer lists of names

@@ -16,7 +16,7 @@ explanations below; else it is a `UsageError`, and the network is left bit for b
 * **No top** in the file: all dense layers after the maps keep their fresh values. No top in the network: those of the
   file are not used.
 * **Auxiliary heads** that only one of the two has.
-* **Another number of input channels**: the first convolution is adapted (`zoo.weights.channels`).
+* **Another number of input channels**: the first convolution is adapted (`zoo.weights.input_channels`).
 """
 
 from pathlib import Path
@@ -27,11 +27,11 @@ import numpy as np
 
 from zoo import registry
 from zoo.errors import UsageError
-from zoo.weights import channels, layouts, sources
-from zoo.weights.files import check_file
-from zoo.weights.fitting import Plan, Report, fit
+from zoo.weights import formats, input_channels, tags
+from zoo.weights.checksums import check_file
+from zoo.weights.matching import Plan, Report, fit
 from zoo.weights.progress import bar
-from zoo.weights.sources import Source
+from zoo.weights.tags import Source
 
 
 def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessing: str = "") -> Report:
@@ -39,11 +39,11 @@ def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessi
 
     Args:
         model: a built, flat Functional `keras.Model`.
-        weights: a file in one of the layouts of `zoo.weights.layouts`; an https address of one; or, for what
+        weights: a file in one of the layouts of `zoo.weights.formats`; an https address of one; or, for what
             `zoo.build` made, a tag from its card, as ``"imagenet"``.
         hash: of the file, as ``"sha256:..."`` (or its first digits) or ``"md5:..."``; checked before anything is read.
             A tag brings its own.
-        preprocessing: what the weights were trained on, a name of `zoo.weights.channels.PIXELS`; needed for another
+        preprocessing: what the weights were trained on, a name of `zoo.preprocessing.PIXELS`; needed for another
             number of input channels only. A tag brings its own.
 
     Returns:
@@ -52,19 +52,19 @@ def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessi
     Raises:
         UsageError: in one line, for a file that is missing, damaged, another than its hash says, or of another network.
     """
-    channels.check(preprocessing)
+    preprocessing.check(preprocessing)
     name, options = registry.origin(model) or (None, {})
-    return load(model, sources.find(weights, name, options, hash=hash, preprocessing=preprocessing))
+    return load(model, tags.find(weights, name, options, hash=hash, preprocessing=preprocessing))
 
 
 def load(model: Any, source: Source) -> Report:
     """`load_weights`, from a file that has been found."""
     path = source.path
     check_file(path, hash=source.hash)
-    with layouts.opened(path, trusted=source.trusted) as content:
+    with formats.opened(path, trusted=source.trusted) as content:
         plan = fit(model, content, path)
         values = read(plan, path)
-    channels.adapt(plan.first, values, source.preprocessing)
+    input_channels.adapt(plan.first, values, source.preprocessing)
     assign(plan, values)
     return plan.report
 
@@ -78,7 +78,7 @@ def read(plan: Plan, path: Path) -> dict[int, np.ndarray]:
     show = bar(len(plan.steps), "weight")
     for number, step in enumerate(plan.steps, start=1):
         key = step.tensor.key
-        with layouts.explained(path, "damaged inside"):
+        with formats.explained(path, "damaged inside"):
             value = step.tensor.read()
             value = value.astype(value.dtype.newbyteorder("="), copy=False)
         if value.shape != step.tensor.shape:

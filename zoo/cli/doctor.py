@@ -1,0 +1,88 @@
+"""What this machine has, and what would make it faster: `zoo doctor`."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import keras
+
+from zoo import __version__
+from zoo.system import gpus_present, gpus_used, machine
+from zoo.weights import fetching
+
+GPU_LINES = {  # what to install where a GPU is there but the backend does not see it
+    "tensorflow": "pip install 'tensorflow[and-cuda]=={version}'",
+    "jax": "pip install 'jax[cuda12]=={version}'",
+    "torch": "pip install --force-reinstall torch",
+}
+
+
+def report() -> Iterator[tuple[str, str]]:
+    """Label and text of each finding."""
+    backend = keras.backend.backend()
+    here = machine()
+    yield "zoo", f"{__version__} in {Path(__file__).parents[1]}"
+    yield "Python", f"{platform.python_version()} at {sys.executable}"
+    yield "machine", f"{here['processor']}, {here['cores']} cores, {here['platform']}"
+    yield "Keras", f"{keras.__version__}, backend {backend} (KERAS_BACKEND chooses: tensorflow, jax, torch)"
+    for package in GPU_LINES:
+        yield package, version(package) + (f", {tensorflow_build()}" if package == "tensorflow" else "")
+    present, used = gpus_present(), gpus_used(backend)
+    yield "GPUs there", ", ".join(present) or "none found by nvidia-smi"
+    yield "GPUs used", f"{', '.join(used)} by {backend}" if used else f"none by {backend}"
+    if present and not used and backend in GPU_LINES:
+        yield "to use it", GPU_LINES[backend].format(version=version(backend))
+    for label, folder in folders().items():
+        yield label, f"{folder}: {writable(folder)}"
+    yield "network", network()
+
+
+def version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def tensorflow_build() -> str:
+    try:
+        import tensorflow as tf
+    except ImportError:
+        return "no build"
+    build = tf.sysconfig.get_build_info()
+    if not build.get("is_cuda_build"):
+        return "CPU build"
+    return f"built for CUDA {build.get('cuda_version', '?')}, cuDNN {build.get('cudnn_version', '?')}"
+
+
+def folders() -> dict[str, Path]:
+    """Where data and settings are kept."""
+    data = os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
+    settings = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    return {
+        "data sets": Path(data),
+        "weights": fetching.cache(),
+        "Keras home": Path(settings),
+        "run folders": Path.cwd() / "runs",
+    }
+
+
+def writable(folder: Path) -> str:
+    """Whether files can be made there, and the room that is left."""
+    existing = next(path for path in [folder, *folder.parents] if path.exists())
+    room = f"{shutil.disk_usage(existing).free / 2**30:.1f} GiB free"
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return f"NOT writable ({existing}), {room}"
+    return f"writable{'' if folder.exists() else ', not made yet'}, {room}"
+
+
+def network() -> str:
+    from zoo.data.sources import DATA_HOST, reachable
+
+    if reachable(DATA_HOST):
+        return f"{DATA_HOST} answers"
+    return f"{DATA_HOST} cannot be reached: only data sets that are here, and the embedded ones (recipe demo)"

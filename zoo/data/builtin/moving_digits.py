@@ -1,0 +1,147 @@
+"""Clips whose label is their motion: real pictures, composed by the program below. One picture moves in one of 8
+directions over another that stands still, leaves at one side and comes in again at the opposite one.
+
+A single frame says nothing about the label, by construction: where the picture is in the middle frame is drawn without
+regard to the direction. And memory helps little: the pictures of the test split are those of the original's test split
+(of the digits, a fifth held out), and its trajectories, a place in the middle frame with a speed, occur in no other
+split. The same clip backwards is a clip of the opposite direction, four classes further.
+"""
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from zoo.data.builtin.tables import Digits, Embedded
+
+DIRECTIONS = {  # name -> (rows down, columns right) for each frame at speed 1
+    "east": (0, 1),
+    "north-east": (-1, 1),
+    "north": (-1, 0),
+    "north-west": (-1, -1),
+    "west": (0, -1),
+    "south-west": (1, -1),
+    "south": (1, 0),
+    "south-east": (1, 1),
+}
+FRAMES = 8
+SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}  # of all trajectories
+
+
+def moving(picture, size, place, step, frames=FRAMES):
+    """One clip: a picture that wanders over a black ground, and comes in again where it has left.
+
+    Args:
+        picture: (height, width, channels).
+        size: height and width of the frames.
+        place: (row, column) of the picture's upper left corner in the middle frame, number ``frames // 2``.
+        step: (rows, columns) from frame to frame.
+        frames: how many.
+
+    Returns:
+        (frames, size, size, channels).
+
+    >>> moving(np.ones((1, 1, 1), int), 4, place=(0, 2), step=(0, 1), frames=3)[..., 0, :, 0].tolist()
+    [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    """
+    height, width, channels = picture.shape
+    ground = np.zeros((size, size, channels), picture.dtype)
+    ground[:height, :width] = picture
+    times = np.arange(frames) - frames // 2
+    return np.stack([np.roll(ground, np.add(place, np.multiply(step, time)), axis=(0, 1)) for time in times])
+
+
+def trajectories(split, size, speeds):
+    """The (row, column, speed) of a split, a row each; row and column in the middle frame. No two splits share one."""
+    everything = np.stack(np.meshgrid(np.arange(size), np.arange(size), speeds, indexing="ij"), -1).reshape(-1, 3)
+    shuffled = np.random.default_rng(0).permutation(everything)
+    ends = np.round(np.cumsum([0, *SHARES.values()]) * len(shuffled)).astype(int)
+    position = list(SHARES).index(split)
+    return shuffled[ends[position] : ends[position + 1]]
+
+
+def clips(pictures, split, size, speeds, each):
+    """`each` clips of every picture: pairs (key, example). All directions are equally frequent."""
+    rng = np.random.default_rng(list(SHARES).index(split))
+    paths = trajectories(split, size, speeds)
+    labels = rng.permutation(np.arange(len(pictures) * each) % len(DIRECTIONS))
+    steps = np.array(list(DIRECTIONS.values()))
+    for number, label in enumerate(labels.tolist()):
+        *place, speed = paths[rng.integers(len(paths))]
+        mover = moving(pictures[number // each], size, place, speed * steps[label])
+        other = moving(pictures[rng.integers(len(pictures))], size, rng.integers(0, size, 2), (0, 0))
+        yield number, {"clip": np.maximum(mover, other), "label": label}
+
+
+def features(size):
+    return tfds.features.FeaturesDict(
+        {
+            "clip": tfds.features.Tensor(shape=(FRAMES, size, size, 1), dtype=np.uint8, encoding="zlib"),
+            "label": tfds.features.ClassLabel(names=list(DIRECTIONS)),
+        }
+    )
+
+
+class MovingDigits(Embedded):
+    """scikit-learn's handwritten digits, 8x8 pixels: one moves, one stands, in frames of 16x16. Label: where to."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    SIZE, SPEEDS = 16, (1, 2)
+    CLIPS = 4  # of each digit
+
+    def _info(self):
+        return self.dataset_info_from_configs(
+            description="Composed: scikit-learn's 1,797 handwritten digits, each moving in 8 frames of 16x16 pixels in "
+            "one of 8 directions over another that stands still, 4 clips of every digit. Digits are split as in "
+            "`digits`; no trajectory of the test split occurs in training, and a single frame does not tell the "
+            "direction.",
+            features=features(self.SIZE),
+            supervised_keys=("clip", "label"),
+            homepage="https://archive.ics.uci.edu/dataset/80",
+        )
+
+    def _split_generators(self, dl_manager):
+        x, y = Digits.examples(self)
+        return {
+            split: clips(x[rows], split, self.SIZE, self.SPEEDS, self.CLIPS) for split, rows in self.rows(x, y).items()
+        }
+
+
+ORIGINAL = {"train": "train[:55000]", "validation": "train[55000:]", "test": "test"}  # splits of (Fashion-)MNIST
+
+
+class MovingPictures(tfds.core.GeneratorBasedBuilder):
+    """MNIST or Fashion-MNIST, pictures of 28x28 pixels: one moves, one stands, in frames of 32x32. Label: where to.
+
+    tfds' own ``moving_mnist`` is another set: 10,000 clips to predict the next frames of, without labels.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    SIZE, SPEEDS = 32, (1, 2, 3)
+    BUILDER_CONFIGS = tuple(
+        tfds.core.BuilderConfig(name=name, description=f"The pictures of {name}:3.0.1.")
+        for name in ("mnist", "fashion_mnist")
+    )
+
+    @property
+    def composed_of(self) -> tuple[str, ...]:
+        """The data sets that this one is made from: they must be in the same folder, or within reach."""
+        return (f"{self.builder_config.name}:3.0.1",)
+
+    def _info(self):
+        return self.dataset_info_from_configs(
+            description=f"Composed: the pictures of {self.builder_config.name}, each moving in 8 frames of 32x32 "
+            "pixels in one of 8 directions over another that stands still. The test split shows the original's test "
+            "pictures on trajectories that do not occur in training; a single frame does not tell the direction.",
+            features=features(self.SIZE),
+            supervised_keys=("clip", "label"),
+            homepage=f"https://www.tensorflow.org/datasets/catalog/{self.builder_config.name}",
+        )
+
+    def _split_generators(self, dl_manager):
+        (name,) = self.composed_of
+        original = tfds.builder(name, data_dir=self._data_dir_root)
+        original.download_and_prepare()
+        return {split: self._generate_examples(original, split) for split in ORIGINAL}
+
+    def _generate_examples(self, original, split):
+        rows = original.as_dataset(split=ORIGINAL[split], batch_size=-1)
+        yield from clips(rows["image"].numpy(), split, self.SIZE, self.SPEEDS, each=1)

@@ -1,0 +1,101 @@
+"""zoo.data.checks."""
+
+
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data.image.normalization import Summary
+from zoo.data.sources import Source
+from zoo.errors import UsageError, first_line
+
+LOOK_AT = 100_000  # examples: how far the pass over a larger set goes
+
+
+def summarise(examples, source: Source, split: str) -> Summary:
+    """Look at every example (of a set beyond `LOOK_AT`, the first ones): what they measure, and whether they are sound.
+
+    Raises:
+        UsageError: for an empty set, numbers that are not finite, pictures in a range that is neither
+            0..255 nor 0..1, labels that are negative or beyond the classes.
+    """
+    count, total, squares, low, high = 0, 0.0, 0.0, np.inf, -np.inf
+    classes: set[int] = set()
+    shape: tuple[int, ...] = ()
+    for x, y in readable(examples.take(LOOK_AT).batch(1024), source, split):
+        shape = x.shape[1:]
+        axes = tuple(range(x.ndim - 1))
+        exact = x.astype("float64")
+        sound = np.abs(exact) < np.finfo("float32").max  # False for NaN as well
+        if not sound.all():
+            row = count + int(np.argmin(sound.reshape(len(x), -1).all(axis=1)))
+            raise UsageError(
+                f"example {row} of {source.name} ({split}) holds NaN, infinity or more than float32 can; "
+                "expected numbers: mend it or drop it"
+            )
+        count += len(x)
+        total, squares = total + exact.sum(axes), squares + np.square(exact).sum(axes)
+        low, high = min(low, exact.min()), max(high, exact.max())
+        check_labels(y, source, split)
+        if source.class_names:
+            classes.update(np.unique(y).tolist())
+    if not count:
+        raise UsageError(f"the split {split!r} of {source.name} is empty; expected at least one example")
+    check_range(low, high, shape, source, split)
+    each = count * int(np.prod(shape[:-1], dtype=int))  # numbers behind each mean
+    mean = total / each
+    variance = np.maximum(squares / each - np.square(mean), 0.0)
+    std = np.where(variance > 1e-12, np.sqrt(variance), 1.0)  # a constant feature stays as it is
+    count = max(count, int(examples.cardinality()))  # of a large set, all are counted though not all are looked at
+    return Summary(count, shape, tuple(mean.tolist()), tuple(std.tolist()), float(high), tuple(sorted(classes)))
+
+
+def readable(batched, source: Source, split: str):
+    """The batches as NumPy; a file that cannot be read is said in one line."""
+    import tensorflow as tf
+
+    try:
+        yield from batched.as_numpy_iterator()
+    except tf.errors.OpError as error:
+        cure = "remove the file" if Path(source.name).is_absolute() else "prepare it anew"
+        raise UsageError(f"{source.name} ({split}) cannot be read ({first_line(error)}); {cure}") from error
+
+
+def check_labels(y, source: Source, split: str) -> None:
+    if y.ndim != 1:
+        raise UsageError(
+            f"the targets of {source.name} ({split}) have shape {y.shape}; expected (examples,): "
+            "one number, or the number of the class"
+        )
+    if not source.class_names:
+        if not np.isfinite(np.asarray(y, "float64")).all():
+            raise UsageError(f"a target of {source.name} ({split}) is NaN or infinite; expected numbers")
+        return
+    if not np.issubdtype(y.dtype, np.integer):
+        raise UsageError(
+            f"the labels of {source.name} ({split}) are {y.dtype}; expected whole numbers: y.astype('int32')"
+        )
+    wrong = y[(y < 0) | (y >= source.num_classes)]
+    if len(wrong):
+        raise UsageError(
+            f"{source.name} ({split}) has the label {wrong[0]}; expected 0 to {source.num_classes - 1}, "
+            "the classes of the training set"
+        )
+
+
+def check_range(low: float, high: float, shape, source: Source, split: str) -> None:
+    """Pictures (rank 3) and clips hold 0..255 or 0..1; what goes beyond was scaled by somebody."""
+    if len(shape) >= 3 and (low < 0 or high > 255):
+        raise UsageError(
+            f"the pictures of {source.name} ({split}) reach from {low:g} to {high:g}; expected 0 to 255 (or 0 to 1): "
+            "undo their scaling"
+        )
+
+
+def check_arrays(source: Source, split: str) -> None:
+    """Raise where examples are texts, or have no target."""
+    spec = source.split(split).element_spec
+    if not isinstance(spec, tuple) or spec[0].dtype.name == "string":
+        raise UsageError(
+            f"{source.name} holds texts; expected pictures or vectors with a target each: `zoo.train` reads texts"
+        )

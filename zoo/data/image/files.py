@@ -1,0 +1,142 @@
+"""Pictures in files: read upright and without transparency, within a limit of size, written whole or not at all.
+
+With Pillow alone: nothing heavy is imported.
+"""
+
+import contextlib
+import logging
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import UsageError, first_line
+
+SMALLEST = 16  # pixels of the shorter side, for the VGG that is to look: four pools halve it to one
+SUFFIXES = (".png", ".jpg", ".jpeg")
+log = logging.getLogger("zoo")
+
+
+def read(path: str | os.PathLike):
+    """A picture file as a PIL image in RGB, upright; transparent parts on white, which is said.
+
+    Raises:
+        UsageError: if there is none, or it cannot be read.
+    """
+    from PIL import Image, ImageOps
+
+    path = Path(path)
+    if not path.is_file():
+        found = "is a folder" if path.is_dir() else "is not there"
+        raise UsageError(f"{path} {found}; expected the file of a picture (JPEG, PNG, ...)")
+    try:
+        with warnings.catch_warnings(), Image.open(path) as file:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large pictures, which are shrunk
+            if getattr(file, "n_frames", 1) > 1:
+                log.info(f"{path} holds {file.n_frames} pictures; the first is taken")
+            picture = ImageOps.exif_transpose(file)  # cameras note which way they were held
+            picture.load()
+    except Image.DecompressionBombError:
+        most = 2 * Image.MAX_IMAGE_PIXELS / 1e6
+        raise UsageError(f"{path} is larger than {most:.0f} million pixels; expected fewer: shrink it first") from None
+    except Image.UnidentifiedImageError:
+        raise UsageError(f"{path} is not a picture; expected a JPEG or PNG") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UsageError(f"{path} is cut off or damaged ({first_line(error)}); expected a whole picture") from None
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):  # grey in more than eight bits
+        values = np.asarray(picture, "float64")
+        usual = (1, 255) if picture.mode == "F" else (65535,)
+        white = next((each for each in usual if values.max() <= each), values.max())
+        if picture.mode == "F":
+            low, high = values.min(), values.max()
+            log.info(f"{path} holds numbers from {low:g} to {high:g}; 0 is taken as black, {white:g} as white")
+        picture = Image.fromarray((np.clip(values / white, 0, 1) * 255).astype("uint8"))
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        if picture.getextrema()[3][0] < 255:
+            log.info(f"{path} is transparent in places; they are taken as white")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert("RGB")
+
+
+def limited(size: tuple[int, int], longest: int, what) -> tuple[int, int]:
+    """(width, height) shrunk until the longer side is at most `longest`.
+
+    >>> limited((640, 427), 256, "china.jpg")
+    (256, 171)
+    """
+    scale = min(1.0, longest / max(size))
+    width, height = (max(1, round(side * scale)) for side in size)
+    if min(width, height) < SMALLEST:
+        shrunk = f", {width}x{height} at a size of {longest}" if scale < 1 else ""
+        raise UsageError(
+            f"{what} is {size[0]}x{size[1]} pixels{shrunk}; expected at least {SMALLEST} on each side: "
+            "take a larger one"
+        )
+    return width, height
+
+
+def write(picture: np.ndarray, path: Path) -> None:
+    """(height, width, 3) of 0 to 1 into a file, whole or not at all."""
+    from PIL import Image
+
+    image = Image.fromarray(np.round(255 * np.clip(picture, 0, 1)).astype("uint8"))
+    temporary = temporary_of(path)
+    try:
+        image.save(temporary, **({"quality": 95} if path.suffix.lower() != ".png" else {}))
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def temporary_of(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.tmp{path.suffix}")
+
+
+def check_output(path: Path, *, overwrite: bool = False) -> None:
+    """Raise, before any work, where a picture could not be written in the end."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"the output {path} ends in {path.suffix!r}; expected {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent} for {path.name}; make it first")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} is there already and was not touched; choose another name, or say --overwrite")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; expected the name of a picture to write")
+    try:
+        temporary_of(path).touch()
+        temporary_of(path).unlink()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror or error}); choose another") from None
+
+
+def free_name(path: Path) -> Path:
+    """`path`, numbered if it is there already."""
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return found
+
+
+
+def read_picture(path: str, channels: int):
+    """A picture file as (height, width, channels) of 0 to 255.
+
+    Raises:
+        UsageError: if there is none, or it cannot be read.
+    """
+    import tensorflow as tf
+
+    try:
+        picture = tf.io.decode_image(tf.io.read_file(str(path)), channels=channels)
+    except tf.errors.NotFoundError:
+        raise UsageError(f"there is no file {path}; expected a picture") from None
+    except tf.errors.OpError:
+        raise UsageError(f"{path} cannot be read as a picture; expected a JPEG, PNG, GIF or BMP file") from None
+    return picture if picture.shape.rank == 3 else picture[0]  # the first picture of an animation

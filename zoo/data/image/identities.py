@@ -1,0 +1,297 @@
+"""Pictures of identities (people, characters, kinds of thing): batches of P identities with K pictures each, and splits
+that share no identity. What a network learned to tell apart is measured on identities it has never seen."""
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data.base import SPLITS
+from zoo.data.image import pipeline
+from zoo.data.image.module import ArrayFeed
+from zoo.data.sources import Source, tensorflow
+from zoo.errors import UsageError, unknown
+
+log = logging.getLogger("zoo")
+
+OPTIONS = ("per_class", "held_out", "leave_out_small")  # of `Recipe.feed`
+ROUGH = 20  # with fewer identities to learn from, raw pixels often do better on new ones
+
+
+def identity_rows(labels: np.ndarray, *, classes: int, per_class: int, batches: int, seed: int, anew: bool = True):
+    """Row numbers of P x K batches: `classes` different classes, `per_class` different pictures of each.
+
+    Args:
+        labels: the class of each picture.
+        classes: P. All classes are equally likely, however many pictures they have.
+        per_class: K. Classes with fewer pictures are not drawn.
+        batches: how many make an epoch.
+        seed: equal seeds draw equal batches.
+        anew: draw other batches in each epoch; False repeats those of the first.
+
+    Returns:
+        A ``tf.data.Dataset`` of (P x K,) row numbers: the K of the first class, the K of the second, ...
+
+    Raises:
+        UsageError: if fewer than P classes have K pictures.
+
+    >>> labels = np.array([0, 0, 0, 1, 1, 2, 2, 2])
+    >>> rows = next(identity_rows(labels, classes=2, per_class=2, batches=1, seed=0).as_numpy_iterator())
+    >>> len(set(rows)), [len(set(labels[part])) for part in (rows[:2], rows[2:], rows)]
+    (4, [1, 1, 2])
+    """
+    tf = tensorflow()
+    found, counts = np.unique(labels, return_counts=True)
+    large = found[counts >= per_class]
+    if len(large) < classes:
+        raise UsageError(
+            f"{len(large)} classes have {per_class} pictures; expected at least {classes}, the classes of a batch"
+        )
+    table = np.full((len(large), counts.max()), -1)  # the rows of each class, filled up with -1
+    for line, label in zip(table, large):
+        rows = np.flatnonzero(labels == label)
+        line[: len(rows)] = rows
+    table = tf.constant(table)
+
+    def draw(numbers):
+        _, chosen = tf.math.top_k(tf.random.stateless_uniform((len(large),), numbers + [0, 0]), classes)
+        members = tf.gather(table, chosen)  # (P, largest class)
+        lots = tf.random.stateless_uniform(tf.shape(members), numbers + [1, 0])
+        _, places = tf.math.top_k(tf.where(members < 0, -1.0, lots), per_class)
+        return tf.reshape(tf.gather(members, places, batch_dims=1), (-1,))
+
+    numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=anew).batch(2, drop_remainder=True)
+    return numbers.map(draw, num_parallel_calls=tf.data.AUTOTUNE).take(batches)
+
+
+class IdentityFeed(ArrayFeed):
+    """Batches of P x K pictures, in the form that the network takes: with labels, in pairs, or in triplets.
+
+    P is the recipe's `batch_size` divided by K. An epoch has as many batches as would hold every training picture
+    once; which pictures it shows is drawn. Pictures are held in memory.
+
+    ``Recipe.feed`` says:
+        per_class: K, pictures of each class in a batch.
+        held_out: ``{"validation": ..., "test": ...}``, classes that only this split may show: their numbers, or which
+            share of the training split's classes is to be put aside.
+        leave_out_small: train without the classes that have fewer than K pictures, where else they are an error.
+    """
+
+    @classmethod
+    def learn(cls, card, plan, source):
+        if str(plan.dataset).endswith(".npz"):
+            raise UsageError(
+                f"{plan.dataset} is one file of known classes; expected a folder with a sub-folder for each identity"
+            )
+        for option in plan.feed:
+            if option not in OPTIONS:
+                raise unknown(f"option of this feed (recipe {plan.name})", option, OPTIONS)
+        if Path(plan.dataset).is_absolute() and not {"resize", "cover"} & set(plan.preprocess):
+            raise UsageError(
+                f"the pictures of {plan.dataset} may differ in size and the recipe {plan.name} does not resize them; "
+                "take one that does, as --recipe folder"
+            )
+        return super().learn(card, plan, numbered(source, plan.train))
+
+    @property
+    def source(self):
+        return self._source
+
+    @source.setter
+    def source(self, source):  # a finished run gets its source later
+        self._source = source and numbered(source, self.plan.train)
+
+    @property
+    def per_class(self) -> int:
+        return self.plan.feed.get("per_class", 4)
+
+    def options(self):
+        return {"input_shape": self.shape}
+
+    def batches(self, split, *, training=False):
+        tf = tensorflow()
+        x, y = self._raw(split)
+        classes = self.plan.batch_size // self.per_class
+        large = sum(count >= self.per_class for count in Counter(y.tolist()).values())
+        rows = identity_rows(
+            y,
+            classes=classes if split == "train" else max(2, min(classes, large)),
+            per_class=self.per_class,
+            batches=-(-len(y) // self.plan.batch_size),
+            seed=self.plan.seed,
+            anew=training,
+        )
+        x, y = tf.constant(x), tf.constant(y)
+        batched = rows.map(lambda rows: (tf.gather(x, rows), tf.gather(y, rows)), num_parallel_calls=tf.data.AUTOTUNE)
+        augment = self.plan.augment if training else {}
+        batched = pipeline.finished(batched, scaling=self.scaling, augment=augment, seed=self.plan.seed)
+        names = [given.name for given in self.card.inputs]
+        form = FORMS[len(names)]
+        return batched.map(lambda x, y: form(names, x, y, self.per_class))
+
+    def arrays(self, split):
+        """All pictures of a split, scaled, and whom they show."""
+        x, y = self._raw(split)
+        return self.scaling(x).numpy(), y
+
+    def inputs_at(self, split, rows):
+        return self._raw(split)[0][rows].astype("float32")
+
+    @cached_property
+    def kept(self) -> dict[str, frozenset[int] | None]:
+        """The classes that each split may show; None where that is all it has."""
+        wanted = {} if Path(self.plan.dataset).is_absolute() else dict(self.plan.feed.get("held_out", {}))
+        if not wanted:
+            return dict.fromkeys(SPLITS)
+        found = set()
+        for _, labels in self.source.split(self.plan.train).map(lambda x, y: (0, y)).batch(4096).as_numpy_iterator():
+            found.update(labels.tolist())
+        shuffled = random.Random(0).sample(sorted(found), len(found))
+        kept: dict[str, frozenset[int] | None] = dict.fromkeys(SPLITS)
+        for split, which in wanted.items():
+            if isinstance(which, float):
+                count = max(2, round(which * len(found)))
+                which, shuffled = shuffled[:count], shuffled[count:]
+            kept[split] = frozenset(which)
+        kept["train"] = frozenset(found.difference(*filter(None, kept.values())))
+        return kept
+
+    def _examples(self, split):
+        if split not in self._prepared:
+            tf = tensorflow()
+            examples = pipeline.prepared(self.source, getattr(self.plan, split), self.plan.preprocess)
+            if self.kept[split] is not None:
+                kept = tf.constant(sorted(self.kept[split]), tf.int64)
+                examples = examples.filter(lambda x, y: tf.reduce_any(tf.cast(y, tf.int64) == kept))
+            self._prepared[split] = examples
+        return self._prepared[split]
+
+    def _raw(self, split) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures as they are before they are scaled, and their labels."""
+        if ("raw", split) not in self._prepared:
+            x, y = zip(*self._examples(split).batch(1024).as_numpy_iterator())
+            self._prepared["raw", split] = np.concatenate(x), np.concatenate(y)
+        return self._prepared["raw", split]
+
+    def _check_data(self) -> None:
+        self._check_alike()
+        source, plan, size = self.source, self.plan, self.plan.batch_size
+        labels = {split: self._raw(split)[1] for split in SPLITS}
+        check_unseen(source, {split: set(found.tolist()) for split, found in labels.items()})
+        even = len(self.card.inputs) > 1  # pairs and triplets take half of a class for one side
+        if self.per_class < 2 or (even and self.per_class % 2):
+            raise UsageError(
+                f"per_class is {self.per_class}; expected {'an even number' if even else 'a number'} of at least 2"
+            )
+        if size % self.per_class or size < 2 * self.per_class:
+            raise UsageError(
+                f"batch_size is {size}; expected a multiple of {self.per_class}, the pictures of each class in a "
+                f"batch, of at least {2 * self.per_class}"
+            )
+        counts = Counter(labels["train"].tolist())
+        small = {label: count for label, count in counts.items() if count < self.per_class}
+        if small and not plan.feed.get("leave_out_small"):
+            label, count = min(small.items(), key=lambda each: (each[1], each[0]))
+            raise UsageError(
+                f"{source.class_names[label]} of {source.name} (train) has {count} pictures, and {len(small)} of "
+                f"{len(counts)} classes have fewer than {self.per_class} (per_class); expected as many of each: add "
+                "pictures, or leave these classes out"
+            )
+        if small:
+            log.info(
+                f"{len(small)} of {len(counts)} classes have fewer than {self.per_class} pictures (per_class) and are "
+                "not learned from"
+            )
+        for split, fewest, least in (("validation", 2, self.per_class), ("test", 1, 2)):
+            large = [label for label, count in Counter(labels[split].tolist()).items() if count >= least]
+            if len(large) < fewest:
+                raise UsageError(
+                    f"{len(large)} classes of {source.name} ({split}) have {least} pictures; expected {fewest} or "
+                    "more: add pictures"
+                )
+        classes = len(counts) - len(small)
+        if classes < size // self.per_class:
+            raise UsageError(
+                f"batch_size is {size}, {size // self.per_class} classes of {self.per_class} pictures; {source.name} "
+                f"has {classes} to learn from: lower batch_size to {classes * self.per_class} at most"
+            )
+        if classes < ROUGH:
+            log.warning(
+                f"{classes} identities to learn from are few: on unseen ones the network may do worse than raw pixels"
+            )
+
+
+def check_unseen(source: Source, classes: Mapping[str, set[int]]) -> None:
+    """Raise where two splits share an identity, or one has fewer than two."""
+    for split, found in classes.items():
+        if len(found) < 2:
+            raise UsageError(f"{source.name} has {len(found)} classes in {split}; expected at least 2 to tell apart")
+    for one, other in (("train", "test"), ("train", "validation"), ("validation", "test")):
+        if shared := sorted(classes[one] & classes[other]):
+            name = source.class_names[shared[0]] if source.class_names else shared[0]
+            raise UsageError(
+                f"{len(shared)} classes of {source.name} ({name}, ...) are in {one} and in {other}; "
+                "expected identities that are unseen: hold some out"
+            )
+
+
+def numbered(source: Source, split: str) -> Source:
+    """The source with (picture, number) for examples, where it has (name, picture)."""
+    tf = tensorflow()
+    spec = source.split(split).element_spec
+    if not isinstance(spec, tuple) or spec[0].dtype != tf.string:
+        return source
+    names = sorted({name for name, _ in source.split(split).map(lambda name, _: (name, 0)).as_numpy_iterator()})
+    lookup = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(tf.constant(names), tf.range(len(names), dtype=tf.int64)), -1
+    )
+    return Source(
+        source.name,
+        tuple(name.decode() for name in names),
+        lambda text: source.split(text).map(lambda name, picture: (picture, lookup.lookup(name))),
+    )
+
+
+# How a batch reaches a network of one, two or three inputs: (names, pictures, labels, K) -> (inputs, targets). The
+# classes of a batch are in random order, so the class after each is a random other one.
+
+
+def with_labels(names, pictures, labels, per_class):
+    return pictures, labels
+
+
+def halves(pictures, per_class):
+    """(P x K, ...) -> the first K/2 pictures of each class, and the others: (P, K/2, ...) each."""
+    tf = tensorflow()
+    grid = tf.reshape(pictures, [-1, per_class, *pictures.shape[1:]])
+    return grid[:, : per_class // 2], grid[:, per_class // 2 :]
+
+
+def flat(grid):
+    tf = tensorflow()
+    return tf.reshape(grid, [-1, *grid.shape[2:]])
+
+
+def in_pairs(names, pictures, labels, per_class):
+    """P K/2 pairs of one class (target 1), then as many of two (target 0)."""
+    tf = tensorflow()
+    one, other = halves(pictures, per_class)
+    first = tf.concat([flat(one), flat(one)], 0)
+    second = tf.concat([flat(other), flat(tf.roll(other, 1, axis=0))], 0)
+    same = tf.repeat([1.0, 0.0], tf.shape(first)[0] // 2)
+    return dict(zip(names, (first, second))), same[:, None]
+
+
+def in_triplets(names, pictures, labels, per_class):
+    """P K/2 triplets. Their targets are 0 and mean nothing."""
+    tf = tensorflow()
+    anchor, positive = halves(pictures, per_class)
+    triplets = (flat(anchor), flat(positive), flat(tf.roll(positive, 1, axis=0)))
+    return dict(zip(names, triplets)), tf.zeros(tf.shape(triplets[0])[0])
+
+
+FORMS = {1: with_labels, 2: in_pairs, 3: in_triplets}

@@ -1,0 +1,102 @@
+"""A folder of the user's own identities, one sub-folder for each, split by identity."""
+
+import hashlib
+import logging
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data.image.folder import ENDINGS, subfolders
+from zoo.data.sources import Source, tensorflow
+from zoo.errors import UsageError, some, unknown
+
+log = logging.getLogger("zoo")
+
+FEWEST_IDENTITIES = 8  # 4 to learn from, 2 to validate on, 2 to test on
+
+
+class IdentityFolder:
+    """``FACES/<person>/<picture>.jpg``, split by person: a quarter test, of the others a fifth validate.
+
+    The split depends on the names of the sub-folders alone. Copies of a picture count once.
+    """
+
+    def __init__(self, path: Path):
+        self.path, self.name = path, str(path)
+        self.identities = subfolders(path)
+        if len(self.identities) < FEWEST_IDENTITIES:
+            raise UsageError(
+                f"{path} has {len(self.identities)} sub-folders; expected one for each identity, at least "
+                f"{FEWEST_IDENTITIES}, with pictures ({', '.join(ENDINGS)}) in them"
+            )
+
+    def sha256(self) -> str:
+        """Of the pictures and their identities."""
+        return hashlib.sha256("\n".join(sorted(self.pictures.values())).encode()).hexdigest()
+
+    @cached_property
+    def pictures(self) -> dict[Path, str]:
+        """Each file that says by its ending that it is a picture, and its identity and digest; of copies the first."""
+        found: dict[str, Path] = {}
+        for identity in self.identities:
+            for file in pictures_in(self.path / identity):
+                found.setdefault(f"{identity} {hashlib.sha256(file.read_bytes()).hexdigest()}", file)
+        return {file: digest for digest, file in found.items()}
+
+    def load(self) -> Source:
+        """Look at every picture, leave out those that cannot be read, and open the others."""
+        tf = tensorflow()
+        with ThreadPoolExecutor() as pool:
+            channels_of = dict(zip(self.pictures, pool.map(self._channels, self.pictures)))
+        if broken := [file for file, channels in channels_of.items() if not channels]:
+            log.warning(f"left out {len(broken)} files that cannot be read as pictures: {some(broken)}")
+        self.pictures = {file: digest for file, digest in self.pictures.items() if channels_of[file]}
+        channels = 1 if {*channels_of.values()} <= {0, 1} else 3
+        of_split = split_identities(self.identities)
+
+        def split(text):
+            if text not in of_split:
+                raise unknown(f"split of {self.path}", text, of_split)
+            files = [file for file in self.pictures if file.parent.name in of_split[text]]
+            labels = np.array([self.identities.index(file.parent.name) for file in files], "int64")
+
+            def read(file, label):
+                picture = tf.io.decode_image(tf.io.read_file(file), channels=channels, expand_animations=False)
+                return tf.ensure_shape(picture, (None, None, channels)), label
+
+            return tf.data.Dataset.from_tensor_slices((list(map(str, files)), labels)).map(read, tf.data.AUTOTUNE)
+
+        return Source(self.name, tuple(self.identities), split)
+
+    def _channels(self, file: Path) -> int:
+        """How many numbers a pixel has; 0 if the file cannot be read."""
+        tf = tensorflow()
+        try:
+            return int(tf.io.decode_image(file.read_bytes(), expand_animations=False).shape[-1])
+        except tf.errors.OpError:
+            return 0
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The files of a folder that say by their endings that they are pictures, sorted."""
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS)
+
+
+def split_identities(identities: Sequence[str]) -> dict[str, set[str]]:
+    """A quarter to test on, a fifth of the others to validate on.
+
+    >>> {split: len(names) for split, names in split_identities([str(n) for n in range(40)]).items()}
+    {'train': 24, 'validation': 6, 'test': 10}
+    """
+    shuffled = random.Random(0).sample(sorted(identities), len(identities))
+    test = max(2, round(len(shuffled) / 4))
+    validation = max(2, round((len(shuffled) - test) / 5))
+    return {
+        "train": set(shuffled[test + validation :]),
+        "validation": set(shuffled[test : test + validation]),
+        "test": set(shuffled[:test]),
+    }

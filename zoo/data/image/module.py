@@ -1,0 +1,160 @@
+"""zoo.data.image.module."""
+
+
+import dataclasses
+import math
+
+import numpy as np
+
+from zoo.data import checks as data_checks
+from zoo.data.base import SPLITS, Feed, check_batch, check_classes
+from zoo.data.image import files as image_files
+from zoo.data.image import normalization, pipeline, transforms
+from zoo.data.image.normalization import Scaling
+from zoo.errors import UsageError
+
+
+class ArrayFeed(Feed):
+    """Pictures and vectors: arrays of one shape, scaled by what the training set holds."""
+
+    preprocessings, preprocess = normalization.SCALING, transforms.PREPROCESS
+    augment = (*transforms.AUGMENT, *transforms.AUGMENT_LAYERS)
+    shape: tuple[int, ...]  # of one example
+    high: float  # the largest number in the training set
+    scaling: Scaling
+
+    def __init__(self, card, plan, source):
+        super().__init__(card, plan, source)
+        self._prepared = {}
+
+    @classmethod
+    def learn(cls, card, plan, source):
+        feed = cls(card, plan, source)
+        feed._check_rank()
+        feed.summaries = {split: data_checks.summarise(feed._examples(split), source, split) for split in SPLITS}
+        feed._check_data()
+        train = feed.summaries["train"]
+        feed.scaling = normalization.SCALING[plan.preprocessing or card.preprocessing](train)
+        feed.shape, feed.high, feed.class_names = train.shape, train.high, source.class_names
+        return feed
+
+    @classmethod
+    def restore(cls, card, plan, source, state):
+        feed = cls(card, plan, source)
+        feed.scaling, feed.shape = Scaling(**state["scaling"]), tuple(state["shape"])
+        feed.high, feed.class_names = state["high"], tuple(state["classes"])
+        return feed
+
+    def state(self):
+        return {
+            "scaling": dataclasses.asdict(self.scaling),
+            "shape": self.shape,
+            "high": self.high,
+            "classes": self.class_names,
+        }
+
+    @property
+    def examples(self):
+        return {split: summary.count for split, summary in self.summaries.items()}
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the whole data set holds."""
+        return sum(self.examples.values()) * math.prod(self.shape)
+
+    def options(self):
+        expected = self.card.inputs[0].shape
+        if "input_shape" not in self.card.options and self.shape != expected:
+            raise UsageError(
+                f"an example of {self.source.name} has shape {self.shape}; {self.card.name} takes {expected}"
+            )
+        return {"input_shape": self.shape, "num_classes": self.source.num_classes}
+
+    def batches(self, split, *, training=False):
+        shuffling = {"augment": self.plan.augment, "seed": self.plan.seed} if training else {}
+        examples, size = self._examples(split), self.plan.batch_size
+        return pipeline.batches(examples, scaling=self.scaling, batch_size=size, **shuffling)
+
+    def targets(self, split: str) -> np.ndarray:
+        """The targets alone: the inputs of a large set do not fit into memory."""
+        return np.concatenate([targets for _, targets in self.batches(split).as_numpy_iterator()])
+
+    def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """All of a split as two arrays, scaled inputs and targets."""
+        inputs, targets = zip(*self.batches(split).as_numpy_iterator())
+        return np.concatenate(inputs), np.concatenate(targets)
+
+    def inputs_at(self, split: str, rows: np.ndarray) -> np.ndarray:
+        """The inputs with these numbers, in this order, as they were before they were scaled."""
+        found, start = {}, 0
+        for inputs, _ in self.batches(split).as_numpy_iterator():
+            found |= {row: inputs[row - start] for row in rows if start <= row < start + len(inputs)}
+            start += len(inputs)
+        return self.scaling.undo(np.stack([found[row] for row in rows]) if len(rows) else inputs[:0])
+
+    def encode(self, raws):
+        """Pictures from files, as the recipe prepares those it trains on: (pictures, *shape), scaled."""
+        if len(self.shape) != 3:
+            return super().encode(raws)
+        pictures = [self._picture(path) for path in raws]
+        return self.scaling(np.stack(pictures) / np.float32(1 if self.high > 1 else 255)).numpy()
+
+    def _picture(self, path):
+        x = image_files.read_picture(path, self.shape[-1])
+        height, width, _ = x.shape
+        for word, option in self.plan.preprocess.items():
+            x = transforms.PREPROCESS[word](x, option)
+        if tuple(x.shape) != self.shape:
+            raise UsageError(
+                f"{path} is {height}x{width}; {self.card.name} was trained on pictures of {self.shape[0]}x"
+                f"{self.shape[1]} and its recipe does not resize: resize it first"
+            )
+        return np.asarray(x, "float32")
+
+    def _read(self, split):
+        """(input, target) pairs, one by one."""
+        return self.source.split(split)
+
+    def _examples(self, split):
+        if split not in self._prepared:
+            readable = dataclasses.replace(self.source, split=self._read)
+            self._prepared[split] = pipeline.prepared(readable, getattr(self.plan, split), self.plan.preprocess)
+        return self._prepared[split]
+
+    def _check_rank(self) -> None:
+        """Raise where an example has another number of axes than the network takes."""
+        found, _ = self._read(self.plan.train).element_spec
+        wanted = self.card.inputs[0]
+        if len(found.shape) != len(wanted.shape):
+            raise UsageError(
+                f"an example of {self.source.name} has shape {tuple(found.shape)}; expected {len(wanted.shape)} axes "
+                f"for {self.card.name}'s {wanted.name}, as in {wanted.shape}"
+            )
+
+    def _check_alike(self) -> None:
+        """Raise where the splits hold different things."""
+        source, train = self.source, self.summaries["train"]
+        for split, summary in self.summaries.items():
+            if summary.shape != train.shape:
+                raise UsageError(
+                    f"{source.name} has {split} examples of shape {summary.shape} "
+                    f"and training examples of {train.shape}"
+                )
+        in_units = {split for split, summary in self.summaries.items() if summary.high <= 1}
+        if len(train.shape) >= 3 and 0 < len(in_units) < len(self.summaries):
+            raise UsageError(
+                f"the pictures of {source.name} reach 1 in {', '.join(sorted(in_units))} and 255 elsewhere; "
+                "expected one range: scale all alike"
+            )
+
+    def _check_data(self) -> None:
+        """Raise where the data cannot train this network."""
+        source, card, train = self.source, self.card, self.summaries["train"]
+        self._check_alike()
+        if card.task.endswith("classification"):
+            check_classes(card, source, train.classes)
+        elif source.class_names:
+            raise UsageError(
+                f"the targets of {source.name} are classes; {card.name} expects numbers: y.astype('float32')"
+            )
+        check_batch(self.plan, train.count)

@@ -1,0 +1,69 @@
+"""zoo.data.image.normalization."""
+
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.errors import UsageError
+from zoo.preprocessing import PIXELS, Pixels
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """x -> (x - mean) / std, a number for each channel of a picture or each feature of a vector.
+
+    Where `reverse`, colours are turned from RGB to BGR first, as some published weights want them.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    reverse: bool = False
+
+    def __call__(self, x):
+        import tensorflow as tf
+
+        x = tf.cast(x[..., ::-1] if self.reverse else x, tf.float32)
+        return (x - np.float32(self.mean)) / np.float32(self.std)
+
+    def undo(self, x: np.ndarray) -> np.ndarray:
+        x = x * np.float32(self.std) + np.float32(self.mean)
+        return x[..., ::-1] if self.reverse else x
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One pass over a split: what it holds."""
+
+    count: int
+    shape: tuple[int, ...]  # of one example
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    high: float  # the largest number
+    classes: tuple[int, ...]  # those that occur
+
+
+def published(pixels: Pixels) -> Callable[[Summary], Scaling]:
+    """A scaling that published weights were trained with, of pixels of 0 to 255; pictures of 0 to 1 are brought up.
+
+    A grey picture takes the means over the three channels, which is what weights adapted to one channel expect.
+    """
+
+    def scaling(train: Summary) -> Scaling:
+        channels, unit = len(train.mean), 1.0 if train.high > 1 else 255.0
+        if channels not in (1, 3):
+            raise UsageError(f"the pictures have {channels} channels; these weights were trained with 3 (1 will do)")
+        here = pixels.of(channels)
+        return Scaling(tuple(m / unit for m in here.mean), tuple(s / unit for s in here.std), here.order == "bgr")
+
+    return scaling
+
+
+# How a card, or published weights, say that numbers are scaled, by what the training set holds.
+SCALING: Mapping[str, Callable[[Summary], Scaling]] = {
+    "standardise": lambda train: Scaling(train.mean, train.std),
+    "unit": lambda train: Scaling((0.0,), (255.0 if train.high > 1 else 1.0,)),
+    "none": lambda train: Scaling((0.0,), (1.0,)),
+    **{name: published(pixels) for name, pixels in PIXELS.items()},
+}

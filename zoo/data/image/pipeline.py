@@ -1,0 +1,156 @@
+"""The one order in which examples reach a network.
+
+    source -> preprocess -> cache -> shuffle -> batch -> augment -> scale -> prefetch
+
+What is the same in every epoch comes before the cache, what differs after it. Batches are formed
+before they are augmented because one operation on 128 pictures costs little more than on one; each
+picture still gets its own random numbers. Shuffling and augmentation draw from generators of their own,
+which move on from epoch to epoch and start again with the same seed. (Keras's own shuffling of arrays and
+`tf.random` inside `map` repeat one order for ever once a global seed is set.)
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.checks import check_count
+from zoo.data.checks import LOOK_AT, check_arrays, summarise
+from zoo.data.image.normalization import SCALING, Scaling
+from zoo.data.image.transforms import AUGMENT, AUGMENT_LAYERS, PREPROCESS, keras_layer
+from zoo.data.sources import Source, open_source
+from zoo.errors import UsageError, first_line, unknown
+
+MEMORY = 4 * 2**30  # bytes: sets up to this size are cached and shuffled whole
+
+
+def example_bytes(examples) -> int:
+    """The memory that one example takes, or a guess of 1 MiB where its size varies."""
+    specs = examples.element_spec
+    if any(spec.shape.num_elements() is None for spec in specs):
+        return 2**20
+    return sum(spec.shape.num_elements() * spec.dtype.size for spec in specs)
+
+
+def prepared(source: Source, split: str, preprocess: Mapping[str, Any]):
+    """The examples of a split, preprocessed, one by one; cached in memory if they fit."""
+    import tensorflow as tf
+
+    for word in preprocess:
+        if word not in PREPROCESS:
+            raise unknown("preprocessing", word, PREPROCESS)
+
+    def apply(x, y):
+        before = x
+        for word, option in preprocess.items():
+            x = PREPROCESS[word](x, option)
+        if before.shape.rank == 4 and before.dtype.is_integer:  # a clip: a byte a colour in the cache
+            x = tf.saturate_cast(tf.round(x), before.dtype) if x.dtype.is_floating else x
+        return x, y
+
+    try:
+        examples = source.split(split)
+    except (ValueError, AssertionError) as error:
+        raise UsageError(f"{source.name} has no split {split!r}: {first_line(error)}") from None
+    if preprocess:
+        examples = examples.map(apply, num_parallel_calls=tf.data.AUTOTUNE)
+    count = int(examples.cardinality())  # negative where nobody knows
+    return examples.cache() if 0 <= count * example_bytes(examples) <= MEMORY else examples
+
+
+def batches(
+    examples, *, scaling: Scaling, batch_size: int, augment: Mapping[str, Any] | None = None, seed: int | None = None
+):
+    """Batches from prepared examples, for `fit`, `evaluate` and `predict`.
+
+    Args:
+        examples: from `prepared`.
+        scaling: of the inputs.
+        batch_size: the last batch may be smaller.
+        augment: options of `AUGMENT`, or of Keras's `AUGMENT_LAYERS`; only with a seed.
+        seed: shuffle, differently in each epoch and equally in each run with this seed. None: keep the order.
+
+    Returns:
+        A ``tf.data.Dataset`` of (float32 inputs, targets).
+    """
+    if seed is not None:
+        buffer = max(1, MEMORY // example_bytes(examples))
+        examples = examples.shuffle(min(buffer, LOOK_AT), seed=seed, reshuffle_each_iteration=True)
+    return finished(examples.batch(batch_size), scaling=scaling, augment=augment, seed=seed)
+
+
+def finished(batched, *, scaling: Scaling, augment: Mapping[str, Any] | None = None, seed: int | None = None):
+    """Batches of (inputs, targets) augmented, scaled and fetched ahead."""
+    import tensorflow as tf
+
+    augment = augment or {}
+    for word in augment:
+        if word not in AUGMENT and word not in AUGMENT_LAYERS:
+            raise unknown("augmentation", word, [*AUGMENT, *AUGMENT_LAYERS])
+    layers = {word: keras_layer(word, option, seed) for word, option in augment.items() if word in AUGMENT_LAYERS}
+
+    def finish(batch, draw=None):
+        x, y = batch
+        for number, (word, option) in enumerate(augment.items()):
+            x = layers[word](x, training=True) if word in layers else AUGMENT[word](x, draw + [number, 0], option)
+        return scaling(x), y
+
+    if augment:
+        draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
+        batched = tf.data.Dataset.zip(batched, draws)
+        # Keras's layers carry their random state from batch to batch: in parallel, the order would be anybody's.
+        mapped = batched.map(finish, num_parallel_calls=None if layers else tf.data.AUTOTUNE)
+    else:
+        mapped = batched.map(lambda x, y: finish((x, y)), num_parallel_calls=tf.data.AUTOTUNE)
+    return mapped.prefetch(tf.data.AUTOTUNE)
+
+
+def load_data(
+    dataset: str,
+    *,
+    split: str = "train",
+    batch_size: int = 32,
+    shuffle: bool = False,
+    seed: int = 0,
+    preprocess: Mapping[str, Any] | None = None,
+    augment: Mapping[str, Any] | None = None,
+    scaling: str = "standardise",
+    train: str = "train",
+    data_dir: str | None = None,
+):
+    """A data set, ready for `fit`.
+
+    Args:
+        dataset: a tfds name (``"mnist"``, ``"digits:1.0.0"``) or the path of an ``.npz`` file
+            (`zoo.data.sources.ArrayFile` says what it must hold).
+        split: in tfds' slicing language, ``"train[:90%]"``.
+        batch_size: examples in a batch.
+        shuffle: shuffle with `seed`, differently in each epoch and equally in each run.
+        seed: of shuffling and augmentation.
+        preprocess: done once to each example: ``{"resize": (height, width)}``, ``{"cover": (height, width)}`` (in
+            proportion, what juts out cut off), ``{"pad": (height, width)}``.
+        augment: done anew in each epoch: ``{"shift": pixels}``, ``{"flip": True}``,
+            ``{"crop": (least, most share of the area)}``, or a layer of Keras: ``{"RandAugment": {"factor": 0.3}}``.
+        scaling: ``"standardise"`` by mean and deviation of the training set, ``"unit"`` (to 0..1), ``"none"``.
+        train: the split that "standardise" measures.
+        data_dir: where tfds keeps its data sets.
+
+    Returns:
+        A ``tf.data.Dataset`` of (float32 inputs, targets).
+
+    Raises:
+        UsageError: for an unknown name, or data that is not there and cannot be fetched.
+
+    >>> images, labels = next(iter(load_data("digits", split="test", batch_size=5)))
+    >>> images.shape, labels.dtype.name
+    (TensorShape([5, 8, 8, 1]), 'int64')
+    """
+    if scaling not in SCALING:
+        raise unknown("scaling", scaling, SCALING)
+    if augment and not shuffle:
+        raise UsageError("augment without shuffle; expected both for training, or neither for evaluation")
+    check_count("batch_size", batch_size)
+    source = open_source(dataset, data_dir=data_dir).load()
+    check_arrays(source, train)
+    preprocess = preprocess or {}
+    scale = SCALING[scaling](summarise(prepared(source, train, preprocess), source, train))
+    examples = prepared(source, split, preprocess)
+    return batches(examples, scaling=scale, batch_size=batch_size, augment=augment, seed=seed if shuffle else None)

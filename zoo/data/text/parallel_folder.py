@@ -1,0 +1,79 @@
+"""A user's own parallel text, laid out as for `tfds.TranslateFolder`: a file for each language and split.
+
+DIR/de.train.txt       DIR/en.train.txt        a sentence a line, the same line of both files says the same
+DIR/de.validation.txt  DIR/en.validation.txt   without them, a tenth of the training lines
+DIR/de.test.txt        DIR/en.test.txt
+"""
+
+import hashlib
+import re
+from pathlib import Path
+
+from zoo.data.sources import ParallelSource, Source, tensorflow
+from zoo.data.text.folder import read_text
+from zoo.errors import UsageError, unknown
+
+NAME = re.compile(r"(?P<language>[^.]+)\.(?P<split>train|validation|val|test)\.txt")
+FEWEST = 20  # training lines
+
+
+class ParallelFolder:
+    """Two (or more) languages, line by line."""
+
+    def __init__(self, path: Path):
+        self.path, self.name = path, str(path)
+        if not path.is_dir():
+            raise UsageError(f"{path} is no folder; expected one with de.train.txt, en.train.txt and so on")
+        self.files = {}
+        for file in sorted(path.iterdir()):
+            if match := NAME.fullmatch(file.name):
+                split = match["split"].replace("val", "validation") if match["split"] == "val" else match["split"]
+                self.files.setdefault(split, {})[match["language"]] = file
+        languages = {split: set(files) for split, files in self.files.items()}
+        found = sorted(set().union(*languages.values()))
+        if len(found) < 2:
+            raise UsageError(
+                f"{path} has files for {', '.join(found) or 'no language'}; expected two languages, as in de.train.txt "
+                "and en.train.txt"
+            )
+        for split in {"train", "test", *languages}:
+            if missing := set(found) - languages.get(split, set()):
+                raise UsageError(f"{path} has no {min(missing)}.{split}.txt; expected one for each language and split")
+        self.languages = found
+
+    def sha256(self) -> str:
+        digest = hashlib.sha256()
+        for file in (file for files in self.files.values() for file in files.values()):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+        return digest.hexdigest()
+
+    def load(self) -> Source:
+        splits = {split: self._read(split) for split in self.files}
+        if "validation" not in splits:
+            count = len(splits["train"][self.languages[0]])
+            if count < FEWEST:
+                raise UsageError(f"{self.path} holds {count} training lines; expected at least {FEWEST}")
+            whole = splits["train"]
+            splits["validation"] = {language: lines[9::10] for language, lines in whole.items()}
+            splits["train"] = {
+                language: [line for number, line in enumerate(lines) if number % 10 != 9]
+                for language, lines in whole.items()
+            }
+
+        def columns(name):
+            if name not in splits:
+                raise unknown(f"split of {self.path}", name, splits)
+            return splits[name]
+
+        return ParallelSource(
+            self.name, (), lambda name: tensorflow().data.Dataset.from_tensor_slices(columns(name)), columns
+        )
+
+    def _read(self, split):
+        texts = {language: read_text(file) for language, file in self.files[split].items()}
+        lines = {language: text.removesuffix("\n").split("\n") for language, text in texts.items()}
+        counts = {language: len(each) for language, each in lines.items()}
+        if len(set(counts.values())) > 1:
+            told = " and ".join(f"{self.files[split][each].name} {count:,}" for each, count in counts.items())
+            raise UsageError(f"the files of {self.path} differ in lines: {told}; expected the same number, in pairs")
+        return lines

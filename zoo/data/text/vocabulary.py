@@ -1,0 +1,87 @@
+"""Words or characters and their numbers, through Keras's `TextVectorization`.
+
+Number 0 is padding (nothing), number 1 is whatever the vocabulary has not.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zoo.data.sources import tensorflow
+from zoo.errors import UsageError
+
+UNKNOWN = 1
+
+
+def lower_words(texts):
+    """Lower case; a space for markup and punctuation, but ! and ? are words."""
+    tf = tensorflow()
+    texts = tf.strings.regex_replace(tf.strings.lower(texts, encoding="utf-8"), r"<[^<>]{1,20}>", " ")
+    return tf.strings.regex_replace(tf.strings.regex_replace(texts, r"[^\pL\pN'!?]+", " "), r"([!?])", r" \1 ")
+
+
+# What a recipe calls its tokens: (standardisation, split of Keras's TextVectorization, what joins them again).
+LEVELS = {"words": (lower_words, "whitespace", " "), "characters": (lambda texts: texts, "character", "")}
+
+
+class Vocabulary:
+    """Words or characters and their numbers.
+
+    >>> words = Vocabulary("words", ["the", "cat"])
+    >>> words.encode("The <br />CAT sat.").tolist(), words.decode([3, 2])
+    ([2, 3, 1], 'cat the')
+    """
+
+    def __init__(self, level: str, entries: Sequence[str]):
+        from keras.layers import TextVectorization
+
+        self.standardise, split, self.joint = LEVELS[level]
+        self.level, self.entries = level, list(entries)
+        # Its own `standardize` takes no functions of tensors on JAX and PyTorch.
+        self.layer = TextVectorization(standardize=None, split=split, vocabulary=self.entries)
+
+    @classmethod
+    def learn(cls, level: str, most: int, texts) -> "Vocabulary":
+        """The commonest words (or characters) of a ``tf.data.Dataset`` of texts, at most `most` with 0 and 1."""
+        from keras.layers import TextVectorization
+
+        standardise, split, _ = LEVELS[level]
+        layer = TextVectorization(max_tokens=most, standardize=None, split=split)
+        layer.adapt(texts.batch(256).map(standardise))
+        return cls(level, list(map(str, layer.get_vocabulary(include_special_tokens=False))))
+
+    def __len__(self):
+        return len(self.entries) + 2
+
+    def numbers(self, texts):
+        """A batch of texts -> (texts, tokens) int32, each row padded with 0 up to the longest."""
+        return tensorflow().cast(self.layer(self.standardise(texts)), "int32")
+
+    def encode(self, text: str) -> np.ndarray:
+        return self.numbers(tensorflow().constant([text]))[0].numpy()
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of some tokens."""
+        from zoo.data.text.vocabulary import check_tokens
+
+        check_tokens(tokens, len(self))
+        return self.joint.join(self.piece(token) for token in tokens)
+
+    def piece(self, token: int) -> str:
+        return ("", "\N{REPLACEMENT CHARACTER}")[token] if token < 2 else self.entries[token - 2]
+
+
+
+def check_tokens(tokens: Sequence[int], vocabulary_size: int) -> None:
+    """Raise for a token that the network has no row for: inside a compiled graph it would pass in silence.
+
+    >>> check_tokens([3, 500], 100)
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: token 500 at place 1 is outside the vocabulary; expected 0 to 99
+    """
+    for place, token in enumerate(tokens):
+        if not 0 <= token < vocabulary_size:
+            raise UsageError(
+                f"token {token} at place {place} is outside the vocabulary; expected 0 to {vocabulary_size - 1}"
+            )

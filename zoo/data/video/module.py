@@ -1,0 +1,111 @@
+"""Clips: reading them from files, choosing frames, a folder of a user's own, and the feed of video networks.
+
+Files are read by PyAV, the bindings of FFmpeg's libraries (``pip install av``): it decodes in the process and tells how
+many frames there are before it decodes one. GIFs are read by Pillow, which matplotlib brings along.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zoo.data.base import SPLITS
+from zoo.data.image.module import ArrayFeed
+from zoo.data.sources import tensorflow
+from zoo.data.video.files import GREY, check_length, probe, read_clip
+from zoo.errors import UsageError
+
+# The feed
+
+
+class ClipFeed(ArrayFeed):
+    """Clips (time, height, width, channels): from arrays, from a tfds data set of videos, or from files.
+
+    Of the recipe, `preprocess` says with ``frames`` how many are taken of a whole video, and with ``resize`` their
+    size. `augment` may have ``jitter: k``: the network sees one frame of every k, a random one in training, the middle
+    one elsewhere. The augmentations of pictures do the same to all frames of a clip.
+    """
+
+    @classmethod
+    def learn(cls, card, plan, source):
+        cls(card, plan, source).check_files()
+        feed = super().learn(card, plan, source)
+        frames, *rest = feed.shape
+        feed.shape = (frames // feed.every, *rest)  # of what the network takes
+        return feed
+
+    @property
+    def every(self) -> int:
+        """Of so many frames that are read, the network sees one."""
+        return self.plan.augment.get("jitter", 1)
+
+    def batches(self, split, *, training=False):
+        dataset = super().batches(split, training=training)
+        if training or self.every == 1:
+            return dataset
+        return dataset.map(lambda x, y: (x[:, self.every // 2 :: self.every], y))
+
+    def encode(self, raws: Sequence[str]) -> np.ndarray:
+        """(clips, time, height, width, channels), scaled, from the paths of videos."""
+        clips = np.stack([self.show(path) for path in raws])
+        return self.scaling(clips / np.float32(1 if self.high > 1 else 255)).numpy()
+
+    def show(self, path: str) -> np.ndarray:
+        """The frames of a file that the network sees, uint8."""
+        frames, height, width, channels = self.shape
+        clip = read_clip(path, frames=frames, size=(height, width), loop=self._repeat)
+        return clip if channels == 3 else np.round(clip @ GREY)[..., np.newaxis].astype("uint8")
+
+    @property
+    def _repeat(self) -> bool:
+        return self.loop or "loop" in self.plan.preprocess
+
+    def check_files(self) -> None:
+        """Raise where a file of a folder is too short, or where files differ in size and are not brought to one."""
+        if not self._holds_paths:
+            return
+        taken = self.plan.preprocess.get("frames")
+        seen = {}
+        for split in SPLITS:
+            for name, _ in self.source.split(getattr(self.plan, split)).as_numpy_iterator():
+                path = name.decode()
+                found = probe(path)
+                check_length(path, found.frames, taken and taken // self.every, self._repeat)
+                seen.setdefault((found.frames,) * (not taken) + (found.height, found.width), path)
+        if len(seen) > 1 and not (taken and "resize" in self.plan.preprocess):
+            (a, one), (b, other), *_ = [("x".join(map(str, shape)), path) for shape, path in seen.items()]
+            raise UsageError(
+                f"the clips of {self.source.name} differ in size: {one} is {a}, {other} {b}; expected one size: "
+                "take a recipe that resizes"
+            )
+
+    @property
+    def _holds_paths(self) -> bool:
+        spec = self.source.split(self.plan.train).element_spec
+        return not isinstance(spec, dict) and spec[0].dtype.name == "string"
+
+    def _read(self, split):
+        """(clip, label) pairs, whatever the source has: arrays, a dictionary with a video in it, or paths."""
+        tf = tensorflow()
+        examples = self.source.split(split)
+        if isinstance(examples.element_spec, dict):
+            video = next((key for key, spec in examples.element_spec.items() if spec.shape.rank == 4), None)
+            if video is None or "label" not in examples.element_spec:
+                raise UsageError(
+                    f"{self.source.name} has {', '.join(examples.element_spec)}; expected a video and its label"
+                )
+            return examples.map(lambda row: (row[video], row["label"]))
+        if not self._holds_paths:
+            return examples
+        words = self.plan.preprocess
+        first = probe(next(examples.as_numpy_iterator())[0].decode())
+        count = words.get("frames", first.frames)
+        size = tuple(words.get("resize", (first.height, first.width)))
+
+        def decode(path):
+            return read_clip(path.decode(), frames=count, size=size, least=count // self.every, loop=self._repeat)
+
+        def read(path, label):
+            clip = tf.numpy_function(decode, [path], tf.uint8, stateful=False)
+            return tf.ensure_shape(clip, (count, *size, 3)), label
+
+        return examples.map(read, num_parallel_calls=tf.data.AUTOTUNE)

@@ -1,0 +1,105 @@
+"""From a name to a network: the one way to build.
+
+It stands above the registry, which knows names and cards, and above the weights, which know files.
+"""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zoo import registry
+from zoo.errors import UsageError, first_line, unknown
+from zoo.records import Card
+from zoo.weights import tags
+
+log = logging.getLogger("zoo")
+
+RENAMED = {  # options of builders up to 0.1, and what they are called now
+    "blocks": "num_layers",
+    "heads": "num_heads",
+    "hidden": "mlp_dim",
+    "longest": "max_length",
+    "picture_shape": "image_shape",
+    "pictures": "num_images",
+}
+
+
+def build(name: str, /, *, weights: str | Path | None = None, **options: Any) -> Any:
+    """Build a network by name.
+
+    Args:
+        name: one of `list_models()`.
+        weights: a tag from the card (``"imagenet"``), a file, or an https address; see `zoo.load_weights`. The network
+            is the same with and without: only its numbers differ.
+        **options: the builder's own: ``input_shape``, ``num_classes``, ... (``help(zoo.builder(name))``).
+
+    Returns:
+        A ``keras.Model`` that returns logits, not yet compiled; its weights are fresh unless `weights` says otherwise.
+
+    Raises:
+        UsageError: for an unknown name or option, or a value that the builder cannot use.
+
+    >>> build("lenet5", num_classes=26).output_shape
+    (None, 26)
+    """
+    options = checked_options(name, options)
+    file = None if weights is None else tags.find(weights, name, options)  # what is wrong is said before the work
+    try:
+        model = registry.builder(name)(**options)
+    except UsageError:
+        raise
+    except Exception as error:  # Keras's own words can run over many lines, and do not name the option
+        given = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise UsageError(f"{name} cannot be built with {given or 'its defaults'}: {first_line(error)}") from error
+    registry.remember(model, name, options)
+    if file is not None:
+        from zoo.weights.loading import load  # and with it Keras
+
+        log.info(load(model, file))
+    return model
+
+
+def checked_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, those that have a new name under it.
+
+    Raises:
+        UsageError: if the builder of `name` has no such options.
+
+    >>> checked_options("lenet5", {"droput": 0.5})
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: there is no option of lenet5 'droput'; did you mean dropout?
+    """
+    known, checked = registry.info(name).options, {}
+    for option, value in options.items():
+        new = RENAMED.get(option, option)
+        if option not in known and new in known:
+            warnings.warn(f"{option} of {name} is now called {new}", DeprecationWarning, stacklevel=3)
+            option = new
+        if option not in known:
+            raise unknown(f"option of {name}", option, known)
+        checked[option] = value
+    return checked
+
+
+def info(name: str, *, verbose: bool = False) -> Card:
+    """The card of a name.
+
+    Args:
+        name: one of `list_models()`.
+        verbose: build the network and fill in `layers`: output shape, parameters and multiply-adds of each.
+
+    >>> info("lenet5").params
+    61706
+    >>> sum(layer.multiply_adds for layer in info("lenet5", verbose=True).layers)
+    416520
+    """
+    card = registry.info(name)
+    if not verbose:
+        return card
+    from zoo.introspection.graph import costs  # and with it Keras
+
+    return replace(card, layers=tuple(costs(build(name))))

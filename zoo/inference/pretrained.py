@@ -1,0 +1,65 @@
+"""A network with published weights, ready to be asked: its pictures scaled as the weights want, its classes by name."""
+
+import dataclasses
+import json
+import logging
+from pathlib import Path
+
+from zoo import factory, registry, tasks
+from zoo.data.image.module import ArrayFeed
+from zoo.data.image.normalization import SCALING, Summary
+from zoo.errors import UsageError, some
+from zoo.preprocessing import preprocessing_of
+from zoo.tasks import Network
+from zoo.weights import fetching
+from zoo.weights.loading import load_weights
+
+log = logging.getLogger("zoo")
+
+# The thousand classes of ImageNet in the order of the logits, as keras.applications publishes them.
+CLASSES_URL = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
+CLASSES_HASH = "md5:c2c37ea517e94d9795004a39431a14cb"
+
+
+def ready(
+    name: str, weights: str | Path = "imagenet", *, preprocessing: str | None = None
+) -> tuple[Network, ArrayFeed]:
+    """A network of the zoo with weights for ImageNet's classes, and the feed that encodes pictures for it.
+
+    Args:
+        name: a name of ``zoo.list_models(pretrained=True)``.
+        weights: a tag of its card, a file, or an https address.
+        preprocessing: what the weights in a file or at an address were trained on.
+
+    Raises:
+        UsageError: if there are no such weights, or they can be neither found nor fetched.
+    """
+    card = registry.info(name)
+    if "finetune" not in {recipe.name for recipe in card.recipes}:
+        with_weights = ", ".join(registry.list_models(pretrained=True))
+        raise UsageError(f"there are no published weights for {name}; train it, or take one of {with_weights}")
+    scale = SCALING[preprocessing_of(card, str(weights), preprocessing)]
+    plan = card.recipe("finetune")
+    model = factory.build(name, **plan.model)
+    report = load_weights(model, weights, preprocessing=preprocessing or "")
+    if report.new:
+        raise UsageError(
+            f"{weights} has no weights for {some(list(report.new))}, and untrained layers name no class; "
+            "expected a file with its top"
+        )
+    shape = card.inputs[0].shape
+    feed = ArrayFeed(card, dataclasses.replace(plan, preprocess={"cover": shape[:2]}), None)
+    feed.shape, feed.high = shape, 255.0
+    feed.scaling = scale(Summary(0, shape, (0.0,) * shape[-1], (1.0,) * shape[-1], 255.0, ()))
+    feed.class_names = class_names(model.output_shape[-1] if not isinstance(model.output, dict) else 1000)
+    return Network.of(model, card, tasks.TASKS[card.task]), feed
+
+
+def class_names(count: int) -> tuple[str, ...]:
+    """The names of ImageNet's classes; numbers where their file can be neither found nor fetched."""
+    try:
+        table = json.loads(fetching.fetch(CLASSES_URL, hash=CLASSES_HASH).read_text(encoding="utf-8"))
+        return tuple(table[str(number)][1].replace("_", " ") for number in range(count))
+    except UsageError as error:
+        log.warning(f"the classes have numbers for names: {error}")
+        return tuple(f"class {number}" for number in range(count))

@@ -1,0 +1,1 @@
+"""Looking inside a network: its stages, its costs, and where it looks."""

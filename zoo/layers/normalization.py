@@ -1,0 +1,161 @@
+"""Layers that more than one family needs."""
+
+import keras
+from keras import layers, ops
+
+from zoo.errors import UsageError
+
+SMALLEST_EPSILON = 1.001e-5  # the least that cuDNN takes; below it, Keras's own sums
+
+
+class BatchNormalization(layers.BatchNormalization):
+    """`keras.layers.BatchNormalization` on TensorFlow's fused kernel: the same layer, in fewer passes over memory.
+
+    S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
+    Covariate Shift", ICML 2015, Algorithms 1 and 2.
+
+    On TensorFlow, Keras writes the normalisation as a mean, a variance, a product and a sum, each of which reads
+    or writes all of the pictures; so does the way back. One kernel does it all, forward and backward
+    (``benchmarks/batch_norm.py`` measures what that is worth). It is taken for pictures with channels last, (batch,
+    height, width, channels), in float32, float16 or bfloat16. Masks, `renorm`, `synchronized`, other axes, ranks and
+    dtypes, an epsilon below 1.001e-5 and the other backends go to Keras's own code.
+
+    Arguments, weights, config and numbers (to rounding) are Keras's. A saved model names
+    ``keras.layers.BatchNormalization``, and loads where the zoo is not installed; where `zoo.layers.normalization` is imported it
+    comes back with this layer.
+    """
+
+    __module__ = "keras.layers"  # what Keras writes into a saved model beside the class's name
+
+    def call(self, inputs, training=None, mask=None):
+        if mask is not None or not self.fits_the_kernel(inputs):
+            return super().call(inputs, training=training, mask=mask)
+        if inputs.dtype == "bfloat16":  # not every device has the kernel for it; Keras computes in float32 as well
+            inputs = ops.cast(inputs, "float32")
+        outputs = self.fused(inputs, training=bool(training and self.trainable))
+        return ops.cast(outputs, self.compute_dtype)
+
+    def fits_the_kernel(self, inputs):
+        return (
+            keras.backend.backend() == "tensorflow"
+            and len(inputs.shape) == 4
+            and self.axis in (-1, 3)
+            and keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float16", "bfloat16")
+            and not self.renorm
+            and not self.synchronized
+            and self.epsilon >= SMALLEST_EPSILON
+        )
+
+    def fused(self, x, training):
+        """(batch, height, width, channels) -> the same, and the running statistics moved if training."""
+        import tensorflow as tf
+
+        channels = x.shape[-1]
+        gamma = ops.cast(self.gamma, "float32") if self.scale else ops.ones(channels)
+        beta = ops.cast(self.beta, "float32") if self.center else ops.zeros(channels)
+        moving_mean = ops.cast(self.moving_mean, "float32")
+        moving_variance = ops.cast(self.moving_variance, "float32")
+        none = tf.constant([], "float32")  # in training the kernel wants no statistics
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=gamma,
+            offset=beta,
+            mean=none if training else moving_mean,
+            variance=none if training else moving_variance,
+            epsilon=self.epsilon,
+            is_training=training,
+        )
+        if training:
+            # The kernel's variance is for n - 1 degrees of freedom; Keras keeps the one for n, which for n = 1 is 0.
+            n = tf.cast(tf.size(x) // channels, "float32")
+            variance = tf.math.multiply_no_nan(variance, (n - 1.0) / n)
+            self.moving_mean.assign(moving_mean * self.momentum + mean * (1.0 - self.momentum))
+            self.moving_variance.assign(moving_variance * self.momentum + variance * (1.0 - self.momentum))
+        return outputs
+
+
+keras.saving.get_custom_objects()["BatchNormalization"] = BatchNormalization
+
+
+@keras.saving.register_keras_serializable("zoo")
+class LocalResponseNormalization(layers.Layer):
+    """Each activity divided by the strength of its neighbours: other channels at the same place.
+
+    Krizhevsky, Sutskever & Hinton 2012, section 3.3, for channel i of N and a neighbourhood of `size` channels:
+
+        b_i = a_i / (k + alpha * sum_j a_j^2) ^ beta,   j from max(0, i - size // 2) to min(N - 1, i + size // 2)
+
+    Elsewhere the same is spelled ``tf.nn.local_response_normalization(x, size // 2, k, alpha, beta)`` or
+    ``torch.nn.LocalResponseNorm(size, alpha * size, beta, k)``, which, like Caffe, divides its `alpha` by `size`.
+
+    Shapes: (batch, ..., channels) -> the same. Squares are summed in float32 or wider: half precision ends at 256^2.
+
+    Args:
+        size: how many channels take part, an odd number.
+        alpha: the weight of each square.
+        beta: the exponent.
+        k: what is there when all neighbours are silent.
+
+    Raises:
+        UsageError: for a `size` that is even or not positive.
+
+    >>> layer = LocalResponseNormalization(size=3, alpha=1.0, beta=1.0, k=1.0)
+    >>> [round(float(b), 3) for b in layer(ops.array([[1.0, 2.0, 3.0]]))[0]]  # 1/(1 + 1+4), ...
+    [0.167, 0.133, 0.214]
+    """
+
+    def __init__(self, size=5, alpha=1e-4, beta=0.75, k=2.0, **kwargs):
+        super().__init__(**kwargs)
+        if size < 1 or size % 2 == 0:
+            raise UsageError(f"size is {size!r}; expected an odd number of channels: 1, 3, 5, ...")
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def call(self, x):
+        wide = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
+        reach, channels = self.size // 2, x.shape[-1]
+        squares = ops.pad(ops.square(wide), [[0, 0]] * (len(x.shape) - 1) + [[reach, reach]])
+        total = sum(squares[..., shift : shift + channels] for shift in range(self.size))
+        return ops.cast(wide / (self.k + self.alpha * total) ** self.beta, x.dtype)
+
+    def compute_output_shape(self, shape):
+        return shape
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size, "alpha": self.alpha, "beta": self.beta, "k": self.k}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class AdaptiveInstanceNormalization(layers.Layer):
+    """Maps of photographs take the mean and the deviation, channel by channel, of maps of styles.
+
+    Huang & Belongie 2017, equation 8. Shapes: (2 batch, height, width, channels), all photographs and then all styles,
+    -> (batch, height, width, channels).
+
+    Args:
+        strength: 0 leaves the photographs' maps as they are, 1 takes the styles' statistics whole (equation 14).
+        epsilon: added to variances.
+
+    >>> maps = ops.reshape(ops.convert_to_tensor([1.0, 3.0, 10.0, 30.0]), (2, 1, 2, 1))
+    >>> ops.convert_to_numpy(AdaptiveInstanceNormalization()(maps))[0, 0, :, 0].round(2).tolist()
+    [10.0, 30.0]
+    """
+
+    def __init__(self, strength=1.0, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= strength <= 1:
+            raise UsageError(f"strength is {strength!r}; expected a number from 0 to 1")
+        self.strength, self.epsilon = strength, epsilon
+
+    def call(self, x):
+        x = ops.cast(x, "float32")  # squares of half precision end at 256^2
+        mean, variance = ops.moments(x, axes=(1, 2), keepdims=True)
+        spread, half = ops.sqrt(variance + self.epsilon), ops.shape(x)[0] // 2
+        styled = (x[:half] - mean[:half]) / spread[:half] * spread[half:] + mean[half:]
+        return ops.cast(self.strength * styled + (1 - self.strength) * x[:half], self.compute_dtype)
+
+    def compute_output_shape(self, shape):
+        batch, *rest = shape
+        return (batch and batch // 2, *rest)
+
+    def get_config(self):
+        return {**super().get_config(), "strength": self.strength, "epsilon": self.epsilon}

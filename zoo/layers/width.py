@@ -1,0 +1,14 @@
+"""zoo.layers.width."""
+
+
+
+
+
+
+def scaled(channels, width, groups=1):
+    """`width` times the channels, a multiple of `groups`, and at least 8: fewer ReLUs may all fall silent.
+
+    >>> scaled(64, 0.5), scaled(64, 0.01), scaled(96, 0.1, groups=2)
+    (32, 8, 10)
+    """
+    return groups * max(8 // groups, round(width * channels / groups))

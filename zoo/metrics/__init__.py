@@ -1,0 +1,1 @@
+"""How good: metrics of classes, tokens, embeddings and word vectors."""

@@ -1,0 +1,1 @@
+"""Optimizers and schedules from a recipe's words, and fine-tuning."""

@@ -1,0 +1,191 @@
+"""Fine-tuning: which layers learn, and how fast.
+
+>>> import zoo
+>>> model = zoo.freeze(zoo.build("resnet20"))
+>>> [weight.path for weight in model.trainable_weights]
+['logits/kernel', 'logits/bias']
+"""
+
+from typing import Any
+
+import keras
+
+from zoo.errors import UsageError, unknown
+from zoo.introspection import graph
+
+
+def freeze(model: Any, *, until: str | None = None) -> Any:
+    """Keep layers as they are: their weights, and the running statistics of their normalisation, stay bit-equal.
+
+    Compile after it, not before: Keras reads what is trainable then. Calls add up: what is frozen stays so until
+    `unfreeze`.
+
+    Args:
+        model: a flat Functional `keras.Model`.
+        until: the last layer to freeze, and everything before it: the name of a layer, of a stage of
+            `zoo.introspection.graph.list_stages` (``"stride16"``), or None for all but the head.
+
+    Returns:
+        The model.
+
+    Raises:
+        UsageError: for a name that the model does not have.
+    """
+    for layer in _up_to(model, until):
+        layer.trainable = False
+    return model
+
+
+def unfreeze(model: Any, *, since: str | None = None, batch_norm: bool = False) -> Any:
+    """Let frozen layers learn again, but for their batch normalisation.
+
+    The statistics of a large data set are worth more than those of a few small batches, and a network whose
+    statistics start to move falls apart (keras#9214); so they stay as they are unless asked for.
+
+    Args:
+        model: a flat Functional `keras.Model`.
+        since: the first layer that is to learn, and everything after it: a layer's or a stage's name; None for all.
+        batch_norm: let the frozen batch normalisations learn, and their statistics move, too.
+
+    Returns:
+        The model; compile it anew.
+
+    Raises:
+        UsageError: for a name that the model does not have.
+    """
+    before = _up_to(model, since)[:-1] if since else []
+    for layer in model.layers:
+        if layer not in before and (batch_norm or not isinstance(layer, keras.layers.BatchNormalization)):
+            layer.trainable = True
+    return model
+
+
+def lora(model: Any, *, rank: int = 4) -> Any:
+    """Freeze all but the head, and give each kernel before it a trainable product of two thin matrices (Hu 2021).
+
+    Keras does the work (`enable_lora`), in its dense, convolutional, embedding and einsum layers.
+
+    Args:
+        model: a flat Functional `keras.Model`.
+        rank: of the products.
+
+    Returns:
+        The model; compile it anew.
+
+    Raises:
+        UsageError: where a layer has such a product already.
+
+    >>> import zoo
+    >>> len(lora(zoo.build("lenet5"), rank=2).trainable_weights)  # c1, c3, c5, f6: a pair each; the head's kernel, bias
+    10
+    """
+    *body, head = learning_blocks(model)
+    if any(getattr(layer, "lora_enabled", False) for layer in model.layers):
+        raise UsageError(f"{model.name} has thin matrices already; expected a network without: build it anew")
+    freeze(model)
+    for block in body:
+        for layer in block:
+            if hasattr(layer, "enable_lora") and layer not in head:
+                layer.trainable = True
+                layer.enable_lora(rank)
+                bias = getattr(layer, "bias", None)
+                if bias is not None:
+                    bias.trainable = False
+    return model
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Scaled(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule times a number."""
+
+    def __init__(self, schedule, factor):
+        self.schedule, self.factor = schedule, factor
+
+    def __call__(self, step):
+        return self.schedule(step) * self.factor
+
+    def get_config(self):
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "factor": self.factor}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["factor"])
+
+
+def rates(model: Any, decay: float) -> dict[str, float]:
+    """By how much `layerwise` multiplies the learning rate of each variable, by its path.
+
+    1 for the head and for what is on no way to the output (auxiliary heads), `decay` for the block before it,
+    `decay` squared for the one before that (Howard & Ruder 2018, section 3.2: 1 / 2.6 by the layer).
+    """
+    found = {variable.path: 1.0 for variable in model.variables}
+    for distance, block in enumerate(reversed(learning_blocks(model))):
+        for layer in block:
+            found |= {variable.path: decay**distance for variable in layer.variables}
+    return found
+
+
+def layerwise(optimizer: keras.Optimizer, model: Any, *, decay: float = 0.8) -> keras.Optimizer:
+    """An optimizer whose learning rate shrinks from the head to the first layer, block by block.
+
+    Decoupled weight decay shrinks with it, since it acts through the rate. `optimizer` itself is not used up:
+    each block gets one like it (Keras's `MultiOptimizer` holds them).
+
+    Args:
+        optimizer: any Keras optimizer, with a number or a schedule for its rate.
+        model: a flat Functional `keras.Model`; `zoo.introspection.graph.blocks(model)` are its blocks.
+        decay: factor from one block to the block before it, above 0 and at most 1.
+
+    Raises:
+        UsageError: for a `decay` outside that range, or an optimizer that looks at all gradients at once.
+
+    >>> import zoo
+    >>> optimizer = layerwise(keras.optimizers.SGD(0.1), zoo.build("lenet5"), decay=0.5)
+    >>> sorted(float(each.learning_rate) for each in optimizer.optimizers)[::-1]
+    [0.1..., 0.05..., 0.025..., 0.0125..., 0.00625...]
+    """
+    if not isinstance(decay, (int, float)) or not 0 < decay <= 1:
+        raise UsageError(f"decay is {decay!r}; expected a number above 0 and at most 1")
+    if optimizer.global_clipnorm is not None:
+        raise UsageError("the optimizer has global_clipnorm, which looks at all layers at once; expected clipnorm")
+    factors = rates(model, decay)
+
+    def like(factor):
+        each = type(optimizer).from_config(optimizer.get_config())
+        rate = optimizer._learning_rate  # `learning_rate` gives a number even where it is a schedule
+        scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+        each.learning_rate = Scaled(rate, factor) if scheduled else float(optimizer.learning_rate) * factor
+        return each
+
+    by_factor = {factor: like(factor) for factor in sorted(set(factors.values()), reverse=True)}
+    chosen = {path: by_factor[factor] for path, factor in factors.items() if factor < 1}
+    return keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(by_factor.get(1.0, like(1.0)), chosen), name="layerwise"
+    )
+
+
+def learning_blocks(model: Any) -> list[list[Any]]:
+    """`zoo.introspection.graph.blocks`; a last one of fixed numbers (the codes of `lenet5_1998`) goes with the one before it."""
+    found = graph.blocks(model)
+    while len(found) > 1 and model.trainable_weights and not any(layer.trainable_weights for layer in found[-1]):
+        found[-2:] = [found[-2] + found[-1]]
+    return found
+
+
+def _layer_name(model, name):
+    """The layer that `name`, its own or a stage's, stands for."""
+    stages = {stage.name: stage.layer for stage in graph.list_stages(model)}
+    names = [layer.name for layer in model.layers]
+    if name is not None and name not in names and name not in stages:
+        raise unknown(f"layer or stage of {model.name}", name, [*names, *stages])
+    return stages.get(name, name)
+
+
+def _up_to(model, name):
+    """The layers on the way to the named one, and last that one itself; None: all but the head."""
+    if name is None:
+        head = learning_blocks(model)[-1]
+        return [layer for layer in model.layers if layer in graph.ancestors(model) and layer not in head]
+    layer = model.get_layer(_layer_name(model, name))
+    needed = graph.ancestors(keras.Model(model.input, layer.output)) - {layer}
+    return [*(each for each in model.layers if each in needed), layer]

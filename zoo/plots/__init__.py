@@ -1,0 +1,15 @@
+"""The plots of a run: how it learned, what it confuses, what it gets wrong with most confidence.
+
+Each function returns a matplotlib ``Figure``; nothing is shown and no global state is touched.
+"""
+
+from zoo.plots.base import INK, SECOND, THIRD, curves, gallery, new_figure, save
+from zoo.plots.classification import calibration, confusion, mistakes, overlay, worst_mistakes
+from zoo.plots.forecasting import forecast
+from zoo.plots.text import attention, word_map
+from zoo.plots.video import clip_mistakes, films
+
+__all__ = [
+    "INK", "SECOND", "THIRD", "attention", "calibration", "clip_mistakes", "confusion", "curves", "films", "forecast",
+    "gallery", "mistakes", "new_figure", "overlay", "save", "word_map", "worst_mistakes",
+]  # fmt: skip

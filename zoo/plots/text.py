@@ -1,0 +1,64 @@
+"""zoo.plots.text."""
+
+
+
+from zoo.plots.base import INK, SECOND, THIRD, new_figure
+
+
+def attention(title, weights, rows, columns):
+    """Where each of the `rows` (tokens that are said) looks among the `columns` (tokens that are read).
+
+    Args:
+        title: of the figure, the layer's name.
+        weights: (heads, rows, columns), from 0 to 1; a panel for each head.
+        rows, columns: what to write at the edges.
+    """
+    heads = len(weights)
+    across = min(heads, 4)
+    down = -(-heads // across)
+    width, height = (1.2 + 0.16 * max(len(each), 6) for each in (columns, rows))
+    figure = new_figure(min(across * width, 16), min(down * height, 12) + 0.4)
+    for number, axes in enumerate(figure.subplots(down, across, squeeze=False).ravel()):
+        if number >= heads:
+            axes.axis("off")
+            continue
+        axes.imshow(weights[number], cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        if len(columns) <= 60:
+            size = 8 if max(map(len, columns)) == 1 else 7
+            axes.set_xticks(range(len(columns)), columns, rotation=0 if size == 8 else 70, fontsize=size)
+            axes.set_yticks(range(len(rows)), rows, fontsize=size)
+        axes.set_title(f"head {number + 1}", fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def word_map(vectors, pairs=(), most=120):
+    """Words on the plane in which they differ most (principal components); `pairs` are joined by a line.
+
+    Args:
+        vectors: a `zoo.metrics.word_vectors.WordVectors`.
+        pairs: of words; without any, the `most` commonest words are drawn, placed by their neighbours (t-SNE).
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    shown = [word for pair in pairs for word in pair] or list(vectors.words[:most])
+    directions = vectors.directions[[vectors.places[word] for word in shown]]
+    if len(shown) < 3:
+        return None
+    if pairs:
+        place, title = PCA(2, random_state=0), "principal components"
+    else:
+        place, title = TSNE(2, random_state=0, init="pca", perplexity=min(15, (len(shown) - 1) / 3)), "t-SNE"
+    points = dict(zip(shown, place.fit_transform(directions.astype("float64"))))
+    figure = new_figure(9, 8)
+    axes = figure.subplots()
+    for a, b in pairs:
+        axes.plot(*zip(points[a], points[b]), color=THIRD, linewidth=0.8)
+    second = {b for _, b in pairs}
+    for word, (x, y) in points.items():
+        colour = SECOND if word in second else INK
+        axes.plot(x, y, ".", color=colour, markersize=4)
+        axes.annotate(word, (x, y), xytext=(2, 2), textcoords="offset points", fontsize=7, color=colour)
+    axes.set(title=f"{len(shown)} words, {title}", xticks=[], yticks=[])
+    return figure

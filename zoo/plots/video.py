@@ -1,0 +1,56 @@
+"""zoo.plots.video."""
+
+
+
+import numpy as np
+
+from zoo.metrics.classification import probabilities
+from zoo.plots.base import THIRD, new_figure
+
+
+def films(clips, titles, heats=None, most=16):
+    """Clips as strips of frames, one below the other, with heat in a second strip of each where there is some.
+
+    Args:
+        clips: (time, height, width, channels) each, of one length.
+        titles: of each.
+        heats: (time, height, width) each, at the clips' own resolution.
+        most: frames of a strip; a longer clip shows as many, evenly spread.
+    """
+    times = np.linspace(0, len(clips[0]) - 1, min(most, len(clips[0]))).round().astype(int)
+    strips = 2 if heats is not None else 1
+    height, width = clips[0].shape[1:3]
+    figure = new_figure(max(4.0, len(times)), (len(clips) * strips) * (height / width + 0.1) + 0.3 * len(clips))
+    grid = figure.subplots(len(clips) * strips, len(times), squeeze=False)
+    for row, (clip, title) in enumerate(zip(clips, titles)):
+        low, high = clip.min(), clip.max()
+        shown = (clip - low) / max(high - low, 1e-6)
+        shown = shown if shown.shape[-1] == 3 else shown[..., 0]
+        for column, time in enumerate(times):
+            for strip in range(strips):
+                axes = grid[row * strips + strip, column]
+                axes.set(xticks=[], yticks=[])
+                axes.spines[:].set(color=THIRD, linewidth=0.5)
+                axes.imshow(shown[time], cmap="gray", vmin=0, vmax=1)
+                if strip:
+                    hottest = max(float(heats[row].max()), 1e-9)
+                    axes.imshow(heats[row][time], cmap="inferno", vmin=0, vmax=hottest, alpha=0.55)
+        grid[row * strips, 0].set_title(title, fontsize=8, loc="left")
+    return figure
+
+
+def clip_mistakes(feed, measured, most=8):
+    """The test clips that were called something else with most confidence, as strips of frames."""
+    chances = probabilities(measured.outputs)
+    called = chances.argmax(-1)
+    wrong = np.flatnonzero(called != measured.truth)
+    worst = wrong[np.argsort(-chances.max(-1)[wrong], kind="stable")][:most]
+    if not len(worst):
+        return None
+    names = feed.source.class_names
+    titles = [
+        f"is {names[measured.truth[row]]}, called {names[called[row]]} ({chances[row].max():.0%})" for row in worst
+    ]
+    figure = films(feed.inputs_at("test", worst), titles)
+    figure.suptitle(f"{len(worst)} most confident of {len(wrong)} mistakes", fontsize=10)
+    return figure

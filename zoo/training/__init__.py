@@ -1,0 +1,1 @@
+"""A training run: planned, carried out, and kept in a folder."""

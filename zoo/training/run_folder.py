@@ -1,0 +1,197 @@
+"""The folder that a training run writes, as it goes.
+
+config.json     everything needed to run it again: model, recipe, data, versions, commit, machine
+history.csv     loss and metrics of each epoch
+model.keras     the network after the last finished epoch
+metrics.json    the figures on the test set, beside the baselines
+classes.csv     precision and recall of each class
+*.png           learning curves, confusion matrix, worst mistakes, calibration
+"""
+
+import contextlib
+import csv
+import json
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UsageError, first_line
+
+PACKAGES = ("zoo", "keras", "tensorflow", "tensorflow-datasets", "jax", "torch", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: str | os.PathLike | None, default: str) -> "Run":
+        """A new, empty folder: `path`, or else the first free ``runs/<default>``, ``runs/<default>-2``, ...
+
+        Raises:
+            UsageError: if `path` already holds something (which stays as it is), or cannot be written.
+        """
+        folder = Path(path) if path is not None else Path("runs") / default
+        number = 1
+        while True:
+            try:
+                folder.mkdir(parents=True, exist_ok=path is not None)
+                break
+            except FileExistsError:
+                if path is not None:
+                    raise UsageError(f"{folder} is a file; expected a folder for the run: choose another") from None
+                number += 1
+                folder = Path("runs") / f"{default}-{number}"
+            except OSError as error:
+                raise UsageError(
+                    f"the run cannot be written to {folder}: {error.strerror}; choose another folder"
+                ) from None
+        if any(folder.iterdir()):
+            raise UsageError(
+                f"{folder} already holds files and none was touched; choose another folder, or remove it first"
+            )
+        run = cls(folder)
+        try:
+            run.write_json("config.json", {})
+        except UsageError:
+            run.discard_if_untrained()
+            raise
+        return run
+
+    @classmethod
+    def open(cls, path: "str | os.PathLike | Run") -> "Run":
+        """An existing run.
+
+        Raises:
+            UsageError: if there is no run, or only the beginning of one.
+        """
+        if isinstance(path, Run):
+            return path
+        run = cls(Path(path))
+        for file in ("config.json", "model.keras"):
+            if not (run.path / file).is_file():
+                raise UsageError(
+                    f"{path} is no finished run: it has no {file}; expected a folder written by `zoo train`"
+                )
+        if not {"model", "recipe", "feed", "data_dir"} <= run.config.keys():
+            raise UsageError(f"{run.path / 'config.json'} was not written by `zoo train`; restore it or train again")
+        return run
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.read_json("config.json")
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What `metrics.json` holds: model, recipe, metrics, baselines, seconds, seed."""
+        return self.read_json("metrics.json")
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        return self.results["metrics"]
+
+    def model(self):
+        """The trained network, not compiled."""
+        import keras
+
+        file = self.path / "model.keras"
+        try:
+            return keras.saving.load_model(file, compile=False)
+        except Exception as error:
+            raise UsageError(f"{file} cannot be read ({first_line(error)}); restore it or train again") from error
+
+    def save_model(self, model) -> None:
+        """Write the network under another name first: a crash leaves the last good one.
+
+        What it was compiled with stays out: the slots of an optimizer are up to four times the weights.
+        """
+        import keras
+
+        if hasattr(model, "inputs"):  # a trainer that is no network saves its own
+            model = keras.Model(model.input, model.output, name=model.name)
+        temporary = self.path / ".model.tmp.keras"
+        try:
+            model.save(temporary)
+            os.replace(temporary, self.path / "model.keras")
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UsageError(f"{self.path} has no {name}: the run did not finish; train again") from None
+        except ValueError as error:
+            raise UsageError(f"{self.path / name} is not JSON ({error}); restore it or train again") from None
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a whole file or leave the old one."""
+        temporary = self.path / f".{name}.tmp"
+        try:
+            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            os.replace(temporary, self.path / name)
+        except OSError as error:
+            raise UsageError(f"{self.path / name} cannot be written: {error.strerror}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def write_csv(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """A table, its header from the first row."""
+        with (self.path / name).open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+
+    def discard_if_untrained(self) -> None:
+        """Remove the folder if no epoch was finished in it: it holds nothing that is worth keeping."""
+        if (self.path / "model.keras").exists():
+            return
+        for name in ("config.json", "history.csv"):
+            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something of the user's is in it
+            self.path.rmdir()
+
+    def check_space(self, needed: int) -> None:
+        """Raise if the disk has fewer than `needed` bytes left."""
+        free = shutil.disk_usage(self.path).free
+        if free < needed:
+            raise UsageError(
+                f"{self.path} is on a disk with {free / 2**20:.0f} MiB left; the run needs about "
+                f"{needed / 2**20:.0f} MiB: make room or choose another folder"
+            )
+
+
+def versions() -> dict[str, str]:
+    """The installed versions of what a run depends on, and Python's."""
+    installed = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            installed[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return installed
+
+
+def commit() -> str:
+    """The commit of the checkout this package runs from, with + after it if files differ; "" outside a checkout."""
+    here = Path(__file__).parents[1]  # the package
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", "-C", here, *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        top = Path(git("rev-parse", "--show-toplevel"))
+        if top != here.parent:
+            return ""
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "zoo") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,78 @@
+"""What `weights=` can say: a tag of a card, a file, an address."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo import records, registry
+from zoo.errors import UsageError, unknown
+from zoo.weights import fetching
+from zoo.weights.checksums import check_file
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of weights on this machine, and what is known of it."""
+
+    path: Path
+    hash: str = ""  # still to be checked
+    preprocessing: str = ""
+    checked: bool = False  # against a hash, while it was fetched
+
+    @property
+    def trusted(self) -> bool:
+        return self.checked or bool(self.hash)
+
+
+def find(
+    weights: str | Path, name: str | None, options: Mapping[str, Any], *, hash: str = "", preprocessing: str = ""
+) -> Source:
+    """The file that `weights` means, fetched if it is not here.
+
+    Args:
+        weights: a tag, a path or an https address.
+        name: the network's name in the zoo, whose card knows the tags; None for any other network.
+        options: those it is built with.
+        hash, preprocessing: of a file or address, where they are known.
+
+    Raises:
+        UsageError: if there is no such tag, file or address, or the card's weights want other options.
+    """
+    text = str(weights)
+    card = registry.info(name) if name else None
+    tags = {record.tag: record for record in card.weights} if card else {}
+    if text in tags:
+        return tagged(tags, text, card, options)
+    if "://" in text:
+        return Source(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=bool(hash))
+    if isinstance(weights, Path) or Path(text).suffix or "/" in text or Path(text).exists():
+        path = Path(text).expanduser()
+        check_file(path)
+        return Source(path, hash, preprocessing)
+    if not tags:
+        raise UsageError(
+            f"there are no weights {text!r} for {name or 'a network that zoo.build did not make'}; "
+            "expected the path or https address of a file"
+        )
+    raise unknown(f"tag of weights for {name}", text, tags, hint="or give the path or https address of a file")
+
+
+def tagged(tags: Mapping[str, records.Weights], tag: str, card: records.Card, options: Mapping[str, Any]) -> Source:
+    """The published file behind a tag: without its top where the network has none."""
+    if not options.get("top", True):
+        tag = f"{tag}_notop" if f"{tag}_notop" in tags else tag
+    record = tags[tag]
+    for option, wanted in record.options.items():
+        given = options.get(option, default(card, option))
+        if given != wanted:
+            raise UsageError(
+                f"the weights {tag!r} of {card.name} are for {option}={wanted!r} and {option} is {given!r}; "
+                f"build with {option}={wanted!r}"
+            )
+    path = fetching.fetch(record.url, hash=record.hash, size=record.size)
+    return Source(path, preprocessing=record.preprocessing, checked=bool(record.hash))
+
+
+def default(card: records.Card, option: str) -> Any:
+    return (registry.builder(card.name).__kwdefaults__ or {}).get(option)
