@@ -36,7 +36,7 @@ def with_keras_layer(model):
     return copied
 
 
-def stepper(model, pictures, labels):
+def stepper(model, images, labels):
     """A function that runs `n` compiled training steps on one batch that is held in memory; it returns the loss."""
     model.compile(
         optimizer=keras.optimizers.SGD(0.01, momentum=0.9),
@@ -45,7 +45,7 @@ def stepper(model, pictures, labels):
 
     def run(n):
         for _ in range(n):
-            loss = model.train_on_batch(pictures, labels)
+            loss = model.train_on_batch(images, labels)
         return float(loss)
 
     return run
@@ -57,10 +57,10 @@ def measure(name, batch, rounds, steps):
     ours = zoo.build(name)
     chance = np.random.default_rng(0)
     shape = (batch, *ours.input_shape[1:])
-    pictures = keras.ops.convert_to_tensor(chance.normal(size=shape).astype("float32"))
+    images = keras.ops.convert_to_tensor(chance.normal(size=shape).astype("float32"))
     labels = keras.ops.convert_to_tensor(chance.integers(0, 10, batch))
     models = {"keras": with_keras_layer(ours), "zoo": ours}
-    run = {variant: stepper(model, pictures, labels) for variant, model in models.items()}
+    run = {variant: stepper(model, images, labels) for variant, model in models.items()}
     for variant in run:
         run[variant](3)  # compiles
     times = {variant: [] for variant in run}

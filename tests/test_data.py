@@ -100,46 +100,46 @@ def test_augmentation_differs_between_epochs_and_repeats_between_runs(augment, d
     import tensorflow as tf
 
     keras.utils.set_random_seed(7)
-    same_picture = tf.data.Dataset.from_tensors((np.arange(64.0).reshape(8, 8, 1), 0)).repeat(6)
+    same_image = tf.data.Dataset.from_tensors((np.arange(64.0).reshape(8, 8, 1), 0)).repeat(6)
 
     def run():
-        data = batches(same_picture, scaling=Scaling((0.0,), (1.0,)), batch_size=6, augment=augment, seed=1)
+        data = batches(same_image, scaling=Scaling((0.0,), (1.0,)), batch_size=6, augment=augment, seed=1)
         return [next(iter(data.as_numpy_iterator()))[0] for _ in range(3)]
 
     first, again = run(), run()
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first[0], first[1]) and not np.array_equal(first[1], first[2])
-    assert len({picture.tobytes() for picture in first[0]}) > 1, "each picture of a batch has its own numbers"
+    assert len({image.tobytes() for image in first[0]}) > 1, "each image of a batch has its own numbers"
 
 
-def test_shift_moves_pictures_and_fills_with_black():
-    picture = np.arange(1.0, 17.0).reshape(4, 4)
-    moved = np.asarray(shift(np.repeat(picture[None, ..., None], 200, 0), [1, 2], 1))[..., 0]
-    padded = np.pad(picture, 1)
+def test_shift_moves_images_and_fills_with_black():
+    image = np.arange(1.0, 17.0).reshape(4, 4)
+    moved = np.asarray(shift(np.repeat(image[None, ..., None], 200, 0), [1, 2], 1))[..., 0]
+    padded = np.pad(image, 1)
     possible = {padded[i : i + 4, j : j + 4].tobytes() for i in range(3) for j in range(3)}
-    assert {picture.tobytes() for picture in moved} == possible
+    assert {image.tobytes() for image in moved} == possible
 
 
 def test_flip_mirrors_about_half():
-    pictures = np.random.default_rng(0).random((400, 3, 4, 1))
-    flipped = np.asarray(flip(pictures, [1, 2], True))
-    mirrored = np.array([np.array_equal(new, old[:, ::-1]) for new, old in zip(flipped, pictures)])
-    untouched = np.array([np.array_equal(new, old) for new, old in zip(flipped, pictures)])
+    images = np.random.default_rng(0).random((400, 3, 4, 1))
+    flipped = np.asarray(flip(images, [1, 2], True))
+    mirrored = np.array([np.array_equal(new, old[:, ::-1]) for new, old in zip(flipped, images)])
+    untouched = np.array([np.array_equal(new, old) for new, old in zip(flipped, images)])
     assert (mirrored ^ untouched).all()
     assert 150 < mirrored.sum() < 250
 
 
 def test_crop_stretches_a_part_of_the_asked_size():
-    """On a picture whose pixels are their own coordinates, the spread of the values is the size of the part."""
+    """On an image whose pixels are their own coordinates, the spread of the values is the size of the part."""
     rows, columns = np.meshgrid(np.linspace(0, 1, 33), np.linspace(0, 1, 33), indexing="ij")
-    pictures = np.repeat(np.stack([rows, columns], -1)[None].astype("float32"), 300, 0)
-    parts = np.asarray(crop(pictures, [1, 2], (0.25, 0.5)))
-    assert parts.shape == pictures.shape
+    images = np.repeat(np.stack([rows, columns], -1)[None].astype("float32"), 300, 0)
+    parts = np.asarray(crop(images, [1, 2], (0.25, 0.5)))
+    assert parts.shape == images.shape
     tall, wide = np.ptp(parts[..., 0], axis=(1, 2)), np.ptp(parts[..., 1], axis=(1, 2))
     assert 0.24 < (tall * wide).min() < 0.3 and 0.45 < (tall * wide).max() < 0.51
     assert (np.abs(np.log(wide / tall)) < np.log(4 / 3) + 1e-3).all()
     assert np.ptp(parts[:, 0, 0, 0]) > 0.3, "the parts lie in different places"
-    whole = np.asarray(crop(pictures[:2], [1, 2], (1.0, 1.0)))
+    whole = np.asarray(crop(images[:2], [1, 2], (1.0, 1.0)))
     assert whole.min() < 0.15 and whole.max() > 0.85
 
 
@@ -258,8 +258,8 @@ def test_splits_of_arrays_hold_out_a_stratified_tenth(tmp_path):
     assert counts.sum() == 10 and counts.min() >= 2
     assert int(source.split("train").cardinality()) == 90
     assert source.class_names == ("0", "1", "2", "3")
-    picture, _ = next(iter(source.split("test").as_numpy_iterator()))
-    assert picture.shape == (8, 8, 1)
+    image, _ = next(iter(source.split("test").as_numpy_iterator()))
+    assert image.shape == (8, 8, 1)
 
 
 def test_large_sets_are_not_cached(monkeypatch, data_dir):

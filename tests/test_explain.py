@@ -131,7 +131,7 @@ def test_what_cannot_be_explained_is_said_in_one_line(arguments, message):
 
 
 def test_a_network_without_maps():
-    with pytest.raises(UsageError, match="mlp has no maps; expected a network over pictures"):
+    with pytest.raises(UsageError, match="mlp has no maps; expected a network over images"):
         grad_cam(zoo.build("mlp"), np.ones((1, 28, 28, 1), "float32"), 0)
 
 

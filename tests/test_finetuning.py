@@ -1,6 +1,7 @@
 """Training from pretrained weights: the head first, what stays as it was, and what is refused."""
 
 import csv
+import dataclasses
 
 import keras
 import numpy as np
@@ -11,14 +12,14 @@ import zoo
 from zoo.inference import api
 from zoo.optimizers import finetuning
 from zoo.training import run_plan
-from zoo.training.trainer import carry_out
+from zoo.training.trainer import fit
 
 SMALL = {"width": 16, "blocks": (1, 1, 1, 1)}
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Two classes that a mean colour tells apart, 12 pictures each."""
+    """Two classes that a mean colour tells apart, 12 images each."""
     root = tmp_path_factory.mktemp("photos")
     for label, colour in {"blue": (40, 60, 200), "red": (200, 60, 40)}.items():
         (root / label).mkdir()
@@ -61,7 +62,7 @@ def test_the_run_goes_through_both_phases(run):
         rows = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in rows] == [0, 1, 2, 3]
     assert "--weights" in run.config["command"] and "--preprocessing torch" in run.config["command"]
-    assert run.config["feed"]["scaling"]["mean"] == pytest.approx([123.675, 116.28, 103.53])
+    assert run.config["data"]["scaling"]["mean"] == pytest.approx([123.675, 116.28, 103.53])
 
 
 def test_batch_statistics_stay_those_of_the_weights(run, weights):
@@ -82,8 +83,8 @@ def test_the_head_alone_leaves_the_body_as_it_was(photos, weights, tmp_path):
     prepared = run_plan.prepare(
         "resnet18", weights=weights, preprocessing="torch", data=photos, run=tmp_path / "run", verbose=0, **SMALL
     )
-    plan = run_plan.dataclasses.replace(prepared.plan, epochs=2, head_epochs=2, batch_size=8)
-    run = carry_out(run_plan.dataclasses.replace(prepared, plan=plan))
+    recipe = dataclasses.replace(prepared.recipe, epochs=2, head_epochs=2, batch_size=8)
+    run = fit(dataclasses.replace(prepared, recipe=recipe))
     before = zoo.build("resnet18", num_classes=2, input_shape=(64, 64, 3), **SMALL)
     zoo.load_weights(before, weights)
     body = [v for block in finetuning.learning_blocks(before)[:-1] for layer in block for v in layer.variables]
@@ -102,7 +103,7 @@ def test_the_file_holds_the_network_alone(run):
 
 def test_predicting_scales_as_the_weights_ask(run, photos):
     finished = api.reopen(run)
-    encoded = finished.feed.encode([str(photos / "red" / "0.png")])
+    encoded = finished.data.encode([str(photos / "red" / "0.png")])
     assert encoded.shape == (1, 224, 224, 3)
     assert encoded[..., 0].mean() == pytest.approx((200 - 123.675) / 58.395, abs=0.1)
     (line,) = zoo.predict(run, [photos / "red" / "0.png"])
@@ -112,10 +113,10 @@ def test_predicting_scales_as_the_weights_ask(run, photos):
 def test_early_stopping_takes_the_best_epoch(photos, weights, tmp_path, monkeypatch):
     settings = dict(weights=weights, preprocessing="torch", data=photos, run=tmp_path / "run", verbose=0)
     prepared = run_plan.prepare("resnet18", **settings, **SMALL)
-    plan = run_plan.dataclasses.replace(
-        prepared.plan, epochs=8, head_epochs=0, patience=1, batch_size=8, preprocess={"cover": (32, 32)}, augment={}
+    recipe = dataclasses.replace(
+        prepared.recipe, epochs=8, head_epochs=0, patience=1, batch_size=8, preprocess={"cover": (32, 32)}, augment={}
     )
-    run = carry_out(run_plan.dataclasses.replace(prepared, plan=run_plan.dataclasses.replace(plan, learning_rate=0.3)))
+    run = fit(dataclasses.replace(prepared, recipe=dataclasses.replace(recipe, learning_rate=0.3)))
     with (run.path / "history.csv").open() as file:
         losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
     assert len(losses) < 8 and losses[-1] >= min(losses)

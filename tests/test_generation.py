@@ -27,7 +27,7 @@ class Echo:
 
 
 def drawn(count, **settings):
-    return list(sampling.write(Echo(), [2], vocabulary_size=6, length=count, **settings))
+    return list(sampling.generate(Echo(), [2], vocabulary_size=6, length=count, **settings))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
@@ -60,9 +60,9 @@ def test_a_family_without_a_stepper_is_asked_about_everything():
     fixed = zoo.build("gru_lm", vocabulary_size=12, embedding=4, units=(6,), input_shape=(7,))
     fixed.set_weights(model.get_weights())
     settings = dict(vocabulary_size=12, length=5, seed=1)
-    stepwise = list(sampling.write(sampling.stepper(model, "recurrent_lm"), [3, 4], **settings))
-    assert stepwise == list(sampling.write(sampling.stepper(model, "recurrent"), [3, 4], **settings))
-    assert stepwise == list(sampling.write(sampling.WholeText(fixed), [3, 4], **settings))
+    stepwise = list(sampling.generate(sampling.decoder_of(model, "gru_lm"), [3, 4], **settings))
+    assert stepwise == list(sampling.generate(sampling.decoder_of(model, "gru_classifier"), [3, 4], **settings))
+    assert stepwise == list(sampling.generate(sampling.WholeText(fixed), [3, 4], **settings))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_family_without_a_stepper_is_asked_about_everything():
 def test_settings_are_checked_before_anything_is_written(settings, says):
     prompt = settings.pop("prompt", [2])
     with pytest.raises(UsageError, match=says):
-        sampling.write(Echo(), prompt, vocabulary_size=6, **{"length": 3, **settings})
+        sampling.generate(Echo(), prompt, vocabulary_size=6, **{"length": 3, **settings})
 
 
 # Counting.
@@ -198,9 +198,12 @@ def test_predict_reads_raw_text(reader, capsys):
 
 def test_each_verb_refuses_the_run_of_another(reader, writer, capsys):
     assert cli.main(["generate", str(reader.path), "--prompt", "a"]) == 2
-    assert "lstm_classifier writes no text; expected the run of a language model" in capsys.readouterr().err
+    assert (
+        "lstm_classifier cannot generate; `zoo list --task language_modelling` shows those that can"
+        in capsys.readouterr().err
+    )
     assert cli.main(["predict", str(writer.path), "a"]) == 2
-    assert "gru_lm answers no single input" in capsys.readouterr().err
+    assert "gru_lm cannot predict; `zoo list --task" in capsys.readouterr().err
 
 
 def test_baselines_of_a_classifier(reader):

@@ -11,11 +11,11 @@ from matplotlib.image import imsave
 import zoo
 from zoo.data import Source, open_source
 from zoo.data.builtin import glyphs
-from zoo.data.image.identities import IdentityFeed, identity_rows
+from zoo.data.image.identities import IdentityDataModule, identity_rows
 from zoo.data.image.identity_folder import IdentityFolder, split_identities
 from zoo.training import run_plan
 
-LABELS = np.repeat(np.arange(12), np.arange(1, 13))  # class c has c + 1 pictures
+LABELS = np.repeat(np.arange(12), np.arange(1, 13))  # class c has c + 1 images
 
 
 def rows(**changes):
@@ -30,7 +30,7 @@ def lists(dataset):
 # The sampler.
 
 
-def test_batches_hold_p_classes_of_k_different_pictures():
+def test_batches_hold_p_classes_of_k_different_images():
     for batch in lists(rows()):
         assert len(batch) == len(set(batch)) == 12
         grid = LABELS[batch].reshape(4, 3)
@@ -56,25 +56,25 @@ def test_batches_that_validate_stay():
 
 def test_classes_are_equally_likely_however_large():
     counts = Counter(label for batch in lists(rows(batches=600)) for label in LABELS[batch][::3])
-    assert set(counts) == set(range(2, 12)), "classes with fewer than 3 pictures are not drawn"
+    assert set(counts) == set(range(2, 12)), "classes with fewer than 3 images are not drawn"
     assert min(counts.values()) >= 190  # 240 expected of each
 
 
-def test_pictures_of_a_class_are_equally_likely():
+def test_images_of_a_class_are_equally_likely():
     counts = Counter(row for batch in lists(rows(batches=600)) for row in batch if LABELS[row] == 11)
     assert len(counts) == 12 and min(counts.values()) >= 30  # 60 expected of each
 
 
 def test_too_few_classes_are_said():
-    with pytest.raises(zoo.UsageError, match="2 classes have 11 pictures; expected at least 4"):
+    with pytest.raises(zoo.UsageError, match="2 classes have 11 images; expected at least 4"):
         rows(per_class=11)
 
 
-# The feed.
+# The data module.
 
 
 def source_of(splits, names=()):
-    """Pictures 8x8 whose pixels say their class, (labels by split)."""
+    """Images 8x8 whose pixels say their class, (labels by split)."""
 
     def split(text):
         y = np.array(splits[text])
@@ -87,68 +87,72 @@ def source_of(splits, names=()):
 SPLITS = {"train": np.repeat(np.arange(24), 5), "validation": [30] * 4 + [31] * 5, "test": [40, 40, 41, 41]}
 
 
-def plan(card, **changes):
+def recipe(card, **changes):
     return replace(card.recipe("demo"), batch_size=16, dataset="glyphs:1.0.0", **changes)
 
 
-def feed_of(name="siamese", splits=SPLITS, **changes):
+def data_module(name="siamese", splits=SPLITS, **changes):
     card = zoo.info(name)
-    return IdentityFeed.learn(card, plan(card, **changes), source_of(splits))
+    return IdentityDataModule.adapt(card, recipe(card, **changes), source_of(splits))
 
 
-def classes(feed, x):
-    """What the scaled pictures say they show."""
-    return np.round(feed.scaling.undo(np.asarray(x))[:, 0, 0, 0]).astype(int)
+def classes(data, x):
+    """What the scaled images say they show."""
+    return np.round(data.scaling.undo(np.asarray(x))[:, 0, 0, 0]).astype(int)
 
 
-def test_pictures_with_labels():
-    feed = feed_of()
-    for x, y in feed.batches("train", training=True):
+def test_images_with_labels():
+    data = data_module()
+    for x, y in data.batches("train", training=True):
         assert x.shape == (16, 8, 8, 1)
-        np.testing.assert_array_equal(classes(feed, x), y)
-    assert len(list(feed.batches("train", training=True))) == -(-120 // 16)
+        np.testing.assert_array_equal(classes(data, x), y)
+    assert len(list(data.batches("train", training=True))) == -(-120 // 16)
 
 
 def test_pairs_are_half_the_same():
-    feed = feed_of("siamese_pairs")
-    for x, y in feed.batches("train", training=True):
+    data = data_module("siamese_pairs")
+    for x, y in data.batches("train", training=True):
         assert set(x) == {"first", "second"} and y.shape == (16, 1) and y.numpy().mean() == 0.5
-        np.testing.assert_array_equal(classes(feed, x["first"]) == classes(feed, x["second"]), y[:, 0] == 1)
+        np.testing.assert_array_equal(classes(data, x["first"]) == classes(data, x["second"]), y[:, 0] == 1)
 
 
 def test_triplets_are_anchor_positive_negative():
-    feed = feed_of("triplet_inputs")
-    for x, _ in feed.batches("train", training=True):
-        anchor, positive, negative = (classes(feed, x[name]) for name in ("anchor", "positive", "negative"))
+    data = data_module("triplet_inputs")
+    for x, _ in data.batches("train", training=True):
+        anchor, positive, negative = (classes(data, x[name]) for name in ("anchor", "positive", "negative"))
         assert len(anchor) == 8 and (anchor == positive).all() and (anchor != negative).all()
 
 
 def test_a_split_keeps_its_order_and_its_pixels():
-    feed = feed_of()
-    x, y = feed.arrays("test")
-    assert y.tolist() == SPLITS["test"] and classes(feed, x).tolist() == SPLITS["test"]
-    assert feed.inputs_at("test", np.array([3, 0]))[:, 0, 0, 0].tolist() == [41, 40]
+    data = data_module()
+    x, y = data.arrays("test")
+    assert y.tolist() == SPLITS["test"] and classes(data, x).tolist() == SPLITS["test"]
+    assert data.inputs_at("test", np.array([3, 0]))[:, 0, 0, 0].tolist() == [41, 40]
 
 
 def test_classes_are_held_out_by_number():
     everything = {split: np.repeat(np.arange(10), 6) for split in ("train", "validation", "test")}
-    feed = feed_of(splits=everything, feed={"per_class": 4, "held_out": {"validation": (5, 6), "test": (7, 8, 9)}})
-    shown = {split: sorted(set(feed.arrays(split)[1])) for split in everything}
+    data = data_module(
+        splits=everything, data_options={"per_class": 4, "held_out": {"validation": (5, 6), "test": (7, 8, 9)}}
+    )
+    shown = {split: sorted(set(data.arrays(split)[1])) for split in everything}
     assert shown == {"train": [0, 1, 2, 3, 4], "validation": [5, 6], "test": [7, 8, 9]}
 
 
 def test_a_share_of_the_classes_is_held_out():
     everything = {split: np.repeat(np.arange(20), 6) for split in ("train", "validation", "test")}
     held_out = {"validation": 0.15, "test": 0.25}
-    feeds = [feed_of(splits=everything, feed={"per_class": 4, "held_out": held_out}) for _ in range(2)]
-    shown = [{split: set(feed.arrays(split)[1]) for split in everything} for feed in feeds]
+    data_modules = [
+        data_module(splits=everything, data_options={"per_class": 4, "held_out": held_out}) for _ in range(2)
+    ]
+    shown = [{split: set(data.arrays(split)[1]) for split in everything} for data in data_modules]
     assert shown[0] == shown[1]
     assert [len(found) for found in shown[0].values()] == [12, 3, 5]
     assert set.union(*shown[0].values()) == set(range(20))
 
 
 def test_names_become_numbers_where_a_data_set_has_names():
-    """As tfds has it of LFW: (name, picture)."""
+    """As tfds has it of LFW: (name, image)."""
     everything = np.array(["Zoe", "Ann", "Max", "Lea", "Tom", "Eva"]).repeat(8)
 
     def split(text):
@@ -156,10 +160,10 @@ def test_names_become_numbers_where_a_data_set_has_names():
         return tf.data.Dataset.from_tensor_slices((everything, x.astype("uint8")))
 
     card = zoo.info("siamese")
-    recipe = plan(card, feed={"per_class": 4, "held_out": {"validation": 2 / 6, "test": 2 / 6}})
-    feed = IdentityFeed.learn(card, replace(recipe, batch_size=8), Source("people", (), split))
-    assert feed.class_names == ("Ann", "Eva", "Lea", "Max", "Tom", "Zoe")
-    assert sorted(set(np.concatenate([feed.arrays(s)[1] for s in ("train", "validation", "test")]))) == list(range(6))
+    chosen = recipe(card, data_options={"per_class": 4, "held_out": {"validation": 2 / 6, "test": 2 / 6}})
+    data = IdentityDataModule.adapt(card, replace(chosen, batch_size=8), Source("people", (), split))
+    assert data.class_names == ("Ann", "Eva", "Lea", "Max", "Tom", "Zoe")
+    assert sorted(set(np.concatenate([data.arrays(s)[1] for s in ("train", "validation", "test")]))) == list(range(6))
 
 
 @pytest.mark.parametrize(
@@ -170,33 +174,33 @@ def test_names_become_numbers_where_a_data_set_has_names():
         (
             {"train": [*SPLITS["train"], 24]},
             {},
-            r"24 of made up \(train\) has 1 pictures, and 1 of 25 classes have fewer than 4 \(per_class\)",
+            r"24 of made up \(train\) has 1 images, and 1 of 25 classes have fewer than 4 \(per_class\)",
         ),
-        ({"test": [40, 41, 42]}, {}, r"0 classes of made up \(test\) have 2 pictures; expected 1 or more"),
+        ({"test": [40, 41, 42]}, {}, r"0 classes of made up \(test\) have 2 images; expected 1 or more"),
         (
             {"validation": [30, 30, 30, 30, 31]},
             {},
-            r"1 classes of made up \(validation\) have 4 pictures; expected 2 or more",
+            r"1 classes of made up \(validation\) have 4 images; expected 2 or more",
         ),
-        ({"train": np.repeat([0, 1, 2], 9)}, {}, "batch_size is 16, 4 classes of 4 pictures; made up has 3"),
-        ({}, {"feed": {"per_class": 3}}, "batch_size is 16; expected a multiple of 3"),
-        ({}, {"feed": {"per_class": 1}}, "per_class is 1; expected a number of at least 2"),
-        ({}, {"feed": {"per_clas": 4}}, "there is no option of this feed .* did you mean per_class"),
+        ({"train": np.repeat([0, 1, 2], 9)}, {}, "batch_size is 16, 4 classes of 4 images; made up has 3"),
+        ({}, {"data_options": {"per_class": 3}}, "batch_size is 16; expected a multiple of 3"),
+        ({}, {"data_options": {"per_class": 1}}, "per_class is 1; expected a number of at least 2"),
+        ({}, {"data_options": {"per_clas": 4}}, "there is no option of this data .* did you mean per_class"),
     ],
 )
 def test_what_cannot_train_is_said(splits, changes, says):
     with pytest.raises(zoo.UsageError, match=says):
-        feed_of(splits={**SPLITS, **splits}, **changes)
+        data_module(splits={**SPLITS, **splits}, **changes)
 
 
 def test_small_classes_are_left_out_on_demand():
-    feed = feed_of(splits={**SPLITS, "train": [*SPLITS["train"], 24]}, feed={"leave_out_small": True})
-    shown = {label for _, y in feed.batches("train", training=True) for label in y.numpy()}
+    data = data_module(splits={**SPLITS, "train": [*SPLITS["train"], 24]}, data_options={"leave_out_small": True})
+    shown = {label for _, y in data.batches("train", training=True) for label in y.numpy()}
     assert 24 not in shown and len(shown) > 10
 
 
 def test_few_identities_are_warned_of(caplog):
-    feed_of(splits={**SPLITS, "train": np.repeat(np.arange(6), 5)})
+    data_module(splits={**SPLITS, "train": np.repeat(np.arange(6), 5)})
     assert "6 identities to learn from are few" in caplog.text
 
 
@@ -225,7 +229,7 @@ def test_glyphs_are_white_on_black_and_every_one_different():
 
 @pytest.fixture
 def people(tmp_path):
-    """Twelve people, five pictures each, grey, of two sizes."""
+    """Twelve people, five images each, grey, of two sizes."""
     rng = np.random.default_rng(0)
     for person in range(12):
         folder = tmp_path / "people" / f"person{person:02}"
@@ -238,11 +242,11 @@ def people(tmp_path):
 
 
 def test_a_folder_is_split_by_identity(people):
-    feed = job_feed(people)
-    shown = {split: set(feed.arrays(split)[1]) for split in ("train", "validation", "test")}
+    data = job_feed(people)
+    shown = {split: set(data.arrays(split)[1]) for split in ("train", "validation", "test")}
     assert [len(found) for found in shown.values()] == [7, 2, 3]
     assert len(set.union(*shown.values())) == 12
-    assert feed.shape == (56, 46, 3) and feed.class_names[0] == "person00"
+    assert data.shape == (56, 46, 3) and data.class_names[0] == "person00"
 
 
 def job_feed(folder, recipe="lfw"):
@@ -251,7 +255,7 @@ def job_feed(folder, recipe="lfw"):
         run_plan.override(card.recipe(recipe), {"batch_size": 16}),
         dataset=str(folder), train="train", validation="validation", test="test",
     )  # fmt: skip
-    return IdentityFeed.learn(card, chosen, open_source(folder.absolute(), task="metric_learning").load())
+    return IdentityDataModule.adapt(card, chosen, open_source(folder.absolute(), folder=IdentityFolder).load())
 
 
 def test_the_split_depends_on_names_alone():
@@ -259,13 +263,13 @@ def test_the_split_depends_on_names_alone():
     assert split_identities(names) == split_identities(names[::-1])
 
 
-def test_copies_of_a_picture_count_once(people):
+def test_copies_of_a_image_count_once(people):
     copy = people / "person00" / "copy.png"
     copy.write_bytes((people / "person00" / "0.png").read_bytes())
-    assert len(IdentityFolder(people).pictures) == 60
+    assert len(IdentityFolder(people).images) == 60
 
 
-def test_the_hash_is_that_of_the_pictures(people):
+def test_the_hash_is_that_of_the_images(people):
     before = IdentityFolder(people).sha256()
     (people / "person00" / "0.png").rename(people / "person00" / "zero.png")
     assert IdentityFolder(people).sha256() == before
@@ -281,12 +285,12 @@ def test_a_folder_that_cannot_train_is_said(people, tmp_path):
         IdentityFolder(tmp_path / "few")
 
 
-def test_broken_pictures_are_named_and_left_out(people, caplog):
+def test_broken_images_are_named_and_left_out(people, caplog):
     (people / "person00" / "0.png").write_text("<html>")
     (people / "person01" / "1.png").write_bytes(b"")
     with caplog.at_level("WARNING", logger="zoo"):
         source = IdentityFolder(people).load()
-    assert "left out 2 files that cannot be read as pictures" in caplog.text and "0.png" in caplog.text
+    assert "left out 2 files that cannot be read as images" in caplog.text and "0.png" in caplog.text
     read = [len(list(source.split(split))) for split in ("train", "validation", "test")]
     assert sum(read) == 58
 

@@ -1,4 +1,4 @@
-"""What a finished run says of new pictures."""
+"""What a finished run says of new images."""
 
 import re
 
@@ -28,7 +28,7 @@ def digits(tmp_path_factory):
     return list(map(str, paths)), labels.numpy()
 
 
-def test_five_classes_for_each_picture(run, digits):
+def test_five_classes_for_each_image(run, digits):
     paths, labels = digits
     lines = zoo.predict(run, paths)
     assert len(lines) == 20
@@ -46,15 +46,15 @@ def test_explanations_are_written_and_never_overwritten(run, digits, tmp_path):
     assert imread(tmp_path / "out" / files[0])[..., :3].std() > 0.05
 
 
-def test_predicting_what_is_no_picture(run, tmp_path):
+def test_predicting_what_is_no_image(run, tmp_path):
     (tmp_path / "page.png").write_text("<html>")
-    with pytest.raises(zoo.UsageError, match=r"page\.png cannot be read as a picture"):
+    with pytest.raises(zoo.UsageError, match=r"page\.png cannot be read as an image"):
         zoo.predict(run, [tmp_path / "page.png"])
     with pytest.raises(zoo.UsageError, match=r"there is no file nowhere\.png"):
         zoo.predict(run, ["nowhere.png"])
 
 
-def test_vectors_are_no_pictures(tmp_path):
+def test_vectors_are_no_images(tmp_path):
     views = zoo.train("lagged_linear", run=tmp_path / "views", epochs=1, verbose=0)
     with pytest.raises(zoo.UsageError, match="answers no single input"):
         zoo.predict(views, ["week.txt"])

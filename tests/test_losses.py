@@ -154,7 +154,7 @@ def test_random_negatives_are_any_of_the_others():
     """In batches of random order each negative is as likely as any other."""
     rng, counts = np.random.default_rng(0), np.zeros(7)
     for _ in range(400):
-        order = rng.permutation(8)  # pictures 0 and 1 are of one class, and picture k lies k from every other
+        order = rng.permutation(8)  # images 0 and 1 are of one class, and image k lies k from every other
         same = np.outer(order == 0, order == 1)
         other = np.outer(order == 0, order > 1)
         distances = np.tile(order.astype("float32"), (8, 1))
@@ -189,7 +189,7 @@ def test_contrastive_by_hand(shape):
     assert float(found) == pytest.approx(expected)
 
 
-def test_contrastive_has_a_finite_slope_where_two_pictures_meet():
+def test_contrastive_has_a_finite_slope_where_two_images_meet():
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
     model.compile(keras.optimizers.SGD(0.1), losses.Contrastive(), jit_compile=False)
     model.train_on_batch(np.ones((2, 1)), np.array([[0.0], [1.0]]))

@@ -13,9 +13,10 @@ from zoo.cli import main
 from zoo.data.builtin.glyphs import Glyphs
 from zoo.metrics import retrieval
 from zoo.tasks import metric_learning
+from zoo.tasks.base import Network
 
 SMALL = {"tower": "lenet5", "tower_options": {}, "dimensions": 16, "epochs": 1, "verbose": 0}
-FIGURES = {"recall@1", "recall@5", "mAP", "accuracy", "auc", "threshold", "spread"}
+FIGURES = {"recall@1", "recall@5", "mAP", "accuracy", "auc", "threshold", "embedding_std"}
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,8 @@ def characters(tmp_path_factory):
     root = tmp_path_factory.mktemp("characters")
     for label in range(290, 294):
         (root / str(label)).mkdir()
-        for number, picture in enumerate(x[y == label][:3]):
-            imsave(root / str(label) / f"{number}.png", picture.repeat(3, -1))
+        for number, image in enumerate(x[y == label][:3]):
+            imsave(root / str(label) / f"{number}.png", image.repeat(3, -1))
     return root
 
 
@@ -44,7 +45,7 @@ def test_a_run_is_measured_on_unseen_classes_beside_what_needs_no_labels(run):
     for file in ("neighbours.png", "distances.png", "roc.png", "map.png", "curves.png"):
         assert (run.path / file).stat().st_size > 10_000
     header = (run.path / "history.csv").read_text().splitlines()[0]
-    assert "val_recall@1" in header and "val_spread" in header
+    assert "val_recall@1" in header and "val_embedding_std" in header
 
 
 def test_evaluating_again_finds_the_same(run):
@@ -56,7 +57,7 @@ def test_pixels_are_judged_as_scikit_learn_would(run):
 
     x, y = next(zoo.load_data("glyphs", split="test", batch_size=1000).as_numpy_iterator())
     nearest = KNeighborsClassifier(2).fit(x.reshape(1000, -1), y)
-    others = nearest.kneighbors(return_distance=False)[:, 0]  # without X, no picture is its own neighbour
+    others = nearest.kneighbors(return_distance=False)[:, 0]  # without X, no image is its own neighbour
     assert run.results["baselines"]["raw pixels"] == pytest.approx(np.mean(y[others] == y), abs=0.002)
     assert run.results["baselines"]["chance"] == pytest.approx(19 / 999)
 
@@ -65,10 +66,10 @@ def test_pixels_are_judged_as_scikit_learn_would(run):
     ("name", "options"),
     [("siamese_pairs", {"head": "absolute"}), ("siamese_pairs", {"head": "distance"}), ("triplet_inputs", {})],
 )
-def test_the_eye_of_a_network_sees_what_the_network_says(name, options):
+def test_the_encoder_of_a_network_sees_what_the_network_says(name, options):
     model = zoo.build(name, tower="lenet5", dimensions=8, **options)
     x = np.random.default_rng(0).normal(size=(4, 28, 28, 1)).astype("float32")
-    eye = metric_learning.eye_of(model)
+    eye = metric_learning.encoder_of(model)
     points = eye.embed(x)
     assert points.shape == (4, 8)
     if name == "triplet_inputs":
@@ -83,7 +84,7 @@ def test_the_eye_of_a_network_sees_what_the_network_says(name, options):
 
 
 def test_pairs_are_compared_one_by_one_as_in_a_table():
-    eye = metric_learning.Eye(lambda x: x, retrieval.euclidean, metric_learning.lengths)
+    eye = metric_learning.Encoder(lambda x: x, retrieval.euclidean, metric_learning.lengths)
     points = np.random.default_rng(0).normal(size=(30, 3))
     rows, _ = retrieval.pairs(np.arange(30) % 5)
     expected = eye.distances(points, points)[rows[:, 0], rows[:, 1]]
@@ -94,9 +95,9 @@ def test_pairs_are_compared_one_by_one_as_in_a_table():
 
 
 def test_a_recipe_may_name_its_loss():
-    card, task = zoo.info("siamese_pairs"), tasks.TASKS["metric_learning"]
+    card, task = zoo.info("siamese_pairs"), tasks.get("metric_learning")
     model = zoo.build("siamese_pairs", tower="lenet5")
-    found = {name: tasks.Network.of(model, card, task, card.recipe(name)).criterion for name in RECIPE_LOSSES}
+    found = {name: Network.of(model, card, task, card.recipe(name)).loss for name in RECIPE_LOSSES}
     assert {name: type(loss) for name, loss in found.items()} == RECIPE_LOSSES
 
 
@@ -114,13 +115,13 @@ def test_every_recipe_names_a_loss_there_is():
 
 def watched(mining, spreads, caplog):
     """What is said of a network with these spreads after epochs of 60 steps."""
-    network = tasks.Network(None, None, (), "", losses.Triplet(mining=mining))
-    watch = metric_learning.Watch(network, None)
+    network = Network(None, zoo.info("siamese"), None, {"": losses.Triplet(mining=mining)})
+    watch = metric_learning.CollapseWatch(network, None)
     caplog.set_level(logging.WARNING, "zoo")
     for epoch, spread in enumerate(spreads):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(metric_learning, "eye_of", lambda model: Fake)
-            patch.setattr(retrieval, "spread", lambda points, spread=spread: spread)
+            patch.setattr(metric_learning, "encoder_of", lambda model: Fake)
+            patch.setattr(retrieval, "embedding_std", lambda points, spread=spread: spread)
             for batch in range(60):
                 watch.on_train_batch_end(batch)
             watch.on_epoch_end(epoch, {"loss": 0.2001})
@@ -131,14 +132,14 @@ class Fake:
     distances = staticmethod(retrieval.euclidean)
 
     @staticmethod
-    def points(feed, split):
+    def embeddings(data, split):
         return np.eye(4), np.array([0, 0, 1, 1])
 
 
 def test_a_collapse_is_said_once_with_its_cure(caplog):
     said = watched("hard", [0.01, 0.008, 0.002, 0.001], caplog)
     assert said == [
-        "all pictures have become one point (spread 0.0080) and the loss is stuck at the margin 0.2: hard triplets "
+        "all images have become one point (standard deviation 0.0080) and the loss is stuck at the margin 0.2: hard triplets "
         "from the start pull everything together; train with the loss triplet_semi_hard, or lower learning_rate"
     ]
 
@@ -159,7 +160,7 @@ def test_compare_says_same_or_different(run, characters):
     assert f"{run.metrics['accuracy']:.1%} right on unseen test classes" in line
 
 
-def test_search_ranks_the_pictures_of_a_folder(run, characters):
+def test_search_ranks_the_images_of_a_folder(run, characters):
     lines = zoo.search(run, characters / "290" / "0.png", characters)
     assert len(lines) == 11, "all but the query"
     distances = [float(line.split()[1]) for line in lines]
@@ -167,15 +168,15 @@ def test_search_ranks_the_pictures_of_a_folder(run, characters):
     assert len({line.split()[-1] for line in lines}) == 11
 
 
-def test_search_leaves_out_what_is_no_picture(run, characters, tmp_path, caplog):
+def test_search_leaves_out_what_is_no_image(run, characters, tmp_path, caplog):
     query = characters / "290" / "0.png"
     (tmp_path / "same.png").write_bytes(query.read_bytes())
-    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "text.png").write_text("not an image")
     with caplog.at_level("WARNING", logger="zoo"):
         (line,) = zoo.search(run, query, tmp_path)
     assert line.endswith("same.png") and "text.png" in caplog.text
     (tmp_path / "same.png").unlink()
-    with pytest.raises(zoo.UsageError, match=r"no picture in .* can be read"):
+    with pytest.raises(zoo.UsageError, match=r"no image in .* can be read"):
         zoo.search(run, query, tmp_path)
 
 
@@ -192,7 +193,7 @@ def test_the_command_line_prints_the_lines(run, characters, capsys):
     [
         (["compare", "RUN", "QUERY", "nowhere.png"], "there is no file nowhere.png"),
         (["search", "RUN", "QUERY", "nowhere"], "there is no folder nowhere"),
-        (["search", "RUN", "QUERY", "EMPTY"], "holds no pictures"),
+        (["search", "RUN", "QUERY", "EMPTY"], "holds no images"),
         (["search", "RUN", "QUERY", "EMPTY", "--top", "0"], "--top is 0; expected"),
         (["compare", "nowhere", "QUERY", "QUERY"], "nowhere is no finished run"),
     ],
@@ -218,8 +219,8 @@ def test_a_classifier_compares_nothing(tmp_path):
 def test_the_hardest_triplets_collapse_and_it_is_said(tmp_path, caplog):
     caplog.set_level(logging.WARNING, "zoo")
     run = zoo.train("siamese", "demo_hard", run=tmp_path / "run", verbose=0)
-    assert "all pictures have become one point" in caplog.text and "triplet_semi_hard" in caplog.text
-    assert run.metrics["spread"] < 0.1 and run.metrics["recall@1"] < run.results["baselines"]["raw pixels"]
+    assert "all images have become one point" in caplog.text and "triplet_semi_hard" in caplog.text
+    assert run.metrics["embedding_std"] < 0.1 and run.metrics["recall@1"] < run.results["baselines"]["raw pixels"]
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 
 import zoo
 from zoo import records, registry
+from zoo.cards import read_cards
 from zoo.errors import UsageError, unknown
 
 ROOT = Path(__file__).parent.parent
@@ -30,10 +31,12 @@ HEAVY = {"keras", "tensorflow", "jax", "torch", "numpy", "tensorflow_datasets", 
 @pytest.fixture
 def registered():
     """For tests that enter names of their own: the registry forgets them afterwards."""
-    cards = dict(registry.cards())
+    cards, broken = dict(registry.cards()), dict(registry.broken())
     yield
     registry._cards.clear()
     registry._cards.update(cards)
+    registry._broken.clear()
+    registry._broken.update(broken)
     for name in set(registry._builders) - set(cards):
         del registry._builders[name]
 
@@ -64,8 +67,8 @@ def user_builder(source="def my_net(*, units=3, name='my_net'): return units", m
 
 @pytest.mark.parametrize("path", sorted(registry.MODELS.glob("[!_]*.py")), ids=lambda path: path.stem)
 def test_cards_read_from_the_source_are_those_of_the_imported_file(path, registered):
-    read = registry.read_cards(path)
-    assert read, "a file of models without a card"
+    read, broken = read_cards(path, f"zoo.models.{path.stem}")
+    assert read and not broken, "a file of models without a card"
     for name in read:
         registry.builder(name)  # imports the file, whose decorators enter their cards
     assert {name: registry._cards[name] for name in read} == read
@@ -82,9 +85,45 @@ def test_a_file_dropped_in_is_found(tmp_path, monkeypatch, registered):
 
 
 def test_a_card_cannot_run_code(tmp_path):
-    (tmp_path / "bad.py").write_text("@register(Card(task=open('/etc/passwd').read()))\ndef bad(): ...\n")
-    with pytest.raises(NameError, match="open"):
-        registry.read_cards(tmp_path / "bad.py")
+    (tmp_path / "bad.py").write_text("\n@register(Card(task=open('/etc/passwd').read()))\ndef bad(): ...\n")
+    read, broken = read_cards(tmp_path / "bad.py")
+    assert not read
+    assert str(broken["bad"]).startswith(f"{tmp_path}/bad.py:2: the card of bad cannot be read: it uses open, which")
+
+
+def test_a_bad_card_takes_down_its_own_name_alone(tmp_path, monkeypatch, registered):
+    (tmp_path / "good.py").write_text(DROPPED_IN)
+    (tmp_path / "bad.py").write_text(DROPPED_IN.replace("newnet", "badnet").replace("SIZE * 2", "IMAGENET"))
+    (tmp_path / "torn.py").write_text("def torn(:\n")
+    monkeypatch.setattr(registry, "MODELS", tmp_path)
+    registry._cards.clear()
+    assert zoo.list_models() == ["newnet"]
+    assert sorted(registry.broken()) == ["badnet", "torn"]
+    with pytest.raises(UsageError, match=r"bad.py:7: the card of badnet cannot be read: it uses IMAGENET"):
+        zoo.info("badnet")
+    with pytest.raises(UsageError, match=r"torn.py:1: the family torn cannot be read"):
+        zoo.build("torn")
+
+
+@pytest.mark.parametrize(
+    "constant",
+    [
+        "SIZES: tuple[int, ...] = (28, 28)",
+        "SIZES = tuple([28, 28])",
+        "SIZES = [28 for _ in range(2)]",
+        "SIDE = 28\nSIZES = tuple(side * 1 for side in (SIDE, SIDE))",
+        "SIZES = (sum((20, 8)), max(1, 28))",
+    ],
+)
+def test_a_card_may_use_plain_functions_and_annotated_constants(constant, tmp_path):
+    source = (
+        DROPPED_IN.replace("SIZE = 28", constant)
+        .replace("SIZE * 2", "sum(SIZES)")
+        .replace("(SIZE, SIZE, 1)", "(*SIZES, 1)")
+    )
+    (tmp_path / "new.py").write_text(source)
+    read, broken = read_cards(tmp_path / "new.py")
+    assert not broken and read["newnet"].params == 56 and read["newnet"].inputs[0].shape == (28, 28, 1)
 
 
 def test_import_list_and_info_load_nothing_heavy():

@@ -27,7 +27,7 @@ def by_loops(points, labels):
 
 
 def test_retrieval_against_loops(monkeypatch):
-    monkeypatch.setattr(retrieval, "ROWS", 7)
+    monkeypatch.setattr(retrieval, "QUERIES", 7)
     found = retrieval.retrieval(POINTS, LABELS)
     assert found == pytest.approx(by_loops(POINTS, LABELS))
     assert 0.2 < found["recall@1"] < 0.95
@@ -78,5 +78,5 @@ def test_verification_counts_right_answers():
 def test_spread_is_that_of_a_sphere_or_of_a_point():
     points = np.random.default_rng(0).normal(size=(5000, 32))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
-    assert retrieval.spread(points) == pytest.approx(1.0, abs=0.01)
-    assert retrieval.spread(np.repeat(points[:1], 10, 0)) == pytest.approx(0.0, abs=1e-6)
+    assert retrieval.embedding_std(points) == pytest.approx(1.0, abs=0.01)
+    assert retrieval.embedding_std(np.repeat(points[:1], 10, 0)) == pytest.approx(0.0, abs=1e-6)

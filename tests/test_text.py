@@ -9,9 +9,9 @@ import zoo
 from zoo import tasks
 from zoo.data.builtin.texts import NOUNS
 from zoo.data.sources import open_source
-from zoo.data.text.corpus import CorpusFeed
-from zoo.data.text.folder import TextFolder, part
-from zoo.data.text.labelled import LabelledTextFeed
+from zoo.data.text.corpus import CorpusDataModule
+from zoo.data.text.folder import CorpusFolder, TextFolder, part
+from zoo.data.text.labelled import LabelledTextDataModule
 from zoo.data.text.vocabulary import Vocabulary
 from zoo.errors import UsageError
 from zoo.training import run_plan
@@ -38,22 +38,22 @@ def folder(tmp_path_factory):
 
 
 def plan_for(name, recipe="demo", **changes):
-    plan = zoo.info(name).recipe(recipe)
-    return zoo.records.replace(plan, **{"train": "train", "validation": "validation", "test": "test", **changes})
+    recipe = zoo.info(name).recipe(recipe)
+    return zoo.records.replace(recipe, **{"train": "train", "validation": "validation", "test": "test", **changes})
 
 
 def labelled(folder, **preprocess):
     words = {"tokens": "words", "vocabulary": 100, "length": 40, **preprocess}
-    plan = plan_for("gru_classifier", dataset=str(folder), preprocess=words, batch_size=8)
-    return LabelledTextFeed.learn(zoo.info("gru_classifier"), plan, TextFolder(folder).load())
+    recipe = plan_for("gru_classifier", dataset=str(folder), preprocess=words, batch_size=8)
+    return LabelledTextDataModule.adapt(zoo.info("gru_classifier"), recipe, TextFolder(folder).load())
 
 
 def corpus(text, tmp_path, length=10, **changes):
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "a.txt").write_text(text, encoding="utf-8")
-    plan = plan_for("gru_lm", preprocess={"tokens": "characters", "vocabulary": 100, "length": length}, **changes)
-    source = open_source(str(tmp_path / "corpus"), task="language_modelling")
-    return CorpusFeed.learn(zoo.info("gru_lm"), plan, source.load())
+    recipe = plan_for("gru_lm", preprocess={"tokens": "characters", "vocabulary": 100, "length": length}, **changes)
+    source = open_source(str(tmp_path / "corpus"), folder=CorpusFolder)
+    return CorpusDataModule.adapt(zoo.info("gru_lm"), recipe, source.load())
 
 
 # The embedded texts.
@@ -110,8 +110,8 @@ def test_the_commonest_words_are_kept():
     import tensorflow as tf
 
     texts = tf.data.Dataset.from_tensor_slices(["a a a b b c", "a d"])
-    assert Vocabulary.learn("words", 4, texts).entries == ["a", "b"]  # two more: padding and the unknown
-    assert len(Vocabulary.learn("words", 4, texts)) == 4
+    assert Vocabulary.adapt("words", 4, texts).entries == ["a", "b"]  # two more: padding and the unknown
+    assert len(Vocabulary.adapt("words", 4, texts)) == 4
 
 
 def test_tokens_outside_the_vocabulary_are_refused():
@@ -160,16 +160,16 @@ def test_the_hash_is_that_of_the_texts(folder, tmp_path):
 
 
 def test_batches_hold_each_text_once_padded_on_the_right(folder):
-    feed = labelled(folder)
+    data = labelled(folder)
     rows = 0
-    for tokens, labels in feed.batches("train").as_numpy_iterator():
+    for tokens, labels in data.batches("train").as_numpy_iterator():
         assert tokens.dtype == "int32" and tokens.shape[1] in (10, 20, 30, 40) and len(tokens) == len(labels) <= 8
         lengths = (tokens > 0).sum(1)
         assert all((row[:length] > 0).all() for row, length in zip(tokens, lengths))
         assert (lengths <= tokens.shape[1]).all() and (lengths > tokens.shape[1] - 10).all(), "mostly padding"
         rows += len(tokens)
-    assert rows == feed.examples["train"] == 84
-    assert int(feed.batches("train").cardinality()) == len(list(feed.batches("train")))
+    assert rows == data.examples["train"] == 84
+    assert int(data.batches("train").cardinality()) == len(list(data.batches("train")))
 
 
 def test_training_order_differs_between_epochs_and_repeats_between_runs(folder):
@@ -183,18 +183,18 @@ def test_training_order_differs_between_epochs_and_repeats_between_runs(folder):
 
 
 def test_the_vocabulary_is_learned_from_the_training_split_only(folder):
-    feed = labelled(folder)
-    train = {word for text in feed.texts("train")[0] for word in text.split()}
-    assert set(feed.vocabulary.entries) == train
-    assert feed.options()["vocabulary_size"] == len(train) + 2
+    data = labelled(folder)
+    train = {word for text in data.texts("train")[0] for word in text.split()}
+    assert set(data.vocabulary.entries) == train
+    assert data.model_options()["vocabulary_size"] == len(train) + 2
 
 
 def test_a_restored_feed_encodes_the_same(folder):
-    feed = labelled(folder)
-    again = LabelledTextFeed.restore(feed.card, feed.plan, None, feed.state())
+    data = labelled(folder)
+    again = LabelledTextDataModule.from_config(data.card, data.recipe, None, data.get_config())
     texts = ["Snow!", "a fire in the desert " + "sun " * 90]
-    np.testing.assert_array_equal(again.encode(texts), feed.encode(texts))
-    assert feed.encode(texts).shape == (2, 40)
+    np.testing.assert_array_equal(again.encode(texts), data.encode(texts))
+    assert data.encode(texts).shape == (2, 40)
     assert again.class_names == ("cold", "hot")
 
 
@@ -203,23 +203,23 @@ def test_a_restored_feed_encodes_the_same(folder):
 
 def test_every_token_but_the_first_is_a_target_once(tmp_path):
     text = "".join(np.random.default_rng(0).choice(list("abc \n"), 4000))
-    feed = corpus(text, tmp_path)
-    assert feed.examples == {"train": 319, "validation": 39, "test": 39}
-    x, y = (np.concatenate(part) for part in zip(*feed.batches("test").as_numpy_iterator()))
-    assert feed.vocabulary.decode(x.ravel()) == text[3600:3990]
-    assert feed.vocabulary.decode(y.ravel()) == text[3601:3991]
+    data = corpus(text, tmp_path)
+    assert data.examples == {"train": 319, "validation": 39, "test": 39}
+    x, y = (np.concatenate(part) for part in zip(*data.batches("test").as_numpy_iterator()))
+    assert data.vocabulary.decode(x.ravel()) == text[3600:3990]
+    assert data.vocabulary.decode(y.ravel()) == text[3601:3991]
 
 
 def test_training_windows_come_from_anywhere(tmp_path):
     text = "".join(np.random.default_rng(0).choice(list("abc \n"), 4000))
-    feed = corpus(text, tmp_path)
-    batches = feed.batches("train", training=True)
+    data = corpus(text, tmp_path)
+    batches = data.batches("train", training=True)
     first, second = (np.concatenate([x for x, _ in batches.as_numpy_iterator()]) for _ in range(2))
     assert first.shape == second.shape == (319, 10)
     assert not np.array_equal(first, second)
-    again = np.concatenate([x for x, _ in feed.batches("train", training=True).as_numpy_iterator()])
+    again = np.concatenate([x for x, _ in data.batches("train", training=True).as_numpy_iterator()])
     np.testing.assert_array_equal(first, again)
-    starts = {text.index(feed.vocabulary.decode(row)) % 10 for row in first[:100]}
+    starts = {text.index(data.vocabulary.decode(row)) % 10 for row in first[:100]}
     assert len(starts) == 10
     for x, y in batches.take(1).as_numpy_iterator():
         np.testing.assert_array_equal(x[:, 1:], y[:, :-1])
@@ -289,11 +289,11 @@ def test_a_folder_of_the_same_text_again_and_again(tmp_path):
 
 def test_a_corpus_that_is_none(tmp_path):
     with pytest.raises(UsageError, match=r"holds no \.txt files; expected at least one, in UTF-8"):
-        open_source(str(tmp_path), task="language_modelling")
+        open_source(str(tmp_path), folder=CorpusFolder)
     (tmp_path / "a.txt").write_text(" \n \n")
-    plan, card = plan_for("gru_lm", dataset=str(tmp_path)), zoo.info("gru_lm")
+    recipe, card = plan_for("gru_lm", dataset=str(tmp_path)), zoo.info("gru_lm")
     with pytest.raises(UsageError, match=r"the split 'train' of .* is empty; expected text"):
-        CorpusFeed.learn(card, plan, open_source(str(tmp_path), task="language_modelling").load())
+        CorpusDataModule.adapt(card, recipe, open_source(str(tmp_path), folder=CorpusFolder).load())
 
 
 def test_a_corpus_too_short_for_a_window(tmp_path):
@@ -314,12 +314,12 @@ def test_a_corpus_too_short_for_a_window(tmp_path):
 def test_data_that_is_no_text(name, dataset, says, data_dir):
     card, source = zoo.info(name), open_source(dataset, data_dir=data_dir).load()
     with pytest.raises(UsageError, match=says):
-        tasks.TASKS[card.task].feed.learn(card, plan_for(name, dataset=dataset), source)
+        tasks.get(card.task).data_module.adapt(card, plan_for(name, dataset=dataset), source)
 
 
 @pytest.mark.parametrize("dataset", ["agreement", "pydoc_topics"])
 def test_load_data_gives_no_texts(dataset, data_dir):
-    with pytest.raises(UsageError, match="holds texts; expected pictures or vectors with a target each"):
+    with pytest.raises(UsageError, match="holds texts; expected images or vectors with a target each"):
         zoo.load_data(dataset, data_dir=data_dir)
 
 
@@ -344,12 +344,12 @@ def test_a_vocabulary_that_contradicts_the_data(folder, tmp_path):
 def test_labels_out_of_range_are_said(folder, monkeypatch):
     source = TextFolder(folder).load()
     wrong = zoo.records.replace(source, class_names=("cold",))
-    plan = plan_for("gru_classifier", batch_size=8)
+    recipe = plan_for("gru_classifier", batch_size=8)
     with pytest.raises(UsageError, match="has the label 1; expected 0 to 0"):
-        LabelledTextFeed.learn(zoo.info("gru_classifier"), plan, wrong)
+        LabelledTextDataModule.adapt(zoo.info("gru_classifier"), recipe, wrong)
 
 
 def test_job_takes_a_folder(folder, tmp_path):
     prepared = run_plan.prepare("gru_classifier", data=folder, run=tmp_path / "run", batch_size=8)
-    assert isinstance(prepared.source, TextFolder) and prepared.plan.train == "train"
-    assert prepared.plan.name == "text_folder", "the recipe for data of one's own"
+    assert isinstance(prepared.source, TextFolder) and prepared.recipe.train == "train"
+    assert prepared.recipe.name == "text_folder", "the recipe for data of one's own"

@@ -206,7 +206,7 @@ def test_wrong_settings(settings, says, data_dir, tmp_path):
 
 
 def write(path, **changes):
-    """An .npz file of 40 sound 28x28 pictures of 4 classes, but for the changes."""
+    """An .npz file of 40 sound 28x28 images of 4 classes, but for the changes."""
     rng = np.random.default_rng(0)
     image_classification = dict(
         x_train=rng.integers(0, 256, (200, 28, 28), "uint8"),
@@ -214,7 +214,9 @@ def write(path, **changes):
         x_test=rng.integers(0, 256, (40, 28, 28), "uint8"),
         y_test=np.arange(40) % 4,
     )
-    image_classification |= {key: change(image_classification[key]) if callable(change) else change for key, change in changes.items()}
+    image_classification |= {
+        key: change(image_classification[key]) if callable(change) else change for key, change in changes.items()
+    }
     np.savez(path, **{key: value for key, value in image_classification.items() if value is not None})
     return path
 
@@ -361,7 +363,7 @@ def test_large_sets_are_counted_whole_and_trained_without_baselines(data_dir, tm
     from zoo.tasks import image_classification
 
     monkeypatch.setattr(data_checks, "LOOK_AT", 200)
-    monkeypatch.setattr(image_classification, "BASELINE_LIMIT", 1000)
+    monkeypatch.setattr(image_classification, "BASELINE_NUMBERS", 1000)
     run = zoo.train("softmax_regression", run=tmp_path / "run", data_dir=data_dir, epochs=1, verbose=0)
     assert run.config["examples"]["train"] == 1257
     assert run.results["baselines"] == {}
@@ -370,12 +372,12 @@ def test_large_sets_are_counted_whole_and_trained_without_baselines(data_dir, tm
 
 def test_inputs_at_given_rows(tmp_path):
     from zoo.data import ArrayFile
-    from zoo.data.image.module import ArrayFeed
+    from zoo.data.image.module import ArrayDataModule
 
     x = np.arange(100.0)[:, None] + np.zeros(7)
     np.savez(tmp_path / "data.npz", x_train=x, y_train=x[:, 0], x_test=x, y_test=x[:, 0])
     card = zoo.info("lagged_linear")
-    plan = run_plan.override(card.recipe("demo"), {"batch_size": 32})
-    feed = ArrayFeed.learn(card, plan, ArrayFile(tmp_path / "data.npz").load())
-    np.testing.assert_allclose(feed.inputs_at("test", np.array([99, 0, 33]))[:, 0], [99, 0, 33], atol=1e-3)
-    assert feed.inputs_at("test", np.array([], int)).shape == (0, 7)
+    recipe = run_plan.override(card.recipe("demo"), {"batch_size": 32})
+    data = ArrayDataModule.adapt(card, recipe, ArrayFile(tmp_path / "data.npz").load())
+    np.testing.assert_allclose(data.inputs_at("test", np.array([99, 0, 33]))[:, 0], [99, 0, 33], atol=1e-3)
+    assert data.inputs_at("test", np.array([], int)).shape == (0, 7)

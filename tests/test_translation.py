@@ -13,7 +13,7 @@ from zoo.data.builtin import dates
 from zoo.data.sources import Source, open_source, tensorflow
 from zoo.data.text.parallel_folder import ParallelFolder
 from zoo.data.text.subwords import Characters, Subwords
-from zoo.data.text.translation import TranslationFeed
+from zoo.data.text.translation import TranslationDataModule
 from zoo.errors import UsageError
 from zoo.inference import api
 from zoo.losses import MaskedCrossentropy
@@ -35,10 +35,10 @@ def write_folder(root, lines=60, **changed):
     return root
 
 
-def feed_of(root, batch_size=8, **preprocess):
+def data_module(root, batch_size=8, **preprocess):
     settings = {"tokens": "characters", "length": 12, **preprocess}
-    plan = zoo.records.replace(CARD.recipe("translate_folder"), preprocess=settings, batch_size=batch_size)
-    return TranslationFeed.learn(CARD, plan, ParallelFolder(root).load())
+    recipe = zoo.records.replace(CARD.recipe("translate_folder"), preprocess=settings, batch_size=batch_size)
+    return TranslationDataModule.adapt(CARD, recipe, ParallelFolder(root).load())
 
 
 # The embedded dates
@@ -60,10 +60,10 @@ def test_each_date_is_in_one_split_and_can_be_read_in_one_way():
 
 
 def test_characters_of_both_languages_have_one_numbering():
-    letters = Characters.learn(["abb", "cb"], most=7)
+    letters = Characters.adapt(["abb", "cb"], most=7)
     assert letters.letters == "bac" and len(letters) == 7
-    assert Characters.learn(["abb", "cb"], most=6).letters == "ba"
-    again = Characters.restore(letters.state())
+    assert Characters.adapt(["abb", "cb"], most=6).letters == "ba"
+    again = Characters.from_config(letters.get_config())
     assert [row.tolist() for row in again.encode(["bad"])] == [[4, 5, 1]]
     assert again.decode([4, 5, 3, 6, 0]) == "ba", "what is behind the end is not said"
 
@@ -71,8 +71,8 @@ def test_characters_of_both_languages_have_one_numbering():
 @pytest.mark.skipif(importlib.util.find_spec("tokenizers") is None, reason="needs the package tokenizers")
 def test_subwords_lose_nothing():
     texts = ["Der Hund bellt.", "Der Hund schläft, der Hund träumt!", "A dog barks."]
-    parts = Subwords.learn(texts, most=300)
-    again = Subwords.restore(parts.state())
+    parts = Subwords.adapt(texts, most=300)
+    again = Subwords.from_config(parts.get_config())
     assert len(again) <= 300
     for text in [*texts, "völlig Neues: 你好"]:
         (row,) = again.encode([text])
@@ -83,42 +83,42 @@ def test_subwords_lose_nothing():
 def test_without_the_package_there_is_one_line(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="pip install tokenizers"):
-        Subwords.learn(["a"], 300)
+        Subwords.adapt(["a"], 300)
 
 
 # Batches
 
 
 def test_the_target_is_shifted_by_one_and_padded_with_nothing(tmp_path):
-    feed = feed_of(write_folder(tmp_path))
-    for inputs, target in feed.batches("test").as_numpy_iterator():
+    data = data_module(write_folder(tmp_path))
+    for inputs, target in data.batches("test").as_numpy_iterator():
         assert (inputs["target"][:, 0] == 2).all()
         np.testing.assert_array_equal(np.where(target == 3, 0, target)[:, :-1], inputs["target"][:, 1:])
         assert ((target == 3).sum(1) == 1).all() and set(np.unique(inputs["source"])) & {1, 2, 3} == set()
-    sources, targets = feed.texts("test")
-    assert [feed.tokenizer.decode(row) for row in feed.tokenizer.encode(targets)] == targets
+    sources, targets = data.texts("test")
+    assert [data.tokenizer.decode(row) for row in data.tokenizer.encode(targets)] == targets
     assert sources[0].isdigit() and targets[0].isalpha(), "German is the first of the two"
-    assert feed_of(tmp_path, reverse=True).texts("test") == (targets, sources)
-    assert feed_of(tmp_path, source="en", target="de").texts("test") == (targets, sources)
+    assert data_module(tmp_path, reverse=True).texts("test") == (targets, sources)
+    assert data_module(tmp_path, source="en", target="de").texts("test") == (targets, sources)
 
 
 def test_batches_of_equally_many_tokens(tmp_path):
-    feed = feed_of(write_folder(tmp_path, lines=400), batch_tokens=96)
-    shapes = [inputs["source"].shape for inputs, _ in feed.batches("train", training=True).as_numpy_iterator()]
-    assert len(shapes) == feed.steps and len({width for _, width in shapes}) > 4
+    data = data_module(write_folder(tmp_path, lines=400), batch_tokens=96)
+    shapes = [inputs["source"].shape for inputs, _ in data.batches("train", training=True).as_numpy_iterator()]
+    assert len(shapes) == data.steps and len({width for _, width in shapes}) > 4
     assert all(count * width <= 96 for count, width in shapes)
-    assert sum(count for count, _ in shapes) == feed.examples["train"] == 360
-    assert feed_of(tmp_path, batch_size=50).steps == 8
+    assert sum(count for count, _ in shapes) == data.examples["train"] == 360
+    assert data_module(tmp_path, batch_size=50).steps == 8
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_batches_of_two_widths_train_whatever_their_order(tmp_path, seed):
     """From the first two batches Keras makes out what TensorFlow is told of all."""
-    plan = zoo.records.replace(CARD.recipe("translate_folder"), seed=seed)
-    plan = zoo.records.replace(plan, preprocess={"tokens": "characters", "length": 12, "batch_tokens": 96})
-    feed = TranslationFeed.learn(CARD, plan, ParallelFolder(write_folder(tmp_path)).load())
+    recipe = zoo.records.replace(CARD.recipe("translate_folder"), seed=seed)
+    recipe = zoo.records.replace(recipe, preprocess={"tokens": "characters", "length": 12, "batch_tokens": 96})
+    data = TranslationDataModule.adapt(CARD, recipe, ParallelFolder(write_folder(tmp_path)).load())
     for _ in range(5):
-        widths = [inputs["source"].shape[1] for inputs, _ in feed.batches("train", training=True)]
+        widths = [inputs["source"].shape[1] for inputs, _ in data.batches("train", training=True)]
         assert widths[0] != widths[1] or len(set(widths)) == 1
 
 
@@ -126,7 +126,7 @@ def test_batches_of_two_widths_train_whatever_their_order(tmp_path, seed):
 def test_a_size_that_is_none_is_refused(tmp_path, changed):
     (name,) = changed
     with pytest.raises(UsageError, match=f"{name} is .*; expected a whole number of at least"):
-        feed_of(write_folder(tmp_path), **changed)
+        data_module(write_folder(tmp_path), **changed)
 
 
 def test_pairs_that_are_all_too_long_are_refused(tmp_path):
@@ -134,16 +134,16 @@ def test_pairs_that_are_all_too_long_are_refused(tmp_path):
     with pytest.raises(
         UsageError, match=r"all 54 training pairs of .* are longer than 2 characters; give shorter ones"
     ):
-        feed_of(folder, length=2)
+        data_module(folder, length=2)
 
 
 def test_training_is_shuffled_anew_and_repeats_from_its_seed(tmp_path):
-    feed = feed_of(write_folder(tmp_path))
+    data = data_module(write_folder(tmp_path))
 
     def order(dataset):
         return [inputs["source"].tolist() for inputs, _ in dataset.as_numpy_iterator()]
 
-    once, again = feed.batches("train", training=True), feed.batches("train", training=True)
+    once, again = data.batches("train", training=True), data.batches("train", training=True)
     first = order(once)
     assert order(again) == first and order(once) != first
 
@@ -152,8 +152,8 @@ def test_what_is_empty_or_too_long_is_counted_and_left_out(tmp_path, caplog):
     lines = ["1", "", "12", "1" * 13, "4", *"123456789123456789"]
     feed_of_it = write_folder(tmp_path, de_train_txt=lines, en_train_txt=["x"] * len(lines))
     with caplog.at_level(logging.INFO, logger="zoo"):
-        feed = feed_of(feed_of_it)
-    assert feed.examples["train"] + feed.examples["validation"] == len(lines) - 2
+        data = data_module(feed_of_it)
+    assert data.examples["train"] + data.examples["validation"] == len(lines) - 2
     assert "1 of 21 pairs (train) have an empty side and are left out" in caplog.text
     assert "1 of 20 pairs (train) are longer than 12 characters: left out" in caplog.text
 
@@ -182,15 +182,15 @@ def test_files_that_are_missing_are_named(tmp_path, missing, says):
 
 def test_columns_are_found_by_name(tmp_path):
     with pytest.raises(UsageError, match=r"there is no column of .* 'fr'; there are de, en"):
-        feed_of(write_folder(tmp_path), source="fr", target="en")
+        data_module(write_folder(tmp_path), source="fr", target="en")
     three = {language: [f"{language}{number}" for number in range(20)] for language in ("de", "en", "fr")}
     source = Source("three", (), lambda split: tensorflow().data.Dataset.from_tensor_slices(three))
-    plan = CARD.recipe("translate_folder")
+    recipe = CARD.recipe("translate_folder")
     with pytest.raises(UsageError, match="has the columns de, en, fr; expected two, or --option source= and"):
-        TranslationFeed(CARD, plan, source).texts("train")
+        TranslationDataModule(CARD, recipe, source).texts("train")
     numbers = Source("numbers", (), lambda split: tensorflow().data.Dataset.from_tensor_slices(([1], [2])))
     with pytest.raises(UsageError, match="numbers has no pairs of texts; transformer learns from those alone"):
-        TranslationFeed(CARD, plan, numbers).texts("train")
+        TranslationDataModule(CARD, recipe, numbers).texts("train")
 
 
 @pytest.mark.parametrize(
@@ -202,9 +202,9 @@ def test_columns_are_found_by_name(tmp_path):
     ],
 )
 def test_a_text_that_cannot_be_translated_is_refused_in_one_line(tmp_path, text, says):
-    feed = feed_of(write_folder(tmp_path))
+    data = data_module(write_folder(tmp_path))
     with pytest.raises(UsageError, match=says):
-        feed.encode(["12", text])
+        data.encode(["12", text])
 
 
 # What is measured
@@ -251,9 +251,9 @@ def run(tmp_path_factory):
 
 def test_a_run_reports_what_greedy_decoding_says(run):
     """And the share of exact matches that is shown while training is the same, without decoding."""
-    finished = api.reopen(run, data=True)
+    finished = api.reopen(run, with_source=True)
     metric = ExactMatch()
-    for inputs, target in finished.feed.batches("test").as_numpy_iterator():
+    for inputs, target in finished.data.batches("test").as_numpy_iterator():
         metric.update_state(target, finished.network.model.predict_on_batch(inputs))
     assert run.metrics["exact_match"] == pytest.approx(float(metric.result()), abs=1e-6)
     assert run.metrics["exact_match"] > 0
@@ -297,6 +297,6 @@ def test_the_schedule_is_that_of_the_paper():
 
 
 def test_the_dates_open_by_name(tmp_path):
-    source = open_source("written_dates:1.0.0", task="translation", data_dir=tmp_path).load()
+    source = open_source("written_dates:1.0.0", folder=ParallelFolder, data_dir=tmp_path).load()
     written, iso = next(source.split("test").as_numpy_iterator())
     assert written and re.fullmatch(rb"\d{4}-\d\d-\d\d", iso)

@@ -83,12 +83,12 @@ def drawn(draw):
 BLANK = {
     "an empty frame": lambda axes: None,
     "nothing but NaN": lambda axes: axes.plot([np.nan, np.nan]),
-    "a picture of one colour": lambda axes: axes.imshow(np.zeros((4, 4))),
+    "an image of one colour": lambda axes: axes.imshow(np.zeros((4, 4))),
     "points outside of the limits": lambda axes: axes.plot([5.0], [5.0], "o") and axes.set(xlim=(0, 1), ylim=(0, 1)),
 }
 SEEN = {
     "a line": lambda axes: axes.plot([1, 3, 2]),
-    "a picture": lambda axes: axes.imshow(np.eye(4)),
+    "an image": lambda axes: axes.imshow(np.eye(4)),
     "a place left out": lambda axes: axes.axis("off"),
 }
 

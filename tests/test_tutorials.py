@@ -33,7 +33,7 @@ def run(script, out, *arguments):
     blocker = out.parent / "blocker"
     blocker.mkdir(exist_ok=True)
     (blocker / "sitecustomize.py").write_text(NO_NETWORK)
-    path = os.pathsep.join([str(blocker), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(blocker), str(ROOT), str(ROOT / "tutorials"), os.environ.get("PYTHONPATH", "")])
     finished = subprocess.run(
         [sys.executable, str(script), "--out", str(out), *arguments],
         cwd=out.parent,

@@ -27,7 +27,7 @@ def outputs(model, x):
     return keras.ops.convert_to_numpy(model(x, training=False))
 
 
-def pictures(*shape):
+def images(*shape):
     return np.random.default_rng(3).normal(size=shape).astype("float32")
 
 
@@ -88,7 +88,7 @@ def test_other_families_round_trip_too(name, tmp_path):
 def test_an_optimizer_in_the_file_is_not_the_networks(network, tmp_path):
     trained = small()
     trained.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    trained.fit(pictures(4, 32, 32, 3), np.arange(4), verbose=0)
+    trained.fit(images(4, 32, 32, 3), np.arange(4), verbose=0)
     other = small()
     report = zoo.load_weights(other, save_keras(trained, tmp_path / "net.weights.h5"))
     assert same(values(other), values(trained))
@@ -128,7 +128,7 @@ def test_resnet50_of_keras_applications(tmp_path):
     randomise(theirs)
     path = save_legacy(theirs, tmp_path / "resnet50.h5", rename=lambda layer: layer.replace("predictions", "probs"))
     ours = zoo.build("resnet50", input_shape=shape, num_classes=10, weights=path)
-    same_outputs(ours, theirs, pictures(2, *shape))
+    same_outputs(ours, theirs, images(2, *shape))
     body = zoo.build("resnet50", input_shape=shape, top=False)
     report = zoo.load_weights(body, path)
     assert set(report.unused) == {"probs/probs/kernel:0", "probs/probs/bias:0"}
@@ -142,7 +142,7 @@ def test_vgg16_of_keras_applications_without_its_top(tmp_path):
     theirs = randomise(keras.applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3)))
     path = save_legacy(theirs, tmp_path / "vgg16.h5", weight_name="{layer}_{weight}_1:0")
     ours = zoo.build("vgg16", input_shape=(32, 32, 3), top=False, weights=path)
-    same_outputs(ours, theirs, pictures(2, 32, 32, 3))
+    same_outputs(ours, theirs, images(2, 32, 32, 3))
     assert "lacks block3_conv4, block4_conv4, block5_conv4" in refused(
         zoo.build("vgg19", input_shape=(32, 32, 3), top=False), path
     )
@@ -155,7 +155,7 @@ def test_inception_v3_of_keras_applications_by_order(tmp_path):
     theirs = keras.applications.InceptionV3(weights=None, input_shape=shape, include_top=False)
     path = save_legacy(randomise(theirs), tmp_path / "v3.h5")
     ours = zoo.build("inception_v3", input_shape=shape, top=False, weights=path)
-    same_outputs(ours, theirs, pictures(1, *shape))
+    same_outputs(ours, theirs, images(1, *shape))
     topped = zoo.build("inception_v3", input_shape=shape, num_classes=3)
     assert set(zoo.load_weights(topped, path).new) == {"predictions/kernel", "predictions/bias"}
     assert "expected the layers of" in refused(zoo.build("lenet5"), path) or "in the order" in refused(
@@ -311,11 +311,11 @@ def test_names_noted_beside_keras_s_paths_decide(network, tmp_path):
 
 
 @pytest.mark.parametrize("layout", WRITERS)
-def test_a_grey_picture_gives_the_logits_of_its_copy_in_three_channels(layout, network, files):
+def test_a_grey_image_gives_the_logits_of_its_copy_in_three_channels(layout, network, files):
     grey = small(input_shape=(32, 32, 1))
     report = zoo.load_weights(grey, files[layout])
     assert report.adapted == {"conv1_conv/kernel": "3 input channels in the file, 1 here"}
-    x = pictures(2, 32, 32, 1)
+    x = images(2, 32, 32, 1)
     same_outputs_of(grey, x, network, np.repeat(x, 3, axis=-1))
 
 
@@ -328,7 +328,7 @@ def test_repeated_channels_give_what_three_gave(network, files):
     for count in (6, 9):
         wide = small(input_shape=(32, 32, count))
         zoo.load_weights(wide, files["keras"])
-        x = pictures(2, 32, 32, 3)
+        x = images(2, 32, 32, 3)
         same_outputs_of(wide, np.concatenate([x] * (count // 3), axis=-1), network, x)
 
 
@@ -339,10 +339,10 @@ def test_four_channels_keep_the_size_of_the_sum(network, files):
     np.testing.assert_allclose(kernel, there[:, :, [0, 1, 2, 0]] * 0.75, rtol=1e-6)
 
 
-def scaled(picture, pixels):
-    """A picture of 0..255 as a network with these weights wants it."""
-    picture = picture[..., ::-1] if pixels.order == "bgr" else picture
-    return ((picture - np.array(pixels.mean)) / np.array(pixels.std)).astype("float32")
+def scaled(image, pixels):
+    """An image of 0..255 as a network with these weights wants it."""
+    image = image[..., ::-1] if pixels.order == "bgr" else image
+    return ((image - np.array(pixels.mean)) / np.array(pixels.std)).astype("float32")
 
 
 @pytest.mark.parametrize(
@@ -358,23 +358,23 @@ def test_grey_equals_colour_where_each_channel_has_its_own_mean(name, preprocess
     grey = zoo.build(name, **{**options, "input_shape": (height, width, 1)})
     path = save_keras(colour, tmp_path / "colour.weights.h5")
     zoo.load_weights(grey, path, preprocessing=preprocessing)
-    picture = np.random.default_rng(0).uniform(0, 255, (2, height, width, 1))
+    image = np.random.default_rng(0).uniform(0, 255, (2, height, width, 1))
     pixels = preprocessing.PIXELS[preprocessing]
     same_outputs_of(
-        grey, scaled(picture, pixels.of(1)), colour, scaled(np.repeat(picture, 3, axis=-1), pixels), tolerance=1e-4
+        grey, scaled(image, pixels.of(1)), colour, scaled(np.repeat(image, 3, axis=-1), pixels), tolerance=1e-4
     )
 
 
 @pytest.mark.parametrize("preprocessing", ["caffe", "torch"])
 def test_with_padding_only_the_border_differs(preprocessing, network, files):
-    """resnet18 pads the picture by 3 and has no bias: its first normalised maps are equal where no padding is seen."""
+    """resnet18 pads the image by 3 and has no bias: its first normalised maps are equal where no padding is seen."""
     grey = small(input_shape=(32, 32, 1))
     zoo.load_weights(grey, files["keras"], preprocessing=preprocessing)
-    picture = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 1))
+    image = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 1))
     pixels = preprocessing.PIXELS[preprocessing]
     maps = [keras.Model(model.input, model.get_layer("conv1_bn").output) for model in (grey, network)]
-    ours = outputs(maps[0], scaled(picture, pixels.of(1)))
-    theirs = outputs(maps[1], scaled(np.repeat(picture, 3, axis=-1), pixels))
+    ours = outputs(maps[0], scaled(image, pixels.of(1)))
+    theirs = outputs(maps[1], scaled(np.repeat(image, 3, axis=-1), pixels))
     scale = np.abs(theirs).max()
     np.testing.assert_allclose(ours[:, 2:-2, 2:-2], theirs[:, 2:-2, 2:-2], rtol=0, atol=1e-5 * scale)
     assert 1e-4 * scale < np.abs(ours - theirs).max() < 0.2 * scale
@@ -382,8 +382,8 @@ def test_with_padding_only_the_border_differs(preprocessing, network, files):
 
 def test_a_constant_needs_a_place(tmp_path):
     def build(count):
-        picture = keras.Input((8, 8, count))
-        return keras.Model(picture, keras.layers.Conv2D(2, 3, use_bias=False, name="only")(picture))
+        image = keras.Input((8, 8, count))
+        return keras.Model(image, keras.layers.Conv2D(2, 3, use_bias=False, name="only")(image))
 
     path = save_legacy(build(3), tmp_path / "a.h5")
     assert "neither a bias nor" in refused(build(1), path, preprocessing="caffe")
@@ -509,7 +509,7 @@ def test_every_record_on_a_card_is_complete():
             assert algorithm == "md5" or weights.url.endswith(f"-{digits}.pth"), "PyTorch puts the hash in the name"
             assert weights.top == (not weights.tag.endswith("_notop")) == bool(weights.published)
             assert all(not figure.measured and figure.source for figure in weights.published)
-            factory.check_options(name, weights.options)
+            factory.checked_options(name, weights.options)
     assert found == 16
 
 
@@ -794,8 +794,8 @@ def china():
     """scikit-learn's photograph of the Summer Palace, its middle at 224 x 224."""
     from sklearn.datasets import load_sample_image
 
-    picture = load_sample_image("china.jpg")  # (427, 640, 3)
-    middle = picture[:, 106:533].astype("float32")
+    image = load_sample_image("china.jpg")  # (427, 640, 3)
+    middle = image[:, 106:533].astype("float32")
     return keras.ops.convert_to_numpy(keras.ops.image.resize(middle[None], (224, 224), antialias=True))
 
 

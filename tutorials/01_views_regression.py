@@ -203,8 +203,8 @@ lesson.figure(figure, "fit")
 
 # %% [markdown]
 # How much further could anyone get? Every day brings news that no past day knows: the generator multiplies each day
-# by about $1 \pm 0.05$ (0.25 x 0.2 in `zoo.data.builtin.tables.DailyViews`). The mean size of that is the error of somebody
-# who knows everything else.
+# by about $1 \pm 0.05$ (0.25 x 0.2 in `zoo.data.builtin.tables.DailyViews`). The mean size of that is the error of
+# somebody who knows everything else.
 
 # %%
 floor = 0.25 * 0.2 * np.sqrt(2 / np.pi) * test_days.mean()

@@ -31,10 +31,10 @@ from lesson import Tutorial
 import zoo
 from zoo import losses
 from zoo.data.image.identities import identity_rows
-from zoo.metrics.retrieval import best_threshold, euclidean, neighbours, pairs, retrieval, spread, verification
+from zoo.metrics.retrieval import best_threshold, embedding_std, euclidean, neighbours, pairs, retrieval, verification
 from zoo.models.siamese import DIFFERENCES
 from zoo.plots import INK, SECOND, THIRD, embeddings, new_figure
-from zoo.tasks.metric_learning import eye_of
+from zoo.tasks.metric_learning import encoder_of
 
 lesson = Tutorial("16_face_verification", full_data="omniglot")
 PER_CLASS, BATCH = 4, 64  # 16 characters, 4 pictures of each
@@ -102,7 +102,7 @@ def network(name="siamese", seed=lesson.seed, **options):
 
 pixels = x_new.reshape(len(x_new), -1)
 raw = retrieval(pixels, y_new)["recall@1"]
-untrained = eye_of(network()).embed(x_new)
+untrained = encoder_of(network()).embed(x_new)
 before = retrieval(untrained, y_new)["recall@1"]
 chance = 19 / 999
 print(f"recall@1 on 50 unseen characters: raw pixels {raw:.3f}, untrained network {before:.3f}, chance {chance:.3f}")
@@ -125,17 +125,17 @@ def train(loss, *, seed=lesson.seed, classes=200, epochs=EPOCHS):
     rows = identity_rows(y[chosen], classes=at_once, per_class=PER_CLASS, batches=STEPS, seed=seed)
     schedule = keras.optimizers.schedules.CosineDecay(3e-3, STEPS * epochs)
     model.compile(keras.optimizers.Adam(schedule), loss, **COMPILE)
-    history, spreads = [], [spread(eye_of(model).embed(x_new))]
+    history, spreads = [], [embedding_std(encoder_of(model).embed(x_new))]
     for _ in range(epochs):
         order = chosen[np.concatenate(list(rows.as_numpy_iterator()))]  # the rows of another P x K draw
         fitted = model.fit(x[order], y[order], batch_size=at_once * PER_CLASS, shuffle=False, verbose=0)
         history += fitted.history["loss"]
-        spreads.append(spread(eye_of(model).embed(x_new)))
+        spreads.append(embedding_std(encoder_of(model).embed(x_new)))
     return model, history, spreads
 
 
 def recall(model):
-    return retrieval(eye_of(model).embed(x_new), y_new)["recall@1"]
+    return retrieval(encoder_of(model).embed(x_new), y_new)["recall@1"]
 
 
 runs = {seed: train(losses.Triplet(mining="semi_hard"), seed=seed) for seed in lesson.seeds}
@@ -149,7 +149,7 @@ lesson.claim("recall@1, worst seed", min(found), ">=", 0.90, baseline=beside)
 
 # %%
 model, history, spreads = runs[lesson.seed]
-trained = eye_of(model).embed(x_new)
+trained = encoder_of(model).embed(x_new)
 queries = np.random.default_rng(lesson.seed).permutation(len(y_new))[:8]
 ranked = neighbours(trained, queries)[:, :7]
 shown = x_new[np.concatenate([queries[:, None], ranked], axis=1)]
@@ -268,7 +268,7 @@ def train_pairs(head, loss):
 
 def verify(model):
     """Share of right answers and area under the ROC curve on unseen characters."""
-    eye = eye_of(model)
+    eye = encoder_of(model)
     points, rows_and_same = eye.embed(x_known), pairs(y_known)
     threshold = best_threshold(eye.between(points, rows_and_same[0]), rows_and_same[1])
     rows, same = pairs(y_new)

@@ -132,8 +132,8 @@ lesson.claim("loss at the start, less 6 ln 2", abs(start - 6 * math.log(2)), "<=
 
 # %% [markdown]
 # ## The same step, many times faster
-# Pair by pair, a word is read and written some forty times. `zoo.trainers.word2vec` takes many centres at once: their windows
-# overlap, they share their drawn words, and all their scores are one product of two matrices. Is it the same training?
+# Pair by pair, a word is read and written some forty times. `zoo.trainers.word2vec` takes many centres at once: their
+# windows overlap, they share their drawn words, and all their scores are one product of two matrices. Is it the same training?
 # We take one step of plain gradient descent with each, on the same pairs and drawn words.
 
 # %%

@@ -30,7 +30,7 @@ import zoo
 from zoo import plots
 from zoo.decoding.beam_search import Translator
 from zoo.inference import api
-from zoo.layers.attention import attention_maps
+from zoo.layers.attention import attention_weights
 from zoo.plots import INK, SECOND, THIRD, new_figure
 
 lesson = Tutorial("21_seq2seq_attention")
@@ -91,7 +91,7 @@ for kind, model in networks.items():
 source = np.array([[7, 8, 9, 0, 0], [4, 5, 6, 7, 8]], "int32")
 target = np.array([[2, 5], [2, 6]], "int32")
 for kind in ("additive", "dot"):
-    weights = attention_maps(networks[kind], {"source": source, "target": target})["cross"]
+    weights = attention_weights(networks[kind], {"source": source, "target": target})["cross"]
     lesson.claim(f"{kind}: share that padding gets", weights[0, ..., 3:].max(), "<=", 1e-8, exact=True)
 
 # %% [markdown]
@@ -163,11 +163,11 @@ text = "the 21st of March, 2021"
 opened = {kind: api.reopen(runs[kind][0]) for kind in RECIPES}
 for kind in ("additive", "dot"):
     finished = opened[kind]
-    said = Translator(finished.network.model, "seq2seq", finished.feed.length)(finished.feed.encode([text]))[0]
-    said = said[said > 3][: finished.feed.length - 1]
-    inputs = {"source": finished.feed.encode([text]), "target": np.array([[2, *said]], "int32")}
-    weights = attention_maps(finished.network.model, inputs)["cross"][0]
-    pieces = [*finished.feed.tokenizer.decode(said), "end"]
+    said = Translator(finished.network.model, "seq2seq_gru", finished.data.length)(finished.data.encode([text]))[0]
+    said = said[said > 3][: finished.data.length - 1]
+    inputs = {"source": finished.data.encode([text]), "target": np.array([[2, *said]], "int32")}
+    weights = attention_weights(finished.network.model, inputs)["cross"][0]
+    pieces = [*finished.data.tokenizer.decode(said), "end"]
     lesson.figure(plots.attention(kind, weights, pieces, list(text)), f"looks_{kind}")
 
 # %% [markdown]

@@ -33,7 +33,7 @@ import zoo
 from zoo import plots
 from zoo.decoding.beam_search import Translator
 from zoo.inference import api
-from zoo.layers.attention import Attention, attention_maps, sinusoids
+from zoo.layers.attention import Attention, attention_weights, sinusoids
 from zoo.optimizers.schedules import InverseSquareRoot
 from zoo.plots import INK, SECOND, THIRD, new_figure
 
@@ -204,13 +204,13 @@ lesson.claim(
 # %%
 finished = api.reopen(runs[0])
 text = "Sunday, 21 March 2021"
-say = Translator(finished.network.model, "transformer", finished.feed.length)
-said = say(finished.feed.encode([text]))[0]
-said = said[said > 3][: finished.feed.length - 1]
-inputs = {"source": finished.feed.encode([text]), "target": np.array([[2, *said]], "int32")}
-maps = attention_maps(finished.network.model, inputs)
+say = Translator(finished.network.model, "transformer", finished.data.length)
+said = say(finished.data.encode([text]))[0]
+said = said[said > 3][: finished.data.length - 1]
+inputs = {"source": finished.data.encode([text]), "target": np.array([[2, *said]], "int32")}
+maps = attention_weights(finished.network.model, inputs)
 name = [each for each in maps if "cross" in each][-1]
-pieces = [*finished.feed.tokenizer.decode(said), "end"]
+pieces = [*finished.data.tokenizer.decode(said), "end"]
 lesson.figure(plots.attention(f"{name}: {text}", maps[name][0], pieces, list(text)), "heads")
 
 # %% [markdown]
@@ -220,21 +220,21 @@ lesson.figure(plots.attention(f"{name}: {text}", maps[name][0], pieces, list(tex
 # itself, and what it used to look at is not there.
 
 # %%
-feed = finished.feed
-feed.source = zoo.data.open_source("written_dates:1.0.0", data_dir=lesson.data_dir).load()
-leaky = zoo.build("transformer", **{**SMALL, "vocabulary_size": len(feed.tokenizer)})
+data = finished.data
+data.source = zoo.data.open_source("written_dates:1.0.0", data_dir=lesson.data_dir).load()
+leaky = zoo.build("transformer", **{**SMALL, "vocabulary_size": len(data.tokenizer)})
 for attention in leaky.layers:
     if isinstance(attention, Attention):
         attention.causal = False
 network = type(finished.network).of(leaky, finished.network.card, finished.task)
 network.compile(keras.optimizers.Adam(1e-3), finished.task.keras_metrics())
 few = dict(epochs=1, steps_per_epoch=5) if lesson.smoke else dict(epochs=3)
-leaky.fit(feed.batches("train", training=True), **few, verbose=0)
-shown = leaky.evaluate(feed.batches("test"), verbose=0, return_dict=True)
-_, truth = feed.texts("test")
-say = Translator(leaky, "transformer", feed.length)
-sources = [inputs["source"] for inputs, _ in feed.batches("test").as_numpy_iterator()]
-spoken = [feed.tokenizer.decode(row) for batch in sources for row in say(batch)]
+leaky.fit(data.batches("train", training=True), **few, verbose=0)
+shown = leaky.evaluate(data.batches("test"), verbose=0, return_dict=True)
+_, truth = data.texts("test")
+say = Translator(leaky, "transformer", data.length)
+sources = [inputs["source"] for inputs, _ in data.batches("test").as_numpy_iterator()]
+spoken = [data.tokenizer.decode(row) for batch in sources for row in say(batch)]
 right = float(np.mean([a == b for a, b in zip(spoken, truth)]))
 lesson.claim("share of next tokens that the leaky network names", shown["token_accuracy"], ">=", 0.98)
 lesson.claim("dates that it says right by itself", right, "<=", 0.1, baseline={"worst honest seed": min(shares)})
@@ -258,8 +258,8 @@ lesson.figure(figure, "leak")
 # the cache: with it the whole loop is one compiled program, without it Python calls the network for each token.)
 
 # %%
-source = finished.feed.encode([text])
-model, longest = finished.network.model, finished.feed.length
+source = finished.data.encode([text])
+model, longest = finished.network.model, finished.data.length
 
 
 def slowly(source):

@@ -7,14 +7,27 @@
 Nothing heavy is imported before it is needed: names and cards answer without Keras.
 """
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo import deprecated
 from zoo.errors import UsageError
-from zoo.factory import build
+from zoo.factory import build, info
 from zoo.records import Card, Expected, Input, Recipe, Weights
-from zoo.registry import builder, info, list_models, register
+from zoo.registry import builder, list_models, register
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:  # what `__getattr__` finds below
+    from zoo.data import load_data
+    from zoo.inference.api import compare, evaluate, generate, predict, search, translate
+    from zoo.introspection.graph import costs, features
+    from zoo.optimizers.finetuning import freeze, layerwise, lora, unfreeze
+    from zoo.tasks.base import Task
+    from zoo.training.run_folder import Run
+    from zoo.weights.loading import load_weights
 
-_LATER = {  # verbs that need Keras, and the module that is imported when they are first asked for
+__version__ = "0.2.0.dev0"
+
+_LATER = {  # what needs Keras, and the module that is imported when it is first asked for
     "load_data": "zoo.data",
     "evaluate": "zoo.inference.api",
     "predict": "zoo.inference.api",
@@ -29,24 +42,53 @@ _LATER = {  # verbs that need Keras, and the module that is imported when they a
     "layerwise": "zoo.optimizers.finetuning",
     "lora": "zoo.optimizers.finetuning",
     "load_weights": "zoo.weights.loading",
+    "Task": "zoo.tasks.base",
 }
 
 __all__ = [
-    *_LATER, "Card", "Figure", "Input", "Recipe", "UsageError", "Weights", "build", "builder", "info", "list_models",
-    "register", "train",
+    "Card", "Expected", "Input", "Recipe", "Task", "UsageError", "Weights", "build", "builder", "compare", "costs",
+    "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data", "load_weights", "lora",
+    "predict", "register", "search", "train", "translate", "unfreeze",
 ]  # fmt: skip
 
+deprecated.watch_imports()
 
-def train(name: str, recipe: str | None = None, **settings):
+
+def train(
+    name: str,
+    recipe: str | None = None,
+    *,
+    weights: str | Path | None = None,
+    preprocessing: str | None = None,
+    run: str | Path | None = None,
+    data: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    seed: int | None = None,
+    precision: str | None = None,
+    loop: bool = False,
+    tensorboard: bool = False,
+    verbose: str | int = "auto",
+    **options: Any,
+) -> "Run":
     """Train a network by one of its recipes and write a run folder.
 
     Args:
         name: a name of `zoo.list_models()`.
         recipe: a recipe of its card; ``"demo"``, the default, needs no network. From weights it is ``"finetune"``,
             and with `data` the recipe for data of one's own, where the card has one.
-        **settings: as in `zoo.training.run_plan.prepare`: ``weights``, ``preprocessing``, ``run``, ``data``, ``data_dir``,
-            ``epochs``, ``batch_size``, ``learning_rate``, ``seed``, ``precision``, ``loop``, ``tensorboard``,
-            ``verbose``, and options of the builder.
+        weights: pretrained weights to start from: a tag of the card, a file, or an https address.
+        preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch", "tf", ...
+        run: the folder to write, new or empty; by default the first free ``runs/<name>-<recipe>-<seed>``.
+        data: the path of an ``.npz`` or ``.txt`` file, or of a folder, to train on in place of the recipe's data set.
+        data_dir: where tfds keeps its data sets.
+        epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
+        loop: repeat clips that have fewer frames than the network takes.
+        tensorboard: write TensorBoard logs into the run folder.
+        verbose: as in `keras.Model.fit`: 0 silent, 1 a progress bar, 2 a line an epoch.
+        **options: of the builder, or of what the recipe does to the data, in place of the recipe's own.
 
     Returns:
         The `Run`: `.path`, `.metrics`, `.results`, `.model()`.
@@ -56,19 +98,39 @@ def train(name: str, recipe: str | None = None, **settings):
     """
     from zoo.training.run_plan import prepare
 
-    job = prepare(name, recipe, **settings)
-    from zoo.training.trainer import carry_out  # and with it Keras
+    plan = prepare(
+        name,
+        recipe,
+        weights=weights,
+        preprocessing=preprocessing,
+        run=run,
+        data=data,
+        data_dir=data_dir,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        precision=precision,
+        loop=loop,
+        tensorboard=tensorboard,
+        verbose=verbose,
+        **options,
+    )
+    from zoo.training.trainer import fit  # and with it Keras
 
-    return carry_out(job)
+    return fit(plan)
 
 
-def __getattr__(name):
-    if name not in _LATER:
-        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    import importlib
+def __getattr__(name: str) -> Any:
+    name = deprecated.new_name(name)
+    if name in _LATER:
+        import importlib
 
-    return getattr(importlib.import_module(_LATER[name]), name)
+        return getattr(importlib.import_module(_LATER[name]), name)
+    if name in globals():
+        return globals()[name]
+    raise AttributeError(f"module 'zoo' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *_LATER])

@@ -40,7 +40,9 @@ class Constants(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         if name not in self.assigned:
-            raise UsageError(f"it uses {name}, which is neither a record, nor in zoo.recipes, nor a constant of the file")
+            raise UsageError(
+                f"it uses {name}, which is neither a record, nor in zoo.recipes, nor a constant of the file"
+            )
         self[name] = self.evaluate(self.assigned[name])
         return self[name]
 

@@ -1,44 +1,52 @@
-"""zoo.checks."""
+"""Checks of values that users give; each raises one line with what came and what was expected."""
 
-
-
+import math
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import Any
 
 from zoo.errors import UsageError
 
 
-def check_picture(input_shape: tuple[int | None, ...], smallest: int, name: str) -> None:
-    """Raise if pictures of (height, width, channels) have no pixels left at the end of a network. None is any size.
-
-    >>> check_picture((20, 31, 3), 32, "vgg16")
-    Traceback (most recent call last):
-        ...
-    zoo.errors.UsageError: pictures of 20x31 run out of pixels in vgg16; expected at least 32x32: resize them
-    """
-    height, width, _ = input_shape
-    if any(size is not None and size < smallest for size in (height, width)):
-        raise UsageError(
-            f"pictures of {height}x{width} run out of pixels in {name}; "
-            f"expected at least {smallest}x{smallest}: resize them"
-        )
+def is_whole(value: Any, least: int = 1) -> bool:
+    """Whether `value` is a whole number, NumPy's as well and True not, of at least `least`."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
 
 
-def check_count(option: str, value: Any) -> None:
-    """Raise unless `value` is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{option} is {value!r}; expected a whole number of at least 1")
+def check_whole(name: str, value: Any, least: int = 1) -> None:
+    """Raise unless `value` is a whole number of at least `least`.
 
-
-def check_sizes(settings: Mapping[str, Any], **least: int) -> None:
-    """Raise unless each of these settings is a whole number of at least so much.
-
-    >>> check_sizes({"length": 0}, length=1)
+    >>> check_whole("length", 0)
     Traceback (most recent call last):
         ...
     zoo.errors.UsageError: length is 0; expected a whole number of at least 1
     """
+    if not is_whole(value, least):
+        raise UsageError(f"{name} is {value!r}; expected a whole number of at least {least}")
+
+
+def check_sizes(settings: Mapping[str, Any], **least: int) -> None:
+    """Raise unless each of these settings is a whole number of at least so much."""
     for name, smallest in least.items():
-        value = settings[name]
-        if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
-            raise UsageError(f"{name} is {value!r}; expected a whole number of at least {smallest}")
+        check_whole(name, settings[name], smallest)
+
+
+def is_number(value: Any, low: float = -math.inf, high: float = math.inf) -> bool:
+    """Whether `value` is a finite number, not True, from `low` to `high`."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+
+
+def check_image(input_shape: tuple[int | None, ...], smallest: int, name: str) -> None:
+    """Raise if images of (height, width, channels) have no pixels left at the end of a network. None is any size.
+
+    >>> check_image((20, 31, 3), 32, "vgg16")
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: images of 20x31 run out of pixels in vgg16; expected at least 32x32: resize them
+    """
+    height, width, _ = input_shape
+    if any(size is not None and size < smallest for size in (height, width)):
+        raise UsageError(
+            f"images of {height}x{width} run out of pixels in {name}; "
+            f"expected at least {smallest}x{smallest}: resize them"
+        )

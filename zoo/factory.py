@@ -5,7 +5,7 @@ It stands above the registry, which knows names and cards, and above the weights
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,8 @@ def build(name: str, /, *, weights: str | Path | None = None, **options: Any) ->
     return model
 
 
-def checked_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options, those that have a new name under it.
+def checked_options(name: str, options: Mapping[str, Any], beside: Sequence[str] = ()) -> dict[str, Any]:
+    """The options, those that have a new name under it. `beside`: what else a caller may have meant.
 
     Raises:
         UsageError: if the builder of `name` has no such options.
@@ -80,7 +80,7 @@ def checked_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
             warnings.warn(f"{option} of {name} is now called {new}", DeprecationWarning, stacklevel=3)
             option = new
         if option not in known:
-            raise unknown(f"option of {name}", option, known)
+            raise unknown(f"option of {name}", option, (*known, *beside))
         checked[option] = value
     return checked
 

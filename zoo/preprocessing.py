@@ -1,6 +1,5 @@
 """zoo.preprocessing."""
 
-
 from dataclasses import dataclass
 
 from zoo import records
@@ -8,7 +7,7 @@ from zoo.errors import UsageError, unknown
 
 
 def preprocessing_of(card: records.Card, weights: str, given: str | None) -> str:
-    """How pictures are scaled for these weights; "" for fresh ones: as the card says.
+    """How images are scaled for these weights; "" for fresh ones: as the card says.
 
     Raises:
         UsageError: for weights in a file, which do not say how, unless `given` does.

@@ -2,7 +2,7 @@
 
 from zoo.records import Recipe, replace
 
-# For a folder of one's own pictures: the new head first, then the whole network, slower towards the input.
+# For a folder of one's own images: the new head first, then the whole network, slower towards the input.
 FINETUNE = Recipe(
     name="finetune",
     dataset="",
@@ -19,7 +19,7 @@ FINETUNE = Recipe(
     layer_decay=0.8,
     patience=5,
 )
-# The same from fresh weights, where there are enough pictures for it.
+# The same from fresh weights, where there are enough images for it.
 FOLDER = replace(
     FINETUNE,
     name="folder",

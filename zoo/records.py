@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.errors import unknown
 
-__all__ = ["Card", "Expected", "Input", "Recipe", "Weights", "as_dict", "replace"]
+__all__ = ["Card", "Expected", "Input", "Recipe", "Weights", "as_dict", "recipe_from", "replace"]
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Recipe:
     loss: str = ""  # a name of `zoo.losses`, in place of the card's
     loss_options: Mapping[str, Any] = field(default_factory=dict)  # of that loss, or of the card's
     data_options: Mapping[str, Any] = field(default_factory=dict)  # of the task's `DataModule`, where it has any
-    feed: InitVar[Mapping[str, Any] | None] = None  # what `data_options` was called up to 0.1
+    data: InitVar[Mapping[str, Any] | None] = None  # what `data_options` was called up to 0.1
 
-    def __post_init__(self, feed: Mapping[str, Any] | None) -> None:
-        if feed:
+    def __post_init__(self, data: Mapping[str, Any] | None) -> None:
+        if data:
             warnings.warn("Recipe(feed=...) is now Recipe(data_options=...)", DeprecationWarning, stacklevel=3)
-            object.__setattr__(self, "data_options", feed)
+            object.__setattr__(self, "data_options", data)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Weights:
     tag: str  # as in ``weights="imagenet"``; the same without its top ends in "_notop"
     url: str
     hash: str  # as published: "md5:..." or "sha256:...", or the first digits of it
-    preprocessing: str  # of the pictures, a name of `zoo.preprocessing.PIXELS`
+    preprocessing: str  # of the images, a name of `zoo.preprocessing.PIXELS`
     licence: str
     top: bool = True  # whether the file has the layers behind the maps
     classes: int = 1000  # of the top
@@ -108,6 +108,9 @@ class Card:
     tutorial: str = ""
     name: str = ""  # of the builder, set by `register`
     family: str = ""  # of its file, likewise
+    baseline: bool = False  # whether it stands beside the other networks of its task, trained alike
+    loss_network: bool = False  # whether perceptual losses may look through it (Johnson 2016)
+    one_heap: bool = False  # train with one heap for all threads (`zoo.training.malloc`)
     module: str = ""  # the file's name as Python imports it, likewise
     options: tuple[str, ...] = ()  # the builder's arguments, likewise
     layers: tuple[Any, ...] = ()  # `zoo.introspection.graph.Cost` rows, by `info(name, verbose=True)`
@@ -125,6 +128,11 @@ class Card:
         if name not in recipes:
             raise unknown(f"recipe of {self.name}", name, recipes)
         return recipes[name]
+
+
+def recipe_from(fields: Mapping[str, Any]) -> Recipe:
+    """A recipe from the plain data that `as_dict` made of it, but for what it is expected to reach."""
+    return Recipe(**{**fields, "expected": None})
 
 
 def as_dict(record: Any) -> dict[str, Any]:

@@ -15,13 +15,14 @@ packages that have an entry point in the group ``zoo.models``. A file of one's o
 
 import contextlib
 import fnmatch
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import inspect
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -83,7 +84,9 @@ def families() -> Iterator[tuple[Path, str]]:
         except ImportError:
             spec = None
         if spec is None or spec.origin is None:
-            _broken[entry.name] = UsageError(f"the package behind {entry.name} names {entry.module}, which is no module")
+            _broken[entry.name] = UsageError(
+                f"the package behind {entry.name} names {entry.module}, which is no module"
+            )
         else:
             yield Path(spec.origin), entry.module
 
@@ -166,10 +169,43 @@ def import_file(path: str | Path) -> ModuleType:
     return module
 
 
-def own_file(name: str) -> Path | None:
-    """The file that `import_file` took a name from; None for a name of the zoo or of a package."""
-    module = info(name).module
-    return Path(str(sys.modules[module].__file__)) if module.startswith(f"{OWN_FILES}.") else None
+def imported_files() -> list[Path]:
+    """The files that `import_file` imported in this process."""
+    return [Path(str(module.__file__)) for name, module in sys.modules.items() if name.startswith(f"{OWN_FILES}.")]
+
+
+def own_code(name: str) -> list[dict[str, str]]:
+    """The files of the user's own that a name needs, with their digests; none for names of the zoo and of packages."""
+    module = sys.modules.get(info(name).module)
+    own = {*imported_files()}
+    if info(name).module not in {module for _, module in families()} and getattr(module, "__file__", None):
+        own.add(Path(str(module.__file__)).absolute())
+    return [{"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()} for file in sorted(own)]
+
+
+def import_again(name: str, files: Sequence[Mapping[str, str]], run: Path) -> None:
+    """Import the files that a run noted, so that its name is known in this process as well.
+
+    A run folder may come from anywhere, so a file is imported only as it was when the run was made, and not out of the
+    folder itself.
+
+    Raises:
+        UsageError: where a file is gone, has changed or lies in the run folder: the user may still name it.
+    """
+    if name in cards():
+        return
+    for entry in files:
+        file = Path(entry["file"])
+        why = ""
+        if not file.is_file():
+            why = "is not there"
+        elif file.is_relative_to(run.absolute()):
+            why = "lies in the run folder, and is not trusted by itself"
+        elif hashlib.sha256(file.read_bytes()).hexdigest() != entry["sha256"]:
+            why = "has changed since"
+        if why:
+            raise UsageError(f"{name} was defined in {file}, which {why}; name the file: zoo --import FILE.py ...")
+        import_file(file)
 
 
 def remember(model: Any, name: str, options: Mapping[str, Any]) -> None:

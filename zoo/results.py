@@ -19,10 +19,10 @@ COLUMNS = (
 
 def row(run: Run) -> dict[str, object]:
     """The row of a finished run."""
-    from zoo.tasks import TASKS
+    from zoo import tasks
 
     config, results = run.config, run.results
-    metric = TASKS[registry.info(config["model"]).task].metric
+    metric = tasks.get(registry.info(config["model"]).task).metric
     # Beside the baselines stand the controls: the main figure of the same network on clips out of order, say.
     beside = results["baselines"] | {
         name.removeprefix(f"{metric}_").replace("_", " "): value
@@ -149,7 +149,7 @@ def write_into(page: Path, text: str) -> None:
 
 def table(paths: list[Path]) -> str:
     """All rows as a Markdown table: one line for a model and recipe, its figure over the seeds."""
-    from zoo.tasks import TASKS
+    from zoo import tasks
 
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for path in paths:
@@ -163,7 +163,7 @@ def table(paths: list[Path]) -> str:
         values = [float(each["value"]) for each in rows]
         spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
         machines = "; ".join(sorted({each["hardware"] for each in rows}))
-        worst = max(values) if TASKS[registry.info(model).task].minimise else min(values)
+        worst = max(values) if tasks.get(registry.info(model).task).minimize else min(values)
         lines.append(
             f"| {recipe} | `{model}` | {metric} {statistics.mean(values):.4f}{spread} | {worst:.4f} | {len(values)} | "
             f"{rows[0]['baselines']} | {machines} |"

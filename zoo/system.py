@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zoo.backend import gpus_used
+
 
 def machine() -> dict[str, Any]:
     """The hardware that Keras computes on, in words."""
@@ -48,20 +50,3 @@ def gpus_present() -> list[str]:
     except (OSError, subprocess.TimeoutExpired):
         return []
     return answer.stdout.split("\n")[:-1] if answer.returncode == 0 else []
-
-
-def gpus_used(backend: str) -> list[str]:
-    """The GPUs that the backend computes on."""
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        return [device.name for device in tf.config.list_physical_devices("GPU")]
-    if backend == "jax":
-        import jax
-
-        return [str(device) for device in jax.devices() if device.platform in ("gpu", "cuda", "rocm")]
-    if backend == "torch":
-        import torch
-
-        return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    return []

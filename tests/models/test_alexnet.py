@@ -136,16 +136,16 @@ def test_torchvision_state_dict_fits():
 
 
 @pytest.mark.parametrize(("name", "smallest"), [("alexnet", 67), ("alexnet_owt", 63)])
-def test_the_smallest_picture(name, smallest, monkeypatch):
+def test_the_smallest_image(name, smallest, monkeypatch):
     options = {"width": 0.0625, "num_classes": 10}
     assert zoo.build(name, input_shape=(smallest, smallest, 3), **options).get_layer("pool5").output.shape[1:3] == (
         1,
         1,
     )
-    expected = f"^pictures of {smallest - 1}x99 .* {name}; expected at least {smallest}x{smallest}: resize them$"
+    expected = f"^images of {smallest - 1}x99 .* {name}; expected at least {smallest}x{smallest}: resize them$"
     with pytest.raises(zoo.UsageError, match=expected):
         zoo.build(name, input_shape=(smallest - 1, 99, 3), **options)
-    monkeypatch.setattr(alexnet, "check_picture", lambda *_: None)
+    monkeypatch.setattr(alexnet, "check_image", lambda *_: None)
     with pytest.raises(ValueError, match=r"[Nn]egative|size of an axis|less than or equal to zero"):  # truly impossible
         zoo.build(name, input_shape=(smallest - 1, 99, 3), **options)
 

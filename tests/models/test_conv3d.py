@@ -217,7 +217,7 @@ def test_same_numbers_as_torchvision(name):
 # Laws
 
 
-def for_pictures(model):
+def for_images(model):
     """The twin of a network in two dimensions: every layer loses its first axis, every kernel all but its middle."""
 
     def twin(layer):
@@ -231,8 +231,8 @@ def for_pictures(model):
             config["padding"] = config["padding"][1:]
         return getattr(layers, kind.replace("3D", "2D")).from_config(config)
 
-    picture = keras.Input(model.input.shape[2:], name="picture")
-    flat = keras.models.clone_model(model, input_tensors=picture, clone_function=twin)
+    image = keras.Input(model.input.shape[2:], name="picture")
+    flat = keras.models.clone_model(model, input_tensors=image, clone_function=twin)
     for ours, theirs in zip(flat.weights, model.weights, strict=True):
         value = keras.ops.convert_to_numpy(theirs)
         ours.assign(value[value.shape[0] // 2] if value.ndim == 5 else value)
@@ -240,19 +240,19 @@ def for_pictures(model):
 
 
 @pytest.mark.parametrize("name", FAMILY)
-def test_a_clip_of_one_frame_is_a_picture(name):
+def test_a_clip_of_one_frame_is_a_image(name):
     """At T = 1 only the middle of a kernel meets anything, and all is as in two dimensions."""
     flat = {"kernels": ((1, 3, 3),) * 3} if name == "conv3d_demo" else {}
     model = tiny(name, input_shape=(1, 16, 16, 3), **flat)
-    twin = for_pictures(model)
+    twin = for_images(model)
     assert not [layer.name for layer in twin.layers if type(layer).__name__.endswith("3D")]
     x = clips(3, (1, 16, 16, 3))
     assert_close(run(model, x), run(twin, x[:, 0]))
 
 
-def test_inflated_kernels_see_a_still_clip_as_a_picture():
+def test_inflated_kernels_see_a_still_clip_as_a_image():
     """Without padding in time, exactly so at every depth."""
-    picture = tiny("conv3d_demo", input_shape=(1, 16, 16, 1), kernels=((1, 3, 3),) * 3)
+    image = tiny("conv3d_demo", input_shape=(1, 16, 16, 1), kernels=((1, 3, 3),) * 3)
     for depths in ((3, 3, 3), (5, 2, 1)):
         model = zoo.build(
             "conv3d_demo",
@@ -261,26 +261,26 @@ def test_inflated_kernels_see_a_still_clip_as_a_picture():
             pool=(1, 2, 2),
             filters=(8, 8, 8),
         )
-        for ours, theirs in zip(model.weights, picture.weights, strict=True):
+        for ours, theirs in zip(model.weights, image.weights, strict=True):
             value = keras.ops.convert_to_numpy(theirs)
             ours.assign(inflate(value[0], ours.shape[0]) if value.ndim == 5 else value)
         frame = clips(3, (1, 16, 16, 1))
-        assert_close(run(model, np.repeat(frame, 9, axis=1)), run(picture, frame))
-        assert np.abs(run(model, clips(3, (9, 16, 16, 1))) - run(picture, frame)).max() > 1e-2, "motion tells"
+        assert_close(run(model, np.repeat(frame, 9, axis=1)), run(image, frame))
+        assert np.abs(run(model, clips(3, (9, 16, 16, 1))) - run(image, frame)).max() > 1e-2, "motion tells"
 
 
 @pytest.mark.parametrize("name", ["r3d_18", "r2plus1d_18", "c3d"])
 def test_inflated_kernels_agree_away_from_the_ends_where_time_is_padded(name):
-    """The maps of the first layers in the middle of a still clip are those of the picture."""
+    """The maps of the first layers in the middle of a still clip are those of the image."""
     options = {"input_shape": (1, 16, 16, 1)}
     layer = "pool1" if name == "c3d" else "conv2_block1_out"
-    picture, model = tiny(name, **options), tiny(name, input_shape=(15, 16, 16, 1))
-    for ours, theirs in zip(model.weights, picture.weights):
+    image, model = tiny(name, **options), tiny(name, input_shape=(15, 16, 16, 1))
+    for ours, theirs in zip(model.weights, image.weights):
         value = keras.ops.convert_to_numpy(theirs)
         if value.ndim == 5:
             ours.assign(inflate(value[value.shape[0] // 2], value.shape[0]))
     frame = clips(2, (1, 16, 16, 1))
-    ours, theirs = (keras.Model(each.input, each.get_layer(layer).output) for each in (model, picture))
+    ours, theirs = (keras.Model(each.input, each.get_layer(layer).output) for each in (model, image))
     maps = run(ours, np.repeat(frame, 15, axis=1))
     assert_close(maps[:, 7:8], run(theirs, frame))
     assert not np.allclose(maps[:, 0], maps[:, 7]), "the first frame meets the padding"

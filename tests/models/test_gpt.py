@@ -106,7 +106,7 @@ def test_where_the_places_end_it_goes_on_from_the_later_half(model):
 
 
 def test_writing_goes_on_beyond_the_places(model):
-    written = list(sampling.write(gpt.stepper(model), [5, 6], vocabulary_size=50, length=20, temperature=0))
+    written = list(sampling.generate(gpt.stepper(model), [5, 6], vocabulary_size=50, length=20, temperature=0))
     first = ops.convert_to_numpy(model(np.array([[5, 6]], "int32")))[0, -1]
     assert len(written) == 20 and written[0] == 2 + np.argmax(first[2:]), "0 and 1 are never written"
 

@@ -29,7 +29,7 @@ def counts(model):
     return trainable, model.count_params() - trainable
 
 
-def pictures(shape, count=2):
+def images(shape, count=2):
     return np.random.default_rng(0).normal(size=(count, *shape)).astype("float32")
 
 
@@ -89,7 +89,7 @@ def test_v3_equals_keras(shape, options):
     assert [tuple(weight.shape) for weight in ours.weights] == [tuple(weight.shape) for weight in theirs.weights]
     randomise(theirs)
     ours.set_weights(theirs.get_weights())
-    x = pictures(shape, count=1)
+    x = images(shape, count=1)
     assert_same(ours(x, training=False), theirs(x, training=False))
 
 
@@ -131,8 +131,8 @@ def test_v1_equals_pytorch(batch_norm):
         return torch.cat(towers, 1)
 
     halve = nn.MaxPool2d(3, 2, ceil_mode=True)
-    pictures_ = pictures(model.input_shape[1:])
-    x = torch.tensor(pictures_.transpose(0, 3, 1, 2))
+    images_ = images(model.input_shape[1:])
+    x = torch.tensor(images_.transpose(0, 3, 1, 2))
     x = norm(halve(unit(x, "conv1", stride=2, padding=3)))
     x = halve(norm(unit(unit(x, "conv2_reduce"), "conv2")))
     x = halve(module(module(x, "3a"), "3b"))
@@ -144,7 +144,7 @@ def test_v1_equals_pytorch(batch_norm):
     expected = x @ torch.tensor(keras.ops.convert_to_numpy(head.kernel)) + torch.tensor(
         keras.ops.convert_to_numpy(head.bias)
     )
-    assert_same(model(pictures_, training=False), expected)
+    assert_same(model(images_, training=False), expected)
 
 
 def test_torchvision_googlenet_state_dict_fits():
@@ -215,7 +215,7 @@ def test_a_learned_scale_folds_into_the_kernel():
     gamma, beta, mean, variance = draw.uniform(0.5, 1.5, (4, 8))
     scaled.set_weights([kernel, gamma, beta, mean, variance])
     plain.set_weights([gamma * kernel, beta, gamma * mean, variance])
-    assert_same(plain(pictures((8, 8, 3))), scaled(pictures((8, 8, 3))))
+    assert_same(plain(images((8, 8, 3))), scaled(images((8, 8, 3))))
 
 
 @pytest.mark.parametrize("name", ["inception_v1", "inception_v3"])
@@ -226,7 +226,7 @@ def test_heads_leave_the_trunk_as_it_is(name):
     randomise(with_heads)
     for layer in without.layers:
         layer.set_weights(with_heads.get_layer(layer.name).get_weights())
-    x = pictures(options["input_shape"], count=1)
+    x = images(options["input_shape"], count=1)
     logits = next(iter(with_heads.output))
     assert logits == without.layers[-1].name
     assert_same(without(x, training=False), with_heads(x, training=False)[logits])
@@ -241,7 +241,7 @@ def test_heads_train_through_fit():
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     weights = {"logits": 1.0, **inception.AUXILIARY_WEIGHTS}
     model.compile(keras.optimizers.Adam(1e-3), loss=dict.fromkeys(model.output, loss), loss_weights=weights)
-    x, y = pictures((65, 65, 3), count=6), np.array([0, 1, 2, 0, 1, 2])
+    x, y = images((65, 65, 3), count=6), np.array([0, 1, 2, 0, 1, 2])
     labels = dict.fromkeys(model.output, y)
     losses = model.evaluate(x, labels, verbose=0, return_dict=True)
     weighted = sum(weight * losses[f"{head}_loss"] for head, weight in weights.items())
@@ -261,14 +261,14 @@ def test_heads_train_through_fit():
         ("inception_v3", True, 299, "auxiliary_conv2"),
     ],
 )
-def test_the_smallest_picture(name, auxiliary, smallest, layer, monkeypatch):
+def test_the_smallest_image(name, auxiliary, smallest, layer, monkeypatch):
     options = {"width": 0.125, "num_classes": 10, "auxiliary": auxiliary}
     model = zoo.build(name, input_shape=(smallest, smallest, 3), **options)
     assert model.get_layer(layer).output.shape[1:3] == (1, 1)
-    expected = f"^pictures of 320x{smallest - 1} .* {name}; expected at least {smallest}x{smallest}: resize them$"
+    expected = f"^images of 320x{smallest - 1} .* {name}; expected at least {smallest}x{smallest}: resize them$"
     with pytest.raises(zoo.UsageError, match=expected):
         zoo.build(name, input_shape=(320, smallest - 1, 3), **options)
-    monkeypatch.setattr(inception, "check_picture", lambda *_: None)
+    monkeypatch.setattr(inception, "check_image", lambda *_: None)
     if (name, auxiliary) == ("inception_v1", False):  # padded: possible, but with one pixel before the last pool
         assert zoo.build(name, input_shape=(16, 16, 3), **options).get_layer(layer).input.shape[1:3] == (1, 1)
     else:
@@ -297,9 +297,9 @@ def test_cards_agree_with_builders(name, last):
 @pytest.mark.parametrize("name", ["inception_v1"])
 def test_a_run_trains_the_heads_and_is_judged_by_the_main_one(name, tmp_path):
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (24, 65, 65, 1), "uint8")
+    images = rng.integers(0, 256, (24, 65, 65, 1), "uint8")
     data = tmp_path / "pictures.npz"
-    np.savez(data, x_train=pictures, y_train=np.arange(24) % 3, x_test=pictures, y_test=np.arange(24) % 3)
+    np.savez(data, x_train=images, y_train=np.arange(24) % 3, x_test=images, y_test=np.arange(24) % 3)
     settings = dict(data=data, run=tmp_path / "run", epochs=1, batch_size=8, verbose=0, auxiliary=True, width=0.125)
     run = zoo.train(name, "imagenet2012", **settings)
     history = (run.path / "history.csv").read_text()

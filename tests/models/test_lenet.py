@@ -190,12 +190,12 @@ def test_codes_are_not_trained():
 
 
 @pytest.mark.parametrize("size", [(11, 28), (28, 11), (4, 4)])
-def test_pictures_that_would_vanish_are_refused(size):
-    with pytest.raises(UsageError, match=f"pictures of {size[0]}x{size[1]} run out of pixels .* at least 12x12"):
+def test_images_that_would_vanish_are_refused(size):
+    with pytest.raises(UsageError, match=f"images of {size[0]}x{size[1]} run out of pixels .* at least 12x12"):
         zoo.build("lenet5", input_shape=(*size, 1))
 
 
-def test_the_smallest_pictures_work():
+def test_the_smallest_images_work():
     model = zoo.build("lenet5", input_shape=(12, 12, 3), num_classes=4)
     assert run(model, np.zeros((1, 12, 12, 3))).shape == (1, 4)
     assert model.get_layer("s4").output.shape == (None, 1, 1, 16)

@@ -141,12 +141,12 @@ def test_bad_options_are_said_in_one_line(options, says):
 
 def test_row_lstm_reads_rows_from_the_top():
     model = random_weights(zoo.build("row_lstm", input_shape=(4, 3, 2), units=(5,), num_classes=3))
-    picture = np.random.default_rng(1).normal(size=(2, 4, 3, 2)).astype("float32")
+    image = np.random.default_rng(1).normal(size=(2, 4, 3, 2)).astype("float32")
     lstm, logits = model.get_layer("lstm1"), model.get_layer("logits")
     state = [keras.ops.zeros((2, 5))] * 2
     for row in range(4):
-        output, state = lstm.cell(picture[:, row].reshape(2, 6), state)
-    np.testing.assert_allclose(run(model, picture), keras.ops.convert_to_numpy(logits(output)), atol=1e-6)
+        output, state = lstm.cell(image[:, row].reshape(2, 6), state)
+    np.testing.assert_allclose(run(model, image), keras.ops.convert_to_numpy(logits(output)), atol=1e-6)
 
 
 def test_forecaster_reads_the_days_in_order():

@@ -17,7 +17,7 @@ IMAGENET = {
 SMALL = [f"resnet{depth}" for depth in (20, 32, 44, 56, 110)] + [f"plain{depth}" for depth in (20, 32, 44, 56)]
 
 
-def pictures(size, count=2, channels=3):
+def images(size, count=2, channels=3):
     return np.random.default_rng(0).normal(size=(count, size, size, channels)).astype("float32")
 
 
@@ -122,7 +122,7 @@ def same_as_keras(ours, theirs, size):
     randomise(theirs)
     assert [w.path for w in ours.weights] == [w.path.replace("predictions", "logits") for w in theirs.weights]
     ours.set_weights(theirs.get_weights())
-    x = pictures(size)
+    x = images(size)
     assert_close(ours.predict(x, verbose=0), theirs.predict(x, verbose=0))
 
 
@@ -163,12 +163,12 @@ def torch_resnet(kind, blocks):
         def __init__(self, before, filters, stride):
             super().__init__()
             out = filters * (4 if kind == "bottleneck" else 1)
-            plan = {
+            recipe = {
                 "basic": [(before, filters, 3, stride), (filters, out, 3, 1)],
                 "bottleneck": [(before, filters, 1, 1), (filters, filters, 3, stride), (filters, out, 1, 1)],
             }[kind]
-            self.length = len(plan)
-            for i, sizes in enumerate(plan, 1):
+            self.length = len(recipe)
+            for i, sizes in enumerate(recipe, 1):
                 setattr(self, f"conv{i}", convolution(*sizes))
                 setattr(self, f"bn{i}", nn.BatchNorm2d(sizes[1]))
             if stride > 1 or before != out:
@@ -247,7 +247,7 @@ def test_same_as_the_torch_statement(name, options, tmp_path):
         torch.save(state, tmp_path / f"{name}.pth")
         assert len(state) == entries
         assert {key: tuple(state[key].shape) for key in shapes} == shapes
-        x = pictures(64)
+        x = images(64)
         expected = theirs(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy()
     ours = zoo.build(name, input_shape=(64, 64, 3), weights=tmp_path / f"{name}.pth", **options)
     assert_close(ours.predict(x, verbose=0), expected)
@@ -260,7 +260,7 @@ def test_option_a_takes_every_second_pixel_and_adds_empty_channels():
     image = keras.Input((5, 6, 3))
     block = keras.Model(image, resnet.residual(image, 8, 2, "b"))
     block.set_weights([np.zeros_like(w) if "conv" in v.path else w for v, w in zip(block.weights, block.get_weights())])
-    x = np.abs(pictures(6)[:, :5])
+    x = np.abs(images(6)[:, :5])
     expected = np.zeros((2, 3, 3, 8), "float32")
     expected[..., :3] = x[:, ::2, ::2]
     np.testing.assert_array_equal(block.predict(x, verbose=0), expected)  # F(x) is 0, so y = relu(shortcut)
@@ -274,7 +274,7 @@ def test_plain_is_residual_without_the_shortcut():
     plain.set_weights(
         [np.zeros_like(w) if "conv4" in v.path else w for v, w in zip(residual.weights, residual.get_weights())]
     )
-    assert np.ptp(plain.predict(pictures(32), verbose=0), axis=0).max() == 0  # cut at conv4, nothing arrives
+    assert np.ptp(plain.predict(images(32), verbose=0), axis=0).max() == 0  # cut at conv4, nothing arrives
 
 
 def test_stride_sits_where_the_option_says():
@@ -299,7 +299,7 @@ def test_stride_sits_where_the_option_says():
         ("plain20", 4, {}),
     ],
 )
-def test_smallest_picture(name, smallest, options):
+def test_smallest_image(name, smallest, options):
     body = zoo.build(name, input_shape=(smallest, smallest + 1, 3), top=False, **options)
     assert body.output_shape[1] == 1
     zoo.build(name, input_shape=(smallest, smallest, 3), **options)

@@ -5,7 +5,7 @@ import samples
 from keras import ops
 
 import zoo
-from zoo.layers.attention import attention_maps
+from zoo.layers.attention import attention_weights
 
 RNG = np.random.default_rng(1)
 SOURCE = RNG.integers(4, 12, (2, 5)).astype("int32")
@@ -19,7 +19,7 @@ def parts(attention):
     import keras
 
     given = keras.Model(model.input, model.get_layer("cross").input)({"source": SOURCE, "target": TARGET})
-    weights = attention_maps(model, {"source": SOURCE, "target": TARGET})["cross"][:, 0]
+    weights = attention_weights(model, {"source": SOURCE, "target": TARGET})["cross"][:, 0]
     return model, *map(ops.convert_to_numpy, given[:3]), weights
 
 

@@ -12,7 +12,7 @@ from zoo.models import siamese
 SMALL = {"tower": "lenet5", "dimensions": 8}
 
 
-def pictures(count, seed=0, shape=(28, 28, 1)):
+def images(count, seed=0, shape=(28, 28, 1)):
     return np.random.default_rng(seed).normal(size=(count, *shape)).astype("float32")
 
 
@@ -29,7 +29,7 @@ def with_weights_of(model, other):
 
 
 def test_points_have_unit_length():
-    points = run(zoo.build("siamese", **SMALL), pictures(5))
+    points = run(zoo.build("siamese", **SMALL), images(5))
     np.testing.assert_allclose((points**2).sum(1), 1.0, rtol=1e-5)
 
 
@@ -39,8 +39,8 @@ def test_classifiers_of_the_zoo_are_towers(name):
     shape = (32, 32, 1)
     model = zoo.build("siamese", tower=name, input_shape=shape, dimensions=6)
     tower = with_weights_of(zoo.build(name, input_shape=shape, num_classes=6), model)
-    logits = run(tower, pictures(3, shape=shape))
-    points = run(model, pictures(3, shape=shape))
+    logits = run(tower, images(3, shape=shape))
+    points = run(model, images(3, shape=shape))
     np.testing.assert_allclose(points, logits / np.linalg.norm(logits, axis=1, keepdims=True), rtol=1e-4, atol=1e-5)
 
 
@@ -58,7 +58,7 @@ def test_every_input_goes_through_the_same_tower(name, count):
     assert len(single.weights) == len([w for w in model.weights if "same" not in w.path])
     points = keras.Model(model.input, model.get_layer("apart").output)
     names = [given.name for given in zoo.info(name).inputs]
-    batches = [pictures(4, seed) for seed in range(count)]
+    batches = [images(4, seed) for seed in range(count)]
     found = run(points, dict(zip(names, batches)))  # (4, count, 8)
     for number, batch in enumerate(batches):
         np.testing.assert_allclose(found[:, number], run(single, batch), rtol=1e-4, atol=1e-5)
@@ -88,9 +88,9 @@ def test_chi_square_is_finite_for_features_of_any_sign():
 
 
 @pytest.mark.parametrize("head", siamese.DIFFERENCES)
-def test_heads_do_not_care_which_picture_is_first(head):
+def test_heads_do_not_care_which_image_is_first(head):
     model = zoo.build("siamese_pairs", head=head, **SMALL)
-    one, other = pictures(3), pictures(3, seed=1)
+    one, other = images(3), images(3, seed=1)
     forth, back = run(model, {"first": one, "second": other}), run(model, {"first": other, "second": one})
     np.testing.assert_allclose(forth, back, rtol=1e-4, atol=1e-5)
     assert np.ptp(forth) > 0
@@ -100,7 +100,7 @@ def test_a_weighted_difference_is_what_the_head_computes():
     model = zoo.build("siamese_pairs", **SMALL)
     weights, bias = np.linspace(-1, 1, 8)[:, None], np.array([0.25])
     model.get_layer("same").set_weights([weights, bias])
-    x = {"first": pictures(3), "second": pictures(3, seed=1)}
+    x = {"first": images(3), "second": images(3, seed=1)}
     points = run(keras.Model(model.input, model.get_layer("apart").output), x)
     expected = np.abs(points[:, 0] - points[:, 1]) @ weights + bias
     np.testing.assert_allclose(run(model, x), expected, rtol=1e-4, atol=1e-5)
@@ -114,7 +114,7 @@ def test_a_weighted_difference_is_what_the_head_computes():
         (dict(tower="lenet5_1998"), "lenet5_1998 cannot be a tower"),
         (dict(tower_options={"num_classes": 5}), "tower_options has num_classes"),
         (dict(tower_options={"depth": 5}), "there is no option of resnet20 'depth'"),
-        (dict(tower="lenet5", input_shape=(8, 8, 1)), "pictures of 8x8 run out of pixels in lenet5"),
+        (dict(tower="lenet5", input_shape=(8, 8, 1)), "images of 8x8 run out of pixels in lenet5"),
     ],
 )
 def test_wrong_requests(options, says):

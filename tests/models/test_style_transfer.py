@@ -60,10 +60,10 @@ def test_style_does_not_know_where_things_are():
 def test_terms_by_hand():
     """Against a statement of its own: NumPy's sums over the extractor's maps."""
     content, style = small_pair()
-    picture = 0.5 * content + 0.1
+    image = 0.5 * content + 0.1
     loss = losses.Perceptual(style_weight=3.0, content_weight=2.0, variation_weight=0.5)
     maps = {name: [array(each)[0] for each in loss.maps(x[None])] for name, x in
-            (("content", content), ("style", style), ("picture", picture))}  # fmt: skip
+            (("content", content), ("style", style), ("picture", image))}  # fmt: skip
 
     def gram(f):
         rows = f.reshape(-1, f.shape[-1]).astype("float64")
@@ -74,20 +74,20 @@ def test_terms_by_hand():
 
     by_content = relative(maps["content"][0], maps["picture"][0])
     by_style = np.mean([relative(gram(a), gram(b)) for a, b in zip(maps["style"][1:], maps["picture"][1:])])
-    variation = np.mean(np.diff(picture, axis=0) ** 2) + np.mean(np.diff(picture, axis=1) ** 2)
+    variation = np.mean(np.diff(image, axis=0) ** 2) + np.mean(np.diff(image, axis=1) ** 2)
     both = np.stack([content, style])[None]
-    found = loss.terms(both, picture[None])
+    found = loss.terms(both, image[None])
     for term, wanted in (("content", by_content), ("style", by_style), ("variation", variation)):
         np.testing.assert_allclose(array(found[term])[0], wanted, rtol=1e-4)
     total = 2.0 * by_content + 3.0 * by_style + 0.5 * variation
-    np.testing.assert_allclose(float(array(loss(both, picture[None]))), total, rtol=1e-4)
+    np.testing.assert_allclose(float(array(loss(both, image[None]))), total, rtol=1e-4)
 
 
-def test_held_pictures_are_compared_as_given_ones_are():
+def test_held_images_are_compared_as_given_ones_are():
     content, style = small_pair()
-    both, picture = np.stack([content, style])[None], 0.7 * content[None]
+    both, image = np.stack([content, style])[None], 0.7 * content[None]
     given, held = losses.Perceptual(), losses.Perceptual().hold(content, [style])
-    np.testing.assert_allclose(array(held(picture, picture)), array(given(both, picture)), rtol=1e-5)
+    np.testing.assert_allclose(array(held(image, image)), array(given(both, image)), rtol=1e-5)
 
 
 def test_shares_blend_the_styles():
@@ -101,7 +101,7 @@ def test_shares_blend_the_styles():
         np.testing.assert_allclose(array(a), (b + c) / 2, rtol=1e-5)
 
 
-def test_total_variation_is_zero_on_a_plain_picture_only():
+def test_total_variation_is_zero_on_a_plain_image_only():
     plain = np.full((2, 5, 6, 3), 0.3, "float32")
     assert array(losses.total_variation(plain)).tolist() == [0.0, 0.0]
     plain[1, 2, 3, 0] = 0.8  # one of 30 pixels, one channel: two differences of 0.5 down and two across
@@ -182,9 +182,9 @@ def test_a_file_of_weights_must_say_its_preprocessing(tmp_path):
 
 
 def painted(content, style, steps, *, start=None, **options):
-    """The picture after `steps` of Adam through compile and fit, the losses on the way, and the loss itself."""
+    """The image after `steps` of Adam through compile and fit, the losses on the way, and the loss itself."""
     keras.utils.set_random_seed(0)
-    model = zoo.build("style_transfer", picture_shape=content.shape)
+    model = zoo.build("style_transfer", image_shape=content.shape)
     if start is not None:
         model.get_layer("picture").set_weights([start.reshape(1, -1)])
     loss = losses.Perceptual(**options).hold(content, [style])
@@ -194,12 +194,12 @@ def painted(content, style, steps, *, start=None, **options):
     return array(model(np.zeros(1, "int32")))[0], history.history["loss"], loss
 
 
-def test_the_one_trainable_weight_is_the_picture():
-    model = zoo.build("style_transfer", picture_shape=(16, 24, 3))
-    picture = np.random.default_rng(0).uniform(size=(16, 24, 3)).astype("float32")
+def test_the_one_trainable_weight_is_the_image():
+    model = zoo.build("style_transfer", image_shape=(16, 24, 3))
+    image = np.random.default_rng(0).uniform(size=(16, 24, 3)).astype("float32")
     assert [tuple(weight.shape) for weight in model.weights] == [(1, 16 * 24 * 3)]
-    model.get_layer("picture").set_weights([picture.reshape(1, -1)])
-    np.testing.assert_array_equal(array(model(np.zeros(2, "int32"))), [picture, picture])
+    model.get_layer("picture").set_weights([image.reshape(1, -1)])
+    np.testing.assert_array_equal(array(model(np.zeros(2, "int32"))), [image, image])
 
 
 def test_content_alone_brings_a_photograph_back_from_noise():
@@ -220,7 +220,7 @@ def test_style_falls_and_content_stays():
     )
     assert history[-1] < history[0]
     assert after["style"] < 0.2 * before["style"]
-    assert after["content"] < 1, "a grey picture has 1"
+    assert after["content"] < 1, "a grey image has 1"
 
 
 def test_the_recorder_keeps_the_gradient_and_changes_nothing():
@@ -240,9 +240,9 @@ def test_the_recorder_keeps_the_gradient_and_changes_nothing():
 def test_fast_style_keeps_sizes_that_are_multiples_of_four():
     model = zoo.build("fast_style", input_shape=(None, None, 3), width=0.25, blocks=1)
     for height, width in ((16, 40), (20, 16)):
-        picture = array(model(np.random.default_rng(0).uniform(size=(1, height, width, 3))))
-        assert picture.shape == (1, height, width, 3)
-        assert picture.min() >= 0 and picture.max() <= 1
+        image = array(model(np.random.default_rng(0).uniform(size=(1, height, width, 3))))
+        assert image.shape == (1, height, width, 3)
+        assert image.min() >= 0 and image.max() <= 1
 
 
 def test_adain_gives_the_styles_statistics():
@@ -256,11 +256,11 @@ def test_adain_gives_the_styles_statistics():
     np.testing.assert_allclose(kept, maps[:2], rtol=1e-5)
 
 
-def test_adain_of_a_picture_with_itself_is_its_own_code():
+def test_adain_of_a_image_with_itself_is_its_own_code():
     model = zoo.build("adain", input_shape=(32, 32, 3), width=0.125)
-    picture = np.random.default_rng(0).uniform(size=(1, 32, 32, 3)).astype("float32")
+    image = np.random.default_rng(0).uniform(size=(1, 32, 32, 3)).astype("float32")
     codes = keras.Model(model.input, [model.get_layer("block4_conv1").output, model.get_layer("adain").output])
-    before, after = codes({"image": picture, "style": picture})
+    before, after = codes({"image": image, "style": image})
     np.testing.assert_allclose(array(after), array(before)[:1], rtol=1e-2, atol=1e-3)
 
 

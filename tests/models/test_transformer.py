@@ -144,7 +144,7 @@ def slowly(model, source, longest):
 
 def test_decoding_with_a_cache_says_the_same_token_for_token(pair):
     name, model = pair
-    found = beam_search.Translator(model, zoo.info(name).family, 9)(SOURCE)
+    found = beam_search.Translator(model, name, 9)(SOURCE)
     np.testing.assert_array_equal(found, slowly(model, SOURCE, 9))
     assert len({tuple(row) for row in found}) > 1
 
@@ -174,7 +174,9 @@ def test_a_wide_beam_finds_the_likeliest_of_all():
     source = SOURCE[:2] % 5 + 4
     every = np.array(list(targets_of(3)), "int32")
     for penalty in (0.0, 1.0):
-        found, scores = beam_search.Beam(transformer.decoder(model), 3, beams=64, penalty=penalty).predict_on_batch(source)
+        found, scores = beam_search.Beam(transformer.decoder(model), 3, beams=64, penalty=penalty).predict_on_batch(
+            source
+        )
         for row, said, score in zip(source, found, scores):
             chances = log_probabilities(model, row, every)
             best = np.argmax(chances / ((5 + np.count_nonzero(every, axis=1)) / 6) ** penalty)
@@ -219,7 +221,7 @@ def test_the_length_penalty_lets_longer_ones_win():
 def test_maps_are_weights_of_the_forward_pass():
     """Each row sums to 1, nobody looks at padding, and a decoder does not look ahead."""
     model = lively(zoo.build("transformer", **SMALL, **NETWORKS["transformer, pre-norm"][1]))
-    maps = attention.attention_maps(model, {"source": SOURCE, "target": TARGET})
+    maps = attention.attention_weights(model, {"source": SOURCE, "target": TARGET})
     assert len(maps) == 6 and maps["decoder2_cross"].shape == (4, 2, 6, 7)
     for name, weights in maps.items():
         np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-5)
@@ -245,7 +247,7 @@ def test_what_cannot_be_built_is_said_in_one_line(options, says):
     assert says in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("settings", [dict(beams=0), dict(beams=True), dict(penalty=-1.0)], ids=str)
+@pytest.mark.parametrize("settings", [dict(beams=0), dict(beams=True), dict(length_penalty=-1.0)], ids=str)
 def test_settings_of_the_search_are_checked(settings):
     model = zoo.build("transformer", **zoo.info("transformer").tiny)
     with pytest.raises(zoo.UsageError, match="expected"):

@@ -32,7 +32,7 @@ TORCHVISION_VGG16 = {
 }
 
 
-def pictures(shape, count=2):
+def images(shape, count=2):
     return np.random.default_rng(0).normal(scale=60.0, size=(count, *shape)).astype("float32")
 
 
@@ -59,11 +59,11 @@ def test_counts(name):
 
 
 def test_a_full_vgg16_is_that_of_keras():
-    """The same weights by name, the same picture of 224 x 224: the same 1,000 logits."""
+    """The same weights by name, the same image of 224 x 224: the same 1,000 logits."""
     ours = zoo.build("vgg16")
     theirs = keras.applications.VGG16(weights=None, classifier_activation=None)
     copy_by_name(ours, theirs)
-    assert_same(ours, theirs, pictures((224, 224, 3), count=1))
+    assert_same(ours, theirs, images((224, 224, 3), count=1))
 
 
 @pytest.mark.parametrize(("name", "reference"), [("vgg16", "VGG16"), ("vgg19", "VGG19")])
@@ -73,7 +73,7 @@ def test_maps_equal_those_of_keras(name, reference):
     theirs = getattr(keras.applications, reference)(weights=None, include_top=False, input_shape=shape)
     assert [layer.name for layer in ours.layers[1:]] == [layer.name for layer in theirs.layers[1:]]
     copy_by_name(ours, theirs)
-    assert_same(ours, theirs, pictures(shape))
+    assert_same(ours, theirs, images(shape))
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
@@ -108,15 +108,15 @@ def test_dropout_follows_both_dense_layers():
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_the_smallest_picture(name, monkeypatch):
+def test_the_smallest_image(name, monkeypatch):
     options = {"width": 0.125, "num_classes": 10}
     assert zoo.build(name, input_shape=(32, 32, 3), **options).get_layer("block5_pool").output.shape[1:3] == (1, 1)
     with pytest.raises(
         zoo.UsageError,
-        match=f"^pictures of 99x31 run out of pixels in {name}; expected at least 32x32: resize them$",
+        match=f"^images of 99x31 run out of pixels in {name}; expected at least 32x32: resize them$",
     ):
         zoo.build(name, input_shape=(99, 31, 3), **options)
-    monkeypatch.setattr(vgg, "check_picture", lambda *_: None)
+    monkeypatch.setattr(vgg, "check_image", lambda *_: None)
     with pytest.raises(ValueError, match=r"[Nn]egative|size of an axis|less than or equal to zero"):  # truly impossible
         zoo.build(name, input_shape=(99, 31, 3), **options)
 
@@ -130,20 +130,18 @@ def test_small_counts():
 
 
 @pytest.mark.parametrize(("side", "sides"), [(28, [14, 7, 4, 2, 1]), (32, [16, 8, 4, 2, 1]), (64, [32, 16, 8, 4, 2])])
-def test_small_pictures_last_through_five_pools(side, sides):
+def test_small_images_last_through_five_pools(side, sides):
     model = zoo.build("vgg16_small", input_shape=(side, side, 1), width=0.125)
     assert [model.get_layer(f"block{n}_pool").output.shape[1] for n in range(1, 6)] == sides
 
 
-def test_the_smallest_small_picture(monkeypatch):
+def test_the_smallest_small_image(monkeypatch):
     """At 17 pixels the last pool still has 2x2 to choose from; at 16 it would pass on the one that there is."""
     options = {"width": 0.125, "top": False}
     assert zoo.build("vgg16_small", input_shape=(17, 17, 3), **options).layers[-1].input.shape[1:3] == (2, 2)
-    with pytest.raises(
-        zoo.UsageError, match=r"^pictures of 16x16 .* vgg16_small; expected at least 17x17: resize them$"
-    ):
+    with pytest.raises(zoo.UsageError, match=r"^images of 16x16 .* vgg16_small; expected at least 17x17: resize them$"):
         zoo.build("vgg16_small", input_shape=(16, 16, 3), **options)
-    monkeypatch.setattr(vgg, "check_picture", lambda *_: None)
+    monkeypatch.setattr(vgg, "check_image", lambda *_: None)
     assert zoo.build("vgg16_small", input_shape=(16, 16, 3), **options).layers[-1].input.shape[1:3] == (1, 1)
 
 
@@ -153,7 +151,7 @@ def test_small_equals_vgg16_with_batch_norm():
     small = zoo.build("vgg16_small", dropout=0.0, **options)
     large = zoo.build("vgg16", batch_norm=True, **options)
     copy_by_name(small, large)
-    assert_same(small, large, pictures((32, 64, 3)))
+    assert_same(small, large, images((32, 64, 3)))
 
 
 @pytest.mark.parametrize("name", [*COUNTS, "vgg16_small"])

@@ -13,10 +13,11 @@ from zoo import tasks
 from zoo.cli import main
 from zoo.data.text import word_vectors as word_vector_data
 from zoo.data.text.files import TextFiles
-from zoo.data.text.word_vectors import WordFeed, settings
+from zoo.data.text.word_vectors import WordVectorDataModule, settings
 from zoo.inference import api
 from zoo.losses import Glove, NegativeSampling
 from zoo.metrics.word_vectors import WordVectors, vectors_of
+from zoo.tasks.base import Network
 from zoo.tasks.word_vectors import factored
 from zoo.trainers.word2vec import BlockTrainer
 from zoo.trainers.word2vec_on_device import ResidentTrainer
@@ -107,87 +108,89 @@ def text(tmp_path_factory):
     return path
 
 
-def feed_of(name, text, **preprocess):
+def data_module(name, text, **preprocess):
     card = zoo.info(name)
-    plan = card.recipe("demo")
+    recipe = card.recipe("demo")
     same = {"train": "train", "validation": "validation", "test": "test"}
-    plan = dataclasses.replace(plan, preprocess={**plan.preprocess, **preprocess}, **same)
-    return WordFeed.learn(card, plan, TextFiles(text).load())
+    recipe = dataclasses.replace(recipe, preprocess={**recipe.preprocess, **preprocess}, **same)
+    return WordVectorDataModule.adapt(card, recipe, TextFiles(text).load())
 
 
-def first(feed, split="train", **options):
-    return next(iter(feed.batches(split, training=split == "train", **options).as_numpy_iterator()))
+def first(data, split="train", **options):
+    return next(iter(data.batches(split, training=split == "train", **options).as_numpy_iterator()))
 
 
 def test_each_network_is_fed_what_its_card_says(text):
     for name in zoo.list_models(task="word_vectors"):
-        feed = feed_of(name, text)
+        data = data_module(name, text)
         card = zoo.info(name)
-        x, _ = first(feed, blocks=False)
+        x, _ = first(data, blocks=False)
         arrays = x if isinstance(x, dict) else {card.inputs[0].name: x}
-        known = {option: value for option, value in feed.options().items() if option in card.options}
+        known = {option: value for option, value in data.model_options().items() if option in card.options}
         model = zoo.build(name, dimension=4, **known)
         assert {t.name: tuple(t.shape[1:]) for t in model.inputs} == {key: a.shape[1:] for key, a in arrays.items()}
-        assert all(array.max() < len(feed.vocabulary) for array in arrays.values())
+        assert all(array.max() < len(data.vocabulary) for array in arrays.values())
         model.predict_on_batch(x)
 
 
 def test_examples_come_from_the_text(text):
     """Words of a line share their topic: so do a centre and its context, and the words before a word."""
-    feed = feed_of("word2vec", text, sample=0)
-    topics = np.array([-1, *(int(word[1]) if word != "the" else -1 for word in feed.vocabulary.words[1:])])
-    x, y = first(feed, blocks=False)
+    data = data_module("word2vec", text, sample=0)
+    topics = np.array([-1, *(int(word[1]) if word != "the" else -1 for word in data.vocabulary.words[1:])])
+    x, y = first(data, blocks=False)
     centre, true = topics[x["centre"]], topics[x["contexts"][:, 0]]
     assert (y == [1, 0, 0, 0, 0, 0]).all()
     assert ((centre == true) | (centre < 0) | (true < 0)).all()
     drawn = topics[x["contexts"][:, 1]]
     assert 0.05 < (centre == drawn).mean() < 0.25  # one topic in ten
     assert not (x["contexts"][:, 1:] == x["contexts"][:, :1]).any()
-    before, word = first(feed_of("window_lm", text))
+    before, word = first(data_module("window_lm", text))
     last = topics[before[:, -1]]
     assert ((last == topics[word]) | (last < 0) | (topics[word] < 0)).all()
 
 
 def test_every_epoch_is_drawn_anew_and_every_run_alike(text):
-    feeds = [feed_of("word2vec", text, block=0).batches("train", training=True) for _ in range(2)]
-    epochs = [[np.concatenate([x["centre"] for x, _ in feed.as_numpy_iterator()]) for _ in range(2)] for feed in feeds]
+    data_modules = [data_module("word2vec", text, block=0).batches("train", training=True) for _ in range(2)]
+    epochs = [
+        [np.concatenate([x["centre"] for x, _ in data.as_numpy_iterator()]) for _ in range(2)] for data in data_modules
+    ]
     (a, b), (again, _) = epochs
     assert np.array_equal(a, again)
     assert not np.array_equal(a[: len(b)], b[: len(a)])
-    held = [first(feed_of("word2vec", text), "test", blocks=False)[0]["contexts"] for _ in range(2)]
+    held = [first(data_module("word2vec", text), "test", blocks=False)[0]["contexts"] for _ in range(2)]
     assert np.array_equal(*held)
 
 
-def trained(feed):
+def trained(data):
     """What trains the network that this feed is for, and the loss of two epochs."""
-    model = zoo.build("word2vec", vocabulary_size=len(feed.vocabulary), dimension=8)
-    task = tasks.TASKS["word_vectors"]
-    trainer = task.learner(tasks.Network.of(model, feed.card, task), feed).model
+    model = zoo.build("word2vec", vocabulary_size=len(data.vocabulary), dimension=8)
+    task = tasks.get("word_vectors")
+    trainer = task.trainer(Network.of(model, data.card, task), data).model
     trainer.compile(keras.optimizers.SGD(0.05))
-    batches = feed.batches("train", training=True)
+    batches = data.batches("train", training=True)
     return trainer, [trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0] for _ in range(2)]
 
 
 def test_a_text_that_is_too_long_for_the_device_is_streamed_in_blocks_of_one_size(text, monkeypatch):
     monkeypatch.setattr(word_vector_data, "RESIDENT", 10)
-    feed = feed_of("word2vec", text)
-    shapes = {tuple((key, a.shape) for key, a in x.items()) for x, _ in feed.batches("train", training=True)}
+    data = data_module("word2vec", text)
+    shapes = {tuple((key, a.shape) for key, a in x.items()) for x, _ in data.batches("train", training=True)}
     assert len(shapes) == 1
-    trainer, losses = trained(feed)
+    trainer, losses = trained(data)
     assert type(trainer) is BlockTrainer and losses[1] < losses[0]
 
 
 def test_a_text_that_fits_is_on_the_device(text):
-    feed = feed_of("word2vec", text)
-    trainer, losses = trained(feed)
+    data = data_module("word2vec", text)
+    trainer, losses = trained(data)
     assert type(trainer) is ResidentTrainer and losses[1] < losses[0]
-    assert trainer.evaluate(feed.batches("validation"), verbose=0, return_dict=True)["loss"] > 0
+    assert trainer.evaluate(data.batches("validation"), verbose=0, return_dict=True)["loss"] > 0
 
 
 def test_a_feed_comes_back_from_its_state(text):
-    feed = feed_of("word2vec", text)
-    again = WordFeed.restore(feed.card, feed.plan, None, feed.state())
-    assert again.vocabulary == feed.vocabulary
+    data = data_module("word2vec", text)
+    again = WordVectorDataModule.from_config(data.card, data.recipe, None, data.get_config())
+    assert again.vocabulary == data.vocabulary
 
 
 @pytest.mark.parametrize(
@@ -206,12 +209,12 @@ def test_settings_are_checked(preprocess, message):
 
 def test_a_vocabulary_smaller_than_the_negatives_is_refused(text):
     with pytest.raises(zoo.UsageError, match="has 61 different words; expected more than 61"):
-        feed_of("word2vec", text, negatives=61)
+        data_module("word2vec", text, negatives=61)
 
 
 def test_factored_counts_know_the_topics(text):
-    feed = feed_of("word2vec", text)
-    vectors = WordVectors(feed.vocabulary.words[1:], factored(feed)[1:])
+    data = data_module("word2vec", text)
+    vectors = WordVectors(data.vocabulary.words[1:], factored(data)[1:])
     assert all(word[1] == "3" for word, _ in vectors.neighbours("w3a", 5))
 
 
@@ -249,7 +252,7 @@ def test_a_text_of_ones_own(text, tmp_path, capsys):
 def test_files_are_for_tasks_that_take_them(tmp_path):
     run = zoo.train("softmax_regression", run=tmp_path / "run", epochs=1, verbose=0)
     with pytest.raises(zoo.UsageError, match="softmax_regression is not measured against files"):
-        api.measure(run, files=["x.txt"])
+        api.evaluation(run, files=["x.txt"])
     with pytest.raises(zoo.UsageError, match="format of softmax_regression"):
         api.export(run, "word2vec", tmp_path / "x")
 

@@ -1,5 +1,6 @@
 """What this machine has, and what would make it faster: `zoo doctor`."""
 
+import argparse
 import os
 import platform
 import shutil
@@ -8,10 +9,10 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-import keras
-
 from zoo import __version__
-from zoo.system import gpus_present, gpus_used, machine
+from zoo.backend import gpus_used, tensorflow_build
+from zoo.cli import _terminal
+from zoo.system import gpus_present, machine
 from zoo.weights import fetching
 
 GPU_LINES = {  # what to install where a GPU is there but the backend does not see it
@@ -21,8 +22,23 @@ GPU_LINES = {  # what to install where a GPU is there but the backend does not s
 }
 
 
+HELP = "what this machine has: versions, devices, folders, network"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """None."""
+
+
+def run(arguments: argparse.Namespace) -> None:
+    _terminal.start_keras(arguments.debug)
+    for label, text in report():
+        print(f"{label:<14}{text}")
+
+
 def report() -> Iterator[tuple[str, str]]:
     """Label and text of each finding."""
+    import keras
+
     backend = keras.backend.backend()
     here = machine()
     yield "zoo", f"{__version__} in {Path(__file__).parents[1]}"
@@ -46,17 +62,6 @@ def version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
-
-
-def tensorflow_build() -> str:
-    try:
-        import tensorflow as tf
-    except ImportError:
-        return "no build"
-    build = tf.sysconfig.get_build_info()
-    if not build.get("is_cuda_build"):
-        return "CPU build"
-    return f"built for CUDA {build.get('cuda_version', '?')}, cuDNN {build.get('cudnn_version', '?')}"
 
 
 def folders() -> dict[str, Path]:

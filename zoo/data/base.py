@@ -16,8 +16,8 @@ log = logging.getLogger("zoo")
 SPLITS = ("train", "validation", "test")
 
 
-class Feed:
-    """Batches of one kind of data, for the network of a card by the recipe `plan`."""
+class DataModule:
+    """Batches of one kind of data, for the network of a card by the recipe `recipe`."""
 
     # What a card's `preprocessing` and a recipe's `preprocess` and `augment` may say.
     preprocessings: Collection[str] = ("none",)
@@ -28,11 +28,11 @@ class Feed:
     loop = False  # whether clips that are too short are repeated
     files: Sequence[str] = ()  # of the user's own, to be measured against as well
 
-    def __init__(self, card, plan, source: Source | None):
-        self.card, self.plan, self.source = card, plan, source
+    def __init__(self, card, recipe, source: Source | None):
+        self.card, self.recipe, self.source = card, recipe, source
 
     @classmethod
-    def learn(cls, card, plan, source: Source) -> "Feed":
+    def adapt(cls, card, recipe, source: Source) -> "DataModule":
         """Look at the data once, and keep what the network must know of it.
 
         Raises:
@@ -41,8 +41,8 @@ class Feed:
         raise NotImplementedError
 
     @classmethod
-    def restore(cls, card, plan, source: Source | None, state: Mapping[str, Any]) -> "Feed":
-        """The feed of a finished run. Without a source it can `encode`, no more."""
+    def from_config(cls, card, recipe, source: Source | None, config: Mapping[str, Any]) -> "DataModule":
+        """The data module of a finished run. Without a source it can `encode`, no more."""
         raise NotImplementedError
 
     @classmethod
@@ -51,11 +51,11 @@ class Feed:
         was trained on."""
         return True
 
-    def state(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """What `restore` needs, as JSON."""
         raise NotImplementedError
 
-    def options(self) -> dict[str, Any]:
+    def model_options(self) -> dict[str, Any]:
         """The builder's options that the data decides."""
         raise NotImplementedError
 
@@ -66,7 +66,7 @@ class Feed:
     @property
     def steps(self) -> int:
         """Batches of an epoch of training."""
-        return math.ceil(self.examples["train"] / self.plan.batch_size)
+        return math.ceil(self.examples["train"] / self.recipe.batch_size)
 
     def encode(self, raws: Sequence[str]) -> np.ndarray:
         """A batch of inputs from what a user has: paths of files, or texts."""
@@ -87,7 +87,7 @@ def check_classes(card, source: Source, found: Sequence[int]) -> None:
         )
 
 
-def check_batch(plan, count: int) -> None:
+def check_batch(recipe, count: int) -> None:
     """Say where the training set does not fill one batch: it is one, then."""
-    if count < plan.batch_size:
-        log.info(f"the {count} training examples are one batch, smaller than the batch_size of {plan.batch_size}")
+    if count < recipe.batch_size:
+        log.info(f"the {count} training examples are one batch, smaller than the batch_size of {recipe.batch_size}")

@@ -1,6 +1,5 @@
 """zoo.data.checks."""
 
-
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ def summarise(examples, source: Source, split: str) -> Summary:
     """Look at every example (of a set beyond `LOOK_AT`, the first ones): what they measure, and whether they are sound.
 
     Raises:
-        UsageError: for an empty set, numbers that are not finite, pictures in a range that is neither
+        UsageError: for an empty set, numbers that are not finite, images in a range that is neither
             0..255 nor 0..1, labels that are negative or beyond the classes.
     """
     count, total, squares, low, high = 0, 0.0, 0.0, np.inf, -np.inf
@@ -84,10 +83,10 @@ def check_labels(y, source: Source, split: str) -> None:
 
 
 def check_range(low: float, high: float, shape, source: Source, split: str) -> None:
-    """Pictures (rank 3) and clips hold 0..255 or 0..1; what goes beyond was scaled by somebody."""
+    """Images (rank 3) and clips hold 0..255 or 0..1; what goes beyond was scaled by somebody."""
     if len(shape) >= 3 and (low < 0 or high > 255):
         raise UsageError(
-            f"the pictures of {source.name} ({split}) reach from {low:g} to {high:g}; expected 0 to 255 (or 0 to 1): "
+            f"the images of {source.name} ({split}) reach from {low:g} to {high:g}; expected 0 to 255 (or 0 to 1): "
             "undo their scaling"
         )
 
@@ -97,5 +96,5 @@ def check_arrays(source: Source, split: str) -> None:
     spec = source.split(split).element_spec
     if not isinstance(spec, tuple) or spec[0].dtype.name == "string":
         raise UsageError(
-            f"{source.name} holds texts; expected pictures or vectors with a target each: `zoo.train` reads texts"
+            f"{source.name} holds texts; expected images or vectors with a target each: `zoo.train` reads texts"
         )

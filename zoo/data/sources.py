@@ -6,7 +6,6 @@ is looked for first, and the answer is one line in under a second.
 
 import contextlib
 import hashlib
-import importlib
 import io
 import os
 import socket
@@ -55,14 +54,19 @@ class ParallelSource(Source):
     columns: Callable[[str], Mapping[str, list[str]]]
 
 
-def open_source(dataset: str | os.PathLike, *, task: str = "", data_dir: str | os.PathLike | None = None) -> Any:
+def open_source(
+    dataset: str | os.PathLike,
+    *,
+    folder: Callable[[Path], Any] | None = None,
+    data_dir: str | os.PathLike | None = None,
+) -> Any:
     """Find a data set: a tfds name, with or without ``:version``, or the path of an ``.npz`` file or of a folder.
 
     Nothing is read and TensorFlow is not imported; call ``.load()`` on what is returned.
 
     Args:
         dataset: what to open.
-        task: of the network that is to learn from it: it says what a folder is to hold.
+        folder: opens a folder, or a text file: the `folder` of the task that is to learn from it.
         data_dir: where tfds keeps its data sets.
 
     Raises:
@@ -72,12 +76,9 @@ def open_source(dataset: str | os.PathLike, *, task: str = "", data_dir: str | o
     if str(dataset).endswith(".npz"):
         return ArrayFile(Path(dataset))
     if os.path.isabs(dataset):
-        if task not in FOLDERS:
-            takes = ", ".join(FOLDERS) or "no task"
-            kind = "text file" if str(dataset).endswith(".txt") else "folder"
-            raise UsageError(f"{dataset} is a {kind}; a network for {task or 'this'} learns from none ({takes} can)")
-        module, opener = FOLDERS[task]
-        return getattr(importlib.import_module(module), opener)(Path(dataset))
+        if folder is None:
+            raise UsageError(f"{dataset} is a folder or a file; expected the name of a data set, or an .npz file")
+        return folder(Path(dataset))
     return TfdsFile(str(dataset), data_dir)
 
 
@@ -174,7 +175,7 @@ def quiet_tfds():
 class ArrayFile:
     """An ``.npz`` file with x_train, y_train, x_test, y_test and, if there is one, a validation set x_val, y_val.
 
-    Pictures are (n, height, width) or (n, height, width, channels), uint8 or floats in 0..1. Without a
+    Images are (n, height, width) or (n, height, width, channels), uint8 or floats in 0..1. Without a
     validation set, a stratified tenth of the training set is held out.
     """
 
@@ -262,17 +263,6 @@ def hold_out(x: np.ndarray, y: np.ndarray):
     rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=stratify, random_state=0)
     return (x[rest], y[rest]), (x[held], y[held])
 
-
-# What opens a folder of the user's own, by the task: the module and its class, whose objects `sha256()` and `load()`.
-FOLDERS = {
-    "image_classification": ("zoo.data.image.folder", "PictureFolder"),
-    "text_classification": ("zoo.data.text.folder", "TextFolder"),
-    "language_modelling": ("zoo.data.text.folder", "CorpusFolder"),
-    "video_classification": ("zoo.data.video.module", "ClipFolder"),
-    "metric_learning": ("zoo.data.image.identity_folder", "IdentityFolder"),
-    "translation": ("zoo.data.text.parallel_folder", "ParallelFolder"),
-    "word_vectors": ("zoo.data.text.word_vectors", "TextFiles"),
-}
 
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))
 

@@ -9,12 +9,12 @@ so that a step costs what one token costs, and not what all before it did. The w
 compiled graph. Tokens 0 to 3 are padding, what is unknown, the start and the end.
 """
 
-import importlib
-
 import keras
 import numpy as np
 from keras import ops
 
+from zoo import registry
+from zoo.checks import is_number, is_whole
 from zoo.data.text.special_tokens import END, PADDING, START, UNKNOWN
 from zoo.errors import UsageError
 
@@ -123,9 +123,9 @@ class Beam(keras.Model):
 
 
 def check_search(beams, penalty):
-    if isinstance(beams, bool) or not isinstance(beams, int) or not 1 <= beams <= 64:
+    if not is_whole(beams) or beams > 64:
         raise UsageError(f"beams is {beams!r}; expected a whole number from 1 (always the likeliest) to 64")
-    if isinstance(penalty, bool) or not isinstance(penalty, (int, float)) or not 0 <= penalty <= 5:
+    if not is_number(penalty, 0, 5):
         raise UsageError(f"length_penalty is {penalty!r}; expected a number from 0 (none) to 5")
 
 
@@ -134,15 +134,15 @@ class Translator:
 
     Args:
         model: of a family with a `decoder`.
-        family: the name of its file.
+        name: the network's, in the zoo.
         longest: tokens of a target, its end among them.
-        beams, penalty: as in `Beam`.
+        beams, length_penalty: as in `Beam`.
     """
 
-    def __init__(self, model, family: str, longest: int, *, beams: int = 1, penalty: float = 0.6):
-        check_search(beams, penalty)
-        decoder = importlib.import_module(f"zoo.models.{family}").decoder(model)
-        self.search = Greedy(decoder, longest) if beams == 1 else Beam(decoder, longest, beams, penalty)
+    def __init__(self, model, name: str, longest: int, *, beams: int = 1, length_penalty: float = 0.6):
+        check_search(beams, length_penalty)
+        decoder = registry.module_of(name).decoder(model)
+        self.search = Greedy(decoder, longest) if beams == 1 else Beam(decoder, longest, beams, length_penalty)
 
     def __call__(self, source: np.ndarray) -> np.ndarray:
         """(batch, S) tokens -> (batch, longest) tokens."""

@@ -5,11 +5,12 @@ A family of language models may define ``stepper(model)`` in its file: an object
 the past in its state. A family that does not is asked about everything written so far, again for each token.
 """
 
-import importlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from zoo import registry
+from zoo.checks import check_whole
 from zoo.data.text.vocabulary import check_tokens
 from zoo.errors import UsageError
 
@@ -35,9 +36,9 @@ class WholeText:
         return self.model.predict_on_batch(window)[:, text.shape[1] - 1], text
 
 
-def stepper(model, family: str):
+def decoder_of(model, name: str):
     """`model` one token at a time: as its family does it, or else by `WholeText`."""
-    return getattr(importlib.import_module(f"zoo.models.{family}"), "stepper", WholeText)(model)
+    return getattr(registry.module_of(name), "stepper", WholeText)(model)
 
 
 def probabilities(logits: np.ndarray, *, temperature: float = 1.0, top_k: int = 0, never: Sequence[int] = NEVER):
@@ -67,13 +68,12 @@ def check_sampling(temperature, top_k, length, seed) -> None:
     """Raise for settings that cannot be drawn with."""
     whole = {"top_k": (top_k, 0), "length": (length, 1), "seed": (seed, 0)}
     for name, (value, least) in whole.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise UsageError(f"{name} is {value!r}; expected a whole number of at least {least}")
+        check_whole(name, value, least)
     if isinstance(temperature, bool) or not isinstance(temperature, (int, float)) or not 0 <= temperature <= 100:
         raise UsageError(f"temperature is {temperature!r}; expected a number from 0 (always the likeliest) to 100")
 
 
-def write(
+def generate(
     steps, prompt: Sequence[int], *, vocabulary_size: int, length: int, temperature=1.0, top_k=0, seed=0
 ) -> Iterator[int]:
     """Tokens that follow a prompt, as they are drawn.

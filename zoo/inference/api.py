@@ -1,35 +1,24 @@
-"""What a finished run is asked: its figures, and its answers to new inputs."""
+"""What a finished run is asked: its metrics, and its answers to new inputs."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zoo import records, registry, tasks
-from zoo.data import open_source
-from zoo.data.base import Feed
 from zoo.data.sources import check_writable
-from zoo.errors import UsageError, unknown
+from zoo.errors import UsageError
 from zoo.inference import pretrained
-from zoo.tasks import Measured, Network, Task
+from zoo.tasks.base import Evaluation, Network, Trained
 from zoo.training.run_folder import Run
+from zoo.training.run_plan import open_data
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A run folder, opened: everything that its network needs in order to work."""
-
-    run: Run
-    task: Task
-    network: Network
-    feed: Feed
-
-
-def reopen(run: str | Path | Run, *, data: bool = False, data_dir: str | Path | None = None) -> Finished:
+def reopen(run: str | Path | Run, *, with_source: bool = False, data_dir: str | Path | None = None) -> Trained:
     """Load a finished run.
 
     Args:
         run: a run folder, or what `train` returned.
-        data: open its data set as well, so that the feed can make batches.
+        with_source: open its data set as well, so that the data module can make batches.
         data_dir: where tfds keeps its data sets, if not where the run found them.
 
     Raises:
@@ -37,48 +26,73 @@ def reopen(run: str | Path | Run, *, data: bool = False, data_dir: str | Path | 
     """
     folder = Run.open(run)
     config = folder.config
+    registry.import_again(config["model"], config.get("imports", ()), folder.path)
     card = registry.info(config["model"])
-    task = tasks.TASKS[card.task]
+    task = tasks.get(card.task)
     try:
-        plan = records.Recipe(**{**config["recipe"], "expected": None})
-        restored = task.feed.restore(card, plan, None, config["feed"])
+        recipe = records.recipe_from(config["recipe"])
+        data = task.data_module.from_config(card, recipe, None, config["data"])
     except (TypeError, KeyError):
         raise UsageError(f"{folder.path / 'config.json'} was not written by this zoo; train again") from None
-    if data:
-        restored.source = open_source(plan.dataset, task=card.task, data_dir=data_dir or config["data_dir"]).load()
+    if with_source:
+        data.source = open_data(recipe.dataset, card, data_dir or config["data_dir"]).load()
     registry.builder(card.name)  # so that its layers are known
-    return Finished(folder, task, Network.of(folder.model(), card, task, plan), restored)
+    return Trained(Network.of(folder.model(), card, task, recipe), data, folder)
+
+
+def ask(run: str | Path | Run, command: str, *arguments: Any, **settings: Any) -> Any:
+    """Do with a finished run what its task has a method for.
+
+    Raises:
+        UsageError: if the folder holds no finished run, or its network cannot do that.
+    """
+    folder = Run.open(run)
+    registry.import_again(folder.config["model"], folder.config.get("imports", ()), folder.path)
+    check_able(folder.config["model"], command)
+    trained = reopen(folder)
+    return getattr(trained.network.task, command)(trained, *arguments, **settings)
+
+
+def check_able(name: str, command: str) -> None:
+    """Raise where the task of a network has no method for a command."""
+    task = tasks.get(registry.info(name).task)
+    if not hasattr(task, command):
+        can = ", ".join(f"`zoo {each}`" for each in ("evaluate", *task.commands))
+        able = tasks.able(command)
+        others = f"`zoo list --task {able[0]}` shows those that can" if able else "no network can"
+        raise UsageError(f"{name} cannot {command}; {others} (this one knows {can})")
 
 
 def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> dict[str, float]:
-    """The figures of a finished run on its test set, computed again from the saved network.
+    """The metrics of a finished run on its test set, computed again from the saved network.
 
     Args:
         run: a run folder, or what `train` returned.
         data_dir: where tfds keeps its data sets, if not where the run found them.
 
     Returns:
-        ``{"loss": ..., "accuracy": ...}``, or the figures of the task at hand.
+        ``{"loss": ..., "accuracy": ...}``, or the metrics of the task at hand.
 
     Raises:
         UsageError: if the folder holds no finished run or its data cannot be had.
     """
-    return dict(measure(run, data_dir=data_dir).figures)
+    return dict(evaluation(run, data_dir=data_dir).metrics)
 
 
-def measure(run: str | Path | Run, *, files: Sequence[str] = (), data_dir: str | Path | None = None) -> Measured:
-    """All that a finished run's task measures on its test set: the figures of `evaluate`, and notes beside them.
+def evaluation(run: str | Path | Run, *, files: Sequence[str] = (), data_dir: str | Path | None = None) -> Evaluation:
+    """All that a finished run's task measures on its test set: the metrics of `evaluate`, and notes beside them.
 
     Args:
         run: a run folder, or what `train` returned.
         files: questions of the user's own, for tasks that take them.
         data_dir: where tfds keeps its data sets, if not where the run found them.
     """
-    finished = reopen(run, data=True, data_dir=data_dir)
-    if files and not finished.task.takes_files:
-        raise UsageError(f"{finished.network.card.name} is not measured against files; leave {files[0]} out")
-    finished.feed.files = tuple(files)
-    return finished.task.measure(finished.network, finished.feed, "test")
+    trained = reopen(run, with_source=True, data_dir=data_dir)
+    network, data = trained.network, trained.data
+    if files and not network.task.takes_question_files:
+        raise UsageError(f"{network.card.name} is not measured against files; leave {files[0]} out")
+    data.files = tuple(files)
+    return network.task.evaluate(network, data, "test")
 
 
 def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
@@ -92,13 +106,11 @@ def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
     Raises:
         UsageError: for a format that this network has not, or a path that is taken or cannot be written.
     """
-    finished, path = reopen(run), Path(path)
-    if format not in finished.task.exports:
-        raise unknown(f"format of {finished.network.card.name}", format, finished.task.exports)
+    path = Path(path)
     if path.exists():
         raise UsageError(f"{path} is there already; choose another, or remove it first")
     try:
-        return finished.task.exports[format](finished.network, finished.feed, path)
+        return ask(run, "export", format, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}; choose another") from None
 
@@ -112,12 +124,12 @@ def predict(
     preprocessing: str | None = None,
     loop: bool = False,
 ) -> list[str]:
-    """What a trained network says of new inputs, a line or more for each.
+    """What a trained network predicts for new inputs, a line or more for each.
 
     Args:
         run: a run folder, or what `train` returned; or the name of a network with published weights.
-        inputs: paths of pictures or clips, or texts, as the network takes.
-        folder: where pictures that explain the answers are written; None: nowhere.
+        inputs: paths of images or clips, or texts, as the network takes.
+        folder: where plots that explain the predictions are written; None: nowhere.
         weights: of a name: a tag of its card (``"imagenet"``, the default), a file, or an https address.
         preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch" or "tf".
         loop: repeat clips that have fewer frames than the network takes.
@@ -126,26 +138,22 @@ def predict(
         UsageError: if the folder holds no finished run, or an input is none of this network's.
     """
     if is_name(run):
-        network, feed = pretrained.ready(str(run), weights or "imagenet", preprocessing=preprocessing)
-        task = tasks.TASKS[network.card.task]
+        trained = pretrained.ready(str(run), weights or "imagenet", preprocessing=preprocessing)
     elif weights or preprocessing:
         raise UsageError(
             f"{Run.open(run).path} has weights of its own; weights and preprocessing are for the name of a network"
         )
     else:
-        finished = reopen(run)
-        network, feed, task = finished.network, finished.feed, finished.task
-    if task.answer is None:
-        verbs = ", ".join(f"`zoo {verb}`" for verb in ("evaluate", *task.verbs))
-        raise UsageError(f"{network.card.name} answers no single input; expected one of {verbs}")
-    feed.loop = loop
+        trained = reopen(run)
+    check_able(trained.network.card.name, "predict")
+    trained.data.loop = loop
     if folder is not None:
         folder = Path(folder)
         check_writable(folder, what="an explanation")
-    return task.answer(network, feed, list(map(str, inputs)), folder)
+    return trained.network.task.predict(trained, list(map(str, inputs)), folder)
 
 
-def is_name(run) -> bool:
+def is_name(run: Any) -> bool:
     """Whether that is the name of a network and no run folder."""
     return isinstance(run, str) and run in registry.list_models() and not Path(run).exists()
 
@@ -165,10 +173,7 @@ def translate(
         UsageError: if the folder holds no finished run, its network translates nothing, a text cannot be read by it,
             or a setting is out of range.
     """
-    finished = reopen(run)
-    if finished.task.translate is None:
-        raise UsageError(f"{finished.network.card.name} translates nothing; expected the run of a translator")
-    return finished.task.translate(finished.network, finished.feed, texts, beams=beams, length_penalty=length_penalty)
+    return ask(run, "translate", texts, beams=beams, length_penalty=length_penalty)
 
 
 def generate(
@@ -193,46 +198,31 @@ def generate(
     Raises:
         UsageError: if the folder holds no finished run, its network writes nothing, or a setting is out of range.
     """
-    finished = reopen(run)
-    if finished.task.generate is None:
-        raise UsageError(f"{finished.network.card.name} writes no text; expected the run of a language model")
-    settings = dict(length=length, temperature=temperature, top_k=top_k, seed=seed)
-    return finished.task.generate(finished.network, finished.feed, prompt, **settings)
+    return ask(run, "generate", prompt, length=length, temperature=temperature, top_k=top_k, seed=seed)
 
 
 def compare(run: str | Path | Run, first: str, second: str) -> list[str]:
-    """Whether two pictures show the same, by a network that learned to compare.
+    """Whether two images show the same, by a network that learned to compare.
 
     Args:
         run: a run folder, or what `train` returned.
-        first, second: paths of pictures.
+        first, second: paths of images.
 
     Returns:
         One line: the verdict, the distance, and the threshold that was chosen on the validation classes.
     """
-    return _ask("compare", run, first, second)
+    return ask(run, "compare", first, second)
 
 
 def search(run: str | Path | Run, query: str, folder: str | Path) -> list[str]:
-    """The pictures of a folder in the order of their distance from a query, by a network that learned to compare.
+    """The images of a folder in the order of their distance from a query, by a network that learned to compare.
 
     Args:
         run: a run folder, or what `train` returned.
-        query: the path of a picture.
+        query: the path of an image.
         folder: where to look, its sub-folders too.
 
     Returns:
-        A line for each picture: rank, distance, same or other, path.
+        A line for each image: rank, distance, same or other, path.
     """
-    return _ask("search", run, query, str(folder))
-
-
-def _ask(verb, run, *arguments):
-    folder = Run.open(run)
-    card = registry.info(folder.config["model"])
-    able = [task for task, row in tasks.TASKS.items() if verb in row.verbs]
-    if card.task not in able:
-        raise UsageError(f"{card.name} cannot {verb}; `zoo list --task {able[0]}` shows those that can")
-    measured = folder.metrics  # without them there is no threshold
-    finished = reopen(folder)
-    return finished.task.verbs[verb](finished.network, finished.feed, measured, *arguments)
+    return ask(run, "search", query, str(folder))

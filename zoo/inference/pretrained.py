@@ -1,4 +1,4 @@
-"""A network with published weights, ready to be asked: its pictures scaled as the weights want, its classes by name."""
+"""A network with published weights, ready to be asked: its images scaled as the weights want, its classes by name."""
 
 import dataclasses
 import json
@@ -6,11 +6,11 @@ import logging
 from pathlib import Path
 
 from zoo import factory, registry, tasks
-from zoo.data.image.module import ArrayFeed
+from zoo.data.image.module import ArrayDataModule
 from zoo.data.image.normalization import SCALING, Summary
 from zoo.errors import UsageError, some
 from zoo.preprocessing import preprocessing_of
-from zoo.tasks import Network
+from zoo.tasks.base import Network, Trained
 from zoo.weights import fetching
 from zoo.weights.loading import load_weights
 
@@ -21,10 +21,8 @@ CLASSES_URL = "https://storage.googleapis.com/download.tensorflow.org/data/image
 CLASSES_HASH = "md5:c2c37ea517e94d9795004a39431a14cb"
 
 
-def ready(
-    name: str, weights: str | Path = "imagenet", *, preprocessing: str | None = None
-) -> tuple[Network, ArrayFeed]:
-    """A network of the zoo with weights for ImageNet's classes, and the feed that encodes pictures for it.
+def ready(name: str, weights: str | Path = "imagenet", *, preprocessing: str | None = None) -> Trained:
+    """A network of the zoo with weights for ImageNet's classes, and the data module that encodes images for it.
 
     Args:
         name: a name of ``zoo.list_models(pretrained=True)``.
@@ -39,8 +37,8 @@ def ready(
         with_weights = ", ".join(registry.list_models(pretrained=True))
         raise UsageError(f"there are no published weights for {name}; train it, or take one of {with_weights}")
     scale = SCALING[preprocessing_of(card, str(weights), preprocessing)]
-    plan = card.recipe("finetune")
-    model = factory.build(name, **plan.model)
+    recipe = card.recipe("finetune")
+    model = factory.build(name, **recipe.model)
     report = load_weights(model, weights, preprocessing=preprocessing or "")
     if report.new:
         raise UsageError(
@@ -48,11 +46,11 @@ def ready(
             "expected a file with its top"
         )
     shape = card.inputs[0].shape
-    feed = ArrayFeed(card, dataclasses.replace(plan, preprocess={"cover": shape[:2]}), None)
-    feed.shape, feed.high = shape, 255.0
-    feed.scaling = scale(Summary(0, shape, (0.0,) * shape[-1], (1.0,) * shape[-1], 255.0, ()))
-    feed.class_names = class_names(model.output_shape[-1] if not isinstance(model.output, dict) else 1000)
-    return Network.of(model, card, tasks.TASKS[card.task]), feed
+    data = ArrayDataModule(card, dataclasses.replace(recipe, preprocess={"cover": shape[:2]}), None)
+    data.shape, data.high = shape, 255.0
+    data.scaling = scale(Summary(0, shape, (0.0,) * shape[-1], (1.0,) * shape[-1], 255.0, ()))
+    data.class_names = class_names(model.output_shape[-1] if not isinstance(model.output, dict) else 1000)
+    return Trained(Network.of(model, card, tasks.get(card.task)), data)
 
 
 def class_names(count: int) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Paint a photograph in the style of another picture: what `zoo stylize` does.
+"""Paint a photograph in the style of another image: what `zoo stylize` does.
 
     from zoo.stylize import stylize
-    picture = stylize("content.jpg", ["style.jpg"], steps=300)  # a PIL image
+    image = stylize("content.jpg", ["style.jpg"], steps=300)  # a PIL image
 
 Reading, checking and writing want Pillow alone; Keras is imported when everything is known to be right.
 """
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from zoo import registry
+from zoo.checks import check_whole
 from zoo.data.image.files import SMALLEST, check_output, limited, read, write
 from zoo.errors import UsageError, unknown
 from zoo.inference.style_optimization import OPTIMIZERS, Painting, Progress, finish
@@ -52,12 +53,12 @@ def available_memory() -> int | None:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a picture is to be painted."""
+class StyleSettings:
+    """How an image is to be painted."""
 
     style_weight: float = 5.0  # beside a content weight of 1
     variation_weight: float = 1.0
-    shares: tuple[float, ...] = ()  # of several styles; equal if left out
+    fractions: tuple[float, ...] = ()  # of several styles; equal if left out
     size: int = SIZE
     style_size: int | None = None  # of the styles' longer sides; as the photograph's
     steps: int = 300
@@ -69,19 +70,18 @@ class Plan:
     extractor: str = "vgg16"
     weights: str = "auto"  # "imagenet" where it can be had, else untrained filters; "none"; a tag, file or address
     preprocessing: str = ""
-    preview: int = 0  # write the picture every so many steps; 0: never
+    preview: int = 0  # write the image every so many steps; 0: never
     verbose: int = 1
 
     def check(self, styles: int) -> None:
-        card = registry.info(self.extractor)
-        if card.family != "vgg" or self.extractor == "vgg16_small":
-            raise UsageError(f"extractor is {self.extractor!r}; expected vgg11, vgg13, vgg16 or vgg19")
+        if not registry.info(self.extractor).loss_network:
+            able = [name for name in registry.list_models() if registry.info(name).loss_network]
+            raise UsageError(f"extractor is {self.extractor!r}; expected {', '.join(able[:-1])} or {able[-1]}")
         for field, least in (("size", SMALLEST), ("style_size", SMALLEST), ("steps", 1), ("preview", 0), ("seed", 0)):
             value = getattr(self, field)
             if value is None and field == "style_size":
                 continue
-            if not isinstance(value, int) or value < least:
-                raise UsageError(f"{field} is {value!r}; expected a whole number of at least {least}")
+            check_whole(field, value, least)
         if self.seed >= 2**32:
             raise UsageError(f"seed is {self.seed}; expected a whole number from 0 to 2^32 - 1")
         for field in ("style_weight", "variation_weight", "learning_rate"):
@@ -92,10 +92,10 @@ class Plan:
             raise unknown("optimizer", self.optimizer, OPTIMIZERS)
         if self.start not in STARTS:
             raise unknown("start", self.start, STARTS)
-        right = all(0 <= share < float("inf") for share in self.shares) and sum(self.shares) > 0
-        if self.shares and (len(self.shares) != styles or not right):
+        right = all(0 <= fraction < float("inf") for fraction in self.fractions) and sum(self.fractions) > 0
+        if self.fractions and (len(self.fractions) != styles or not right):
             raise UsageError(
-                f"there are {styles} styles and the shares {self.shares}; expected one number for each, not all 0"
+                f"there are {styles} styles and the fractions {self.fractions}; expected one number for each, not all 0"
             )
 
     def previews(self, output: Path | None) -> list[Path]:
@@ -105,13 +105,13 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Job:
-    """A picture to be painted, that has passed every check."""
+class StyleRequest:
+    """An image to be painted, that has passed every check."""
 
     content: Any  # PIL images, of the sizes that they are looked at in
     styles: tuple[Any, ...]
     output: Path | None
-    plan: Plan
+    settings: StyleSettings
     filters: Mapping[str, Any]  # which VGG the loss looks through, as options of `zoo.losses.Perceptual`
 
     @property
@@ -119,89 +119,91 @@ class Job:
         return self.content.size
 
 
-def stylize(content, styles: Sequence, output=None, *, overwrite: bool = False, **settings):
-    """Paint the photograph `content` in the style of one or more pictures.
+def stylize(content, styles: Sequence, output=None, *, overwrite: bool = False, **options):
+    """Paint the photograph `content` in the style of one or more images.
 
     Args:
-        content: the path of a picture.
-        styles: paths of pictures.
+        content: the path of an image.
+        styles: paths of images.
         output: the path to write to, PNG or JPEG; None: nothing is written.
         overwrite: whether `output` may be there already.
-        **settings: see `Plan`.
+        **options: see `StyleSettings`.
 
     Returns:
-        The picture, as a PIL image. It is as large as `content`, or as the limit `size` allows.
+        The image, as a PIL image. It is as large as `content`, or as the limit `size` allows.
 
     Raises:
         UsageError: before the work, for anything that cannot work.
         KeyboardInterrupt: if stopped; what there is by then is written, and its message says so.
     """
-    return paint(prepare(content, styles, output, overwrite, **settings))
+    return paint(prepare(content, styles, output, overwrite, **options))
 
 
-def prepare(content, styles: Sequence, output=None, overwrite: bool = False, **settings) -> Job:
-    """Refuse what can be refused, read the pictures, and say how large it gets. Keras is not imported."""
+def prepare(content, styles: Sequence, output=None, overwrite: bool = False, **options) -> StyleRequest:
+    """Refuse what can be refused, read the images, and say how large it gets. Keras is not imported."""
     from PIL import Image
 
-    plan = Plan(**settings)
-    plan.check(len(styles))
+    settings = StyleSettings(**options)
+    settings.check(len(styles))
     if output is not None:
         output = Path(output)
-        for path in (output, *plan.previews(output)):
+        for path in (output, *settings.previews(output)):
             check_output(path, overwrite=overwrite)
     paths = [content, *styles]
-    pictures = [read(path) for path in paths]
+    images = [read(path) for path in paths]
     for path in paths:
         if output is not None and output.exists() and output.samefile(path):
-            raise UsageError(f"the output {output} is one of the pictures to be read; choose another name")
-    longest = [plan.size] + [plan.style_size or plan.size] * len(styles)
-    sizes = [limited(each.size, most, path) for each, most, path in zip(pictures, longest, paths)]
-    shrunk = [each.resize(size, Image.Resampling.LANCZOS) for each, size in zip(pictures, sizes)]
-    announce(pictures[0].size, sizes)
-    return Job(shrunk[0], tuple(shrunk[1:]), output, plan, filters(plan))
+            raise UsageError(f"the output {output} is one of the images to be read; choose another name")
+    longest = [settings.size] + [settings.style_size or settings.size] * len(styles)
+    sizes = [limited(each.size, most, path) for each, most, path in zip(images, longest, paths)]
+    shrunk = [each.resize(size, Image.Resampling.LANCZOS) for each, size in zip(images, sizes)]
+    announce(images[0].size, sizes)
+    return StyleRequest(shrunk[0], tuple(shrunk[1:]), output, settings, filters(settings))
 
 
-def paint(job: Job):
-    """Carry out a job; see `stylize`."""
+def paint(request: StyleRequest):
+    """Carry out a request; see `stylize`."""
     from PIL import Image
 
     def numbers(image):
         return np.asarray(image, "float32") / 255
 
-    painting = Painting(numbers(job.content), [numbers(style) for style in job.styles], job.plan, job.filters)
-    progress = Progress(job.plan, job.output)
+    painting = Painting(
+        numbers(request.content), [numbers(style) for style in request.styles], request.settings, request.filters
+    )
+    progress = Progress(request.settings, request.output)
     try:
-        OPTIMIZERS[job.plan.optimizer](painting, progress)
+        OPTIMIZERS[request.settings.optimizer](painting, progress)
     except KeyboardInterrupt:
-        if job.output is None:
+        if request.output is None:
             raise
-        write(finish(painting), job.output)
-        raise KeyboardInterrupt(f" after {progress.step} steps; {job.output} holds the picture so far") from None
-    picture = finish(painting)
-    if job.output is not None:
-        write(picture, job.output)
-    return Image.fromarray(np.round(255 * picture).astype("uint8"))
+        write(finish(painting), request.output)
+        raise KeyboardInterrupt(f" after {progress.step} steps; {request.output} holds the image so far") from None
+    image = finish(painting)
+    if request.output is not None:
+        write(image, request.output)
+    return Image.fromarray(np.round(255 * image).astype("uint8"))
 
 
-def filters(plan: Plan) -> dict[str, object]:
+def filters(settings: StyleSettings) -> dict[str, object]:
     """Trained filters, fetched if need be, or untrained ones; which, is said."""
     from zoo.preprocessing import preprocessing_of
     from zoo.weights import tags
 
-    weights = "imagenet" if plan.weights == "auto" else plan.weights
+    weights = "imagenet" if settings.weights == "auto" else settings.weights
     if weights != "none":
         try:
-            tags.find(weights, plan.extractor, {"top": False})
+            tags.find(weights, settings.extractor, {"top": False})
         except UsageError as error:
-            if plan.weights != "auto":
+            if settings.weights != "auto":
                 raise
             log.info(f"no trained filters: {error}")
             weights = "none"
     if weights == "none":
         log.info(UNTRAINED)
-        return {"extractor": plan.extractor, "filter_seed": plan.seed, "width": 0.5}
-    preprocessing = preprocessing_of(registry.info(plan.extractor), weights, plan.preprocessing or None)
-    return {"extractor": plan.extractor, "weights": weights, "preprocessing": preprocessing, "width": 1.0}
+        return {"extractor": settings.extractor, "filter_seed": settings.seed, "width": 0.5}
+    preprocessing = preprocessing_of(registry.info(settings.extractor), weights, settings.preprocessing or None)
+    return {"extractor": settings.extractor, "weights": weights, "preprocessing": preprocessing, "width": 1.0}
 
 
 def announce(before, sizes) -> None:

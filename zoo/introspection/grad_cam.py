@@ -1,4 +1,4 @@
-"""Where a network looks: Grad-CAM, for pictures, clips and series alike.
+"""Where a network looks: Grad-CAM, for images, clips and series alike.
 
 R. Selvaraju, M. Cogswell, A. Das, R. Vedantam, D. Parikh and D. Batra, "Grad-CAM: Visual Explanations from Deep
 Networks via Gradient-based Localization", ICCV 2017, section 3.
@@ -6,7 +6,7 @@ Networks via Gradient-based Localization", ICCV 2017, section 3.
     weight of a map   a_c = mean over all positions of d logit / d map_c      (equation 1)
     heat at a place   max(0, sum over c of a_c map_c)                         (equation 2)
 
-Nothing in it counts the axes: the positions are (height, width) of a picture, (time, height, width) of a clip or
+Nothing in it counts the axes: the positions are (height, width) of an image, (time, height, width) of a clip or
 (time,) of a series.
 """
 
@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.backend import gradient
 from zoo.errors import UsageError, unknown
 from zoo.introspection.graph import list_stages
 
@@ -48,10 +49,10 @@ def grad_cam(
     Raises:
         UsageError: for a layer, head or class that does not exist, or a layer without maps.
 
-    >>> picture = keras.Input((2, 2, 1))
-    >>> maps = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="conv")(picture)
+    >>> image = keras.Input((2, 2, 1))
+    >>> maps = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="conv")(image)
     >>> mean = keras.layers.GlobalAveragePooling2D()(maps)
-    >>> model = keras.Model(picture, keras.layers.Dense(2, kernel_initializer="ones")(mean))
+    >>> model = keras.Model(image, keras.layers.Dense(2, kernel_initializer="ones")(mean))
     >>> grad_cam(model, np.float32([[[[4], [0]], [[-4], [8]]]]), 0)[0]  # each logit moves by 1/4 of each pixel
     array([[1., 0.],
            [0., 2.]], dtype=float32)
@@ -102,7 +103,7 @@ def map_layer(model: Any) -> str:
         and set(model.get_layer(stage.layer).output.shape[1:-1]) != {1}
     ]
     if not places:
-        raise UsageError(f"{model.name} has no maps; expected a network over pictures, clips or series")
+        raise UsageError(f"{model.name} has no maps; expected a network over images, clips or series")
     return places[-1]
 
 
@@ -140,23 +141,3 @@ def which(class_index, batch, classes):
     if classes == 1:
         return np.float32(2 * index[:, None] - 1)  # class 0 is where the one logit is low
     return np.eye(classes, dtype="float32")[index]
-
-
-def gradient(function, at):
-    """The gradient of a number by a tensor, on any backend."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            tape.watch(at)
-            value = function(at)
-        return tape.gradient(value, at)
-    if backend == "jax":
-        import jax
-
-        return jax.grad(function)(at)
-    import torch
-
-    at = at.detach().requires_grad_()
-    return torch.autograd.grad(function(at), at)[0]

@@ -53,9 +53,9 @@ def list_stages(model: Any) -> list[Stage]:
         model: a flat Functional `keras.Model`; its input is (batch, *axes, channels).
 
     >>> keras.utils.set_random_seed(0)
-    >>> picture = keras.Input((32, 32, 3))
-    >>> maps = layers.MaxPooling2D(2, name="pool")(layers.Conv2D(8, 3, padding="same", name="conv")(picture))
-    >>> list_stages(keras.Model(picture, maps))
+    >>> image = keras.Input((32, 32, 3))
+    >>> maps = layers.MaxPooling2D(2, name="pool")(layers.Conv2D(8, 3, padding="same", name="conv")(image))
+    >>> list_stages(keras.Model(image, maps))
     [Stage(name='stride1', layer='conv', stride=(1, 1), channels=8), Stage(name='stride2', layer='pool', stride=(2, 2), channels=8)]
     """  # noqa: E501
     return [stage for stage, _ in _stages(model)]
@@ -65,7 +65,7 @@ def features(model: Any, stages: Iterable[str] | None = None) -> Any:
     """The same network with its stages as outputs.
 
     Args:
-        model: a flat Functional `keras.Model` over pictures, sequences or clips.
+        model: a flat Functional `keras.Model` over images, sequences or clips.
         stages: names from `list_stages(model)`; all of them if left out.
 
     Returns:
@@ -82,7 +82,7 @@ def features(model: Any, stages: Iterable[str] | None = None) -> Any:
     """
     found = {stage.name: tensor for stage, tensor in _stages(model)}
     if not found:
-        raise UsageError(f"{model.name} has no stages; expected a network over pictures, sequences or clips")
+        raise UsageError(f"{model.name} has no stages; expected a network over images, sequences or clips")
     for name in stages if stages is not None else ():
         if name not in found:
             raise unknown(f"stage of {model.name}", name, found)
@@ -162,7 +162,7 @@ def _stages(model):
     rank = len(model.inputs[0].shape)
     strides = {}  # tensor -> pixels of the input to one of its own, while it still is a map
     found = {}
-    learned = False  # the picture itself, padded or rescaled, is no feature
+    learned = False  # the image itself, padded or rescaled, is no feature
     for operation, inputs, outputs, passed_by_all in _in_order(model):
         learned = learned or (
             bool(getattr(operation, "weights", ())) and not isinstance(operation, layers.Normalization)
@@ -236,9 +236,9 @@ def costs(model: Any) -> list[Cost]:
     Raises:
         UsageError: if a size is free.
 
-    >>> picture = keras.Input((8, 8, 3))
-    >>> maps = layers.Conv2D(4, 3, padding="same", name="conv")(picture)
-    >>> costs(keras.Model(picture, maps))[-1]  # 8 x 8 pixels of 3 x 3 x 3 x 4
+    >>> image = keras.Input((8, 8, 3))
+    >>> maps = layers.Conv2D(4, 3, padding="same", name="conv")(image)
+    >>> costs(keras.Model(image, maps))[-1]  # 8 x 8 pixels of 3 x 3 x 3 x 4
     Cost(layer='conv', type='Conv2D', output_shape=(8, 8, 4), params=112, multiply_adds=6912)
     """
     calls = list(_calls(model))

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from zoo.checks import is_whole
 from zoo.errors import UsageError
 from zoo.layers.sequence import is_real
 
@@ -120,7 +121,7 @@ class Attention(layers.MultiHeadAttention):
 
 
 def check_heads(heads, dim):
-    if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1 or dim % heads:
+    if not is_whole(heads) or dim % heads:
         raise UsageError(f"heads is {heads!r} and dim {dim}; expected a whole number of heads that divides it")
 
 
@@ -196,7 +197,7 @@ class Positions(layers.Layer):
         }
 
 
-def attention_maps(model, inputs):
+def attention_weights(model, inputs):
     """Who looks where: the name of each attention layer -> weights, (batch, heads, T, S) each.
 
     Args:

@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from zoo.backend import fused_batch_norm
 from zoo.errors import UsageError
 
 SMALLEST_EPSILON = 1.001e-5  # the least that cuDNN takes; below it, Keras's own sums
@@ -15,8 +16,8 @@ class BatchNormalization(layers.BatchNormalization):
     Covariate Shift", ICML 2015, Algorithms 1 and 2.
 
     On TensorFlow, Keras writes the normalisation as a mean, a variance, a product and a sum, each of which reads
-    or writes all of the pictures; so does the way back. One kernel does it all, forward and backward
-    (``benchmarks/batch_norm.py`` measures what that is worth). It is taken for pictures with channels last, (batch,
+    or writes all of the images; so does the way back. One kernel does it all, forward and backward
+    (``benchmarks/batch_norm.py`` measures what that is worth). It is taken for images with channels last, (batch,
     height, width, channels), in float32, float16 or bfloat16. Masks, `renorm`, `synchronized`, other axes, ranks and
     dtypes, an epsilon below 1.001e-5 and the other backends go to Keras's own code.
 
@@ -48,27 +49,15 @@ class BatchNormalization(layers.BatchNormalization):
 
     def fused(self, x, training):
         """(batch, height, width, channels) -> the same, and the running statistics moved if training."""
-        import tensorflow as tf
-
         channels = x.shape[-1]
         gamma = ops.cast(self.gamma, "float32") if self.scale else ops.ones(channels)
         beta = ops.cast(self.beta, "float32") if self.center else ops.zeros(channels)
         moving_mean = ops.cast(self.moving_mean, "float32")
         moving_variance = ops.cast(self.moving_variance, "float32")
-        none = tf.constant([], "float32")  # in training the kernel wants no statistics
-        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=x,
-            scale=gamma,
-            offset=beta,
-            mean=none if training else moving_mean,
-            variance=none if training else moving_variance,
-            epsilon=self.epsilon,
-            is_training=training,
+        outputs, mean, variance = fused_batch_norm(
+            x, gamma, beta, moving_mean, moving_variance, epsilon=self.epsilon, training=training
         )
         if training:
-            # The kernel's variance is for n - 1 degrees of freedom; Keras keeps the one for n, which for n = 1 is 0.
-            n = tf.cast(tf.size(x) // channels, "float32")
-            variance = tf.math.multiply_no_nan(variance, (n - 1.0) / n)
             self.moving_mean.assign(moving_mean * self.momentum + mean * (1.0 - self.momentum))
             self.moving_variance.assign(moving_variance * self.momentum + variance * (1.0 - self.momentum))
         return outputs

@@ -1,13 +1,12 @@
 """zoo.layers.padding."""
 
-
 import keras
 from keras import layers, ops
 
 
 @keras.saving.register_keras_serializable("zoo")
 class ReflectionPadding(layers.Layer):
-    """Continues each picture by its mirror image, the edge itself not repeated: no dark frame as from zeros.
+    """Continues each image by its mirror image, the edge itself not repeated: no dark frame as from zeros.
 
     Shapes: (batch, height, width, channels) -> (batch, height + 2 size, width + 2 size, channels); the sides must be
     longer than `size`.

@@ -27,7 +27,7 @@ not before: another function, which no choice of weights makes equal. `FullGRUCe
 import keras
 from keras import layers, ops
 
-from zoo.errors import UsageError
+from zoo.checks import check_whole
 
 
 class TextbookCell(layers.Layer):
@@ -47,8 +47,7 @@ class TextbookCell(layers.Layer):
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise UsageError(f"units is {units!r}; expected a whole number of at least 1")
+        check_whole("units", units)
         self.units = units
         self.state_size = [units] * self.states
         self.output_size = units

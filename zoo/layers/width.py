@@ -1,10 +1,6 @@
 """zoo.layers.width."""
 
 
-
-
-
-
 def scaled(channels, width, groups=1):
     """`width` times the channels, a multiple of `groups`, and at least 8: fewer ReLUs may all fall silent.
 

@@ -1,4 +1,4 @@
-"""The maps of a VGG, for losses that compare what pictures show rather than their pixels.
+"""The maps of a VGG, for losses that compare what images show rather than their pixels.
 
 >>> maps = extractor(layers=("block1_conv1", "block3_conv1"))(keras.ops.ones((1, 32, 32, 3)))
 >>> [tuple(each.shape) for each in maps]
@@ -33,13 +33,13 @@ def extractor(
         name: of a VGG in the zoo, without batch normalisation.
         layers: whose maps are wanted, as in ``"block4_conv2"``; after the ReLU.
         weights: a tag of its card, a file or an https address; ``""`` for untrained filters of He's variance.
-        preprocessing: of the pictures these weights were trained on; needed for a file or an address only.
+        preprocessing: of the images these weights were trained on; needed for a file or an address only.
         width: of the VGG; 1 with published weights.
         pooling: ``"average"``, which Gatys found to look better, or ``"max"``, which the weights were trained with.
         seed: of untrained filters.
 
     Returns:
-        A `keras.Model`: pictures (batch, height, width, 3) of 0 to 1, to a list of maps in the order of `layers`.
+        A `keras.Model`: images (batch, height, width, 3) of 0 to 1, to a list of maps in the order of `layers`.
 
     Raises:
         UsageError: for a name, layer, pooling or weights that there are not.
@@ -73,9 +73,9 @@ def start_untrained(vgg, seed: int) -> None:
 
 
 def front(vgg, wanted, pixels, pool) -> keras.Model:
-    """The chain of layers up to the last wanted one, with its own pools, on pictures of 0 to 1."""
-    picture = keras.Input((None, None, 3), name="picture")
-    x = keras.ops.flip(picture, axis=-1) if pixels.order == "bgr" else picture
+    """The chain of layers up to the last wanted one, with its own pools, on images of 0 to 1."""
+    image = keras.Input((None, None, 3), name="picture")
+    x = keras.ops.flip(image, axis=-1) if pixels.order == "bgr" else image
     x = (255.0 * x - keras.ops.array(pixels.mean)) / keras.ops.array(pixels.std)
     maps = {}
     for layer in vgg.layers[1:]:
@@ -84,4 +84,4 @@ def front(vgg, wanted, pixels, pool) -> keras.Model:
         x = maps[layer.name] = layer(x)
         if set(wanted) <= maps.keys():
             break
-    return keras.Model(picture, [maps[name] for name in wanted], name=f"{vgg.name}_front")
+    return keras.Model(image, [maps[name] for name in wanted], name=f"{vgg.name}_front")

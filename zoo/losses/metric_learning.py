@@ -1,6 +1,6 @@
 """Losses that teach distances.
 
-They learn from comparisons: `y_true` says which pictures of the batch show one and the same thing, `y_pred` holds what
+They learn from comparisons: `y_true` says which images of the batch show one and the same thing, `y_pred` holds what
 the network made of them, and no class has an output of its own.
 """
 
@@ -108,8 +108,8 @@ def check_margin(margin):
 class Triplet(keras.Loss):
     """max(d(A, P) - d(A, N) + margin, 0): a positive is to be nearer than a negative, by a margin.
 
-    d is the squared Euclidean distance, A an anchor, P another picture of its class, N one of another class. The
-    triplets are formed among the pictures of a batch: it has to hold several classes, and several pictures of each
+    d is the squared Euclidean distance, A an anchor, P another image of its class, N one of another class. The
+    triplets are formed among the images of a batch: it has to hold several classes, and several images of each
     (`zoo.data.image.identities`). A batch without a triplet has the loss 0.
 
     Schroff, Kalenichenko & Philbin 2015 (FaceNet), equation 2; Hermans, Beyer & Leibe 2017 for "all" and "hard".

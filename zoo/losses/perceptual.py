@@ -1,4 +1,4 @@
-"""Losses of pictures, by what they show: Gatys, Ecker & Bethge 2016."""
+"""Losses of images, by what they show: Gatys, Ecker & Bethge 2016."""
 
 import keras
 from keras import ops
@@ -11,7 +11,7 @@ def gram_matrix(maps):
 
     (batch, height, width, channels) -> (batch, channels, channels).
     G_ij is the mean over the positions of map i times map j. So it is symmetric, positive semi-definite, the same in
-    whatever order the positions come, and pictures of two sizes can be compared.
+    whatever order the positions come, and images of two sizes can be compared.
 
     >>> found = gram_matrix([[[[1.0, 2.0], [3.0, 0.0]]]])  # two positions: (1 + 9) / 2, (2 + 0) / 2, (4 + 0) / 2
     >>> ops.convert_to_numpy(found).tolist()
@@ -37,7 +37,7 @@ def relative_error(wanted, found):
     return ops.mean(ops.square(found - wanted), axis=axes) / ops.where(size > 0, size, 1.0)
 
 
-def total_variation(pictures):
+def total_variation(images):
     """How much neighbouring pixels differ: the mean of their squared differences, down plus across.
 
     (batch, height, width, channels) -> (batch,). (Mahendran & Vedaldi 2015, section 3, with beta = 2.)
@@ -46,9 +46,9 @@ def total_variation(pictures):
     >>> ops.convert_to_numpy(found).tolist()
     [7.0]
     """
-    pictures = ops.convert_to_tensor(pictures)
-    down = ops.square(pictures[:, 1:] - pictures[:, :-1])
-    across = ops.square(pictures[:, :, 1:] - pictures[:, :, :-1])
+    images = ops.convert_to_tensor(images)
+    down = ops.square(images[:, 1:] - images[:, :-1])
+    across = ops.square(images[:, :, 1:] - images[:, :, :-1])
     return ops.mean(down, axis=(1, 2, 3)) + ops.mean(across, axis=(1, 2, 3))
 
 
@@ -63,7 +63,7 @@ UNTRAINED = {"content_layer": "block2_conv2", "style_layers": ("block1_conv1", "
 
 @keras.saving.register_keras_serializable("zoo")
 class Perceptual(keras.Loss):
-    """What a picture shows, compared with one photograph, and its texture, compared with another's.
+    """What an image shows, compared with one photograph, and its texture, compared with another's.
 
         content_weight * content + style_weight * style + variation_weight * total variation
 
@@ -126,13 +126,13 @@ class Perceptual(keras.Loss):
         )
         self.held = None
 
-    def describe(self, pictures):
-        """Content maps and Gram matrices of pictures (batch, height, width, 3)."""
-        content, *styles = self.maps(pictures)
+    def describe(self, images):
+        """Content maps and Gram matrices of images (batch, height, width, 3)."""
+        content, *styles = self.maps(images)
         return content, [gram_matrix(maps) for maps in styles]
 
     def hold(self, content, styles, shares=None):
-        """Compare with these pictures from now on, whatever `y_true` says: their maps are computed once.
+        """Compare with these images from now on, whatever `y_true` says: their maps are computed once.
 
         Args:
             content: (height, width, 3).
@@ -146,9 +146,9 @@ class Perceptual(keras.Loss):
         self.held = [ops.stop_gradient(each) for each in (wanted, *blend)]
         return self
 
-    def terms(self, y_true, pictures):
+    def terms(self, y_true, images):
         """The three terms without their weights, (batch,) each, by name."""
-        content, grams = self.describe(pictures)
+        content, grams = self.describe(images)
         if self.held is not None:
             wanted, *wanted_grams = self.held
         else:
@@ -159,7 +159,7 @@ class Perceptual(keras.Loss):
         return {
             "content": relative_error(wanted, content),
             "style": sum(errors) / len(errors),
-            "variation": total_variation(pictures),
+            "variation": total_variation(images),
         }
 
     def call(self, y_true, y_pred):

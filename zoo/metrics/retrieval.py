@@ -1,4 +1,4 @@
-"""How good distances are: is the nearest picture of the same class, and can one threshold tell same from different?
+"""How good distances are: is the nearest image of the same class, and can one threshold tell same from different?
 
 Everything here is NumPy on distances or on labels; nothing knows of networks.
 """
@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 Distances = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (a, d), (b, d) -> (a, b): small is alike
-MOST_PAIRS = 10_000  # of each kind, for verification
-ROWS = 256  # queries that are ranked at a time
+PAIRS_OF_EACH_KIND = 10_000  # of each kind, for verification
+QUERIES = 256  # queries that are ranked at a time
 
 
 def euclidean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -23,35 +23,35 @@ def euclidean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(squared, 0.0))
 
 
-def neighbours(points: np.ndarray, queries: np.ndarray, distances: Distances = euclidean) -> np.ndarray:
-    """For each query (a row number of `points`) the numbers of all other rows, the nearest first: (queries, n - 1)."""
+def neighbours(embeddings: np.ndarray, queries: np.ndarray, distances: Distances = euclidean) -> np.ndarray:
+    """For each query (a row number of `embeddings`) the numbers of all other rows, the nearest first: (queries, n - 1)."""
     ranked = []
-    for start in range(0, len(queries), ROWS):
-        rows = queries[start : start + ROWS]
-        found = distances(points[rows], points)
+    for start in range(0, len(queries), QUERIES):
+        rows = queries[start : start + QUERIES]
+        found = distances(embeddings[rows], embeddings)
         found[np.arange(len(rows)), rows] = -np.inf  # itself comes first, and is dropped
         ranked.append(np.argsort(found, axis=1, kind="stable")[:, 1:])
     return np.concatenate(ranked)
 
 
-def retrieval(points: np.ndarray, labels: np.ndarray, distances: Distances = euclidean) -> dict[str, float]:
-    """Each picture is searched for among all others.
+def retrieval(embeddings: np.ndarray, labels: np.ndarray, distances: Distances = euclidean) -> dict[str, float]:
+    """Each image is searched for among all others.
 
     Returns:
-        recall@1 and recall@5: the share of queries with a picture of their class among the 1 or 5 nearest;
-        mAP: the mean over the queries of their average precision, the mean over the pictures of the query's class of
-        the precision at their rank. Pictures without another of their class are no queries.
+        recall@1 and recall@5: the share of queries with an image of their class among the 1 or 5 nearest;
+        mAP: the mean over the queries of their average precision, the mean over the images of the query's class of
+        the precision at their rank. Images without another of their class are no queries.
 
-    >>> points = np.array([[0.0], [1.0], [5.0], [5.5]])
-    >>> {name: round(value, 3) for name, value in retrieval(points, np.array([0, 0, 0, 1])).items()}
+    >>> embeddings = np.array([[0.0], [1.0], [5.0], [5.5]])
+    >>> {name: round(value, 3) for name, value in retrieval(embeddings, np.array([0, 0, 0, 1])).items()}
     {'recall@1': 0.667, 'recall@5': 1.0, 'mAP': 0.861}
     """
     counts = dict(zip(*np.unique(labels, return_counts=True)))
     queries = np.flatnonzero([counts[label] > 1 for label in labels])
     first, five, precision = [], [], []
-    for start in range(0, len(queries), ROWS):
-        rows = queries[start : start + ROWS]
-        hits = labels[neighbours(points, rows, distances)] == labels[rows, None]  # (queries, n - 1)
+    for start in range(0, len(queries), QUERIES):
+        rows = queries[start : start + QUERIES]
+        hits = labels[neighbours(embeddings, rows, distances)] == labels[rows, None]  # (queries, n - 1)
         first.append(hits[:, 0])
         five.append(hits[:, :5].any(1))
         at_rank = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
@@ -60,7 +60,7 @@ def retrieval(points: np.ndarray, labels: np.ndarray, distances: Distances = euc
     return {name: float(np.mean(np.concatenate(values))) for name, values in figures.items()}
 
 
-def pairs(labels: np.ndarray, seed: int = 0, most: int = MOST_PAIRS) -> tuple[np.ndarray, np.ndarray]:
+def pairs(labels: np.ndarray, seed: int = 0, most: int = PAIRS_OF_EACH_KIND) -> tuple[np.ndarray, np.ndarray]:
     """As many pairs of one class as of two, at most `most` of each, drawn by the seed: row numbers (pairs, 2), and
     whether they are of one class (pairs,).
 
@@ -116,10 +116,10 @@ def verification(found: np.ndarray, same: np.ndarray, threshold: float) -> dict[
     }
 
 
-def spread(points: np.ndarray) -> float:
-    """How far points of unit length lie from their mean, as the root of the mean square: 0 if all are one, at most 1.
+def embedding_std(embeddings: np.ndarray) -> float:
+    """How far embeddings of unit length lie from their mean, as the root of the mean square: 0 if all are one, at most 1.
 
-    >>> spread(np.array([[1.0, 0.0], [-1.0, 0.0]])), spread(np.array([[1.0, 0.0], [1.0, 0.0]]))
+    >>> embedding_std(np.array([[1.0, 0.0], [-1.0, 0.0]])), embedding_std(np.array([[1.0, 0.0], [1.0, 0.0]]))
     (1.0, 0.0)
     """
-    return float(np.sqrt(np.mean(np.sum(np.square(points - points.mean(0)), axis=1))))
+    return float(np.sqrt(np.mean(np.sum(np.square(embeddings - embeddings.mean(0)), axis=1))))

@@ -1,21 +1,15 @@
-"""zoo.metrics.translation."""
-
+"""How good translations are: BLEU, by sacrebleu."""
 
 import importlib.util
-import logging
-
-log = logging.getLogger("zoo")
+from collections.abc import Sequence
 
 
-
-def bleu(said, references) -> dict[str, float]:
-    """Detokenised corpus BLEU (M. Post 2018), where sacrebleu is installed."""
+def bleu(predictions: Sequence[str], references: Sequence[str]) -> tuple[float, str] | None:
+    """Detokenised corpus BLEU (M. Post 2018) and its signature; None where sacrebleu is not installed."""
     if importlib.util.find_spec("sacrebleu") is None:
-        log.info("no BLEU: for it, pip install sacrebleu")
-        return {}
+        return None
     from sacrebleu.metrics import BLEU
 
     metric = BLEU()
-    score = metric.corpus_score(list(said), [list(references)])
-    log.info(f"{score}; {metric.get_signature()}")
-    return {"bleu": score.score}
+    score = metric.corpus_score(list(predictions), [list(references)])
+    return score.score, str(metric.get_signature())

@@ -25,7 +25,7 @@ million weights against one large card (`groups=1`). Today it is the dense layer
 import keras
 from keras import layers, ops
 
-from zoo.checks import check_picture
+from zoo.checks import check_image
 from zoo.layers.normalization import LocalResponseNormalization
 from zoo.layers.width import scaled
 from zoo.recipes import FINETUNE, FOLDER
@@ -160,12 +160,12 @@ def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0,
         to (batch, 6, 6, 256) maps for the default size without `top`.
 
     Raises:
-        UsageError: if the pictures are too small.
+        UsageError: if the images are too small.
 
     >>> alexnet(input_shape=(67, 67, 3), width=0.25, top=False).output_shape
     (None, 1, 1, 64)
     """
-    check_picture(input_shape, SMALLEST, name)
+    check_image(input_shape, SMALLEST, name)
     c96, c256, c384, c4096 = (scaled(size, width, groups) for size in (96, 256, 384, 4096))
 
     image = keras.Input(input_shape, name="image")
@@ -237,12 +237,12 @@ def alexnet_owt(*, input_shape=(224, 224, 3), num_classes=1000, width=1.0, dropo
         to (batch, 6, 6, 256) maps for the default size without `top`.
 
     Raises:
-        UsageError: if the pictures are too small.
+        UsageError: if the images are too small.
 
     >>> alexnet_owt(input_shape=(95, 95, 1), width=0.25, top=False).output_shape
     (None, 2, 2, 64)
     """
-    check_picture(input_shape, SMALLEST_OWT, name)
+    check_image(input_shape, SMALLEST_OWT, name)
     c64, c192, c384, c256, c4096 = (scaled(size, width) for size in (64, 192, 384, 256, 4096))
 
     image = keras.Input(input_shape, name="image")

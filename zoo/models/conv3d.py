@@ -1,6 +1,6 @@
 """Convolutions along time: networks for clips, and for series.
 
-A convolution does not care how many axes it slides along. Along (height, width) it finds shapes in pictures; along
+A convolution does not care how many axes it slides along. Along (height, width) it finds shapes in images; along
 (time, height, width) it finds how shapes move; along (time,) it finds patterns in a series. A clip here is (time,
 height, width, channels), and what tells these networks apart is where their kernels reach along time.
 
@@ -152,10 +152,10 @@ def classifier(x, num_classes, dropout):
 
 
 def inflate(kernel, depth):
-    """A picture's kernel for clips: the same at each of `depth` frames, with a `depth`-th of the weight.
+    """An image's kernel for clips: the same at each of `depth` frames, with a `depth`-th of the weight.
 
-    On a clip that stands still the answer is that of the picture, so that a network can start from weights learned on
-    pictures (Carreira & Zisserman 2017, arXiv:1705.07750, section 2.4).
+    On a clip that stands still the answer is that of the image, so that a network can start from weights learned on
+    images (Carreira & Zisserman 2017, arXiv:1705.07750, section 2.4).
 
     Args:
         kernel: (height, width, channels, filters).
@@ -511,7 +511,7 @@ def r2plus1d_18(
 @register(
     Card(
         task="video_classification",
-        summary="a network of pictures on the middle frame: what a clip tells without its motion",
+        summary="a network of images on the middle frame: what a clip tells without its motion",
         params=414_853,
         non_trainable_params=960,
         paper="Karpathy, Toderici, Shetty, Leung, Sukthankar & Fei-Fei 2014, CVPR, section 3: single frame",
@@ -520,6 +520,7 @@ def r2plus1d_18(
         preprocessing="standardise",
         recipes=(DEMO, MOVING_MNIST, MOVING_FASHION_MNIST, replace(UCF101, expected=None), FOLDER),
         tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "filters": (8, 8)},
+        baseline=True,
         tutorial="14_conv3d_video.py",
     )
 )

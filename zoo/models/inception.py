@@ -38,7 +38,7 @@ import functools
 import keras
 from keras import layers
 
-from zoo.checks import check_picture
+from zoo.checks import check_image
 from zoo.errors import UsageError
 from zoo.layers.normalization import BatchNormalization, LocalResponseNormalization
 from zoo.layers.width import scaled
@@ -103,7 +103,7 @@ CIFAR10 = replace(
     expected=None,
 )
 # Section 6 of the paper: momentum 0.9, the rate falls by 4 % every 8 epochs, the weights are averaged over time, crops
-# hold 8 to 100 % of the picture. The rate at the start, the decay and the length are not told: those of BVLC's model.
+# hold 8 to 100 % of the image. The rate at the start, the decay and the length are not told: those of BVLC's model.
 IMAGENET2012_V1 = Recipe(
     name="imagenet2012",
     dataset="imagenet2012:5.1.0",
@@ -123,7 +123,7 @@ IMAGENET2012_V1 = Recipe(
     expected=Expected("accuracy", 0.687, "BVLC/caffe, models/bvlc_googlenet: 68.7 % top-1", measured=False),
 )
 # Section 8: RMSProp with decay 0.9 and epsilon 1, clipped at 2, 100 epochs, the rate falls by 6 % every 2 epochs (here
-# by 0.94^5 every 10), evaluated on averaged weights. Its 50 machines each took steps of 32 pictures.
+# by 0.94^5 every 10), evaluated on averaged weights. Its 50 machines each took steps of 32 images.
 IMAGENET2012_V3 = replace(
     IMAGENET2012_V1,
     preprocess={"resize": (299, 299)},
@@ -291,14 +291,14 @@ def inception_v1(
         (batch, height / 32, width / 32, 1024) maps, rounded up.
 
     Raises:
-        UsageError: if the pictures are too small, or for `auxiliary` without `top`.
+        UsageError: if the images are too small, or for `auxiliary` without `top`.
 
     >>> model = inception_v1(width=0.25, auxiliary=True)
     >>> model.output["auxiliary2"].shape
     (None, 1000)
     """
     check_heads(auxiliary, top)
-    check_picture(input_shape, V1_SMALLEST[auxiliary], name)
+    check_image(input_shape, V1_SMALLEST[auxiliary], name)
     conv = functools.partial(convolution, batch_norm=batch_norm, scale=True, width=width)
 
     image = keras.Input(input_shape, name="image")
@@ -449,13 +449,13 @@ def inception_v3(
         maps for the default size.
 
     Raises:
-        UsageError: if the pictures are too small, or for `auxiliary` without `top`.
+        UsageError: if the images are too small, or for `auxiliary` without `top`.
 
     >>> inception_v3(input_shape=(75, 75, 3), width=0.125, top=False).output_shape
     (None, 1, 1, 256)
     """
     check_heads(auxiliary, top)
-    check_picture(input_shape, V3_SMALLEST[auxiliary], name)
+    check_image(input_shape, V3_SMALLEST[auxiliary], name)
     conv = functools.partial(convolution, width=width)
 
     image = keras.Input(input_shape, name="image")

@@ -23,7 +23,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo.checks import check_picture
+from zoo.checks import check_image
 from zoo.errors import UsageError
 from zoo.recipes import FOLDER
 from zoo.records import Card, Expected, Input, Recipe, replace
@@ -100,12 +100,12 @@ def lenet5(*, input_shape=(28, 28, 1), num_classes=10, activation="relu", poolin
         A `keras.Model`: (batch, height, width, channels) standardised pixels to (batch, num_classes) logits.
 
     Raises:
-        UsageError: if the pictures are too small or `pooling` is not one of the two.
+        UsageError: if the images are too small or `pooling` is not one of the two.
 
     >>> lenet5().count_params()
     61706
     """
-    check_picture(input_shape, 12, name)
+    check_image(input_shape, 12, name)
     pools = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
     if pooling not in pools:
         raise UsageError(f"pooling is {pooling!r}; expected 'max' or 'average'")

@@ -1,10 +1,10 @@
-"""Recurrent networks that read a sequence and answer once: texts, pictures row by row, a week of values.
+"""Recurrent networks that read a sequence and answer once: texts, images row by row, a week of values.
 
     rnn_classifier      J. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990
     gru_classifier      K. Cho et al., EMNLP 2014, section 2.3
     lstm_classifier     S. Hochreiter and J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997
     bilstm_classifier   the same from both ends: A. Graves and J. Schmidhuber, Neural Networks 18(5-6), 2005
-    row_lstm            a picture as the sequence of its rows
+    row_lstm            an image as the sequence of its rows
     lstm_forecaster     a window of a series to its next value
 
     tokens (batch, time) -> embedding -> recurrent layers, one on the other -> one vector -> logits (batch, classes)
@@ -19,6 +19,7 @@ a CPU no backend has a fused kernel, and the loop over time sets the pace.
 import keras
 from keras import layers
 
+from zoo.checks import is_whole
 from zoo.errors import UsageError
 from zoo.layers.sequence import PoolSequence, ReverseSequence
 from zoo.records import Card, Expected, Input, Recipe, replace
@@ -68,7 +69,7 @@ def check_units(units):
     ((8,), (32, 16))
     """
     sizes = (units,) if isinstance(units, int) else units
-    if not isinstance(sizes, tuple | list) or not sizes or not all(isinstance(s, int) and s > 0 for s in sizes):
+    if not isinstance(sizes, tuple | list) or not sizes or not all(map(is_whole, sizes)):
         raise UsageError(f"units is {units!r}; expected the units of each recurrent layer, as in (64,) or (128, 64)")
     return tuple(sizes)
 
@@ -332,7 +333,7 @@ ROWS_OF_MNIST = replace(
 @register(
     Card(
         task="image_classification",
-        summary="a long short-term memory that reads a picture row by row",
+        summary="a long short-term memory that reads an image row by row",
         params=81_674,
         paper="Le, Jaitly & Hinton 2015, arXiv:1504.00941, section 4.2, read MNIST pixel by pixel",
         deviations=("a row at a time, not a pixel", "an LSTM, not their plain network of ReLUs"),
@@ -349,7 +350,7 @@ ROWS_OF_MNIST = replace(
     )
 )
 def row_lstm(*, input_shape=(28, 28, 1), num_classes=10, units=(128,), dropout=0.0, name="row_lstm"):
-    """An LSTM over the rows of a picture: row after row comes in, and after the last the answer goes out.
+    """An LSTM over the rows of an image: row after row comes in, and after the last the answer goes out.
 
     Args:
         input_shape: (height, width, channels).

@@ -5,7 +5,7 @@ K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognitio
 
     y = relu(F(x) + x)      F: two 3x3 convolutions (`basic`), or 1x1, 3x3, 1x1 (`bottleneck`)
 
-Where a stage halves the picture and multiplies the channels, x cannot be added as it is. The paper's
+Where a stage halves the image and multiplies the channels, x cannot be added as it is. The paper's
 option B projects it by a 1x1 convolution (`resnet18` to `resnet152`); its option A takes every second pixel
 and fills the new channels with zeros, at no parameter (`resnet20` to `resnet110`). `plain20` to `plain56` leave
 "+ x" out and are the paper's evidence: the deeper, the worse they fit even the training set.
@@ -36,7 +36,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from zoo.checks import check_picture
+from zoo.checks import check_image
 from zoo.errors import UsageError
 from zoo.layers.normalization import BatchNormalization
 from zoo.recipes import FINETUNE, FOLDER
@@ -219,7 +219,7 @@ RESNET152_BODY = replace(
 
 def conv_bn(x, filters, size, name, *, stride=1, bias=False, relu=True):
     """Convolution, batch normalisation, ReLU. (batch, h, w, c) -> (batch, h / stride, w / stride, filters)."""
-    if stride > 1 and size > 1:  # "same" would pad a halving on one side only, and move the picture by half a pixel
+    if stride > 1 and size > 1:  # "same" would pad a halving on one side only, and move the image by half a pixel
         x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
     x = layers.Conv2D(
         filters,
@@ -284,7 +284,7 @@ def network(block, blocks, width, stem, input_shape, num_classes, dropout, top, 
             f"stem is {stem!r}; expected '7x7', which quarters height and width, or '3x3', which keeps them"
         )
     smallest = (4 if stem == "7x7" else 1) * 2 ** (len(blocks) - 1)
-    check_picture(input_shape, smallest, name)
+    check_image(input_shape, smallest, name)
     image = keras.Input(input_shape, name="image")
     if stem == "7x7":
         x = conv_bn(image, width, 7, "conv1", stride=2, bias=bias)  # (batch, height / 2, width / 2, 64)
@@ -352,7 +352,7 @@ RESNET50 = replace(
 )
 RESNET20 = Card(
     task="image_classification",
-    summary="20 layers with parameter-free shortcuts, for pictures of 32x32",
+    summary="20 layers with parameter-free shortcuts, for images of 32x32",
     params=269_722,
     non_trainable_params=1_376,
     paper=PAPER + ", section 4.2",
@@ -395,7 +395,7 @@ def resnet18(
         dropout: share of the last features that training silences; the paper has none.
         top: False ends at the last feature maps.
         stem: ``"7x7"``, the paper's, quarters height and width; ``"3x3"``, one convolution without pooling, keeps them,
-            for pictures of 28 to 64 pixels.
+            for images of 28 to 64 pixels.
         width: channels of the first stage; each further stage doubles them.
         blocks: how many blocks each stage has.
         name: of the returned model.
@@ -405,7 +405,7 @@ def resnet18(
         top, to (batch, height / 32, width / 32, 8 width), or eighths with the small stem.
 
     Raises:
-        UsageError: if the pictures are too small, or `stem` is not one of the two.
+        UsageError: if the images are too small, or `stem` is not one of the two.
 
     >>> resnet18(input_shape=(64, 64, 3), top=False).output_shape
     (None, 2, 2, 512)
@@ -464,7 +464,7 @@ def resnet50(
 ):
     """ResNet-50 (He 2015, Table 1). The weights of keras.applications' ResNet-50 fit as they are.
 
-    The picture is halved by the first 1x1 convolution of conv3, conv4 and conv5, as in the paper. Version 1.5, which
+    The image is halved by the first 1x1 convolution of conv3, conv4 and conv5, as in the paper. Version 1.5, which
     torchvision ships, halves it in the 3x3 convolution, which costs 6 % more multiplications.
 
     Args:
@@ -583,7 +583,7 @@ def resnet20(
         top, to (batch, height / 4, width / 4, 4 width).
 
     Raises:
-        UsageError: if the pictures are too small.
+        UsageError: if the images are too small.
 
     >>> resnet20(input_shape=(28, 28, 1), top=False).output_shape
     (None, 7, 7, 64)
@@ -594,7 +594,7 @@ def resnet20(
 @register(
     replace(
         RESNET20,
-        summary="32 layers with parameter-free shortcuts, for pictures of 32x32",
+        summary="32 layers with parameter-free shortcuts, for images of 32x32",
         params=464_154,
         non_trainable_params=2_272,
         recipes=(
@@ -619,7 +619,7 @@ def resnet32(
 @register(
     replace(
         RESNET20,
-        summary="44 layers with parameter-free shortcuts, for pictures of 32x32",
+        summary="44 layers with parameter-free shortcuts, for images of 32x32",
         params=658_586,
         non_trainable_params=3_168,
         recipes=(
@@ -644,7 +644,7 @@ def resnet44(
 @register(
     replace(
         RESNET20,
-        summary="56 layers with parameter-free shortcuts, for pictures of 32x32",
+        summary="56 layers with parameter-free shortcuts, for images of 32x32",
         params=853_018,
         non_trainable_params=4_064,
         recipes=(
@@ -669,7 +669,7 @@ def resnet56(
 @register(
     replace(
         RESNET20,
-        summary="110 layers with parameter-free shortcuts, for pictures of 32x32",
+        summary="110 layers with parameter-free shortcuts, for images of 32x32",
         params=1_727_962,
         non_trainable_params=8_096,
         recipes=(

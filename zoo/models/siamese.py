@@ -1,4 +1,4 @@
-"""Siamese networks: pictures become points, and what shows the same thing lies close together.
+"""Siamese networks: images become points, and what shows the same thing lies close together.
 
 J. Bromley, I. Guyon, Y. LeCun, E. Säckinger and R. Shah, "Signature Verification using a 'Siamese' Time Delay Neural
 Network", NIPS 1993: two networks with the same weights, one distance.
@@ -10,14 +10,14 @@ F. Schroff, D. Kalenichenko and J. Philbin, "FaceNet: A Unified Embedding for Fa
 2015: unit length, triplets (section 3).
 
 A classifier answers only with classes it has seen. A network that compares can be asked about people who were not
-born when it was trained. All three networks here share one tower, any picture classifier of the zoo: its last layer,
+born when it was trained. All three networks here share one tower, any image classifier of the zoo: its last layer,
 which would give `num_classes` logits, gives the `dimensions` of a point instead, scaled to length 1.
 
-    siamese           a picture                        -> its point; triplets are found among the pictures of a batch
-    siamese_pairs     two pictures                     -> how alike they are
+    siamese           an image                        -> its point; triplets are found among the images of a batch
+    siamese_pairs     two images                     -> how alike they are
     triplet_inputs    anchor, positive and negative    -> their three points
 
-Several pictures go through the tower as one batch, laid end to end and taken apart again behind it. So each layer is
+Several images go through the tower as one batch, laid end to end and taken apart again behind it. So each layer is
 called once, the weights are shared because there is but one set of them, and the network stays flat.
 """
 
@@ -34,7 +34,7 @@ DEMO = Recipe(
     name="demo",
     dataset="glyphs:1.0.0",
     model=SMALL,
-    feed={"per_class": 4},
+    data_options={"per_class": 4},
     epochs=12,
     batch_size=64,
     learning_rate=3e-3,
@@ -46,7 +46,7 @@ MNIST = replace(
     dataset="mnist:3.0.1",
     train="train[:55000]",
     validation="train[55000:]",
-    feed={"per_class": 12, "held_out": {"validation": (5, 6), "test": (7, 8, 9)}},
+    data_options={"per_class": 12, "held_out": {"validation": (5, 6), "test": (7, 8, 9)}},
     batch_size=60,
     epochs=3,
 )
@@ -58,7 +58,7 @@ OMNIGLOT = replace(
     train="train",
     validation="train",
     test="test",
-    feed={"per_class": 4, "held_out": {"validation": 0.15}},
+    data_options={"per_class": 4, "held_out": {"validation": 0.15}},
     preprocess={"resize": (28, 28)},
     epochs=30,
 )
@@ -69,7 +69,7 @@ LFW = replace(
     train="train",
     validation="train",
     test="train",
-    feed={"per_class": 4, "held_out": {"validation": 0.15, "test": 0.25}, "leave_out_small": True},
+    data_options={"per_class": 4, "held_out": {"validation": 0.15, "test": 0.25}, "leave_out_small": True},
     preprocess={"resize": (56, 46)},
     augment={"shift": 3, "flip": True},
     epochs=30,
@@ -81,7 +81,7 @@ RECIPES = (DEMO, MNIST, FASHION_MNIST, OMNIGLOT, LFW, FOLDER)
 TINY = {"input_shape": (12, 12, 1), "tower": "lenet5", "dimensions": 8}
 SIAMESE = Card(
     task="metric_learning",
-    summary="a picture to a point of unit length; trained with triplets found in the batch",
+    summary="an image to a point of unit length; trained with triplets found in the batch",
     params=272_944,
     non_trainable_params=1_376,
     paper="Schroff, Kalenichenko & Philbin 2015, CVPR, section 3",
@@ -109,7 +109,7 @@ def siamese(*, input_shape=(28, 28, 1), tower="resnet20", tower_options=None, di
 
     Args:
         input_shape: (height, width, channels).
-        tower: a picture classifier of the zoo.
+        tower: an image classifier of the zoo.
         tower_options: options of its builder, a dictionary; not `input_shape` and `num_classes`.
         dimensions: of a point.
         name: of the returned model.
@@ -118,7 +118,7 @@ def siamese(*, input_shape=(28, 28, 1), tower="resnet20", tower_options=None, di
         A `keras.Model`: (batch, height, width, channels) standardised pixels to (batch, dimensions) of length 1.
 
     Raises:
-        UsageError: for a tower that is no picture classifier of the zoo, or options that it does not have.
+        UsageError: for a tower that is no image classifier of the zoo, or options that it does not have.
 
     >>> siamese(tower="lenet5", dimensions=16).output_shape
     (None, 16)
@@ -130,7 +130,7 @@ def siamese(*, input_shape=(28, 28, 1), tower="resnet20", tower_options=None, di
 @register(
     replace(
         SIAMESE,
-        summary="two pictures to how alike they are, by one of three heads",
+        summary="two images to how alike they are, by one of three heads",
         params=273_009,
         paper="Bromley 1993, NIPS; heads: Taigman 2014, CVPR, sections 4.2 and 4.3; Hadsell 2006, CVPR",
         deviations=(
@@ -154,7 +154,7 @@ def siamese_pairs(
     *, input_shape=(28, 28, 1), tower="resnet20", tower_options=None, dimensions=64, head="absolute",
     name="siamese_pairs",
 ):  # fmt: skip
-    """Two pictures through one tower, and a head that says how alike the points f and f' are.
+    """Two images through one tower, and a head that says how alike the points f and f' are.
 
         absolute     b + sum_k w_k |f_k - f'_k|                        logit; trained with binary cross-entropy
         chi_square   b + sum_k w_k (f_k - f'_k)^2 / (|f_k| + |f'_k|)   logit; likewise
@@ -162,7 +162,7 @@ def siamese_pairs(
 
     Args:
         input_shape: (height, width, channels).
-        tower: a picture classifier of the zoo.
+        tower: an image classifier of the zoo.
         tower_options: options of its builder, a dictionary; not `input_shape` and `num_classes`.
         dimensions: of a point.
         head: "absolute", "chi_square" or "distance".
@@ -175,8 +175,8 @@ def siamese_pairs(
         UsageError: for a head that does not exist, and where `siamese` raises.
 
     >>> model = siamese_pairs(head="distance", tower="lenet5")
-    >>> picture = ops.ones((1, 28, 28, 1))
-    >>> float(model({"first": picture, "second": picture})[0, 0]) == 0
+    >>> image = ops.ones((1, 28, 28, 1))
+    >>> float(model({"first": image, "second": image})[0, 0]) == 0
     True
     """
     if head not in DIFFERENCES:
@@ -199,8 +199,8 @@ def siamese_pairs(
         ),
         inputs=(
             Input("anchor", (28, 28, 1), holds="pixels, standardised by the training set"),
-            Input("positive", (28, 28, 1), holds="another picture of the anchor's class"),
-            Input("negative", (28, 28, 1), holds="a picture of another class"),
+            Input("positive", (28, 28, 1), holds="another image of the anchor's class"),
+            Input("negative", (28, 28, 1), holds="an image of another class"),
         ),
         loss="explicit_triplet",
         recipes=RECIPES,
@@ -209,11 +209,11 @@ def siamese_pairs(
 def triplet_inputs(
     *, input_shape=(28, 28, 1), tower="resnet20", tower_options=None, dimensions=64, name="triplet_inputs"
 ):
-    """Three pictures through one tower, for data that says who is anchor, positive and negative.
+    """Three images through one tower, for data that says who is anchor, positive and negative.
 
     Args:
         input_shape: (height, width, channels).
-        tower: a picture classifier of the zoo.
+        tower: an image classifier of the zoo.
         tower_options: options of its builder, a dictionary; not `input_shape` and `num_classes`.
         dimensions: of a point.
         name: of the returned model.
@@ -242,7 +242,7 @@ def tower_of(tower, options, input_shape, dimensions):
         raise unknown("tower", tower, towers)
     card, options = registry.info(tower), dict(options or {})
     if not {"input_shape", "num_classes"} <= set(card.options):
-        raise UsageError(f"{tower} cannot be a tower: its pictures or its outputs have one size; take resnet20")
+        raise UsageError(f"{tower} cannot be a tower: its images or its outputs have one size; take resnet20")
     for option in {"input_shape", "num_classes", "top"} & set(options):
         raise UsageError(f"tower_options has {option}; expected options that the siamese network leaves open: drop it")
     body = factory.build(tower, input_shape=input_shape, num_classes=dimensions, **options)
@@ -262,11 +262,11 @@ def unit_length(points):
 
 
 def points_of(names, tower, tower_options, input_shape, dimensions):
-    """Inputs of these names, and the points of their pictures: (batch, number of inputs, dimensions)."""
+    """Inputs of these names, and the points of their images: (batch, number of inputs, dimensions)."""
     inputs = {name: keras.Input(input_shape, name=name) for name in names}
-    pictures = layers.Concatenate(axis=0, name="together")([inputs[name] for name in names])
+    images = layers.Concatenate(axis=0, name="together")([inputs[name] for name in names])
     body, logits = tower_of(tower, tower_options, input_shape, dimensions)
-    logits = keras.Model(body.input, logits).call(pictures)  # `call`, so that the layers join the graph one by one
+    logits = keras.Model(body.input, logits).call(images)  # `call`, so that the layers join the graph one by one
     return inputs, Apart(len(names), name="apart", dtype="float32")(unit_length(logits))
 
 

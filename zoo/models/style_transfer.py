@@ -1,13 +1,13 @@
-"""Style transfer: one picture's content in another's texture.
+"""Style transfer: one image's content in another's texture.
 
-L. Gatys, A. Ecker and M. Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016: a picture is
+L. Gatys, A. Ecker and M. Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016: an image is
 changed until the maps of a VGG are those of a photograph and their Gram matrices those of a painting. J. Johnson, A.
 Alahi and L. Fei-Fei, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", ECCV 2016, and its
 supplement: a network learns to do that for one style in one pass. X. Huang and S. Belongie, "Arbitrary Style Transfer
 in Real-Time with Adaptive Instance Normalization", ICCV 2017: one network for all styles. What each is trained with is
-`zoo.losses.Perceptual`: to Gatys what is trained is the picture itself.
+`zoo.losses.Perceptual`: to Gatys what is trained is the image itself.
 
-                    what learns                                  a picture takes     styles
+                    what learns                                  an image takes     styles
     style_transfer  the pixels                                   hundreds of steps   any
     fast_style      a residual network, 1.7 M weights            one pass            one
     adain           a decoder, 3.5 M weights, behind a fixed VGG one pass            any
@@ -27,7 +27,7 @@ from zoo.registry import register
 DEMO = Recipe(
     name="demo",
     dataset="style_pair:1.0.0",
-    validation="train",  # the picture that is learned is the one that is looked at
+    validation="train",  # the image that is learned is the one that is looked at
     test="train",
     preprocess={"cover": (64, 96)},
     epochs=300,
@@ -54,7 +54,7 @@ DECODER = ((4, (256,)), (3, (256, 256, 256, 128)), (2, (128, 64)))  # block, and
 @register(
     Card(
         task="style_transfer",
-        summary="Gatys: a picture that learns its own pixels, until it has one picture's content and another's style",
+        summary="Gatys: an image that learns its own pixels, until it has one image's content and another's style",
         params=196_608,
         paper="Gatys, Ecker & Bethge 2016, CVPR, section 2",
         deviations=(
@@ -63,45 +63,45 @@ DECODER = ((4, (256,)), (3, (256, 256, 256, 128)), (2, (128, 64)))  # block, and
             "errors relative to what is wanted, in place of sums over constants; a term for total variation",
             "Adam, kept within 0 to 1; `zoo stylize --optimizer lbfgs` takes the paper's L-BFGS",
         ),
-        inputs=(Input("number", (), "int32", holds="which of the pictures that are learned, from 0"),),
+        inputs=(Input("number", (), "int32", holds="which of the images that are learned, from 0"),),
         preprocessing="unit",
         loss="perceptual",
         recipes=(DEMO,),
-        tiny={"picture_shape": (16, 16, 3), "pictures": 16},
+        tiny={"image_shape": (16, 16, 3), "num_images": 16},
         tutorial="17_style_transfer.py",
     )
 )
-def style_transfer(*, picture_shape=(256, 256, 3), pictures=1, name="style_transfer"):
-    """A picture as a model (Gatys 2016): what is learned is what is looked up, as with the vector of a word.
+def style_transfer(*, image_shape=(256, 256, 3), num_images=1, name="style_transfer"):
+    """An image as a model (Gatys 2016): what is learned is what is looked up, as with the vector of a word.
 
     Args:
-        picture_shape: (height, width, 3), at least 16 x 16 pixels, for the VGG in its loss.
-        pictures: how many are learned at once.
+        image_shape: (height, width, 3), at least 16 x 16 pixels, for the VGG in its loss.
+        num_images: how many are learned at once.
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch,) numbers of pictures to (batch, height, width, 3) colours of 0 to 1. They start as
+        A `keras.Model`: (batch,) numbers of images to (batch, height, width, 3) colours of 0 to 1. They start as
         noise; ``model.get_layer("picture").set_weights([photograph.reshape(1, -1)])`` starts from a photograph.
 
     Raises:
-        UsageError: for a shape that is no colour picture of at least 16 x 16 pixels.
+        UsageError: for a shape that is no colour image of at least 16 x 16 pixels.
 
-    >>> model = style_transfer(picture_shape=(32, 48, 3))
+    >>> model = style_transfer(image_shape=(32, 48, 3))
     >>> [tuple(weight.shape) for weight in model.trainable_weights]
     [(1, 4608)]
     """
-    check_colours(picture_shape)
-    height, width, channels = picture_shape
+    check_colours(image_shape)
+    height, width, channels = image_shape
     number = keras.Input((), dtype="int32", name="number")
     x = layers.Embedding(
-        pictures,
+        num_images,
         height * width * channels,
         embeddings_initializer=keras.initializers.RandomUniform(0.0, 1.0),
         embeddings_constraint=Colours(),
         dtype="float32",
         name="picture",
     )(number)
-    x = layers.Reshape(picture_shape, dtype="float32", name="as_rows")(x)  # (batch, height, width, 3)
+    x = layers.Reshape(image_shape, dtype="float32", name="as_rows")(x)  # (batch, height, width, 3)
     return keras.Model(number, x, name=name)
 
 
@@ -110,7 +110,7 @@ GREY = keras.initializers.Constant(0.5)
 
 def check_colours(shape):
     if len(shape) != 3 or shape[-1] != 3 or min(shape[:2]) < 16:
-        raise UsageError(f"picture_shape is {shape}; expected (height, width, 3) of at least 16x16 pixels")
+        raise UsageError(f"image_shape is {shape}; expected (height, width, 3) of at least 16x16 pixels")
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -142,7 +142,7 @@ class Colours(keras.constraints.Constraint):
     )
 )
 def fast_style(*, input_shape=(256, 256, 3), width=1.0, blocks=5, name="fast_style"):
-    """A picture in one style, in one pass (Johnson 2016).
+    """An image in one style, in one pass (Johnson 2016).
 
     Args:
         input_shape: (height, width, 3), None for any size; multiples of 4 come back as they were, others rounded up.
@@ -154,7 +154,7 @@ def fast_style(*, input_shape=(256, 256, 3), width=1.0, blocks=5, name="fast_sty
         A `keras.Model`: (batch, height, width, 3) colours of 0 to 1 to the same.
 
     Raises:
-        UsageError: for pictures below 16 x 16 pixels.
+        UsageError: for images below 16 x 16 pixels.
 
     >>> tuple(fast_style(input_shape=(None, None, 3), width=0.25)(keras.ops.ones((1, 32, 48, 3))).shape)
     (1, 32, 48, 3)
@@ -179,11 +179,11 @@ def fast_style(*, input_shape=(256, 256, 3), width=1.0, blocks=5, name="fast_sty
 
 def check_sides(shape):
     if any(size is not None and size < 16 for size in shape[:2]):
-        raise UsageError(f"input_shape is {shape}; expected pictures of at least 16x16 pixels")
+        raise UsageError(f"input_shape is {shape}; expected images of at least 16x16 pixels")
 
 
 def convolution(x, filters, size, name, *, strides=1, relu=True):
-    """Padded by reflection, normalised picture by picture, and a ReLU."""
+    """Padded by reflection, normalised image by image, and a ReLU."""
     x = ReflectionPadding(size // 2, name=f"{name}_pad")(x)
     x = layers.Conv2D(filters, size, strides=strides, use_bias=False, name=f"{name}_conv")(x)
     x = layers.GroupNormalization(-1, name=f"{name}_norm")(x)  # a group for each channel: instance normalisation
@@ -193,7 +193,7 @@ def convolution(x, filters, size, name, *, strides=1, relu=True):
 @register(
     Card(
         task="style_transfer",
-        summary="AdaIN: one pass from a photograph and any style to a picture",
+        summary="AdaIN: one pass from a photograph and any style to an image",
         params=3_505_219,
         non_trainable_params=3_505_740,
         paper="Huang & Belongie 2017, ICCV, section 5",
@@ -215,11 +215,11 @@ def convolution(x, filters, size, name, *, strides=1, relu=True):
 def adain(*, input_shape=(256, 256, 3), width=1.0, strength=1.0, name="adain"):
     """A photograph in any style, in one pass (Huang & Belongie 2017).
 
-    The front of a VGG-19, which stays as it is, looks at both pictures; the photograph's maps take the style's means
+    The front of a VGG-19, which stays as it is, looks at both images; the photograph's maps take the style's means
     and deviations; a decoder, its mirror image, paints what they show.
 
     Args:
-        input_shape: (height, width, 3) of both pictures, None for any size; multiples of 8 come back as they were,
+        input_shape: (height, width, 3) of both images, None for any size; multiples of 8 come back as they were,
             others rounded up.
         width: multiplies the channels of every layer, down to 8.
         strength: from 0, the photograph's own statistics, to 1, the style's.
@@ -230,7 +230,7 @@ def adain(*, input_shape=(256, 256, 3), width=1.0, strength=1.0, name="adain"):
         weights that somebody published go in by `zoo.weights.adain.load_adain`.
 
     Raises:
-        UsageError: for pictures below 16 x 16 pixels.
+        UsageError: for images below 16 x 16 pixels.
 
     >>> model = adain(input_shape=(None, None, 3), width=0.125)
     >>> photograph, style = keras.ops.ones((1, 32, 48, 3)), keras.ops.zeros((1, 32, 48, 3))

@@ -29,6 +29,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from zoo.checks import check_whole
 from zoo.errors import UsageError
 from zoo.layers.attention import Attention, Padding, Positions
 from zoo.layers.sequence import PoolSequence
@@ -156,8 +157,7 @@ def encode(x, mask, blocks, style: Style, layer: Maker = make):
 
 
 def check_blocks(blocks):
-    if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
-        raise UsageError(f"blocks is {blocks!r}; expected a whole number of at least 1")
+    check_whole("blocks", blocks)
 
 
 TRANSFORMER = Card(

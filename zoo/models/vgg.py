@@ -2,7 +2,7 @@
 
 K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition",
 ICLR 2015 (arXiv:1409.1556): Tables 1 and 2. S. Liu and W. Deng, "Very Deep Convolutional Neural Network
-Based Image Classification Using Small Training Sample Size", ACPR 2015: the network for small pictures.
+Based Image Classification Using Small Training Sample Size", ACPR 2015: the network for small images.
 
 Two 3x3 convolutions see 5x5 pixels, three see 7x7, with fewer weights and a ReLU after each. So every
 filter is 3x3; five blocks of them, each followed by a pool that halves the maps while the next block
@@ -23,7 +23,7 @@ Layers have the names that keras.applications gives them, so its weights map by 
 import keras
 from keras import layers
 
-from zoo.checks import check_picture
+from zoo.checks import check_image
 from zoo.layers.normalization import BatchNormalization
 from zoo.layers.width import scaled
 from zoo.recipes import FINETUNE, FOLDER
@@ -41,7 +41,7 @@ MOMENTUM = 0.9  # of running statistics: Keras's 0.99 needs more steps to settle
 SMALLEST = 32  # five pools halve it to one pixel
 SMALLEST_OF_SMALL = 17  # below, the last of five pools, which round up, has one pixel to pool
 
-TABLE_3 = "Simonyan & Zisserman 2015, Table 3, pictures scaled to 256"
+TABLE_3 = "Simonyan & Zisserman 2015, Table 3, images scaled to 256"
 TABLE_3_A = Expected("accuracy", 0.704, TABLE_3, measured=False)
 TABLE_3_B = Expected("accuracy", 0.713, TABLE_3, measured=False)
 TABLE_3_D = Expected("accuracy", 0.730, TABLE_3, measured=False)
@@ -88,7 +88,7 @@ CIFAR10 = replace(
     epochs=160,
     expected=None,
 )
-# Section 3.1: 370,000 steps of 256 pictures are 74 epochs; the rate was cut three times, when is not told. Random crops
+# Section 3.1: 370,000 steps of 256 images are 74 epochs; the rate was cut three times, when is not told. Random crops
 # of 224 from 256 are shifts by up to 16.
 IMAGENET2012 = Recipe(
     name="imagenet2012",
@@ -122,6 +122,7 @@ VGG16 = Card(
     task="image_classification",
     summary="VGG-16: thirteen 3x3 convolutions and three dense layers",
     params=138_357_544,
+    loss_network=True,
     paper="Simonyan & Zisserman 2015, ICLR, Table 1, configuration D",
     deviations=(
         "colours divided by their standard deviation as well as centred",
@@ -184,7 +185,7 @@ def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="val
     """Five blocks of 3x3 convolutions, each with a pool: (batch, height, width, any) -> (batch, h / 32, w / 32, 512).
 
     Args:
-        x: pictures.
+        x: images.
         convolutions: how many in each block.
         batch_norm: normalise between each convolution and its ReLU.
         width: multiplies the channels.
@@ -207,7 +208,7 @@ def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="val
 
 def vgg(configuration, input_shape, num_classes, batch_norm, width, dropout, top, name):
     """The network of one column of Table 1; see `vgg16` for the options."""
-    check_picture(input_shape, SMALLEST, name)
+    check_image(input_shape, SMALLEST, name)
     image = keras.Input(input_shape, name="image")
     x = blocks(image, CONVOLUTIONS[configuration], batch_norm=batch_norm, width=width)  # (batch, 7, 7, 512)
     if not top:
@@ -269,7 +270,7 @@ def vgg13(
 ):
     """VGG-13 (Simonyan & Zisserman 2015, Table 1, column B). Options, shapes and errors are those of `vgg16`.
 
-    >>> len(vgg13(width=0.125).layers)  # a picture, 10 convolutions, 5 pools, flatten, 3 dense layers, 2 dropouts
+    >>> len(vgg13(width=0.125).layers)  # an image, 10 convolutions, 5 pools, flatten, 3 dense layers, 2 dropouts
     22
     """
     return vgg("B", input_shape, num_classes, batch_norm, width, dropout, top, name)
@@ -296,7 +297,7 @@ def vgg16(
         to (batch, height // 32, width // 32, 512) maps without `top`.
 
     Raises:
-        UsageError: if the pictures are too small.
+        UsageError: if the images are too small.
 
     >>> vgg16(width=0.125).get_layer("block3_conv3").output.shape
     (None, 56, 56, 32)
@@ -336,7 +337,7 @@ def vgg19(
 @register(
     replace(
         VGG16,
-        summary="VGG-16 for small pictures: batch normalisation, and one dense layer of 512 in place of two of 4096",
+        summary="VGG-16 for small images: batch normalisation, and one dense layer of 512 in place of two of 4096",
         params=14_991_946,
         non_trainable_params=9_472,
         paper="Liu & Deng 2015, ACPR",
@@ -357,11 +358,12 @@ def vgg19(
             replace(IMAGENET2012, preprocess={"resize": (64, 64)}, augment={"shift": 8, "flip": True}, expected=None),
             replace(FOLDER, preprocess={"cover": (32, 32)}),
         ),
+        loss_network=False,
         tiny={"width": 0.125, "dropout": 0.0},
     )
 )
 def vgg16_small(*, input_shape=(32, 32, 3), num_classes=10, width=1.0, dropout=0.5, top=True, name="vgg16_small"):
-    """VGG-16 for pictures of 28 to 64 pixels (Liu & Deng 2015): the thirteen convolutions with a small head.
+    """VGG-16 for images of 28 to 64 pixels (Liu & Deng 2015): the thirteen convolutions with a small head.
 
     Args:
         input_shape: (height, width, channels); at least 17 x 17 pixels.
@@ -377,12 +379,12 @@ def vgg16_small(*, input_shape=(32, 32, 3), num_classes=10, width=1.0, dropout=0
         to (batch, ceil(height / 32), ceil(width / 32), 512) maps without `top`.
 
     Raises:
-        UsageError: if the pictures are too small.
+        UsageError: if the images are too small.
 
     >>> vgg16_small(input_shape=(28, 28, 1), width=0.125, top=False).output_shape
     (None, 1, 1, 64)
     """
-    check_picture(input_shape, SMALLEST_OF_SMALL, name)
+    check_image(input_shape, SMALLEST_OF_SMALL, name)
     image = keras.Input(input_shape, name="image")
     x = blocks(image, CONVOLUTIONS["D"], batch_norm=True, width=width, dropout=0.8 * dropout, pool_padding="same")
     if not top:

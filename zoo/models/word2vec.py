@@ -22,7 +22,7 @@ many times faster and equal in what it computes (`zoo.trainers.word2vec`).
 import keras
 from keras import layers
 
-from zoo.errors import UsageError
+from zoo.checks import check_whole
 from zoo.records import Card, Expected, Input, Recipe, replace
 from zoo.registry import register
 
@@ -74,14 +74,14 @@ def table(words, dimension, name, **options):
 def check(**counts):
     """Raise unless each is a whole number of at least 1."""
     for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise UsageError(f"{name} is {value!r}; expected a whole number of at least 1")
+        check_whole(name, value)
 
 
 @register(
     Card(
         task="word_vectors",
         summary="word2vec: skip-gram with negative sampling",
+        one_heap=True,
         params=4_000_000,
         paper=SGNS,
         deviations=(

@@ -1,5 +1,4 @@
-"""zoo.plots.base."""
-
+"""What all plots share: colours, saving, curves and galleries."""
 
 import csv
 import logging
@@ -51,13 +50,13 @@ def curves(history: Path, head: str, metric: str, baselines: dict[str, float]):
 
 
 def gallery(rows, titles=(), *, labels=None, width=2.6):
-    """Pictures (height, width, 3) of 0 to 1 in rows, with a title over each column, or rows of labels over each."""
+    """Images (height, width, 3) of 0 to 1 in rows, with a title over each column, or rows of labels over each."""
     labels = labels or [titles]
     height, across = rows[0][0].shape[:2]
     figure = new_figure(width * len(rows[0]), len(rows) * width * height / across + 0.4 * len(labels))
     grid = figure.subplots(len(rows), len(rows[0]), squeeze=False)
-    for axes, picture in zip(grid.ravel(), [picture for row in rows for picture in row]):
-        axes.imshow(np.clip(picture, 0, 1))
+    for axes, image in zip(grid.ravel(), [image for row in rows for image in row]):
+        axes.imshow(np.clip(image, 0, 1))
         axes.axis("off")
     for axes, title in zip(grid.ravel(), [title for row in labels for title in row]):
         axes.set_title(title, fontsize=9)

@@ -1,13 +1,11 @@
-"""zoo.plots.forecasting."""
-
-
+"""Plots of forecasts."""
 
 from zoo.plots.base import INK, SECOND, THIRD, new_figure
 
 
-def forecast(feed, measured):
+def forecast(data, evaluation):
     """Truth and prediction over time, and one against the other."""
-    truth, predictions = measured.truth, measured.outputs
+    truth, predictions = evaluation.targets, evaluation.outputs
     figure = new_figure(10, 3.6)
     time, scatter = figure.subplots(1, 2, width_ratios=(2.2, 1))
     time.plot(truth, color=THIRD, label="truth", linewidth=1)

@@ -1,6 +1,4 @@
-"""zoo.plots.text."""
-
-
+"""Plots of texts and words."""
 
 from zoo.plots.base import INK, SECOND, THIRD, new_figure
 

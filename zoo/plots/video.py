@@ -1,6 +1,4 @@
-"""zoo.plots.video."""
-
-
+"""Plots of clips, as strips of frames."""
 
 import numpy as np
 
@@ -39,18 +37,18 @@ def films(clips, titles, heats=None, most=16):
     return figure
 
 
-def clip_mistakes(feed, measured, most=8):
-    """The test clips that were called something else with most confidence, as strips of frames."""
-    chances = probabilities(measured.outputs)
-    called = chances.argmax(-1)
-    wrong = np.flatnonzero(called != measured.truth)
-    worst = wrong[np.argsort(-chances.max(-1)[wrong], kind="stable")][:most]
+def clip_mistakes(data, evaluation, most=8):
+    """The test clips that were predicted wrongly with most confidence, as strips of frames."""
+    found = probabilities(evaluation.outputs)
+    predicted, confidence = found.argmax(-1), found.max(-1)
+    wrong = np.flatnonzero(predicted != evaluation.targets)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
     if not len(worst):
         return None
-    names = feed.source.class_names
+    names = data.source.class_names
     titles = [
-        f"is {names[measured.truth[row]]}, called {names[called[row]]} ({chances[row].max():.0%})" for row in worst
+        f"is {names[evaluation.targets[row]]}, not {names[predicted[row]]} ({confidence[row]:.0%})" for row in worst
     ]
-    figure = films(feed.inputs_at("test", worst), titles)
+    figure = films(data.inputs_at("test", worst), titles)
     figure.suptitle(f"{len(worst)} most confident of {len(wrong)} mistakes", fontsize=10)
     return figure

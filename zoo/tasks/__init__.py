@@ -1,31 +1,60 @@
-"""What each task asks of a run: how its data is fed, the loss, the figures it is judged by, the pictures.
+"""Tasks: what kind of problem a network solves, one class in one file each, found by its name.
 
-A new kind of task is a new row: in the module of its kind of data, and so in `TASKS`.
+`zoo.tasks.base.Task` says what a task may define; ARCHITECTURE.md shows how one is added.
 """
 
-from collections.abc import Mapping
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from zoo.tasks import (
-    image_classification,
-    language_modelling,
-    metric_learning,
-    style_transfer,
-    text_classification,
-    translation,
-    video_classification,
-    word_vectors,
-)
-from zoo.tasks.base import Measured, Network, Task
+from zoo.errors import unknown
 
-TASKS: Mapping[str, Task] = {
-    **image_classification.TASKS,
-    **video_classification.TASKS,
-    **metric_learning.TASKS,
-    **style_transfer.TASKS,
-    **language_modelling.TASKS,
-    **text_classification.TASKS,
-    **translation.TASKS,
-    **word_vectors.TASKS,
-}
+if TYPE_CHECKING:
+    from zoo.tasks.base import Task
 
-__all__ = ["TASKS", "Measured", "Network", "Task"]
+FOLDER = Path(__file__).parent
+classes: dict[str, "type[Task]"] = {}  # by name, entered as each class is made
+
+
+def names() -> list[str]:
+    """The names of all tasks: the files of this folder, and the classes of a user's own files. Imports nothing.
+
+    >>> names()[:2]
+    ['binary_classification', 'forecasting']
+    """
+    return sorted({*files(), *classes})
+
+
+def files() -> set[str]:
+    """The names of the zoo's own tasks."""
+    return {path.stem for path in FOLDER.glob("[!_]*.py")} - {"base"}
+
+
+def get(name: str) -> "Task":
+    """The task of that name; imports its file, and with it Keras.
+
+    Raises:
+        UsageError: if there is none.
+
+    >>> get("image_classification").metric
+    'accuracy'
+    """
+    check(name)
+    if name not in classes:
+        importlib.import_module(f"{__name__}.{name}")
+    return classes[name]()
+
+
+def check(name: str) -> None:
+    """Raise if there is no task of that name. Imports nothing."""
+    if name not in names():
+        raise unknown("task", name, names())
+
+
+def able(method: str) -> list[str]:
+    """The tasks whose networks can do what a command asks for.
+
+    >>> able("translate")
+    ['translation']
+    """
+    return [name for name in names() if hasattr(get(name), method)]

@@ -1,97 +1,212 @@
-"""What a task is made of: one row of `zoo.tasks.TASKS`, and the network that it judges."""
+"""What a task is, the network that it trains and judges, and what it finds.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+A task is one class in the file of its name, of a user's own file as well::
+
+    class Segmentation(Task):
+        name = "segmentation"  # not needed in ``zoo/tasks/``: there the file's name is the task's
+        metric = "iou"
+        data_module = SegmentationDataModule
+
+        def loss(self): ...
+        def scores(self, targets, outputs): ...
+
+What it does not define, it does not have: a task without `baselines` has none, and a command (``zoo generate``) is for
+the tasks with a method of its name.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
-from zoo import losses
-from zoo.data.base import Feed
+from zoo import losses, tasks
+from zoo.data.base import DataModule
+from zoo.errors import UsageError
+from zoo.records import Card, Recipe
 
 
 @dataclass(frozen=True)
-class Measured:
+class Evaluation:
     """What a network was found to do on a split."""
 
-    figures: Mapping[str, float]  # the main one among them
-    truth: Any = None  # targets and outputs as the task's pictures take them
+    metrics: Mapping[str, float]  # the main one among them
+    targets: Any = None  # as the task's plots take them
     outputs: Any = None
     notes: tuple[str, ...] = ()  # what else is worth saying, a line each
 
 
 @dataclass(frozen=True)
+class Sample:
+    """For tests, which know no network by name: targets that fit an output, and what loss to expect at the start."""
+
+    targets: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]  # (generator, the output's shape)
+    initial_loss: Callable[[int], float]  # of an output that knows nothing; takes the size of its last axis
+    tolerance: float
+
+
+@dataclass(frozen=True)
 class Network:
-    """A model and its outputs: one, or a dictionary of which one is meant and the others only help in training."""
+    """A model with its task, and the loss of each of its outputs ("heads"): one, or a dictionary of several."""
 
     model: keras.Model
-    card: Any
-    heads: tuple[str, ...]  # none for a single output
-    main: str
-    criterion: keras.Loss  # the recipe's own, or else the card's, or else the task's
+    card: Card
+    task: "Task"
+    losses: Mapping[str, keras.Loss]  # by head; "" is the only output of a model that has one
 
     @classmethod
-    def of(cls, model, card, task: "Task", plan=None) -> "Network":
-        """Of a built model, by the loss of the recipe `plan` where it names one."""
-        heads = tuple(model.output) if isinstance(model.output, dict) else ()
-        main = next((name for name in heads if name not in card.loss_weights), "")
-        name, options = (plan.loss or card.loss, plan.loss_options) if plan else (card.loss, {})
-        return cls(model, card, heads, main, losses.get(name, **options) if name else task.loss())
+    def of(cls, model: keras.Model, card: Card, task: "Task", recipe: Recipe | None = None) -> "Network":
+        """Of a built model, with the loss that the recipe names, or else the card, or else the task's own."""
+        heads = tuple(model.output) if isinstance(model.output, dict) else ("",)
+        name, options = (recipe.loss or card.loss, recipe.loss_options) if recipe else (card.loss, {})
+        chosen = losses.get(name, **options) if name else None
+        return cls(model, card, task, task.losses(heads, chosen))
 
-    def compile(self, optimizer, metrics: Sequence[keras.Metric], **options) -> None:
-        """With the loss on every head, and the metrics on the main one."""
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The names of the outputs; none where there is one only."""
+        return tuple(head for head in self.losses if head)
+
+    @property
+    def main(self) -> str:
+        """The head that is measured: the first that does not only help in training."""
+        return next((head for head in self.heads if head not in self.card.loss_weights), "")
+
+    @property
+    def loss(self) -> keras.Loss:
+        """The loss of the main head."""
+        return self.losses[self.main]
+
+    def compile(self, optimizer: keras.Optimizer, metrics: Sequence[keras.Metric], **options: Any) -> None:
+        """With its loss on every head, and the metrics on the main one."""
         if not self.heads:
-            self.model.compile(optimizer, loss=self.criterion, metrics=list(metrics), **options)
+            self.model.compile(optimizer, loss=self.loss, metrics=list(metrics), **options)
             return
         self.model.compile(
             optimizer,
-            loss=dict.fromkeys(self.heads, self.criterion),
-            loss_weights={name: self.card.loss_weights.get(name, 1.0) for name in self.heads},
+            loss=dict(self.losses),
+            loss_weights={head: self.card.loss_weights.get(head, 1.0) for head in self.heads},
             metrics={self.main: list(metrics)},
             **options,
         )
 
-    def fan_out(self, dataset):
-        """The same target for every head."""
-        return dataset.map(lambda x, y: (x, dict.fromkeys(self.heads, y))) if self.heads else dataset
+    def with_targets(self, dataset: Any) -> Any:
+        """The batches of a data module, with the targets that each head learns."""
+        if not self.heads and type(self.task).targets is Task.targets:
+            return dataset
+        return dataset.map(lambda x, y: (x, self.task.targets(x, y, self.heads)))
 
-    def predict(self, inputs) -> np.ndarray:
-        """What the main head says of batches (a ``tf.data.Dataset``) or of one array of inputs."""
+    def predict(self, inputs: Any) -> np.ndarray:
+        """The outputs of the main head, for batches (a ``tf.data.Dataset``) or for one array of inputs."""
         outputs = self.model.predict(inputs, verbose=0)
         return outputs[self.main] if self.heads else outputs
 
 
 @dataclass(frozen=True)
-class Task:
-    """One row of the table."""
+class Trained:
+    """A network that is asked something, with the data module that encodes the question."""
 
-    metric: str  # the main figure
-    minimise: bool
-    feed: type[Feed]
-    loss: Callable[[], keras.Loss]
-    # (network, feed, split) -> figures, truth, outputs. The test split is measured once, after training.
-    measure: Callable[[Network, Feed, str], Measured]
-    baselines: Callable[[Feed], dict[str, float]]  # the main figure of each, on the test split
-    also: tuple[str, ...] = ()  # other figures, better in the same direction, that a recipe may expect
-    keras_metrics: Callable[[], list[keras.Metric]] = list  # shown while training; the main figure under its own name
-    # File name -> figure(feed, measured), or None where it would make no sense.
-    pictures: Mapping[str, Callable[[Feed, Measured], Any]] = field(default_factory=dict)
-    # File name -> rows(feed, measured), for a CSV file.
-    tables: Mapping[str, Callable[[Feed, Measured], list[dict[str, Any]]]] = field(default_factory=dict)
-    # What watches over the training of this task; the figures that it adds to the logs go into history.csv.
-    callbacks: Callable[[Network, Feed], list[keras.callbacks.Callback]] = lambda network, feed: []
-    # (network, feed) -> what is compiled and fitted: another way to train the same weights, where there is one.
-    learner: Callable[[Network, Feed], Network] = lambda network, feed: network
-    takes_files: bool = False  # whether `zoo evaluate --with FILE` says more; `feed.files` holds them
-    # Format -> (network, feed, path) -> the path written: `zoo export`.
-    exports: Mapping[str, Callable[[Network, Feed, Path], Path]] = field(default_factory=dict)
-    # (network, feed, what the user has, folder for pictures) -> lines to print: `zoo predict`.
-    answer: Callable[[Network, Feed, Sequence[str], Path | None], list[str]] | None = None
-    # (network, feed, prompt, length=, temperature=, top_k=, seed=) -> pieces of text as they come: `zoo generate`.
-    generate: Callable[..., Iterator[str]] | None = None
-    # (network, feed, texts, beams=, length_penalty=) -> translations as they come: `zoo translate`.
-    translate: Callable[..., Iterator[str]] | None = None
-    # Further commands: (network, feed, test figures, *arguments) -> lines to print, by the word on the command line.
-    verbs: Mapping[str, Callable[..., list[str]]] = field(default_factory=dict)
+    network: Network
+    data: DataModule
+    run: Any = None  # its run folder; None for published weights
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """What was measured on the test set, at the end of the run."""
+        return self.run.metrics
+
+
+class Task:
+    """What a kind of problem asks of a run."""
+
+    name: ClassVar[str] = ""
+    metric: ClassVar[str]  # the main one, by which runs are compared
+    minimize: ClassVar[bool] = False
+    other_metrics: ClassVar[tuple[str, ...]] = ()  # better in the same direction; a recipe may expect them
+    data_module: ClassVar[type[DataModule]]
+    folder: ClassVar[Callable[[Path], Any] | None] = None  # opens a folder or text file of the user's own
+    takes_question_files: ClassVar[bool] = (
+        False  # whether `zoo evaluate --with FILE` asks more; `data.files` holds them
+    )
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        package, _, module = cls.__module__.rpartition(".")
+        if package == tasks.__name__:
+            cls.name = module
+        elif "name" not in vars(cls):  # what others are made from, not a task by itself
+            return
+        elif cls.name in tasks.files():
+            raise UsageError(f"the task {cls.name!r} is the zoo's own: call {cls.__qualname__} otherwise")
+        tasks.classes[cls.name] = cls
+
+    @property
+    def commands(self) -> list[str]:
+        """What its networks can be asked: the methods that no other task needs to have."""
+        own = (each for each in dir(type(self)) if not each.startswith("_") and not hasattr(Task, each))
+        return [each for each in own if inspect.isfunction(getattr(type(self), each))]
+
+    # Training
+
+    def loss(self) -> keras.Loss:
+        """Of one output, where neither recipe nor card names another."""
+        raise NotImplementedError
+
+    def losses(self, heads: Sequence[str], chosen: keras.Loss | None) -> dict[str, keras.Loss]:
+        """A loss for each head: the chosen one, or the task's own, on all of them."""
+        return dict.fromkeys(heads, chosen or self.loss())
+
+    def targets(self, x: Any, y: Any, heads: Sequence[str]) -> Any:
+        """What the heads learn from a batch of the data module: its targets, the same for every head."""
+        return dict.fromkeys(heads, y) if heads and not isinstance(y, Mapping) else y
+
+    def keras_metrics(self) -> list[keras.Metric]:
+        """Shown while training; the main metric under its own name."""
+        return []
+
+    def callbacks(self, network: Network, data: DataModule) -> list[keras.callbacks.Callback]:
+        """What watches over the training; the metrics that it adds to the logs go into history.csv."""
+        return []
+
+    def trainer(self, network: Network, data: DataModule) -> Network:
+        """What is compiled and fitted: the network, or another way to train the same weights."""
+        return network
+
+    # Judging
+
+    def evaluate(self, network: Network, data: Any, split: str) -> Evaluation:
+        """Loss and `scores` of one output for each example. The test split is measured once, after training."""
+        targets, outputs = data.targets(split), network.predict(data.batches(split))
+        column = targets[:, None] if outputs.shape[-1] == 1 else targets
+        loss = float(network.loss(column, outputs))
+        return Evaluation({"loss": loss, **self.scores(targets, outputs)}, targets, outputs)
+
+    def scores(self, targets: Any, outputs: Any) -> dict[str, float]:
+        """The metrics beside the loss."""
+        raise NotImplementedError
+
+    def baselines(self, data: Any) -> dict[str, float]:
+        """The main metric, on the test split, of what needs no such network."""
+        return {}
+
+    def plots(self, data: Any, evaluation: Evaluation) -> dict[str, Any]:
+        """File name -> matplotlib figure, or None where it would make no sense."""
+        return {}
+
+    def tables(self, data: Any, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
+        """File name -> the rows of a CSV file."""
+        return {}
+
+    # Tests
+
+    def sample(self, card: Card, head: str = "") -> Sample:
+        """Targets for a head of a network with this card."""
+        raise NotImplementedError
+
+
+def class_ids(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """For `Sample`: logits (batch, ..., classes) are compared with class numbers (batch, ...)."""
+    return rng.integers(0, shape[-1], shape[:-1]).astype("int32")

@@ -1,19 +1,44 @@
-"""zoo.tasks.forecasting."""
+"""The next value of a series."""
+
+import keras
+
+from zoo import plots
+from zoo.data.image.module import ArrayDataModule
+from zoo.metrics import classification
+from zoo.tasks.base import Sample, Task
+from zoo.tasks.image_classification import BASELINE_NUMBERS
 
 
+class Forecasting(Task):
+    metric = "mae"
+    minimize = True
+    data_module = ArrayDataModule
 
+    def loss(self):
+        return keras.losses.MeanSquaredError()
 
-from zoo.data.image.module import ArrayFeed
-from zoo.metrics.classification import errors
-from zoo.tasks.image_classification import BASELINE_LIMIT
+    def keras_metrics(self):
+        return [keras.metrics.MeanAbsoluteError(name="mae")]
 
+    def scores(self, targets, outputs):
+        return classification.errors(targets, outputs[:, 0])
 
-def forecasting_baselines(feed: ArrayFeed) -> dict[str, float]:
-    """Always the mean; and the last value again."""
-    if feed.numbers > BASELINE_LIMIT:
-        return {}
-    (_, y), (x_test, y_test) = feed.arrays("train"), feed.arrays("test")
-    return {
-        "mean": errors(y_test, y.mean())["mae"],
-        "last value": errors(y_test, feed.scaling.undo(x_test)[:, -1])["mae"],
-    }
+    def baselines(self, data):
+        """Always the mean; and the last value again."""
+        if data.numbers > BASELINE_NUMBERS:
+            return {}
+        (_, y), (x_test, y_test) = data.arrays("train"), data.arrays("test")
+        return {
+            "mean": classification.errors(y_test, y.mean())["mae"],
+            "last value": classification.errors(y_test, data.scaling.undo(x_test)[:, -1])["mae"],
+        }
+
+    def plots(self, data, evaluation):
+        return {"forecast.png": plots.forecast(data, evaluation)}
+
+    def sample(self, card, head=""):
+        return Sample(
+            lambda rng, shape: rng.normal(size=shape).astype("float32"),
+            lambda classes: 1.0,  # the variance of the targets
+            tolerance=3.0,  # plus that of the predictions, which is of the same size
+        )

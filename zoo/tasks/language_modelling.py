@@ -1,60 +1,60 @@
-"""Texts: a class for each, or what comes next in them."""
+"""The next token of a text, from those before it."""
 
 import math
+from collections.abc import Iterator
 
 import keras
 
 from zoo.baselines import ngram
-from zoo.data.text.corpus import CorpusFeed
+from zoo.data.text.corpus import CorpusDataModule
+from zoo.data.text.folder import CorpusFolder
 from zoo.decoding import sampling
 from zoo.metrics.tokens import Perplexity
-from zoo.tasks.base import Measured, Network, Task
+from zoo.tasks.base import Evaluation, Sample, Task, Trained, class_ids
 
-BASELINE_LIMIT = 2 * 10**8  # characters or tokens beyond which no baseline is computed: minutes, and memory
-GRAMS = (2, 5)  # tokens that the counting baselines look at, the predicted one included
-
-
-def next_token(network: Network, feed: CorpusFeed, split: str) -> Measured:
-    """The mean negative log-likelihood of each token after those before it in its window, in nats."""
-    total, count = 0.0, 0
-    for tokens, targets in feed.batches(split).as_numpy_iterator():
-        logits = network.model.predict_on_batch(tokens)
-        total += float(network.criterion(targets, logits)) * targets.size
-        count += targets.size
-    loss = total / count
-    return Measured({"loss": loss, "perplexity": math.exp(loss), "bits": loss / math.log(2)})
+BASELINE_TOKENS = 4 * 10**6  # beyond which no baseline is computed: minutes, and memory
+ORDERS = (2, 5)  # tokens that the counting baselines look at, the predicted one included
 
 
-def counting_baselines(feed: CorpusFeed) -> dict[str, float]:
-    """Kneser-Ney over the very tokens that the network learns from and is measured on."""
-    train, test = feed.numbers("train"), feed.numbers("test")
-    if len(train) > BASELINE_LIMIT // 50:
-        return {}
-    counted = {
-        f"Kneser-Ney {order}-gram": ngram.KneserNey(train, order=order, vocabulary_size=len(feed.vocabulary) - 1)
-        for order in GRAMS  # one token less: padding cannot come
-    }
-    return {name: model.perplexity(test) for name, model in counted.items()}
+class LanguageModelling(Task):
+    metric = "perplexity"
+    minimize = True
+    data_module = CorpusDataModule
+    folder = CorpusFolder
 
+    def loss(self):
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
-def generate(network: Network, feed: CorpusFeed, prompt: str, *, length: int, temperature, top_k, seed):
-    """Pieces of text that follow the prompt, as they are drawn."""
-    (tokens,) = feed.encode([prompt])
-    steps = sampling.stepper(network.model, network.card.family)
-    size, settings = len(feed.vocabulary), dict(temperature=temperature, top_k=top_k, seed=seed)
-    drawn = sampling.write(steps, tokens.tolist(), vocabulary_size=size, length=length, **settings)
-    return (feed.vocabulary.joint + feed.vocabulary.piece(token) for token in drawn)
+    def keras_metrics(self):
+        return [Perplexity()]
 
+    def evaluate(self, network, data, split):
+        """The mean negative log-likelihood of each token after those before it in its window, in nats."""
+        total, count = 0.0, 0
+        for tokens, targets in data.batches(split).as_numpy_iterator():
+            logits = network.model.predict_on_batch(tokens)
+            total += float(network.loss(targets, logits)) * targets.size
+            count += targets.size
+        loss = total / count
+        return Evaluation({"loss": loss, "perplexity": math.exp(loss), "bits": loss / math.log(2)})
 
-TASKS = {
-    "language_modelling": Task(
-        metric="perplexity",
-        minimise=True,
-        feed=CorpusFeed,
-        loss=lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        keras_metrics=lambda: [Perplexity()],
-        measure=next_token,
-        baselines=counting_baselines,
-        generate=generate,
-    ),
-}
+    def baselines(self, data):
+        """Kneser-Ney over the very tokens that the network learns from and is measured on."""
+        train, test = data.token_ids("train"), data.token_ids("test")
+        if len(train) > BASELINE_TOKENS:
+            return {}
+        size = len(data.vocabulary) - 1  # padding cannot come
+        counted = {order: ngram.KneserNey(train, order=order, vocabulary_size=size) for order in ORDERS}
+        return {f"Kneser-Ney {order}-gram": model.perplexity(test) for order, model in counted.items()}
+
+    def sample(self, card, head=""):
+        return Sample(class_ids, math.log, tolerance=0.5)
+
+    def generate(self, trained: Trained, prompt: str, *, length: int, temperature, top_k, seed) -> Iterator[str]:
+        """Pieces of text that follow the prompt, as they are drawn."""
+        network, data = trained.network, trained.data
+        (tokens,) = data.encode([prompt])
+        decoder = sampling.decoder_of(network.model, network.card.name)
+        vocabulary, settings = data.vocabulary, dict(temperature=temperature, top_k=top_k, seed=seed)
+        drawn = sampling.generate(decoder, tokens.tolist(), vocabulary_size=len(vocabulary), length=length, **settings)
+        return (vocabulary.joint + vocabulary.piece(token) for token in drawn)

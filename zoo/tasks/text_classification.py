@@ -1,62 +1,67 @@
-"""zoo.tasks.text_classification."""
+"""A class for each text."""
 
+import math
 
-
-from functools import partial
-
+import keras
 import numpy as np
 
 from zoo import plots
 from zoo.data.text.base import shortened
-from zoo.data.text.labelled import LabelledTextFeed
-from zoo.layers.normalization import keras
+from zoo.data.text.folder import TextFolder
+from zoo.data.text.labelled import LabelledTextDataModule
 from zoo.metrics import classification
-from zoo.metrics.classification import classified
-from zoo.tasks.base import Network, Task
-from zoo.tasks.image_classification import by_class, measured
-from zoo.tasks.language_modelling import BASELINE_LIMIT
+from zoo.tasks.base import Sample, Task, Trained, class_ids
+from zoo.tasks.image_classification import by_class, likeliest
+
+BASELINE_CHARACTERS = 2 * 10**8  # beyond which no baseline is computed: minutes, and memory
 
 
-def classification_baselines(feed: LabelledTextFeed) -> dict[str, float]:
-    """Always the commonest class; and logistic regression on which words and pairs of words there are, how often."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
+class TextClassification(Task):
+    metric = "accuracy"
+    data_module = LabelledTextDataModule
+    folder = TextFolder
 
-    (texts, labels), (texts_test, labels_test) = feed.texts("train"), feed.texts("test")
-    if sum(map(len, texts)) > BASELINE_LIMIT:
-        return {}
-    words = r"(?u)\b\w+\b" if feed.level == "words" else r"(?us)."
-    grams = TfidfVectorizer(token_pattern=words, ngram_range=(1, 2), sublinear_tf=True)
-    linear = make_pipeline(grams, LogisticRegression(C=10.0, max_iter=1000)).fit(texts, labels)
-    return {
-        "chance": float(np.mean(labels_test == np.bincount(labels).argmax())),
-        "TF-IDF + logistic regression": float(linear.score(texts_test, labels_test)),
-    }
+    def loss(self):
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
+    def keras_metrics(self):
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
-def classify(network: Network, feed: LabelledTextFeed, texts, folder) -> list[str]:
-    """A line for each text: the likeliest classes."""
-    lines = []
-    chances = classification.probabilities(network.predict(feed.encode(texts)))
-    for text, row in zip(texts, chances):
-        best = np.argsort(-row)[:3]
-        named = ", ".join(f"{feed.class_names[each]} {row[each]:.1%}" for each in best)
-        lines.append(f"{shortened(text, 50)}: {named}")
-    return lines
+    def scores(self, targets, logits):
+        return classification.scores(targets, logits)
 
+    def baselines(self, data):
+        """Always the commonest class; and logistic regression on which words and pairs of words there are."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
 
-TASKS = {
-    "text_classification": Task(
-        metric="accuracy",
-        minimise=False,
-        feed=LabelledTextFeed,
-        loss=lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        keras_metrics=lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        measure=partial(measured, classified),
-        baselines=classification_baselines,
-        pictures={"confusion.png": plots.confusion, "calibration.png": plots.calibration},
-        tables={"classes.csv": by_class},
-        answer=classify,
-    ),
-}
+        (texts, labels), (texts_test, labels_test) = data.texts("train"), data.texts("test")
+        if sum(map(len, texts)) > BASELINE_CHARACTERS:
+            return {}
+        token = r"(?u)\b\w+\b" if data.level == "words" else r"(?us)."
+        grams = TfidfVectorizer(token_pattern=token, ngram_range=(1, 2), sublinear_tf=True)
+        linear = make_pipeline(grams, LogisticRegression(C=10.0, max_iter=1000)).fit(texts, labels)
+        return {
+            "chance": float(np.mean(labels_test == np.bincount(labels).argmax())),
+            "TF-IDF + logistic regression": float(linear.score(texts_test, labels_test)),
+        }
+
+    def plots(self, data, evaluation):
+        return {
+            "confusion.png": plots.confusion(data, evaluation),
+            "calibration.png": plots.calibration(data, evaluation),
+        }
+
+    def tables(self, data, evaluation):
+        return {"classes.csv": by_class(data, evaluation)}
+
+    def sample(self, card, head=""):
+        return Sample(class_ids, math.log, tolerance=1.0)
+
+    def predict(self, trained: Trained, texts, folder) -> list[str]:
+        """A line for each text: the likeliest classes."""
+        logits = trained.network.predict(trained.data.encode(texts))
+        names = trained.data.class_names
+        rows = classification.probabilities(logits)
+        return [f"{shortened(text, 50)}: {likeliest(row, names, most=3)[1]}" for text, row in zip(texts, rows)]

@@ -1,4 +1,4 @@
-"""Clips: classification by what moves, measured beside what a network says without motion."""
+"""A class for each clip, by what moves in it; measured beside what a network predicts without motion."""
 
 import math
 from pathlib import Path
@@ -7,87 +7,79 @@ import keras
 import numpy as np
 
 from zoo import factory, plots, registry
+from zoo.data.image.files import free_name
+from zoo.data.video.folder import ClipFolder
 from zoo.data.video.frames import shuffled_in_time, still
-from zoo.data.video.module import ClipFeed
+from zoo.data.video.module import VideoDataModule
 from zoo.introspection import grad_cam
 from zoo.metrics import classification
-from zoo.metrics.classification import classified
 from zoo.optimizers import schedules
-from zoo.tasks.base import Measured, Network, Task
-from zoo.tasks.image_classification import CLASSIFICATION, TOP, classification_baselines, free_name, measured
+from zoo.tasks.base import Evaluation, Network, Trained
+from zoo.tasks.image_classification import ImageClassification, likeliest
 
-FRAME_LIMIT = 3 * 10**8  # numbers in a data set beyond which no single-frame network is trained for comparison
-NEAREST_LIMIT = 10**11  # products beyond which the nearest training clips are not looked for: a minute
-
-
+TRAINED_NUMBERS = 3 * 10**8  # in a data set beyond which no other network is trained for comparison
+NEAREST_PRODUCTS = 10**11  # beyond which the nearest training clips are not looked for: a minute
 CONTROLS = {"accuracy_shuffled_in_time": shuffled_in_time, "accuracy_still": still}
 
 
-def measure(network: Network, feed: ClipFeed, split: str) -> Measured:
-    """Loss and accuracy; and the accuracy of the same network on clips that have lost their motion."""
-    found = measured(classified, network, feed, split)
-    controls = {
-        name: float(np.mean(network.predict(control(feed.batches(split))).argmax(-1) == found.truth))
-        for name, control in CONTROLS.items()
-    }
-    return Measured({**found.figures, **controls}, found.truth, found.outputs)
+class VideoClassification(ImageClassification):
+    data_module = VideoDataModule
+    folder = ClipFolder
 
+    def evaluate(self, network, data, split):
+        """Loss and accuracy; and the accuracy of the same network on clips that have lost their motion."""
+        found = super().evaluate(network, data, split)
+        controls = {
+            name: float(np.mean(network.predict(control(data.batches(split))).argmax(-1) == found.targets))
+            for name, control in CONTROLS.items()
+        }
+        return Evaluation({**found.metrics, **controls}, found.targets, found.outputs)
 
-def baselines(feed: ClipFeed) -> dict[str, float]:
-    """The commonest class, the nearest training clip, and a network trained by the same recipe on single frames."""
-    if feed.examples["train"] * feed.examples["test"] * math.prod(feed.shape) <= NEAREST_LIMIT:
-        found = classification_baselines(feed)
-    else:
-        commonest = np.bincount(feed.targets("train")).argmax()
-        found = {"chance": float(np.mean(feed.targets("test") == commonest))}
-    if feed.card.name != "frame_cnn" and feed.numbers <= FRAME_LIMIT:
-        found["frame_cnn"] = single_frame(feed)
-    return found
+    def baselines(self, data):
+        """The commonest class, the nearest training clip, and the baseline networks, trained by the same recipe."""
+        if data.examples["train"] * data.examples["test"] * math.prod(data.shape) <= NEAREST_PRODUCTS:
+            found = super().baselines(data)
+        else:
+            commonest = np.bincount(data.targets("train")).argmax()
+            found = {"chance": float(np.mean(data.targets("test") == commonest))}
+        if data.numbers <= TRAINED_NUMBERS:
+            others = [name for name in registry.list_models(task=self.name) if registry.info(name).baseline]
+            found |= {name: self._accuracy_of(name, data) for name in others if name != data.card.name}
+        return found
 
+    def _accuracy_of(self, name, data) -> float:
+        """The test accuracy of another network on the same data, by the same recipe."""
+        recipe, card = data.recipe, registry.info(name)
+        keras.utils.set_random_seed(recipe.seed)
+        network = Network.of(factory.build(name, **data.model_options()), card, self)
+        steps = -(-data.examples["train"] // recipe.batch_size) * recipe.epochs
+        network.compile(schedules.optimizer(recipe, steps), [])
+        network.model.fit(data.batches("train", training=True), epochs=recipe.epochs, verbose=0, shuffle=False)
+        return float(np.mean(network.predict(data.batches("test")).argmax(-1) == data.targets("test")))
 
-def single_frame(feed: ClipFeed) -> float:
-    """The test accuracy of `frame_cnn`."""
-    from zoo.tasks import TASKS
+    def plots(self, data, evaluation):
+        return {
+            "confusion.png": plots.confusion(data, evaluation),
+            "mistakes.png": plots.clip_mistakes(data, evaluation),
+            "calibration.png": plots.calibration(data, evaluation),
+        }
 
-    plan, card = feed.plan, registry.info("frame_cnn")
-    keras.utils.set_random_seed(plan.seed)
-    network = Network.of(factory.build(card.name, **feed.options()), card, TASKS[card.task])
-    steps = -(-feed.examples["train"] // plan.batch_size) * plan.epochs
-    network.compile(schedules.optimizer(plan, steps), [])
-    network.model.fit(feed.batches("train", training=True), epochs=plan.epochs, verbose=0, shuffle=False)
-    return float(np.mean(network.predict(feed.batches("test")).argmax(-1) == feed.targets("test")))
-
-
-def name_clips(network: Network, feed: ClipFeed, paths: list[str], folder: Path | None) -> list[str]:
-    """The likeliest classes of each clip; in `folder`, its frames and where and when the likeliest one was seen."""
-    lines = []
-    read = [(feed.show(path), feed.encode([path])) for path in paths]  # all, before the first is answered
-    for path, (frames, clip) in zip(paths, read):
-        chances = classification.probabilities(network.predict(clip))[0]
-        best = np.argsort(-chances, kind="stable")[:TOP]
-        lines.append(f"{path}: " + ", ".join(f"{feed.class_names[each]} {chances[each]:.1%}" for each in best))
-        if folder is None:
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        heat = grad_cam.grad_cam(network.model, clip, int(best[0]), head=network.main or None)
-        heat = grad_cam.stretch(heat, frames.shape[:3])[0]
-        file = free_name(folder, Path(path).stem)
-        plots.save(plots.films([frames], [f"{feed.class_names[best[0]]} {chances[best[0]]:.0%}"], [heat]), file)
-        lines.append(f"  where and when it looks: {file}")
-    return lines
-
-
-TASKS = {
-    "video_classification": Task(
-        **{
-            **CLASSIFICATION,
-            "feed": ClipFeed,
-            "measure": measure,
-            "baselines": baselines,
-            "pictures": {**CLASSIFICATION["pictures"], "mistakes.png": plots.clip_mistakes},
-            "answer": name_clips,
-        },
-        loss=lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        keras_metrics=lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    ),
-}
+    def predict(self, trained: Trained, paths: list[str], folder: Path | None) -> list[str]:
+        """The likeliest classes of each clip; in `folder`, its frames and where and when the likeliest was seen."""
+        network, data = trained.network, trained.data
+        lines = []
+        read = [(data.show(path), data.encode([path])) for path in paths]  # all, before the first is answered
+        for path, (frames, clip) in zip(paths, read):
+            probabilities = classification.probabilities(network.predict(clip))[0]
+            best, named = likeliest(probabilities, data.class_names)
+            lines.append(f"{path}: {named}")
+            if folder is None:
+                continue
+            folder.mkdir(parents=True, exist_ok=True)
+            heat = grad_cam.grad_cam(network.model, clip, int(best[0]), head=network.main or None)
+            heat = grad_cam.stretch(heat, frames.shape[:3])[0]
+            file = free_name(folder / f"{Path(path).stem}-gradcam.png")
+            title = f"{data.class_names[best[0]]} {probabilities[best[0]]:.0%}"
+            plots.save(plots.films([frames], [title], [heat]), file)
+            lines.append(f"  where and when it looks: {file}")
+        return lines

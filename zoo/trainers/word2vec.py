@@ -29,8 +29,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.backend import gpus_used
 from zoo.errors import UsageError
-from zoo.system import gpus_used
 
 SIDE_BY_SIDE = 2  # parts of a step, whose products a CPU of several cores computes at once: in .65 ms, not .79
 MOST = 2.0  # pairs of one row in a step, times the rate. At 5 most texts still train stably, at 10 none did

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 from keras import layers, ops, random
 
+from zoo.backend import gpus_used
 from zoo.data.text.skipgram import Noise
-from zoo.system import gpus_used
 from zoo.trainers.word2vec import BlockTrainer
 
 TOGETHER = 64  # steps of one call, at most

@@ -3,7 +3,7 @@
 config.json     everything needed to run it again: model, recipe, data, versions, commit, machine
 history.csv     loss and metrics of each epoch
 model.keras     the network after the last finished epoch
-metrics.json    the figures on the test set, beside the baselines
+metrics.json    the metrics on the test set, beside the baselines
 classes.csv     precision and recall of each class
 *.png           learning curves, confusion matrix, worst mistakes, calibration
 """
@@ -80,13 +80,14 @@ class Run:
                 raise UsageError(
                     f"{path} is no finished run: it has no {file}; expected a folder written by `zoo train`"
                 )
-        if not {"model", "recipe", "feed", "data_dir"} <= run.config.keys():
+        if not {"model", "recipe", "data", "data_dir"} <= run.config.keys():
             raise UsageError(f"{run.path / 'config.json'} was not written by `zoo train`; restore it or train again")
         return run
 
     @property
     def config(self) -> dict[str, Any]:
-        return self.read_json("config.json")
+        """What `config.json` holds; of a run that an older version wrote, as this one would have written it."""
+        return upgraded(self.read_json("config.json"))
 
     @property
     def results(self) -> dict[str, Any]:
@@ -166,6 +167,15 @@ class Run:
                 f"{self.path} is on a disk with {free / 2**20:.0f} MiB left; the run needs about "
                 f"{needed / 2**20:.0f} MiB: make room or choose another folder"
             )
+
+
+def upgraded(config: Any) -> Any:
+    """The config of a run up to 0.1, which had other words, in today's."""
+    if not isinstance(config, dict) or "feed" not in config or not isinstance(config.get("recipe"), dict):
+        return config
+    recipe = {**config["recipe"]}
+    recipe["data_options"] = recipe.pop("feed", {})
+    return {**{key: value for key, value in config.items() if key != "feed"}, "recipe": recipe, "data": config["feed"]}
 
 
 def versions() -> dict[str, str]:

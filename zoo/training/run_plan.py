@@ -1,66 +1,43 @@
-"""A run before it starts: what was asked for, checked and put together without Keras.
+"""A run before it starts: what was asked for, checked and put together.
 
-The order of a run is: everything that can be refused is refused (here, in under a second); then the data is
-looked at, the network built and trained, and last, once, the test set used (`zoo.training.trainer`).
+The order of a run is: everything that can be refused is refused (here; names, recipes and settings in under a second,
+without Keras); then the data is looked at, the network built and trained, and last, once, the test set used
+(`zoo.training.trainer`).
 """
 
-import dataclasses
 import importlib.util
-import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo import factory, records, registry
+from zoo import factory, registry, tasks
+from zoo.checks import is_number, is_whole
 from zoo.errors import UsageError
 from zoo.preprocessing import preprocessing_of
+from zoo.records import Card, Recipe, replace
 from zoo.training.malloc import one_heap
 from zoo.training.run_folder import Run
+from zoo.weights import tags
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-
-
-def whole_number(least):
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def positive_rate(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and 0 < value <= 10
-
-
-OVERRIDES = {  # what may be changed in a recipe for one run: (is it right?, what is expected)
-    "epochs": (whole_number(1), "a whole number of at least 1"),
-    "batch_size": (whole_number(1), "a whole number of at least 1"),
-    "seed": (lambda value: whole_number(0)(value) and value < 2**32, "a whole number from 0 to 2^32 - 1"),
-    "learning_rate": (positive_rate, "a number above 0 and up to 10"),
+OVERRIDES: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # of a recipe, for one run: (valid?, what is expected)
+    "epochs": (is_whole, "a whole number of at least 1"),
+    "batch_size": (is_whole, "a whole number of at least 1"),
+    "seed": (lambda value: is_whole(value, 0) and value < 2**32, "a whole number from 0 to 2^32 - 1"),
+    "learning_rate": (lambda value: is_number(value, 0, 10) and value > 0, "a number above 0 and up to 10"),
     "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
 }
-
-
-def override(recipe: records.Recipe, changes: Mapping[str, Any]) -> records.Recipe:
-    """The recipe with some of its fields changed, each checked.
-
-    >>> override(registry.info("lenet5").recipe("demo"), {"epochs": 0})
-    Traceback (most recent call last):
-        ...
-    zoo.errors.UsageError: epochs is 0; expected a whole number of at least 1
-    """
-    changes = {field: value for field, value in changes.items() if value is not None}
-    for field, value in changes.items():
-        right, expected = OVERRIDES[field]
-        if not right(value):
-            raise UsageError(f"{field} is {value!r}; expected {expected}")
-    return dataclasses.replace(recipe, **changes)
+SETTINGS = (*OVERRIDES, "weights", "preprocessing", "run", "data", "data_dir", "loop", "tensorboard", "verbose")
 
 
 @dataclass(frozen=True)
-class Job:
-    """A run that has passed every check that needs neither Keras nor the data itself."""
+class RunPlan:
+    """A run that has passed every check that needs neither a network nor the data itself."""
 
-    card: records.Card
-    plan: records.Recipe  # with what was changed for this run
+    card: Card
+    recipe: Recipe  # with what was changed for this run
     options: Mapping[str, Any]  # of the builder
     source: Any  # opened, not yet loaded
     run: Run
@@ -71,8 +48,8 @@ class Job:
     @property
     def unchanged(self) -> bool:
         """Whether the recipe runs as it stands, but for its seed."""
-        recipe = self.card.recipe(self.plan.name)
-        return dataclasses.replace(self.plan, seed=recipe.seed) == recipe and not self.options
+        recipe = self.card.recipe(self.recipe.name)
+        return replace(self.recipe, seed=recipe.seed) == recipe and not self.options
 
 
 def prepare(
@@ -93,58 +70,91 @@ def prepare(
     tensorboard: bool = False,
     verbose: str | int = "auto",
     **options: Any,
-) -> Job:
-    """Check all that can be checked in under a second, and make the run folder. Keras is not imported.
+) -> RunPlan:
+    """Check what was asked for and make the run folder. The arguments are those of `zoo.train`.
 
-    Args:
-        name: a name of `zoo.list_models()`.
-        recipe: a recipe of its card; by default `default_recipe`.
-        weights: pretrained weights to start from: a tag of the card, a file, or an https address.
-        preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch", "tf", ...
-        run: the folder to write, new or empty; by default the first free ``runs/<name>-<recipe>-<seed>``.
-        data: the path of an ``.npz`` or ``.txt`` file, or of a folder, to train on in place of the recipe's data set.
-        data_dir: where tfds keeps its data sets.
-        epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
-        loop: repeat clips that have fewer frames than the network takes.
-        tensorboard: write TensorBoard logs into the run folder.
-        verbose: as in `keras.Model.fit`: 0 silent, 1 a progress bar, 2 a line an epoch.
-        **options: of the builder, or of what the recipe does to the data, in place of the recipe's own.
+    Keras is imported only where files of the user's own (`data`, `weights`) must be held against the task or network.
     """
     card = registry.info(name)
+    tasks.check(card.task)
+    planned = card.recipe(recipe or default_recipe(card, weights, data))
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
-    recipe = recipe or default_recipe(card, weights, data)
-    plan = override(card.recipe(recipe), changes)
-    to_data = {option: options.pop(option) for option in [*options] if option in plan.preprocess}
-    plan = dataclasses.replace(plan, preprocess={**plan.preprocess, **to_data})
-    factory.check_options(name, options)
-    head_epochs = min(plan.head_epochs, plan.epochs // 2)  # a short trial of a long recipe has both parts
-    plan = dataclasses.replace(plan, weights=str(weights or plan.weights), head_epochs=head_epochs)
-    plan = dataclasses.replace(plan, preprocessing=preprocessing_of(card, plan.weights, preprocessing))
+    planned, options = with_options(override(planned, changes), options, card)
+    planned = with_weights(planned, card, weights, preprocessing)
+    planned = with_data(planned, card, data, loop)
+    if planned.weights:
+        tags.find(planned.weights, name, {**planned.model, **options})  # missing, or fetched: now, not after the data
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
+    if card.one_heap:
+        one_heap()
+    source = open_data(planned.dataset, card, data_dir)
+    folder = Run.create(run, f"{name}-{planned.name}-{planned.seed}")
+    return RunPlan(card, planned, options, source, folder, data_dir, tensorboard, verbose)
+
+
+def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with some of its fields changed, each checked.
+
+    >>> override(registry.info("lenet5").recipe("demo"), {"epochs": 0})
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: epochs is 0; expected a whole number of at least 1
+    """
+    changes = {field: value for field, value in changes.items() if value is not None}
+    for field, value in changes.items():
+        valid, expected = OVERRIDES[field]
+        if not valid(value):
+            raise UsageError(f"{field} is {value!r}; expected {expected}")
+    return replace(recipe, **changes)
+
+
+def with_options(recipe: Recipe, options: Mapping[str, Any], card: Card) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe with the options that are for what it does to the data, and the others: those of the builder."""
+    to_data = {option: value for option, value in options.items() if option in recipe.preprocess}
+    others = {option: value for option, value in options.items() if option not in to_data}
+    others = factory.checked_options(card.name, others, beside=(*recipe.preprocess, *SETTINGS))
+    return replace(recipe, preprocess={**recipe.preprocess, **to_data}), others
+
+
+def with_weights(recipe: Recipe, card: Card, weights: str | Path | None, preprocessing: str | None) -> Recipe:
+    """The recipe with the weights that training starts from, and how these want their images."""
+    chosen = str(weights or recipe.weights)
+    head_epochs = min(recipe.head_epochs, recipe.epochs // 2)  # a short trial of a long recipe has both parts
+    scaled = preprocessing_of(card, chosen, preprocessing)
+    return replace(recipe, weights=chosen, head_epochs=head_epochs, preprocessing=scaled)
+
+
+def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -> Recipe:
+    """The recipe with the user's own data in place of its data set, and short clips repeated if they may be."""
     if data is not None:  # a file has whole splits of these names
         path = Path(data).absolute()
         if path.suffix not in (".npz", ".txt") and not path.is_dir():
             raise UsageError(f"data is {str(data)!r}; expected the path of an .npz or .txt file or of a folder")
-        plan = dataclasses.replace(plan, dataset=str(path), train="train", validation="validation", test="test")
+        recipe = replace(recipe, dataset=str(path), train="train", validation="validation", test="test")
     if loop:
-        plan = dataclasses.replace(plan, preprocess={"loop": least_frames(name, plan), **plan.preprocess})
-    if not plan.dataset:
-        raise UsageError(f"the recipe {recipe} of {name} is for data of your own; name it: --data FOLDER (data=)")
-    if plan.weights:
-        from zoo.weights import tags
+        recipe = replace(recipe, preprocess={"loop": fewest_frames(card.name, recipe), **recipe.preprocess})
+    if not recipe.dataset:
+        raise UsageError(
+            f"the recipe {recipe.name} of {card.name} is for data of your own; name it: --data FOLDER (data=)"
+        )
+    return recipe
 
-        tags.find(plan.weights, name, {**plan.model, **options})  # missing, or fetched: now, not after the data
-    if tensorboard and importlib.util.find_spec("tensorboard") is None:
-        raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
-    if card.task == "word_vectors":
-        one_heap()
+
+def open_data(dataset: str, card: Card, data_dir: str | Path | None) -> Any:
+    """The data set, found and checked but not loaded; a folder of one's own is opened as the card's task wants it."""
     from zoo.data import open_source  # tfds: not before the names are known to be right
 
-    source = open_source(plan.dataset, task=card.task, data_dir=data_dir)
-    folder = Run.create(run, f"{name}-{recipe}-{plan.seed}")
-    return Job(card, plan, options, source, folder, data_dir, tensorboard, verbose)
+    own = Path(dataset).is_absolute() and not dataset.endswith(".npz")
+    folder = tasks.get(card.task).folder if own else None
+    if own and folder is None:
+        kind = "text file" if dataset.endswith(".txt") else "folder"
+        takes = ", ".join(name for name in tasks.names() if tasks.get(name).folder)
+        raise UsageError(f"{dataset} is a {kind}; a network for {card.task} learns from none ({takes} can)")
+    return open_source(dataset, folder=folder, data_dir=data_dir)
 
 
-def default_recipe(card: records.Card, weights, data) -> str:
+def default_recipe(card: Card, weights: str | Path | None, data: str | Path | None) -> str:
     """ "finetune" from weights; for files of one's own the recipe that is for them, if there is one; else "demo".
 
     Arrays in an .npz file are taken to be ready for the network, as the demo's are.
@@ -160,31 +170,32 @@ def default_recipe(card: records.Card, weights, data) -> str:
     return own[0] if own and data is not None and Path(data).suffix != ".npz" else "demo"
 
 
-def least_frames(name: str, plan: records.Recipe) -> int:
+def fewest_frames(name: str, recipe: Recipe) -> int:
     """How many frames a clip needs."""
-    if "frames" not in plan.preprocess:
-        raise UsageError(f"loop repeats clips; the recipe {plan.name} of {name} reads none: leave it out")
-    return plan.preprocess["frames"] // plan.augment.get("jitter", 1)
+    if "frames" not in recipe.preprocess:
+        raise UsageError(f"loop repeats clips; the recipe {recipe.name} of {name} reads none: leave it out")
+    return recipe.preprocess["frames"] // recipe.augment.get("jitter", 1)
 
 
-def command_line(job: Job, options: Mapping[str, Any]) -> str:
+def command_line(plan: RunPlan, options: Mapping[str, Any]) -> str:
     """The command line that repeats a run, where the data sets are in their usual place."""
-    original = job.card.recipe(job.plan.name)
-    words = ["zoo", "train", job.card.name, "--recipe", job.plan.name]
+    recipe, original = plan.recipe, plan.card.recipe(plan.recipe.name)
+    imports = [word for file in registry.imported_files() for word in ("--import", str(file))]
+    words = ["zoo", *imports, "train", plan.card.name, "--recipe", recipe.name]
     for field in OVERRIDES:
-        if getattr(job.plan, field) != getattr(original, field) or field == "seed":
-            words += [f"--{field.replace('_', '-')}", str(getattr(job.plan, field))]
-    if job.plan.weights != original.weights:
-        words += ["--weights", job.plan.weights, "--preprocessing", job.plan.preprocessing]
-    if job.plan.dataset != original.dataset:
-        words += ["--data", job.plan.dataset]
-    if "loop" in job.plan.preprocess and "loop" not in original.preprocess:
+        if getattr(recipe, field) != getattr(original, field) or field == "seed":
+            words += [f"--{field.replace('_', '-')}", str(getattr(recipe, field))]
+    if recipe.weights != original.weights:
+        words += ["--weights", recipe.weights, "--preprocessing", recipe.preprocessing]
+    if recipe.dataset != original.dataset:
+        words += ["--data", recipe.dataset]
+    if "loop" in recipe.preprocess and "loop" not in original.preprocess:
         words += ["--loop"]
     to_data = {
         key: value
-        for key, value in job.plan.preprocess.items()
+        for key, value in recipe.preprocess.items()
         if key != "loop" and value != original.preprocess.get(key)
     }
-    for option, value in [*to_data.items(), *((option, options[option]) for option in job.options)]:
+    for option, value in [*to_data.items(), *((option, options[option]) for option in plan.options)]:
         words += ["--option", f"{option}={value!r}"]
     return shlex.join(words)

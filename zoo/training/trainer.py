@@ -1,131 +1,97 @@
-"""Training: `carry_out` takes a job that has passed its checks and writes a run folder."""
+"""Training: `fit` takes a plan that has passed its checks and writes a run folder."""
 
 import contextlib
-import dataclasses
 import logging
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo import factory, plots, records, tasks
-from zoo.data.base import Feed
+from zoo import factory, plots, records, registry, tasks
+from zoo.data.base import DataModule
 from zoo.errors import UsageError
 from zoo.optimizers import finetuning, schedules
+from zoo.records import Card, Recipe, replace
 from zoo.system import machine
+from zoo.tasks.base import Evaluation, Network
 from zoo.training import throughput
 from zoo.training.run_folder import Run, commit, versions
-from zoo.training.run_plan import Job, command_line
+from zoo.training.run_plan import RunPlan, command_line
 from zoo.weights.loading import load_weights
 
 log = logging.getLogger("zoo")
 
 
-def carry_out(job: Job) -> Run:
+def fit(plan: RunPlan) -> Run:
     """Train, evaluate and draw; if it fails before an epoch is finished, leave no run folder behind."""
     try:
-        return _carry_out(job)
+        return _fit(plan)
     except BaseException:  # Ctrl-C as well
-        job.run.discard_if_untrained()
+        plan.run.discard_if_untrained()
         raise
 
 
-def _carry_out(job: Job) -> Run:
+def _fit(plan: RunPlan) -> Run:
     started = time.perf_counter()
-    card, folder = job.card, job.run
-    plan = dataclasses.replace(job.plan, model={**job.plan.model, **job.options})
-    task = tasks.TASKS[card.task]
-    source = job.source.load()
-    feed = task.feed.learn(card, plan, source)
+    recipe = replace(plan.recipe, model={**plan.recipe.model, **plan.options})
+    task = tasks.get(plan.card.task)
+    data = task.data_module.adapt(plan.card, recipe, plan.source.load())
 
-    keras.utils.set_random_seed(plan.seed)
-    options = builder_options(card, plan, feed)
-    with dtype_policy(plan.precision):
-        model = factory.build(card.name, **options)
-    if plan.weights:
-        report = load_weights(model, plan.weights, preprocessing=plan.preprocessing)
-        log.info(str(report))
-    network = tasks.Network.of(model, card, task, plan)
-    learner = task.learner(network, feed)
-    compile_for(learner, feed, task, plan)
-    folder.check_space(64 * 2**20 + 16 * model.count_params())
-    folder.write_json("config.json", {
-        "command": command_line(job, options),
-        "model": card.name,
-        "options": options,
-        "recipe": records.as_dict(plan),
-        "data_dir": str(job.data_dir) if job.data_dir else None,
-        "data_sha256": job.source.sha256(),
-        "classes": source.class_names,
-        "examples": feed.examples,
-        "feed": feed.state(),
-        "versions": versions(),
-        "backend": keras.backend.backend(),
-        "commit": commit(),
-        "machine": machine(),
-    })  # fmt: skip
+    keras.utils.set_random_seed(recipe.seed)
+    options = builder_options(plan.card, recipe, data)
+    network = Network.of(build(plan.card, recipe, options), plan.card, task, recipe)
+    trainer = task.trainer(network, data)
+    compile_for(trainer, data, recipe)
+    plan.run.check_space(64 * 2**20 + 16 * network.model.count_params())
+    plan.run.write_json("config.json", config(plan, recipe, options, data))
 
-    # Each consumer gets its own iterator of batches: to measure one would move its order on.
-    rates = {
-        "pipeline": throughput.pipeline_rate(feed.batches("train", training=True)),
-        "model": throughput.model_rate(learner.model, learner.fan_out(feed.batches("train", training=True))),
-    }
-    log.info(
-        f"the pipeline supplies {rates['pipeline']:,.0f} samples/s, the model takes {rates['model']:,.0f}: "
-        + ("the model sets the pace" if rates["pipeline"] > rates["model"] else "the model will wait for data")
-    )
+    rates = measure_rates(trainer, data)
     fit_started = time.perf_counter()
-    fit(learner, feed, task, job)
+    fit_by_recipe(trainer, data, recipe, plan)
     fit_seconds = time.perf_counter() - fit_started
-    folder.save_model(model)  # once more: averaged weights take their place when `fit` ends
+    plan.run.save_model(network.model)  # once more: averaged weights take their place when `fit` ends
 
-    measured = task.measure(network, feed, "test")
-    baselines = task.baselines(feed)
-    folder.write_json("metrics.json", {
-        "model": card.name,
-        "recipe": plan.name,
-        "metrics": dict(measured.figures),
+    evaluation, baselines = task.evaluate(network, data, "test"), task.baselines(data)
+    plan.run.write_json("metrics.json", {
+        "model": plan.card.name,
+        "recipe": recipe.name,
+        "metrics": dict(evaluation.metrics),
         "baselines": baselines,
         "seconds": round(time.perf_counter() - started, 2),
         "fit_seconds": round(fit_seconds, 2),
         "samples_per_second": {name: round(rate) for name, rate in rates.items()},
-        "seed": plan.seed,
+        "seed": recipe.seed,
     })  # fmt: skip
-    curves = plots.curves(folder.path / "history.csv", network.main, task.metric, baselines)
-    plots.save(curves, folder.path / "curves.png")
-    for file, picture in task.pictures.items():
-        figure = picture(feed, measured)
-        if figure is not None:
-            plots.save(figure, folder.path / file)
-    for file, rows in task.tables.items():
-        folder.write_csv(file, rows(feed, measured))
-    return folder
+    report(plan.run, network, data, evaluation, baselines)
+    return plan.run
 
 
-def compile_for(network, feed: Feed, task, plan) -> None:
-    """Compile by the recipe: its optimizer over all of its epochs, layer by layer slower where it says so."""
-    optimizer = schedules.optimizer(plan, feed.steps * max(plan.epochs - plan.head_epochs, 1))
-    if plan.layer_decay < 1:
-        optimizer = finetuning.layerwise(optimizer, network.model, decay=plan.layer_decay)
-    network.compile(optimizer, task.keras_metrics())
+def build(card: Card, recipe: Recipe, options: Mapping[str, Any]) -> keras.Model:
+    """The network, at the recipe's precision and from its weights."""
+    with dtype_policy(recipe.precision):
+        model = factory.build(card.name, **options)
+    if recipe.weights:
+        log.info(str(load_weights(model, recipe.weights, preprocessing=recipe.preprocessing)))
+    return model
 
 
-def builder_options(card, plan, feed: Feed) -> dict[str, Any]:
+def builder_options(card: Card, recipe: Recipe, data: DataModule) -> dict[str, Any]:
     """The builder's options: what the data decides, then the recipe's with the caller's."""
-    from_data = feed.options()
+    from_data = data.model_options()
     chosen = {option: value for option, value in from_data.items() if option in card.options}
-    chosen |= plan.model
+    chosen |= factory.checked_options(card.name, recipe.model)
     for option, value in from_data.items():
         if option in chosen and tuple(np.atleast_1d(chosen[option])) != tuple(np.atleast_1d(value)):
             raise UsageError(
-                f"{option} is {chosen[option]!r}; the data set {feed.source.name} has {value!r}: leave it out"
+                f"{option} is {chosen[option]!r}; the data set {data.source.name} has {value!r}: leave it out"
             )
     return chosen
 
 
 @contextlib.contextmanager
-def dtype_policy(precision: str):
+def dtype_policy(precision: str) -> Iterator[None]:
     """Build under a Keras dtype policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
@@ -135,51 +101,113 @@ def dtype_policy(precision: str):
         keras.config.set_dtype_policy(before)
 
 
-def fit(network, feed: Feed, task, job: Job) -> None:
+def config(plan: RunPlan, recipe: Recipe, options: Mapping[str, Any], data: DataModule) -> dict[str, Any]:
+    """All that is needed to run it again, and to ask the network."""
+    return {
+        "command": command_line(plan, options),
+        "model": plan.card.name,
+        "imports": registry.own_code(plan.card.name),
+        "options": options,
+        "recipe": records.as_dict(recipe),
+        "data_dir": str(plan.data_dir) if plan.data_dir else None,
+        "data_sha256": plan.source.sha256(),
+        "classes": data.source.class_names,
+        "examples": data.examples,
+        "data": data.get_config(),
+        "versions": versions(),
+        "backend": keras.backend.backend(),
+        "commit": commit(),
+        "machine": machine(),
+    }
+
+
+def measure_rates(trainer: Network, data: DataModule) -> dict[str, float]:
+    """Samples a second that the pipeline supplies and the model takes. Each gets an iterator of batches of its own: to
+    measure one would move its order on."""
+    rates = {
+        "pipeline": throughput.pipeline_rate(data.batches("train", training=True)),
+        "model": throughput.model_rate(trainer.model, trainer.with_targets(data.batches("train", training=True))),
+    }
+    log.info(
+        f"the pipeline supplies {rates['pipeline']:,.0f} samples/s, the model takes {rates['model']:,.0f}: "
+        + ("the model sets the pace" if rates["pipeline"] > rates["model"] else "the model will wait for data")
+    )
+    return rates
+
+
+def compile_for(trainer: Network, data: DataModule, recipe: Recipe) -> None:
+    """Compile by the recipe: its optimizer over all of its epochs, layer by layer slower where it says so."""
+    optimizer = schedules.optimizer(recipe, data.steps * max(recipe.epochs - recipe.head_epochs, 1))
+    if recipe.layer_decay < 1:
+        optimizer = finetuning.layerwise(optimizer, trainer.model, decay=recipe.layer_decay)
+    trainer.compile(optimizer, trainer.task.keras_metrics())
+
+
+def fit_by_recipe(trainer: Network, data: DataModule, recipe: Recipe, plan: RunPlan) -> None:
     """Train by the recipe: from pretrained weights the new head first, alone, then the network."""
-    plan = job.plan
-    if plan.head_epochs:
-        finetuning.freeze(network.model)
-        network.compile(keras.optimizers.Adam(plan.head_learning_rate), task.keras_metrics())
-        epochs_of(network, feed, task, job, until=plan.head_epochs)
-    if plan.epochs > plan.head_epochs:
-        if plan.head_epochs:
-            finetuning.unfreeze(network.model)
-            compile_for(network, feed, task, plan)
-        epochs_of(network, feed, task, job, since=plan.head_epochs, until=plan.epochs, patience=plan.patience)
+    if recipe.head_epochs:
+        finetuning.freeze(trainer.model)
+        trainer.compile(keras.optimizers.Adam(recipe.head_learning_rate), trainer.task.keras_metrics())
+        fit_epochs(trainer, data, plan, until=recipe.head_epochs)
+    if recipe.epochs > recipe.head_epochs:
+        if recipe.head_epochs:
+            finetuning.unfreeze(trainer.model)
+            compile_for(trainer, data, recipe)
+        fit_epochs(trainer, data, plan, since=recipe.head_epochs, until=recipe.epochs, patience=recipe.patience)
 
 
-def epochs_of(network, feed: Feed, task, job: Job, *, until: int, since: int = 0, patience: int = 0) -> None:
+class SaveEachEpoch(keras.callbacks.Callback):
+    """The network in the run folder is that of the last finished epoch."""
+
+    def __init__(self, run: Run):
+        super().__init__()
+        self.run = run
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.run.save_model(self.model)
+
+
+def fit_epochs(
+    trainer: Network, data: DataModule, plan: RunPlan, *, until: int, since: int = 0, patience: int = 0
+) -> None:
     """`model.fit` from one epoch to another, with the run folder kept up to date after each."""
-
-    class SaveEachEpoch(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            job.run.save_model(self.model)
-
     callbacks = [
-        *task.callbacks(network, feed),
-        keras.callbacks.CSVLogger(job.run.path / "history.csv", append=since > 0),
-        SaveEachEpoch(),
+        *trainer.task.callbacks(trainer, data),
+        keras.callbacks.CSVLogger(plan.run.path / "history.csv", append=since > 0),
+        SaveEachEpoch(plan.run),
         keras.callbacks.TerminateOnNaN(raise_error=True),
     ]
     if patience:
         callbacks.append(keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True))
-    if job.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(job.run.path / "tensorboard"))
+    if plan.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(plan.run.path / "tensorboard"))
     try:
-        network.model.fit(
-            network.fan_out(feed.batches("train", training=True)),
-            validation_data=network.fan_out(feed.batches("validation")) if feed.holds_out(job.card) else None,
+        trainer.model.fit(
+            trainer.with_targets(data.batches("train", training=True)),
+            validation_data=trainer.with_targets(data.batches("validation")) if data.holds_out(plan.card) else None,
             initial_epoch=since,
             epochs=until,
             callbacks=callbacks,
-            verbose=job.verbose,
+            verbose=plan.verbose,
             shuffle=False,  # the pipeline does
         )
     except RuntimeError as error:
         if "NaN or Inf loss" not in str(error):
             raise
-        rate = job.plan.learning_rate
+        rate = plan.recipe.learning_rate
         raise UsageError(
             f"the loss became NaN or infinite; expected it to fall: lower learning_rate, now {rate:g}"
         ) from None
+
+
+def report(
+    run: Run, network: Network, data: DataModule, evaluation: Evaluation, baselines: Mapping[str, float]
+) -> None:
+    """The plots and tables of a run, in its folder."""
+    task = network.task
+    curves = plots.curves(run.path / "history.csv", network.main, task.metric, baselines)
+    for file, figure in {"curves.png": curves, **task.plots(data, evaluation)}.items():
+        if figure is not None:
+            plots.save(figure, run.path / file)
+    for file, rows in task.tables(data, evaluation).items():
+        run.write_csv(file, rows)

@@ -1,6 +1,6 @@
 """A first convolution for another number of input channels than its weights were trained on.
 
-One channel, from three. A grey picture is the same in red, green and blue, so a convolution over the three copies is
+One channel, from three. A grey image is the same in red, green and blue, so a convolution over the three copies is
 one convolution with the sum of the three kernels. That is exact where the three channels are scaled alike, as for
 "tf". Where each has its own mean and deviation ("caffe", "torch"), one grey value g reaches them as three numbers:
 

@@ -27,11 +27,12 @@ import numpy as np
 
 from zoo import registry
 from zoo.errors import UsageError
+from zoo.preprocessing import check
 from zoo.weights import formats, input_channels, tags
 from zoo.weights.checksums import check_file
-from zoo.weights.matching import Plan, Report, fit
+from zoo.weights.matching import LoadingPlan, Report, fit
 from zoo.weights.progress import bar
-from zoo.weights.tags import Source
+from zoo.weights.tags import WeightsFile
 
 
 def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessing: str = "") -> Report:
@@ -52,12 +53,12 @@ def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessi
     Raises:
         UsageError: in one line, for a file that is missing, damaged, another than its hash says, or of another network.
     """
-    preprocessing.check(preprocessing)
+    check(preprocessing)
     name, options = registry.origin(model) or (None, {})
     return load(model, tags.find(weights, name, options, hash=hash, preprocessing=preprocessing))
 
 
-def load(model: Any, source: Source) -> Report:
+def load(model: Any, source: WeightsFile) -> Report:
     """`load_weights`, from a file that has been found."""
     path = source.path
     check_file(path, hash=source.hash)
@@ -72,7 +73,7 @@ def load(model: Any, source: Source) -> Report:
 # The numbers
 
 
-def read(plan: Plan, path: Path) -> dict[int, np.ndarray]:
+def read(plan: LoadingPlan, path: Path) -> dict[int, np.ndarray]:
     """Every array of the plan, checked, by the `id` of its variable."""
     values = {}
     show = bar(len(plan.steps), "weight")
@@ -92,7 +93,7 @@ def read(plan: Plan, path: Path) -> dict[int, np.ndarray]:
     return values
 
 
-def assign(plan: Plan, values: dict[int, np.ndarray]) -> None:
+def assign(plan: LoadingPlan, values: dict[int, np.ndarray]) -> None:
     """Put the numbers into the network; if that fails or is stopped, put the old ones back."""
     before = []
     try:

@@ -55,13 +55,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoadingPlan:
     steps: list[Step]
     report: Report
     first: input_channels.FirstLayer | None  # where the input channels differ
 
 
-def fit(model, content: Content, path: Path) -> Plan:
+def fit(model, content: Content, path: Path) -> LoadingPlan:
     """Find a place for every array and an array for every variable, or an explanation.
 
     Raises:
@@ -99,7 +99,9 @@ def fit(model, content: Content, path: Path) -> Plan:
     for step in steps:
         if step.tensor.dtype != step.variable.dtype:
             adapted.setdefault(step.variable.path, f"from {step.tensor.dtype} to {step.variable.dtype}")
-    return Plan(steps, Report(str(path), tuple(step.variable.path for step in steps), adapted, new, unused), first)
+    return LoadingPlan(
+        steps, Report(str(path), tuple(step.variable.path for step in steps), adapted, new, unused), first
+    )
 
 
 def other_classes(pairs, wrong, anatomy) -> bool:

@@ -12,7 +12,7 @@ from zoo.weights.checksums import check_file
 
 
 @dataclass(frozen=True)
-class Source:
+class WeightsFile:
     """A file of weights on this machine, and what is known of it."""
 
     path: Path
@@ -27,7 +27,7 @@ class Source:
 
 def find(
     weights: str | Path, name: str | None, options: Mapping[str, Any], *, hash: str = "", preprocessing: str = ""
-) -> Source:
+) -> WeightsFile:
     """The file that `weights` means, fetched if it is not here.
 
     Args:
@@ -45,11 +45,11 @@ def find(
     if text in tags:
         return tagged(tags, text, card, options)
     if "://" in text:
-        return Source(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=bool(hash))
+        return WeightsFile(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=bool(hash))
     if isinstance(weights, Path) or Path(text).suffix or "/" in text or Path(text).exists():
         path = Path(text).expanduser()
         check_file(path)
-        return Source(path, hash, preprocessing)
+        return WeightsFile(path, hash, preprocessing)
     if not tags:
         raise UsageError(
             f"there are no weights {text!r} for {name or 'a network that zoo.build did not make'}; "
@@ -58,7 +58,9 @@ def find(
     raise unknown(f"tag of weights for {name}", text, tags, hint="or give the path or https address of a file")
 
 
-def tagged(tags: Mapping[str, records.Weights], tag: str, card: records.Card, options: Mapping[str, Any]) -> Source:
+def tagged(
+    tags: Mapping[str, records.Weights], tag: str, card: records.Card, options: Mapping[str, Any]
+) -> WeightsFile:
     """The published file behind a tag: without its top where the network has none."""
     if not options.get("top", True):
         tag = f"{tag}_notop" if f"{tag}_notop" in tags else tag
@@ -71,7 +73,7 @@ def tagged(tags: Mapping[str, records.Weights], tag: str, card: records.Card, op
                 f"build with {option}={wanted!r}"
             )
     path = fetching.fetch(record.url, hash=record.hash, size=record.size)
-    return Source(path, preprocessing=record.preprocessing, checked=bool(record.hash))
+    return WeightsFile(path, preprocessing=record.preprocessing, checked=bool(record.hash))
 
 
 def default(card: records.Card, option: str) -> Any:

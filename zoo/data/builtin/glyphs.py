@@ -32,19 +32,19 @@ def by_hand(shapes: np.ndarray, rng) -> np.ndarray:
 
 
 def drawn(shapes: np.ndarray, rng) -> np.ndarray:
-    """Pictures (glyphs, SIZE, SIZE, 1), uint8: white ink on black, pens of several widths, grain."""
+    """Images (glyphs, SIZE, SIZE, 1), uint8: white ink on black, pens of several widths, grain."""
     t = np.linspace(0, 1, POINTS)
     bend = np.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], axis=1)  # a quadratic Bézier curve: (dots, 3)
     dots = np.einsum("tp,nspi->nsti", bend, shapes).reshape(len(shapes), -1, 2)
     pens = np.exp(rng.normal(np.log(0.034), 0.2, len(shapes)))
     pixels = (np.arange(SIZE) + 0.5) / SIZE
-    pictures = np.empty((len(shapes), SIZE, SIZE, 1), "uint8")
-    for picture, points, pen in zip(pictures, dots, pens):
+    images = np.empty((len(shapes), SIZE, SIZE, 1), "uint8")
+    for image, points, pen in zip(images, dots, pens):
         across = np.exp(-(((pixels - points[:, :1]) / pen) ** 2))  # (dots, SIZE)
         down = np.exp(-(((pixels - points[:, 1:]) / pen) ** 2))
         ink = np.minimum(1.0, 1.3 * (down[:, :, None] * across[:, None, :]).max(0))
-        picture[..., 0] = np.clip(255 * (ink + rng.normal(scale=0.08, size=ink.shape)), 0, 255)
-    return pictures
+        image[..., 0] = np.clip(255 * (ink + rng.normal(scale=0.08, size=ink.shape)), 0, 255)
+    return images
 
 
 class Glyphs(Embedded):

@@ -1,8 +1,8 @@
-"""Clips whose label is their motion: real pictures, composed by the program below. One picture moves in one of 8
+"""Clips whose label is their motion: real images, composed by the program below. One image moves in one of 8
 directions over another that stands still, leaves at one side and comes in again at the opposite one.
 
-A single frame says nothing about the label, by construction: where the picture is in the middle frame is drawn without
-regard to the direction. And memory helps little: the pictures of the test split are those of the original's test split
+A single frame says nothing about the label, by construction: where the image is in the middle frame is drawn without
+regard to the direction. And memory helps little: the images of the test split are those of the original's test split
 (of the digits, a fifth held out), and its trajectories, a place in the middle frame with a speed, occur in no other
 split. The same clip backwards is a clip of the opposite direction, four classes further.
 """
@@ -26,13 +26,13 @@ FRAMES = 8
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}  # of all trajectories
 
 
-def moving(picture, size, place, step, frames=FRAMES):
-    """One clip: a picture that wanders over a black ground, and comes in again where it has left.
+def moving(image, size, place, step, frames=FRAMES):
+    """One clip: an image that wanders over a black ground, and comes in again where it has left.
 
     Args:
-        picture: (height, width, channels).
+        image: (height, width, channels).
         size: height and width of the frames.
-        place: (row, column) of the picture's upper left corner in the middle frame, number ``frames // 2``.
+        place: (row, column) of the image's upper left corner in the middle frame, number ``frames // 2``.
         step: (rows, columns) from frame to frame.
         frames: how many.
 
@@ -42,9 +42,9 @@ def moving(picture, size, place, step, frames=FRAMES):
     >>> moving(np.ones((1, 1, 1), int), 4, place=(0, 2), step=(0, 1), frames=3)[..., 0, :, 0].tolist()
     [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     """
-    height, width, channels = picture.shape
-    ground = np.zeros((size, size, channels), picture.dtype)
-    ground[:height, :width] = picture
+    height, width, channels = image.shape
+    ground = np.zeros((size, size, channels), image.dtype)
+    ground[:height, :width] = image
     times = np.arange(frames) - frames // 2
     return np.stack([np.roll(ground, np.add(place, np.multiply(step, time)), axis=(0, 1)) for time in times])
 
@@ -58,16 +58,16 @@ def trajectories(split, size, speeds):
     return shuffled[ends[position] : ends[position + 1]]
 
 
-def clips(pictures, split, size, speeds, each):
-    """`each` clips of every picture: pairs (key, example). All directions are equally frequent."""
+def clips(images, split, size, speeds, each):
+    """`each` clips of every image: pairs (key, example). All directions are equally frequent."""
     rng = np.random.default_rng(list(SHARES).index(split))
     paths = trajectories(split, size, speeds)
-    labels = rng.permutation(np.arange(len(pictures) * each) % len(DIRECTIONS))
+    labels = rng.permutation(np.arange(len(images) * each) % len(DIRECTIONS))
     steps = np.array(list(DIRECTIONS.values()))
     for number, label in enumerate(labels.tolist()):
         *place, speed = paths[rng.integers(len(paths))]
-        mover = moving(pictures[number // each], size, place, speed * steps[label])
-        other = moving(pictures[rng.integers(len(pictures))], size, rng.integers(0, size, 2), (0, 0))
+        mover = moving(images[number // each], size, place, speed * steps[label])
+        other = moving(images[rng.integers(len(images))], size, rng.integers(0, size, 2), (0, 0))
         yield number, {"clip": np.maximum(mover, other), "label": label}
 
 
@@ -109,7 +109,7 @@ ORIGINAL = {"train": "train[:55000]", "validation": "train[55000:]", "test": "te
 
 
 class MovingPictures(tfds.core.GeneratorBasedBuilder):
-    """MNIST or Fashion-MNIST, pictures of 28x28 pixels: one moves, one stands, in frames of 32x32. Label: where to.
+    """MNIST or Fashion-MNIST, images of 28x28 pixels: one moves, one stands, in frames of 32x32. Label: where to.
 
     tfds' own ``moving_mnist`` is another set: 10,000 clips to predict the next frames of, without labels.
     """
@@ -117,7 +117,7 @@ class MovingPictures(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     SIZE, SPEEDS = 32, (1, 2, 3)
     BUILDER_CONFIGS = tuple(
-        tfds.core.BuilderConfig(name=name, description=f"The pictures of {name}:3.0.1.")
+        tfds.core.BuilderConfig(name=name, description=f"The images of {name}:3.0.1.")
         for name in ("mnist", "fashion_mnist")
     )
 
@@ -128,9 +128,9 @@ class MovingPictures(tfds.core.GeneratorBasedBuilder):
 
     def _info(self):
         return self.dataset_info_from_configs(
-            description=f"Composed: the pictures of {self.builder_config.name}, each moving in 8 frames of 32x32 "
+            description=f"Composed: the images of {self.builder_config.name}, each moving in 8 frames of 32x32 "
             "pixels in one of 8 directions over another that stands still. The test split shows the original's test "
-            "pictures on trajectories that do not occur in training; a single frame does not tell the direction.",
+            "images on trajectories that do not occur in training; a single frame does not tell the direction.",
             features=features(self.SIZE),
             supervised_keys=("clip", "label"),
             homepage=f"https://www.tensorflow.org/datasets/catalog/{self.builder_config.name}",

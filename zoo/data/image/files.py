@@ -1,4 +1,4 @@
-"""Pictures in files: read upright and without transparency, within a limit of size, written whole or not at all.
+"""Images in files: read upright and without transparency, within a limit of size, written whole or not at all.
 
 With Pillow alone: nothing heavy is imported.
 """
@@ -19,7 +19,7 @@ log = logging.getLogger("zoo")
 
 
 def read(path: str | os.PathLike):
-    """A picture file as a PIL image in RGB, upright; transparent parts on white, which is said.
+    """An image file as a PIL image in RGB, upright; transparent parts on white, which is said.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
@@ -29,36 +29,36 @@ def read(path: str | os.PathLike):
     path = Path(path)
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "is not there"
-        raise UsageError(f"{path} {found}; expected the file of a picture (JPEG, PNG, ...)")
+        raise UsageError(f"{path} {found}; expected the file of an image (JPEG, PNG, ...)")
     try:
         with warnings.catch_warnings(), Image.open(path) as file:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large pictures, which are shrunk
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large images, which are shrunk
             if getattr(file, "n_frames", 1) > 1:
-                log.info(f"{path} holds {file.n_frames} pictures; the first is taken")
-            picture = ImageOps.exif_transpose(file)  # cameras note which way they were held
-            picture.load()
+                log.info(f"{path} holds {file.n_frames} images; the first is taken")
+            image = ImageOps.exif_transpose(file)  # cameras note which way they were held
+            image.load()
     except Image.DecompressionBombError:
         most = 2 * Image.MAX_IMAGE_PIXELS / 1e6
         raise UsageError(f"{path} is larger than {most:.0f} million pixels; expected fewer: shrink it first") from None
     except Image.UnidentifiedImageError:
-        raise UsageError(f"{path} is not a picture; expected a JPEG or PNG") from None
+        raise UsageError(f"{path} is not an image; expected a JPEG or PNG") from None
     except (OSError, SyntaxError, ValueError) as error:
-        raise UsageError(f"{path} is cut off or damaged ({first_line(error)}); expected a whole picture") from None
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):  # grey in more than eight bits
-        values = np.asarray(picture, "float64")
-        usual = (1, 255) if picture.mode == "F" else (65535,)
+        raise UsageError(f"{path} is cut off or damaged ({first_line(error)}); expected a whole image") from None
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):  # grey in more than eight bits
+        values = np.asarray(image, "float64")
+        usual = (1, 255) if image.mode == "F" else (65535,)
         white = next((each for each in usual if values.max() <= each), values.max())
-        if picture.mode == "F":
+        if image.mode == "F":
             low, high = values.min(), values.max()
             log.info(f"{path} holds numbers from {low:g} to {high:g}; 0 is taken as black, {white:g} as white")
-        picture = Image.fromarray((np.clip(values / white, 0, 1) * 255).astype("uint8"))
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        if picture.getextrema()[3][0] < 255:
+        image = Image.fromarray((np.clip(values / white, 0, 1) * 255).astype("uint8"))
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        if image.getextrema()[3][0] < 255:
             log.info(f"{path} is transparent in places; they are taken as white")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
 
 
 def limited(size: tuple[int, int], longest: int, what) -> tuple[int, int]:
@@ -78,11 +78,11 @@ def limited(size: tuple[int, int], longest: int, what) -> tuple[int, int]:
     return width, height
 
 
-def write(picture: np.ndarray, path: Path) -> None:
+def write(image: np.ndarray, path: Path) -> None:
     """(height, width, 3) of 0 to 1 into a file, whole or not at all."""
     from PIL import Image
 
-    image = Image.fromarray(np.round(255 * np.clip(picture, 0, 1)).astype("uint8"))
+    image = Image.fromarray(np.round(255 * np.clip(image, 0, 1)).astype("uint8"))
     temporary = temporary_of(path)
     try:
         image.save(temporary, **({"quality": 95} if path.suffix.lower() != ".png" else {}))
@@ -99,7 +99,7 @@ def temporary_of(path: Path) -> Path:
 
 
 def check_output(path: Path, *, overwrite: bool = False) -> None:
-    """Raise, before any work, where a picture could not be written in the end."""
+    """Raise, before any work, where an image could not be written in the end."""
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"the output {path} ends in {path.suffix!r}; expected {', '.join(SUFFIXES)}")
     if not path.parent.is_dir():
@@ -107,7 +107,7 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
     if path.exists() and not overwrite:
         raise UsageError(f"{path} is there already and was not touched; choose another name, or say --overwrite")
     if path.is_dir():
-        raise UsageError(f"{path} is a folder; expected the name of a picture to write")
+        raise UsageError(f"{path} is a folder; expected the name of an image to write")
     try:
         temporary_of(path).touch()
         temporary_of(path).unlink()
@@ -124,9 +124,8 @@ def free_name(path: Path) -> Path:
     return found
 
 
-
-def read_picture(path: str, channels: int):
-    """A picture file as (height, width, channels) of 0 to 255.
+def read_image(path: str, channels: int):
+    """An image file as (height, width, channels) of 0 to 255.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
@@ -134,9 +133,9 @@ def read_picture(path: str, channels: int):
     import tensorflow as tf
 
     try:
-        picture = tf.io.decode_image(tf.io.read_file(str(path)), channels=channels)
+        image = tf.io.decode_image(tf.io.read_file(str(path)), channels=channels)
     except tf.errors.NotFoundError:
-        raise UsageError(f"there is no file {path}; expected a picture") from None
+        raise UsageError(f"there is no file {path}; expected an image") from None
     except tf.errors.OpError:
-        raise UsageError(f"{path} cannot be read as a picture; expected a JPEG, PNG, GIF or BMP file") from None
-    return picture if picture.shape.rank == 3 else picture[0]  # the first picture of an animation
+        raise UsageError(f"{path} cannot be read as an image; expected a JPEG, PNG, GIF or BMP file") from None
+    return image if image.shape.rank == 3 else image[0]  # the first image of an animation

@@ -1,4 +1,4 @@
-"""A folder of the user's own pictures, one sub-folder for each class, through tfds' `ImageFolder`."""
+"""A folder of the user's own images, one sub-folder for each class, through tfds' `ImageFolder`."""
 
 import hashlib
 import logging
@@ -19,28 +19,28 @@ log = logging.getLogger("zoo")
 
 ENDINGS = (".jpg", ".jpeg", ".png")  # what tfds' ImageFolder takes
 SHARES = {"test": 0.2, "validation": 0.1}  # of each class; the rest trains
-FEWEST = 3  # pictures of a class: one for each split
-ROUGH = 10  # fewer pictures of a class than this, and its figures mean little
+FEWEST = 3  # images of a class: one for each split
+ROUGH = 10  # fewer images of a class than this, and its figures mean little
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A file of a class. Two files with one `digest` are the same picture."""
+class ImageFile:
+    """A file of a class. Two files with one `digest` are the same image."""
 
     path: Path
     label: str
     digest: str
 
 
-class PictureFolder:
-    """``PHOTOS/<class>/<picture>.jpg``, split here; or ``PHOTOS/<split>/<class>/<picture>.jpg``, split by its owner.
+class ImageFolder:
+    """``PHOTOS/<class>/<image>.jpg``, split here; or ``PHOTOS/<split>/<class>/<image>.jpg``, split by its owner.
 
     Without splits of their own, 70 % of each class train, 10 % validate and 20 % test, by the content of the
-    files: a picture and its copies lie in one split, in every run and under any file names. Owners' splits are called
+    files: an image and its copies lie in one split, in every run and under any file names. Owners' splits are called
     train, test and validation; without a validation set, a tenth of the training set is held out.
     """
 
-    KIND = "pictures"
+    KIND = "images"
     ENDINGS = ENDINGS
 
     def __init__(self, path: Path):
@@ -56,21 +56,21 @@ class PictureFolder:
             )
 
     def sha256(self) -> str:
-        """Of the pictures and their classes, so that a run can be told from one on other pictures."""
-        lines = sorted(f"{picture.label} {picture.digest}" for picture in self.pictures)
+        """Of the images and their classes, so that a run can be told from one on other images."""
+        lines = sorted(f"{image.label} {image.digest}" for image in self.images)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def load(self) -> Source:
-        """Look at every picture, leave out those that cannot be read, split the others and open them."""
+        """Look at every image, leave out those that cannot be read, split the others and open them."""
         splits = self._splits()
-        # tfds wants split/class/picture: links in that order, to files that stay where they are.
-        tree = tempfile.TemporaryDirectory(prefix="zoo-pictures-")
-        for split, pictures in splits.items():
+        # tfds wants split/class/image: links in that order, to files that stay where they are.
+        tree = tempfile.TemporaryDirectory(prefix="zoo-images-")
+        for split, images in splits.items():
             for label in self.labels:
                 (Path(tree.name) / split / label).mkdir(parents=True)
-            for number, picture in enumerate(sorted(pictures, key=lambda each: (each.label, each.digest))):
-                link = Path(tree.name) / split / picture.label / f"{number:06}{picture.path.suffix.lower()}"
-                link.symlink_to(picture.path.absolute())
+            for number, image in enumerate(sorted(images, key=lambda each: (each.label, each.digest))):
+                link = Path(tree.name) / split / image.label / f"{number:06}{image.path.suffix.lower()}"
+                link.symlink_to(image.path.absolute())
         builder = tfds.ImageFolder(tree.name, shape=(None, None, 3))
 
         def split(text, tree=tree):  # the links live as long as this function
@@ -79,8 +79,8 @@ class PictureFolder:
         return Source(self.name, tuple(builder.info.features["label"].names), split)
 
     @cached_property
-    def pictures(self) -> list[Picture]:
-        """Every file that says by its ending that it is a picture, with the digest of its bytes."""
+    def images(self) -> list[ImageFile]:
+        """Every file that says by its ending that it is an image, with the digest of its bytes."""
         roots = [self.path / split for split in subfolders(self.path)] if self.own_splits else [self.path]
         there = [
             (file, label)
@@ -97,26 +97,26 @@ class PictureFolder:
             )
         with ThreadPoolExecutor() as pool:
             digests = pool.map(lambda each: digest_of(each[0]), files)
-            return [Picture(file, label, digest) for (file, label), digest in zip(files, digests)]
+            return [ImageFile(file, label, digest) for (file, label), digest in zip(files, digests)]
 
-    def _readable(self, picture: Picture) -> bool:
+    def _readable(self, image: ImageFile) -> bool:
         tf = tensorflow()
         try:
-            return tf.io.decode_image(picture.path.read_bytes(), channels=3).ndim == 3  # 4: an animation
+            return tf.io.decode_image(image.path.read_bytes(), channels=3).ndim == 3  # 4: an animation
         except tf.errors.OpError:
             return False
 
-    def _splits(self) -> dict[str, list[Picture]]:
-        pictures = self._sound()
+    def _splits(self) -> dict[str, list[ImageFile]]:
+        images = self._sound()
         if not self.own_splits:
-            splits = by_content(pictures, SHARES)
+            splits = by_content(images, SHARES)
         else:
             splits = {split: [] for split in ("train", "validation", "test")}
-            for picture in pictures:
-                split = picture.path.relative_to(self.path).parts[0]
+            for image in images:
+                split = image.path.relative_to(self.path).parts[0]
                 if split not in splits:
                     raise UsageError(f"{self.path} has the split {split}; expected train, test and perhaps validation")
-                splits[split].append(picture)
+                splits[split].append(image)
             if not splits["validation"]:
                 held = by_content(splits["train"], {"validation": 0.1})
                 splits |= {"train": held["train"], "validation": held["validation"]}
@@ -127,29 +127,29 @@ class PictureFolder:
                     "the test figures will be too good"
                 )
         log.info(
-            f"{self.path}: {len(self.labels)} classes, {len(pictures)} {self.KIND} ("
+            f"{self.path}: {len(self.labels)} classes, {len(images)} {self.KIND} ("
             + ", ".join(f"{len(each)} {split}" for split, each in splits.items())
             + ")"
         )
         return splits
 
-    def _sound(self) -> list[Picture]:
-        """The pictures that can be read, of one class each; the others are named."""
+    def _sound(self) -> list[ImageFile]:
+        """The images that can be read, of one class each; the others are named."""
         with ThreadPoolExecutor() as pool:
-            sound = list(pool.map(self._readable, self.pictures))
-        broken = [picture for picture, good in zip(self.pictures, sound) if not good]
-        pictures = [picture for picture, good in zip(self.pictures, sound) if good]
+            sound = list(pool.map(self._readable, self.images))
+        broken = [image for image, good in zip(self.images, sound) if not good]
+        images = [image for image, good in zip(self.images, sound) if good]
         labels: dict[str, set[str]] = {}
-        for picture in pictures:
-            labels.setdefault(picture.digest, set()).add(picture.label)
-        torn = [picture for picture in pictures if len(labels[picture.digest]) > 1]
-        pictures = [picture for picture in pictures if len(labels[picture.digest]) == 1]
+        for image in images:
+            labels.setdefault(image.digest, set()).add(image.label)
+        torn = [image for image in images if len(labels[image.digest]) > 1]
+        images = [image for image in images if len(labels[image.digest]) == 1]
         for left_out, why in ((broken, "cannot be read"), (torn, "lie under two classes")):
             if left_out:
-                names = some([picture.path.relative_to(self.path) for picture in left_out])
+                names = some([image.path.relative_to(self.path) for image in left_out])
                 log.warning(f"left out {len(left_out)} {self.KIND} of {self.path} that {why}: {names}")
         counts = Counter({label: 0 for label in self.labels})
-        counts.update(label for _, label in {(picture.digest, picture.label) for picture in pictures})
+        counts.update(label for _, label in {(image.digest, image.label) for image in images})
         label, count = min(counts.items(), key=lambda each: each[1])
         if count < FEWEST:
             raise UsageError(
@@ -158,14 +158,14 @@ class PictureFolder:
             )
         if count < ROUGH:
             log.warning(f"the class {label} has {count} {self.KIND} only: what is measured on it will be rough")
-        return pictures
+        return images
 
 
-def by_content(pictures: list[Picture], shares: dict[str, float]) -> dict[str, list[Picture]]:
-    """A share of each class for each split, at least one picture; the rest is "train". Copies stay together."""
+def by_content(images: list[ImageFile], shares: dict[str, float]) -> dict[str, list[ImageFile]]:
+    """A share of each class for each split, at least one image; the rest is "train". Copies stay together."""
     place: dict[str, str] = {}
-    for label in sorted({picture.label for picture in pictures}):
-        digests = sorted({picture.digest for picture in pictures if picture.label == label})
+    for label in sorted({image.label for image in images}):
+        digests = sorted({image.digest for image in images if image.label == label})
         random.Random(label).shuffle(digests)
         for split, share in shares.items():
             count = max(1, round(share * len(digests)))
@@ -173,8 +173,8 @@ def by_content(pictures: list[Picture], shares: dict[str, float]) -> dict[str, l
             digests = digests[count:]
         place |= dict.fromkeys(digests, "train")
     splits = {split: [] for split in ("train", *reversed(shares))}
-    for picture in pictures:
-        splits[place[picture.digest]].append(picture)
+    for image in images:
+        splits[place[image.digest]].append(image)
     return splits
 
 

@@ -1,4 +1,4 @@
-"""Pictures of identities (people, characters, kinds of thing): batches of P identities with K pictures each, and splits
+"""Images of identities (people, characters, kinds of thing): batches of P identities with K images each, and splits
 that share no identity. What a network learned to tell apart is measured on identities it has never seen."""
 
 import logging
@@ -12,23 +12,23 @@ import numpy as np
 
 from zoo.data.base import SPLITS
 from zoo.data.image import pipeline
-from zoo.data.image.module import ArrayFeed
+from zoo.data.image.module import ArrayDataModule
 from zoo.data.sources import Source, tensorflow
 from zoo.errors import UsageError, unknown
 
 log = logging.getLogger("zoo")
 
-OPTIONS = ("per_class", "held_out", "leave_out_small")  # of `Recipe.feed`
+OPTIONS = ("per_class", "held_out", "leave_out_small")  # of `Recipe.data_options`
 ROUGH = 20  # with fewer identities to learn from, raw pixels often do better on new ones
 
 
 def identity_rows(labels: np.ndarray, *, classes: int, per_class: int, batches: int, seed: int, anew: bool = True):
-    """Row numbers of P x K batches: `classes` different classes, `per_class` different pictures of each.
+    """Row numbers of P x K batches: `classes` different classes, `per_class` different images of each.
 
     Args:
-        labels: the class of each picture.
-        classes: P. All classes are equally likely, however many pictures they have.
-        per_class: K. Classes with fewer pictures are not drawn.
+        labels: the class of each image.
+        classes: P. All classes are equally likely, however many images they have.
+        per_class: K. Classes with fewer images are not drawn.
         batches: how many make an epoch.
         seed: equal seeds draw equal batches.
         anew: draw other batches in each epoch; False repeats those of the first.
@@ -37,7 +37,7 @@ def identity_rows(labels: np.ndarray, *, classes: int, per_class: int, batches: 
         A ``tf.data.Dataset`` of (P x K,) row numbers: the K of the first class, the K of the second, ...
 
     Raises:
-        UsageError: if fewer than P classes have K pictures.
+        UsageError: if fewer than P classes have K images.
 
     >>> labels = np.array([0, 0, 0, 1, 1, 2, 2, 2])
     >>> rows = next(identity_rows(labels, classes=2, per_class=2, batches=1, seed=0).as_numpy_iterator())
@@ -49,7 +49,7 @@ def identity_rows(labels: np.ndarray, *, classes: int, per_class: int, batches: 
     large = found[counts >= per_class]
     if len(large) < classes:
         raise UsageError(
-            f"{len(large)} classes have {per_class} pictures; expected at least {classes}, the classes of a batch"
+            f"{len(large)} classes have {per_class} images; expected at least {classes}, the classes of a batch"
         )
     table = np.full((len(large), counts.max()), -1)  # the rows of each class, filled up with -1
     for line, label in zip(table, large):
@@ -68,34 +68,34 @@ def identity_rows(labels: np.ndarray, *, classes: int, per_class: int, batches: 
     return numbers.map(draw, num_parallel_calls=tf.data.AUTOTUNE).take(batches)
 
 
-class IdentityFeed(ArrayFeed):
-    """Batches of P x K pictures, in the form that the network takes: with labels, in pairs, or in triplets.
+class IdentityDataModule(ArrayDataModule):
+    """Batches of P x K images, in the form that the network takes: with labels, in pairs, or in triplets.
 
-    P is the recipe's `batch_size` divided by K. An epoch has as many batches as would hold every training picture
-    once; which pictures it shows is drawn. Pictures are held in memory.
+    P is the recipe's `batch_size` divided by K. An epoch has as many batches as would hold every training image
+    once; which images it shows is drawn. Images are held in memory.
 
-    ``Recipe.feed`` says:
-        per_class: K, pictures of each class in a batch.
+    ``Recipe.data_options`` says:
+        per_class: K, images of each class in a batch.
         held_out: ``{"validation": ..., "test": ...}``, classes that only this split may show: their numbers, or which
             share of the training split's classes is to be put aside.
-        leave_out_small: train without the classes that have fewer than K pictures, where else they are an error.
+        leave_out_small: train without the classes that have fewer than K images, where else they are an error.
     """
 
     @classmethod
-    def learn(cls, card, plan, source):
-        if str(plan.dataset).endswith(".npz"):
+    def adapt(cls, card, recipe, source):
+        if str(recipe.dataset).endswith(".npz"):
             raise UsageError(
-                f"{plan.dataset} is one file of known classes; expected a folder with a sub-folder for each identity"
+                f"{recipe.dataset} is one file of known classes; expected a folder with a sub-folder for each identity"
             )
-        for option in plan.feed:
+        for option in recipe.data_options:
             if option not in OPTIONS:
-                raise unknown(f"option of this feed (recipe {plan.name})", option, OPTIONS)
-        if Path(plan.dataset).is_absolute() and not {"resize", "cover"} & set(plan.preprocess):
+                raise unknown(f"option of this data (recipe {recipe.name})", option, OPTIONS)
+        if Path(recipe.dataset).is_absolute() and not {"resize", "cover"} & set(recipe.preprocess):
             raise UsageError(
-                f"the pictures of {plan.dataset} may differ in size and the recipe {plan.name} does not resize them; "
+                f"the images of {recipe.dataset} may differ in size and the recipe {recipe.name} does not resize them; "
                 "take one that does, as --recipe folder"
             )
-        return super().learn(card, plan, numbered(source, plan.train))
+        return super().adapt(card, recipe, numbered(source, recipe.train))
 
     @property
     def source(self):
@@ -103,38 +103,38 @@ class IdentityFeed(ArrayFeed):
 
     @source.setter
     def source(self, source):  # a finished run gets its source later
-        self._source = source and numbered(source, self.plan.train)
+        self._source = source and numbered(source, self.recipe.train)
 
     @property
     def per_class(self) -> int:
-        return self.plan.feed.get("per_class", 4)
+        return self.recipe.data_options.get("per_class", 4)
 
-    def options(self):
+    def model_options(self):
         return {"input_shape": self.shape}
 
     def batches(self, split, *, training=False):
         tf = tensorflow()
         x, y = self._raw(split)
-        classes = self.plan.batch_size // self.per_class
+        classes = self.recipe.batch_size // self.per_class
         large = sum(count >= self.per_class for count in Counter(y.tolist()).values())
         rows = identity_rows(
             y,
             classes=classes if split == "train" else max(2, min(classes, large)),
             per_class=self.per_class,
-            batches=-(-len(y) // self.plan.batch_size),
-            seed=self.plan.seed,
+            batches=-(-len(y) // self.recipe.batch_size),
+            seed=self.recipe.seed,
             anew=training,
         )
         x, y = tf.constant(x), tf.constant(y)
         batched = rows.map(lambda rows: (tf.gather(x, rows), tf.gather(y, rows)), num_parallel_calls=tf.data.AUTOTUNE)
-        augment = self.plan.augment if training else {}
-        batched = pipeline.finished(batched, scaling=self.scaling, augment=augment, seed=self.plan.seed)
+        augment = self.recipe.augment if training else {}
+        batched = pipeline.finished(batched, scaling=self.scaling, augment=augment, seed=self.recipe.seed)
         names = [given.name for given in self.card.inputs]
         form = FORMS[len(names)]
         return batched.map(lambda x, y: form(names, x, y, self.per_class))
 
     def arrays(self, split):
-        """All pictures of a split, scaled, and whom they show."""
+        """All images of a split, scaled, and whom they show."""
         x, y = self._raw(split)
         return self.scaling(x).numpy(), y
 
@@ -144,11 +144,11 @@ class IdentityFeed(ArrayFeed):
     @cached_property
     def kept(self) -> dict[str, frozenset[int] | None]:
         """The classes that each split may show; None where that is all it has."""
-        wanted = {} if Path(self.plan.dataset).is_absolute() else dict(self.plan.feed.get("held_out", {}))
+        wanted = {} if Path(self.recipe.dataset).is_absolute() else dict(self.recipe.data_options.get("held_out", {}))
         if not wanted:
             return dict.fromkeys(SPLITS)
         found = set()
-        for _, labels in self.source.split(self.plan.train).map(lambda x, y: (0, y)).batch(4096).as_numpy_iterator():
+        for _, labels in self.source.split(self.recipe.train).map(lambda x, y: (0, y)).batch(4096).as_numpy_iterator():
             found.update(labels.tolist())
         shuffled = random.Random(0).sample(sorted(found), len(found))
         kept: dict[str, frozenset[int] | None] = dict.fromkeys(SPLITS)
@@ -163,7 +163,7 @@ class IdentityFeed(ArrayFeed):
     def _examples(self, split):
         if split not in self._prepared:
             tf = tensorflow()
-            examples = pipeline.prepared(self.source, getattr(self.plan, split), self.plan.preprocess)
+            examples = pipeline.prepared(self.source, getattr(self.recipe, split), self.recipe.preprocess)
             if self.kept[split] is not None:
                 kept = tf.constant(sorted(self.kept[split]), tf.int64)
                 examples = examples.filter(lambda x, y: tf.reduce_any(tf.cast(y, tf.int64) == kept))
@@ -171,7 +171,7 @@ class IdentityFeed(ArrayFeed):
         return self._prepared[split]
 
     def _raw(self, split) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures as they are before they are scaled, and their labels."""
+        """Images as they are before they are scaled, and their labels."""
         if ("raw", split) not in self._prepared:
             x, y = zip(*self._examples(split).batch(1024).as_numpy_iterator())
             self._prepared["raw", split] = np.concatenate(x), np.concatenate(y)
@@ -179,7 +179,7 @@ class IdentityFeed(ArrayFeed):
 
     def _check_data(self) -> None:
         self._check_alike()
-        source, plan, size = self.source, self.plan, self.plan.batch_size
+        source, recipe, size = self.source, self.recipe, self.recipe.batch_size
         labels = {split: self._raw(split)[1] for split in SPLITS}
         check_unseen(source, {split: set(found.tolist()) for split, found in labels.items()})
         even = len(self.card.inputs) > 1  # pairs and triplets take half of a class for one side
@@ -189,34 +189,34 @@ class IdentityFeed(ArrayFeed):
             )
         if size % self.per_class or size < 2 * self.per_class:
             raise UsageError(
-                f"batch_size is {size}; expected a multiple of {self.per_class}, the pictures of each class in a "
+                f"batch_size is {size}; expected a multiple of {self.per_class}, the images of each class in a "
                 f"batch, of at least {2 * self.per_class}"
             )
         counts = Counter(labels["train"].tolist())
         small = {label: count for label, count in counts.items() if count < self.per_class}
-        if small and not plan.feed.get("leave_out_small"):
+        if small and not recipe.data_options.get("leave_out_small"):
             label, count = min(small.items(), key=lambda each: (each[1], each[0]))
             raise UsageError(
-                f"{source.class_names[label]} of {source.name} (train) has {count} pictures, and {len(small)} of "
+                f"{source.class_names[label]} of {source.name} (train) has {count} images, and {len(small)} of "
                 f"{len(counts)} classes have fewer than {self.per_class} (per_class); expected as many of each: add "
-                "pictures, or leave these classes out"
+                "images, or leave these classes out"
             )
         if small:
             log.info(
-                f"{len(small)} of {len(counts)} classes have fewer than {self.per_class} pictures (per_class) and are "
+                f"{len(small)} of {len(counts)} classes have fewer than {self.per_class} images (per_class) and are "
                 "not learned from"
             )
         for split, fewest, least in (("validation", 2, self.per_class), ("test", 1, 2)):
             large = [label for label, count in Counter(labels[split].tolist()).items() if count >= least]
             if len(large) < fewest:
                 raise UsageError(
-                    f"{len(large)} classes of {source.name} ({split}) have {least} pictures; expected {fewest} or "
-                    "more: add pictures"
+                    f"{len(large)} classes of {source.name} ({split}) have {least} images; expected {fewest} or "
+                    "more: add images"
                 )
         classes = len(counts) - len(small)
         if classes < size // self.per_class:
             raise UsageError(
-                f"batch_size is {size}, {size // self.per_class} classes of {self.per_class} pictures; {source.name} "
+                f"batch_size is {size}, {size // self.per_class} classes of {self.per_class} images; {source.name} "
                 f"has {classes} to learn from: lower batch_size to {classes * self.per_class} at most"
             )
         if classes < ROUGH:
@@ -240,7 +240,7 @@ def check_unseen(source: Source, classes: Mapping[str, set[int]]) -> None:
 
 
 def numbered(source: Source, split: str) -> Source:
-    """The source with (picture, number) for examples, where it has (name, picture)."""
+    """The source with (image, number) for examples, where it has (name, image)."""
     tf = tensorflow()
     spec = source.split(split).element_spec
     if not isinstance(spec, tuple) or spec[0].dtype != tf.string:
@@ -252,22 +252,22 @@ def numbered(source: Source, split: str) -> Source:
     return Source(
         source.name,
         tuple(name.decode() for name in names),
-        lambda text: source.split(text).map(lambda name, picture: (picture, lookup.lookup(name))),
+        lambda text: source.split(text).map(lambda name, image: (image, lookup.lookup(name))),
     )
 
 
-# How a batch reaches a network of one, two or three inputs: (names, pictures, labels, K) -> (inputs, targets). The
+# How a batch reaches a network of one, two or three inputs: (names, images, labels, K) -> (inputs, targets). The
 # classes of a batch are in random order, so the class after each is a random other one.
 
 
-def with_labels(names, pictures, labels, per_class):
-    return pictures, labels
+def with_labels(names, images, labels, per_class):
+    return images, labels
 
 
-def halves(pictures, per_class):
-    """(P x K, ...) -> the first K/2 pictures of each class, and the others: (P, K/2, ...) each."""
+def halves(images, per_class):
+    """(P x K, ...) -> the first K/2 images of each class, and the others: (P, K/2, ...) each."""
     tf = tensorflow()
-    grid = tf.reshape(pictures, [-1, per_class, *pictures.shape[1:]])
+    grid = tf.reshape(images, [-1, per_class, *images.shape[1:]])
     return grid[:, : per_class // 2], grid[:, per_class // 2 :]
 
 
@@ -276,20 +276,20 @@ def flat(grid):
     return tf.reshape(grid, [-1, *grid.shape[2:]])
 
 
-def in_pairs(names, pictures, labels, per_class):
+def in_pairs(names, images, labels, per_class):
     """P K/2 pairs of one class (target 1), then as many of two (target 0)."""
     tf = tensorflow()
-    one, other = halves(pictures, per_class)
+    one, other = halves(images, per_class)
     first = tf.concat([flat(one), flat(one)], 0)
     second = tf.concat([flat(other), flat(tf.roll(other, 1, axis=0))], 0)
     same = tf.repeat([1.0, 0.0], tf.shape(first)[0] // 2)
     return dict(zip(names, (first, second))), same[:, None]
 
 
-def in_triplets(names, pictures, labels, per_class):
+def in_triplets(names, images, labels, per_class):
     """P K/2 triplets. Their targets are 0 and mean nothing."""
     tf = tensorflow()
-    anchor, positive = halves(pictures, per_class)
+    anchor, positive = halves(images, per_class)
     triplets = (flat(anchor), flat(positive), flat(tf.roll(positive, 1, axis=0)))
     return dict(zip(names, triplets)), tf.zeros(tf.shape(triplets[0])[0])
 

@@ -20,9 +20,9 @@ FEWEST_IDENTITIES = 8  # 4 to learn from, 2 to validate on, 2 to test on
 
 
 class IdentityFolder:
-    """``FACES/<person>/<picture>.jpg``, split by person: a quarter test, of the others a fifth validate.
+    """``FACES/<person>/<image>.jpg``, split by person: a quarter test, of the others a fifth validate.
 
-    The split depends on the names of the sub-folders alone. Copies of a picture count once.
+    The split depends on the names of the sub-folders alone. Copies of an image count once.
     """
 
     def __init__(self, path: Path):
@@ -31,42 +31,42 @@ class IdentityFolder:
         if len(self.identities) < FEWEST_IDENTITIES:
             raise UsageError(
                 f"{path} has {len(self.identities)} sub-folders; expected one for each identity, at least "
-                f"{FEWEST_IDENTITIES}, with pictures ({', '.join(ENDINGS)}) in them"
+                f"{FEWEST_IDENTITIES}, with images ({', '.join(ENDINGS)}) in them"
             )
 
     def sha256(self) -> str:
-        """Of the pictures and their identities."""
-        return hashlib.sha256("\n".join(sorted(self.pictures.values())).encode()).hexdigest()
+        """Of the images and their identities."""
+        return hashlib.sha256("\n".join(sorted(self.images.values())).encode()).hexdigest()
 
     @cached_property
-    def pictures(self) -> dict[Path, str]:
-        """Each file that says by its ending that it is a picture, and its identity and digest; of copies the first."""
+    def images(self) -> dict[Path, str]:
+        """Each file that says by its ending that it is an image, and its identity and digest; of copies the first."""
         found: dict[str, Path] = {}
         for identity in self.identities:
-            for file in pictures_in(self.path / identity):
+            for file in images_in(self.path / identity):
                 found.setdefault(f"{identity} {hashlib.sha256(file.read_bytes()).hexdigest()}", file)
         return {file: digest for digest, file in found.items()}
 
     def load(self) -> Source:
-        """Look at every picture, leave out those that cannot be read, and open the others."""
+        """Look at every image, leave out those that cannot be read, and open the others."""
         tf = tensorflow()
         with ThreadPoolExecutor() as pool:
-            channels_of = dict(zip(self.pictures, pool.map(self._channels, self.pictures)))
+            channels_of = dict(zip(self.images, pool.map(self._channels, self.images)))
         if broken := [file for file, channels in channels_of.items() if not channels]:
-            log.warning(f"left out {len(broken)} files that cannot be read as pictures: {some(broken)}")
-        self.pictures = {file: digest for file, digest in self.pictures.items() if channels_of[file]}
+            log.warning(f"left out {len(broken)} files that cannot be read as images: {some(broken)}")
+        self.images = {file: digest for file, digest in self.images.items() if channels_of[file]}
         channels = 1 if {*channels_of.values()} <= {0, 1} else 3
         of_split = split_identities(self.identities)
 
         def split(text):
             if text not in of_split:
                 raise unknown(f"split of {self.path}", text, of_split)
-            files = [file for file in self.pictures if file.parent.name in of_split[text]]
+            files = [file for file in self.images if file.parent.name in of_split[text]]
             labels = np.array([self.identities.index(file.parent.name) for file in files], "int64")
 
             def read(file, label):
-                picture = tf.io.decode_image(tf.io.read_file(file), channels=channels, expand_animations=False)
-                return tf.ensure_shape(picture, (None, None, channels)), label
+                image = tf.io.decode_image(tf.io.read_file(file), channels=channels, expand_animations=False)
+                return tf.ensure_shape(image, (None, None, channels)), label
 
             return tf.data.Dataset.from_tensor_slices((list(map(str, files)), labels)).map(read, tf.data.AUTOTUNE)
 
@@ -81,8 +81,8 @@ class IdentityFolder:
             return 0
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The files of a folder that say by their endings that they are pictures, sorted."""
+def images_in(folder: Path) -> list[Path]:
+    """The files of a folder that say by their endings that they are images, sorted."""
     return sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS)
 
 

@@ -1,21 +1,20 @@
 """zoo.data.image.module."""
 
-
 import dataclasses
 import math
 
 import numpy as np
 
 from zoo.data import checks as data_checks
-from zoo.data.base import SPLITS, Feed, check_batch, check_classes
+from zoo.data.base import SPLITS, DataModule, check_batch, check_classes
 from zoo.data.image import files as image_files
 from zoo.data.image import normalization, pipeline, transforms
 from zoo.data.image.normalization import Scaling
 from zoo.errors import UsageError
 
 
-class ArrayFeed(Feed):
-    """Pictures and vectors: arrays of one shape, scaled by what the training set holds."""
+class ArrayDataModule(DataModule):
+    """Images and vectors: arrays of one shape, scaled by what the training set holds."""
 
     preprocessings, preprocess = normalization.SCALING, transforms.PREPROCESS
     augment = (*transforms.AUGMENT, *transforms.AUGMENT_LAYERS)
@@ -23,29 +22,29 @@ class ArrayFeed(Feed):
     high: float  # the largest number in the training set
     scaling: Scaling
 
-    def __init__(self, card, plan, source):
-        super().__init__(card, plan, source)
+    def __init__(self, card, recipe, source):
+        super().__init__(card, recipe, source)
         self._prepared = {}
 
     @classmethod
-    def learn(cls, card, plan, source):
-        feed = cls(card, plan, source)
-        feed._check_rank()
-        feed.summaries = {split: data_checks.summarise(feed._examples(split), source, split) for split in SPLITS}
-        feed._check_data()
-        train = feed.summaries["train"]
-        feed.scaling = normalization.SCALING[plan.preprocessing or card.preprocessing](train)
-        feed.shape, feed.high, feed.class_names = train.shape, train.high, source.class_names
-        return feed
+    def adapt(cls, card, recipe, source):
+        data = cls(card, recipe, source)
+        data._check_rank()
+        data.summaries = {split: data_checks.summarise(data._examples(split), source, split) for split in SPLITS}
+        data._check_data()
+        train = data.summaries["train"]
+        data.scaling = normalization.SCALING[recipe.preprocessing or card.preprocessing](train)
+        data.shape, data.high, data.class_names = train.shape, train.high, source.class_names
+        return data
 
     @classmethod
-    def restore(cls, card, plan, source, state):
-        feed = cls(card, plan, source)
-        feed.scaling, feed.shape = Scaling(**state["scaling"]), tuple(state["shape"])
-        feed.high, feed.class_names = state["high"], tuple(state["classes"])
-        return feed
+    def from_config(cls, card, recipe, source, config):
+        data = cls(card, recipe, source)
+        data.scaling, data.shape = Scaling(**config["scaling"]), tuple(config["shape"])
+        data.high, data.class_names = config["high"], tuple(config["classes"])
+        return data
 
-    def state(self):
+    def get_config(self):
         return {
             "scaling": dataclasses.asdict(self.scaling),
             "shape": self.shape,
@@ -62,7 +61,7 @@ class ArrayFeed(Feed):
         """How many numbers the whole data set holds."""
         return sum(self.examples.values()) * math.prod(self.shape)
 
-    def options(self):
+    def model_options(self):
         expected = self.card.inputs[0].shape
         if "input_shape" not in self.card.options and self.shape != expected:
             raise UsageError(
@@ -71,8 +70,8 @@ class ArrayFeed(Feed):
         return {"input_shape": self.shape, "num_classes": self.source.num_classes}
 
     def batches(self, split, *, training=False):
-        shuffling = {"augment": self.plan.augment, "seed": self.plan.seed} if training else {}
-        examples, size = self._examples(split), self.plan.batch_size
+        shuffling = {"augment": self.recipe.augment, "seed": self.recipe.seed} if training else {}
+        examples, size = self._examples(split), self.recipe.batch_size
         return pipeline.batches(examples, scaling=self.scaling, batch_size=size, **shuffling)
 
     def targets(self, split: str) -> np.ndarray:
@@ -93,20 +92,20 @@ class ArrayFeed(Feed):
         return self.scaling.undo(np.stack([found[row] for row in rows]) if len(rows) else inputs[:0])
 
     def encode(self, raws):
-        """Pictures from files, as the recipe prepares those it trains on: (pictures, *shape), scaled."""
+        """Images from files, as the recipe prepares those it trains on: (images, *shape), scaled."""
         if len(self.shape) != 3:
             return super().encode(raws)
-        pictures = [self._picture(path) for path in raws]
-        return self.scaling(np.stack(pictures) / np.float32(1 if self.high > 1 else 255)).numpy()
+        images = [self._image(path) for path in raws]
+        return self.scaling(np.stack(images) / np.float32(1 if self.high > 1 else 255)).numpy()
 
-    def _picture(self, path):
-        x = image_files.read_picture(path, self.shape[-1])
+    def _image(self, path):
+        x = image_files.read_image(path, self.shape[-1])
         height, width, _ = x.shape
-        for word, option in self.plan.preprocess.items():
+        for word, option in self.recipe.preprocess.items():
             x = transforms.PREPROCESS[word](x, option)
         if tuple(x.shape) != self.shape:
             raise UsageError(
-                f"{path} is {height}x{width}; {self.card.name} was trained on pictures of {self.shape[0]}x"
+                f"{path} is {height}x{width}; {self.card.name} was trained on images of {self.shape[0]}x"
                 f"{self.shape[1]} and its recipe does not resize: resize it first"
             )
         return np.asarray(x, "float32")
@@ -118,12 +117,12 @@ class ArrayFeed(Feed):
     def _examples(self, split):
         if split not in self._prepared:
             readable = dataclasses.replace(self.source, split=self._read)
-            self._prepared[split] = pipeline.prepared(readable, getattr(self.plan, split), self.plan.preprocess)
+            self._prepared[split] = pipeline.prepared(readable, getattr(self.recipe, split), self.recipe.preprocess)
         return self._prepared[split]
 
     def _check_rank(self) -> None:
         """Raise where an example has another number of axes than the network takes."""
-        found, _ = self._read(self.plan.train).element_spec
+        found, _ = self._read(self.recipe.train).element_spec
         wanted = self.card.inputs[0]
         if len(found.shape) != len(wanted.shape):
             raise UsageError(
@@ -143,7 +142,7 @@ class ArrayFeed(Feed):
         in_units = {split for split, summary in self.summaries.items() if summary.high <= 1}
         if len(train.shape) >= 3 and 0 < len(in_units) < len(self.summaries):
             raise UsageError(
-                f"the pictures of {source.name} reach 1 in {', '.join(sorted(in_units))} and 255 elsewhere; "
+                f"the images of {source.name} reach 1 in {', '.join(sorted(in_units))} and 255 elsewhere; "
                 "expected one range: scale all alike"
             )
 
@@ -157,4 +156,4 @@ class ArrayFeed(Feed):
             raise UsageError(
                 f"the targets of {source.name} are classes; {card.name} expects numbers: y.astype('float32')"
             )
-        check_batch(self.plan, train.count)
+        check_batch(self.recipe, train.count)

@@ -1,6 +1,5 @@
 """zoo.data.image.normalization."""
 
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from zoo.preprocessing import PIXELS, Pixels
 
 @dataclass(frozen=True)
 class Scaling:
-    """x -> (x - mean) / std, a number for each channel of a picture or each feature of a vector.
+    """x -> (x - mean) / std, a number for each channel of an image or each feature of a vector.
 
     Where `reverse`, colours are turned from RGB to BGR first, as some published weights want them.
     """
@@ -45,15 +44,15 @@ class Summary:
 
 
 def published(pixels: Pixels) -> Callable[[Summary], Scaling]:
-    """A scaling that published weights were trained with, of pixels of 0 to 255; pictures of 0 to 1 are brought up.
+    """A scaling that published weights were trained with, of pixels of 0 to 255; images of 0 to 1 are brought up.
 
-    A grey picture takes the means over the three channels, which is what weights adapted to one channel expect.
+    A grey image takes the means over the three channels, which is what weights adapted to one channel expect.
     """
 
     def scaling(train: Summary) -> Scaling:
         channels, unit = len(train.mean), 1.0 if train.high > 1 else 255.0
         if channels not in (1, 3):
-            raise UsageError(f"the pictures have {channels} channels; these weights were trained with 3 (1 will do)")
+            raise UsageError(f"the images have {channels} channels; these weights were trained with 3 (1 will do)")
         here = pixels.of(channels)
         return Scaling(tuple(m / unit for m in here.mean), tuple(s / unit for s in here.std), here.order == "bgr")
 

@@ -3,8 +3,8 @@
     source -> preprocess -> cache -> shuffle -> batch -> augment -> scale -> prefetch
 
 What is the same in every epoch comes before the cache, what differs after it. Batches are formed
-before they are augmented because one operation on 128 pictures costs little more than on one; each
-picture still gets its own random numbers. Shuffling and augmentation draw from generators of their own,
+before they are augmented because one operation on 128 images costs little more than on one; each
+image still gets its own random numbers. Shuffling and augmentation draw from generators of their own,
 which move on from epoch to epoch and start again with the same seed. (Keras's own shuffling of arrays and
 `tf.random` inside `map` repeat one order for ever once a global seed is set.)
 """
@@ -12,7 +12,7 @@ which move on from epoch to epoch and start again with the same seed. (Keras's o
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.checks import check_count
+from zoo.checks import check_whole
 from zoo.data.checks import LOOK_AT, check_arrays, summarise
 from zoo.data.image.normalization import SCALING, Scaling
 from zoo.data.image.transforms import AUGMENT, AUGMENT_LAYERS, PREPROCESS, keras_layer
@@ -147,7 +147,7 @@ def load_data(
         raise unknown("scaling", scaling, SCALING)
     if augment and not shuffle:
         raise UsageError("augment without shuffle; expected both for training, or neither for evaluation")
-    check_count("batch_size", batch_size)
+    check_whole("batch_size", batch_size)
     source = open_source(dataset, data_dir=data_dir).load()
     check_arrays(source, train)
     preprocess = preprocess or {}

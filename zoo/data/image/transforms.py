@@ -1,6 +1,5 @@
 """zoo.data.image.transforms."""
 
-
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from zoo.errors import UsageError, first_line
 
 
 def resize(x, size):
-    """Bilinear to (height, width). Rank 3: one picture."""
+    """Bilinear to (height, width). Rank 3: one image."""
     import tensorflow as tf
 
     return tf.image.resize(x, size)
@@ -25,7 +24,7 @@ def pad(x, size):
 
 
 def cover(x, size):
-    """Shrink or stretch a picture, its sides in proportion, until it just covers (height, width); cut off the rest."""
+    """Shrink or stretch an image, its sides in proportion, until it just covers (height, width); cut off the rest."""
     import tensorflow as tf
 
     sides = tf.cast(tf.shape(x)[:2], tf.float32)
@@ -37,7 +36,7 @@ def cover(x, size):
 
 
 def shift(x, seed, pixels):
-    """Move each picture of a batch by up to `pixels` in both directions; what comes in is black."""
+    """Move each image of a batch by up to `pixels` in both directions; what comes in is black."""
     import tensorflow as tf
 
     batch, height, width, _ = tf.unstack(tf.shape(x))
@@ -50,7 +49,7 @@ def shift(x, seed, pixels):
 
 
 def flip(x, seed, _):
-    """Mirror each picture of a batch left to right with probability 1/2."""
+    """Mirror each image of a batch left to right with probability 1/2."""
     import tensorflow as tf
 
     coin = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed) < 0.5
@@ -58,7 +57,7 @@ def flip(x, seed, _):
 
 
 def crop(x, seed, area):
-    """Stretch a random part of each picture of a batch to full size: a share of its area between the two of `area`,
+    """Stretch a random part of each image of a batch to full size: a share of its area between the two of `area`,
     its sides in a proportion between 3:4 and 4:3 (Szegedy 2015, section 6)."""
     import tensorflow as tf
 
@@ -85,7 +84,7 @@ AUGMENT: Mapping[str, Callable] = {  # (batch, seed, option) -> batch
     "crop": frames.for_clips(crop),
     "jitter": frames.jitter,
 }
-# Layers of Keras that change the pictures of a batch and not their labels, with their own options. They cost more.
+# Layers of Keras that change the images of a batch and not their labels, with their own options. They cost more.
 AUGMENT_LAYERS = (
     "AugMix", "AutoContrast", "Equalization", "RandAugment", "RandomBrightness", "RandomColorJitter", "RandomContrast",
     "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomPerspective", "RandomRotation",
@@ -94,7 +93,7 @@ AUGMENT_LAYERS = (
 
 
 def keras_layer(word: str, option: Mapping[str, Any], seed: int):
-    """A layer of Keras that augments pictures of 0 to 255."""
+    """A layer of Keras that augments images of 0 to 255."""
     import keras
 
     kind = getattr(keras.layers, word)

@@ -1,50 +1,49 @@
 """zoo.data.text.base."""
 
-
 from typing import Any
 
 import numpy as np
 
 from zoo.checks import check_sizes
-from zoo.data.base import Feed
+from zoo.data.base import DataModule
 from zoo.data.sources import tensorflow
 from zoo.data.text.vocabulary import LEVELS, UNKNOWN, Vocabulary
 from zoo.errors import UsageError, first_line, unknown
 
 
-def settings_of(plan) -> dict[str, Any]:
+def settings_of(recipe) -> dict[str, Any]:
     """What a recipe says of its tokens: ``{"tokens": "words", "vocabulary": 20_000, "length": 400}``."""
-    settings = {"tokens": "words", "vocabulary": 20_000, "length": 400, **plan.preprocess}
+    settings = {"tokens": "words", "vocabulary": 20_000, "length": 400, **recipe.preprocess}
     for word in settings:
-        if word not in TextFeed.preprocess:
-            raise unknown("preprocessing of texts", word, TextFeed.preprocess)
+        if word not in TextDataModule.preprocess:
+            raise unknown("preprocessing of texts", word, TextDataModule.preprocess)
     if settings["tokens"] not in LEVELS:
         raise unknown("kind of tokens", settings["tokens"], LEVELS)
     check_sizes(settings, length=1, vocabulary=3)
     return settings
 
 
-class TextFeed(Feed):
+class TextDataModule(DataModule):
     """What texts with classes and texts without have in common: a vocabulary."""
 
     preprocessings = ("none",)
     preprocess = ("tokens", "vocabulary", "length")
     augment = ()
 
-    def __init__(self, card, plan, source, vocabulary: Vocabulary | None = None):
-        super().__init__(card, plan, source)
-        settings = settings_of(plan)
+    def __init__(self, card, recipe, source, vocabulary: Vocabulary | None = None):
+        super().__init__(card, recipe, source)
+        settings = settings_of(recipe)
         self.level, self.most, self.length = settings["tokens"], settings["vocabulary"], settings["length"]
         self.vocabulary = vocabulary
 
     @classmethod
-    def restore(cls, card, plan, source, state):
-        return cls(card, plan, source, Vocabulary(state["tokens"], state["vocabulary"]))
+    def from_config(cls, card, recipe, source, config):
+        return cls(card, recipe, source, Vocabulary(config["tokens"], config["vocabulary"]))
 
-    def state(self):
+    def get_config(self):
         return {"tokens": self.level, "vocabulary": self.vocabulary.entries}
 
-    def options(self):
+    def model_options(self):
         return {"input_shape": (None,), "vocabulary_size": len(self.vocabulary)}
 
     def encode(self, raws):
@@ -68,9 +67,9 @@ class TextFeed(Feed):
     def _split(self, split):
         """The examples of a split, as the source gives them."""
         try:
-            return self.source.split(getattr(self.plan, split))
+            return self.source.split(getattr(self.recipe, split))
         except (ValueError, AssertionError) as error:
-            name = getattr(self.plan, split)
+            name = getattr(self.recipe, split)
             raise UsageError(f"{self.source.name} has no split {name!r}: {first_line(error)}") from None
 
     def _not_text(self, spec) -> UsageError:

@@ -1,6 +1,5 @@
 """zoo.data.text.corpus."""
 
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,26 +7,26 @@ import numpy as np
 from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, check_batch
 from zoo.data.sources import tensorflow
-from zoo.data.text.base import TextFeed, is_text, shortened
+from zoo.data.text.base import TextDataModule, is_text, shortened
 from zoo.data.text.vocabulary import UNKNOWN, Vocabulary
 from zoo.errors import UsageError
 
 
-class CorpusFeed(TextFeed):
+class CorpusDataModule(TextDataModule):
     """One long text for each split, cut into windows of `length` tokens; the target is the same window, one later."""
 
-    def __init__(self, card, plan, source, vocabulary=None):
-        super().__init__(card, plan, source, vocabulary)
-        self._numbers = {}
+    def __init__(self, card, recipe, source, vocabulary=None):
+        super().__init__(card, recipe, source, vocabulary)
+        self._token_ids = {}
 
     @classmethod
-    def learn(cls, card, plan, source):
-        feed = cls(card, plan, source)
-        texts = tensorflow().data.Dataset.from_tensors(feed.text("train"))
-        feed.vocabulary = Vocabulary.learn(feed.level, feed.most, texts)
-        feed.examples = {split: feed._count(split) for split in SPLITS}
-        check_batch(plan, feed.examples["train"])
-        return feed
+    def adapt(cls, card, recipe, source):
+        data = cls(card, recipe, source)
+        texts = tensorflow().data.Dataset.from_tensors(data.text("train"))
+        data.vocabulary = Vocabulary.adapt(data.level, data.most, texts)
+        data.examples = {split: data._count(split) for split in SPLITS}
+        check_batch(recipe, data.examples["train"])
+        return data
 
     def text(self, split: str) -> str:
         """All texts of a split, an empty line between two."""
@@ -46,29 +45,29 @@ class CorpusFeed(TextFeed):
             raise UsageError(f"the split {split!r} of {self.source.name} is empty; expected text")
         return "\n\n".join(texts)
 
-    def numbers(self, split: str) -> np.ndarray:
+    def token_ids(self, split: str) -> np.ndarray:
         """The tokens of a split, as far as they fill windows: each but the first is a target once. (tokens,)"""
-        if split not in self._numbers:
+        if split not in self._token_ids:
             found = self.vocabulary.encode(self.text(split))
-            self._numbers[split] = found[: (len(found) - 1) // self.length * self.length + 1]
-        return self._numbers[split]
+            self._token_ids[split] = found[: (len(found) - 1) // self.length * self.length + 1]
+        return self._token_ids[split]
 
     def batches(self, split, *, training=False):
         tf = tensorflow()
-        numbers, length = self.numbers(split), self.length
+        token_ids, length = self.token_ids(split), self.length
         if training:  # windows from anywhere, others in each epoch
-            text, last = tf.constant(numbers), len(numbers) - length
-            draws = tf.data.Dataset.random(seed=self.plan.seed, rerandomize_each_iteration=True)
+            text, last = tf.constant(token_ids), len(token_ids) - length
+            draws = tf.data.Dataset.random(seed=self.recipe.seed, rerandomize_each_iteration=True)
             starts = draws.take(self.examples[split]).map(lambda draw: draw % last)
             windows = starts.map(lambda start: text[start : start + length + 1])
             pairs = windows.map(lambda window: (window[:-1], window[1:]), num_parallel_calls=tf.data.AUTOTUNE)
         else:
-            windows = numbers[:-1].reshape(-1, length), numbers[1:].reshape(-1, length)
+            windows = token_ids[:-1].reshape(-1, length), token_ids[1:].reshape(-1, length)
             pairs = tf.data.Dataset.from_tensor_slices(windows)
-        return pairs.batch(self.plan.batch_size).prefetch(tf.data.AUTOTUNE)
+        return pairs.batch(self.recipe.batch_size).prefetch(tf.data.AUTOTUNE)
 
     def _count(self, split):
-        count = (len(self.numbers(split)) - 1) // self.length
+        count = (len(self.token_ids(split)) - 1) // self.length
         if count < 1:
             tokens = len(self.vocabulary.encode(self.text(split)))
             raise UsageError(

@@ -1,6 +1,5 @@
 """zoo.data.text.files."""
 
-
 import hashlib
 import re
 from collections.abc import Callable, Iterator

@@ -10,45 +10,45 @@ import numpy as np
 from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, check_batch, check_classes
 from zoo.data.sources import tensorflow
-from zoo.data.text.base import TextFeed, is_text, shortened
+from zoo.data.text.base import TextDataModule, is_text, shortened
 from zoo.data.text.vocabulary import Vocabulary
 from zoo.errors import UsageError
 
 log = logging.getLogger("zoo")
 
 
-class LabelledTextFeed(TextFeed):
+class LabelledTextDataModule(TextDataModule):
     """Texts with a class each, cut after `length` tokens; batches of texts of about the same length, padded with 0."""
 
-    def __init__(self, card, plan, source, vocabulary=None):
-        super().__init__(card, plan, source, vocabulary)
+    def __init__(self, card, recipe, source, vocabulary=None):
+        super().__init__(card, recipe, source, vocabulary)
         self._numbered = {}
 
     @classmethod
-    def learn(cls, card, plan, source):
-        feed = cls(card, plan, source)
-        feed.class_names = source.class_names
-        spec = feed._split("train").element_spec
+    def adapt(cls, card, recipe, source):
+        data = cls(card, recipe, source)
+        data.class_names = source.class_names
+        spec = data._split("train").element_spec
         if not isinstance(spec, tuple) or not is_text(spec[0]):
-            raise feed._not_text(spec[0] if isinstance(spec, tuple) else spec)
-        texts = feed._split("train").map(lambda text, _: text)
-        feed.vocabulary = Vocabulary.learn(feed.level, feed.most, texts)
-        feed.examples = {split: len(feed._numbers(split)[1]) for split in SPLITS}
-        check_classes(card, source, np.unique(feed._numbers("train")[1]))
-        check_batch(plan, feed.examples["train"])
-        return feed
+            raise data._not_text(spec[0] if isinstance(spec, tuple) else spec)
+        texts = data._split("train").map(lambda text, _: text)
+        data.vocabulary = Vocabulary.adapt(data.level, data.most, texts)
+        data.examples = {split: len(data._numbers(split)[1]) for split in SPLITS}
+        check_classes(card, source, np.unique(data._numbers("train")[1]))
+        check_batch(recipe, data.examples["train"])
+        return data
 
     @classmethod
-    def restore(cls, card, plan, source, state):
-        feed = super().restore(card, plan, source, state)
-        feed.class_names = tuple(state["classes"])
-        return feed
+    def from_config(cls, card, recipe, source, config):
+        data = super().from_config(card, recipe, source, config)
+        data.class_names = tuple(config["classes"])
+        return data
 
-    def state(self):
-        return {**super().state(), "classes": self.class_names}
+    def get_config(self):
+        return {**super().get_config(), "classes": self.class_names}
 
-    def options(self):
-        return {**super().options(), "num_classes": self.source.num_classes}
+    def model_options(self):
+        return {**super().model_options(), "num_classes": self.source.num_classes}
 
     def batches(self, split, *, training=False):
         tf = tensorflow()
@@ -58,16 +58,16 @@ class LabelledTextFeed(TextFeed):
         tokens, starts, ends, labels = map(tf.constant, (np.concatenate(rows), ends - sizes, ends, labels))
         order = tf.data.Dataset.range(len(rows))
         if training:
-            order = order.shuffle(len(rows), seed=self.plan.seed, reshuffle_each_iteration=True)
+            order = order.shuffle(len(rows), seed=self.recipe.seed, reshuffle_each_iteration=True)
         examples = order.map(lambda row: (tokens[starts[row] : ends[row]], labels[row]))
         batched = examples.bucket_by_sequence_length(
             lambda tokens, _: tf.shape(tokens)[0],
             bucket_boundaries=[longest + 1 for longest in self.quarters],
-            bucket_batch_sizes=[self.plan.batch_size] * (len(self.quarters) + 1),
+            bucket_batch_sizes=[self.recipe.batch_size] * (len(self.quarters) + 1),
             pad_to_bucket_boundary=True,  # few shapes: each is compiled for itself
         )
         in_each = np.bincount(np.searchsorted(self.quarters, sizes))
-        steps = int(np.ceil(in_each / self.plan.batch_size).sum())
+        steps = int(np.ceil(in_each / self.recipe.batch_size).sum())
         return batched.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(tf.data.AUTOTUNE)
 
     @property

@@ -28,16 +28,16 @@ class Characters:
         self.numbers = {letter: number for number, letter in enumerate(letters, start=END + 1)}
 
     @classmethod
-    def learn(cls, texts: Sequence[str], most: int) -> "Characters":
+    def adapt(cls, texts: Sequence[str], most: int) -> "Characters":
         """The commonest ones, at most `most` with the four that are none."""
         counts = Counter(itertools.chain.from_iterable(texts))
         return cls("".join(sorted(counts, key=lambda letter: (-counts[letter], letter))[: most - END - 1]))
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> "Characters":
-        return cls(state["letters"])
+    def from_config(cls, config: Mapping[str, Any]) -> "Characters":
+        return cls(config["letters"])
 
-    def state(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         return {"letters": self.letters}
 
     def __len__(self):
@@ -65,7 +65,7 @@ class Subwords:
         self.tokenizer = tokenizer
 
     @classmethod
-    def learn(cls, texts: Sequence[str], most: int) -> "Subwords":
+    def adapt(cls, texts: Sequence[str], most: int) -> "Subwords":
         tokenizers = library()
         tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
         tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -80,10 +80,10 @@ class Subwords:
         return cls(tokenizer)
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> "Subwords":
-        return cls(library().Tokenizer.from_str(state["tokenizer"]))
+    def from_config(cls, config: Mapping[str, Any]) -> "Subwords":
+        return cls(library().Tokenizer.from_str(config["tokenizer"]))
 
-    def state(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         return {"tokenizer": self.tokenizer.to_str()}
 
     def __len__(self):

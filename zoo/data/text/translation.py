@@ -7,7 +7,7 @@ import numpy as np
 
 from zoo.checks import check_sizes
 from zoo.data import checks as data_checks
-from zoo.data.base import SPLITS, Feed, check_batch
+from zoo.data.base import SPLITS, DataModule, check_batch
 from zoo.data.batching import Batches, by_length, filled
 from zoo.data.sources import ParallelSource
 from zoo.data.text.base import is_text, shortened
@@ -29,17 +29,17 @@ SETTINGS = {
 BUCKETS = 6  # kinds of batches by length: each is compiled for itself
 
 
-class TranslationFeed(Feed):
+class TranslationDataModule(DataModule):
     """Batches of ({"source", "target"}, next tokens), whole numbers filled up with 0 on the right."""
 
     preprocess = tuple(SETTINGS)
 
-    def __init__(self, card, plan, source, tokenizer=None):
-        super().__init__(card, plan, source)
-        for word in plan.preprocess:
+    def __init__(self, card, recipe, source, tokenizer=None):
+        super().__init__(card, recipe, source)
+        for word in recipe.preprocess:
             if word not in SETTINGS:
                 raise unknown("preprocessing of translations", word, SETTINGS)
-        self.settings = {**SETTINGS, **plan.preprocess}
+        self.settings = {**SETTINGS, **recipe.preprocess}
         if self.settings["tokens"] not in TOKENIZERS:
             raise unknown("kind of tokens", self.settings["tokens"], TOKENIZERS)
         check_sizes(self.settings, length=2, vocabulary=5, batch_tokens=0)
@@ -47,29 +47,29 @@ class TranslationFeed(Feed):
         self._texts, self._pairs = {}, {}
 
     @classmethod
-    def learn(cls, card, plan, source):
-        feed = cls(card, plan, source)
-        texts = feed.texts("train")
-        kind = TOKENIZERS[feed.settings["tokens"]]
-        feed.tokenizer = kind.learn([*texts[0], *texts[1]], feed.settings["vocabulary"])
-        feed.examples = {split: len(feed.tokens(split)[0]) for split in SPLITS}
-        if not feed.examples["train"]:
-            kind = feed.settings["tokens"]
+    def adapt(cls, card, recipe, source):
+        data = cls(card, recipe, source)
+        texts = data.texts("train")
+        kind = TOKENIZERS[data.settings["tokens"]]
+        data.tokenizer = kind.adapt([*texts[0], *texts[1]], data.settings["vocabulary"])
+        data.examples = {split: len(data.tokens(split)[0]) for split in SPLITS}
+        if not data.examples["train"]:
+            kind = data.settings["tokens"]
             raise UsageError(
-                f"all {len(texts[0]):,} training pairs of {source.name} are longer than {feed.length} {kind}; "
+                f"all {len(texts[0]):,} training pairs of {source.name} are longer than {data.length} {kind}; "
                 "give shorter ones, or a larger length"
             )
-        check_batch(plan, feed.examples["train"])
-        return feed
+        check_batch(recipe, data.examples["train"])
+        return data
 
     @classmethod
-    def restore(cls, card, plan, source, state):
-        return cls(card, plan, source, TOKENIZERS[state["tokens"]].restore(state))
+    def from_config(cls, card, recipe, source, config):
+        return cls(card, recipe, source, TOKENIZERS[config["tokens"]].from_config(config))
 
-    def state(self):
-        return {"tokens": self.settings["tokens"], **self.tokenizer.state()}
+    def get_config(self):
+        return {"tokens": self.settings["tokens"], **self.tokenizer.get_config()}
 
-    def options(self):
+    def model_options(self):
         return {
             "input_shape": (None,),
             "target_shape": (None,),
@@ -84,13 +84,13 @@ class TranslationFeed(Feed):
         return self._texts[split]
 
     def _read(self, split):
-        found = self._columns(getattr(self.plan, split), split)
+        found = self._columns(getattr(self.recipe, split), split)
         found = [[text.strip() for text in column] for column in found]
         pairs = [pair for pair in zip(*found) if all(pair)]
         if empty := len(found[0]) - len(pairs):
             log.info(f"{empty:,} of {len(found[0]):,} pairs ({split}) have an empty side and are left out")
         if not pairs:
-            name = getattr(self.plan, split)
+            name = getattr(self.recipe, split)
             raise UsageError(f"the split {name!r} of {self.source.name} is empty; expected at least one pair of texts")
         sources, targets = map(list, zip(*pairs))
         return sources, targets
@@ -154,7 +154,7 @@ class TranslationFeed(Feed):
 
     def batches(self, split, *, training=False):
         sources, targets = self.tokens(split)
-        rng = np.random.default_rng([self.plan.seed, SPLITS.index(split)])
+        rng = np.random.default_rng([self.recipe.seed, SPLITS.index(split)])
         lengths = self._lengths(split)
         widest = max(map(len, sources)), max(map(len, targets)) + 1  # one shape
 
@@ -178,7 +178,7 @@ class TranslationFeed(Feed):
             if training and self.settings["batch_tokens"]:
                 return two_widths_first(by_length(lengths, self.buckets, self.bucket_sizes, rng))
             rows = rng.permutation(len(lengths)) if training else np.arange(len(lengths))
-            return np.split(rows, range(self.plan.batch_size, len(rows), self.plan.batch_size))
+            return np.split(rows, range(self.recipe.batch_size, len(rows), self.recipe.batch_size))
 
         return Batches(make, groups)
 

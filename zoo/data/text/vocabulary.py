@@ -41,7 +41,7 @@ class Vocabulary:
         self.layer = TextVectorization(standardize=None, split=split, vocabulary=self.entries)
 
     @classmethod
-    def learn(cls, level: str, most: int, texts) -> "Vocabulary":
+    def adapt(cls, level: str, most: int, texts) -> "Vocabulary":
         """The commonest words (or characters) of a ``tf.data.Dataset`` of texts, at most `most` with 0 and 1."""
         from keras.layers import TextVectorization
 
@@ -69,7 +69,6 @@ class Vocabulary:
 
     def piece(self, token: int) -> str:
         return ("", "\N{REPLACEMENT CHARACTER}")[token] if token < 2 else self.entries[token - 2]
-
 
 
 def check_tokens(tokens: Sequence[int], vocabulary_size: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from zoo.data.base import SPLITS, Feed
+from zoo.data.base import SPLITS, DataModule
 from zoo.data.sources import tensorflow
 from zoo.data.text import skipgram
 from zoo.data.text.files import TextSource
@@ -33,28 +33,28 @@ RESIDENT = 20_000_000  # words and ends of sentences: a longer text is streamed,
 SOME = 200_000  # examples: what is held out is measured on so many at most
 
 
-def negative_pairs(words, left, right, feed, rng):
+def negative_pairs(words, left, right, data, rng):
     """(centre, a true context and drawn ones) -> which is which."""
     centres, contexts = skipgram.pairs(words, left, right)
-    return (centres, with_noise(contexts, feed, rng)), first_is_true(len(centres), feed)
+    return (centres, with_noise(contexts, data, rng)), first_is_true(len(centres), data)
 
 
-def bags(words, left, right, feed, rng):
+def bags(words, left, right, data, rng):
     """(the words around, the true middle and drawn ones) -> which is which."""
     some = left + right > 0
-    around = skipgram.bags(words, left, right, feed.window)[some]
-    return (around, with_noise(words[some], feed, rng)), first_is_true(len(around), feed)
+    around = skipgram.bags(words, left, right, data.window)[some]
+    return (around, with_noise(words[some], data, rng)), first_is_true(len(around), data)
 
 
-def with_noise(true, feed, rng):
-    return np.concatenate([true[:, None], feed.noise.draw_others(rng, true, feed.negatives)], axis=1)
+def with_noise(true, data, rng):
+    return np.concatenate([true[:, None], data.noise.draw_others(rng, true, data.negatives)], axis=1)
 
 
-def first_is_true(count, feed):
-    return np.tile(np.array([1] + [0] * feed.negatives, "int32"), (count, 1))
+def first_is_true(count, data):
+    return np.tile(np.array([1] + [0] * data.negatives, "int32"), (count, 1))
 
 
-def softmax_pairs(words, left, right, feed, rng):
+def softmax_pairs(words, left, right, data, rng):
     """centre -> context."""
     return skipgram.pairs(words, left, right)
 
@@ -67,57 +67,57 @@ EXAMPLES: Mapping[tuple[str, ...], Callable] = {
 }
 
 
-class WordFeed(Feed):
+class WordVectorDataModule(DataModule):
     """Windows of words, as the network's inputs ask for them."""
 
     preprocess = tuple(SETTINGS)
 
-    def __init__(self, card, plan, source, vocabulary: Vocabulary | None = None):
-        super().__init__(card, plan, source)
+    def __init__(self, card, recipe, source, vocabulary: Vocabulary | None = None):
+        super().__init__(card, recipe, source)
         self.vocabulary = vocabulary
-        for name, value in settings(plan.preprocess).items():
+        for name, value in settings(recipe.preprocess).items():
             setattr(self, name, value)
         self.inputs = tuple(each.name for each in card.inputs)
         self._tokens: dict[str, np.ndarray] = {}
 
     @classmethod
-    def learn(cls, card, plan, source):
-        feed = cls(card, plan, source)
+    def adapt(cls, card, recipe, source):
+        data = cls(card, recipe, source)
         counts: Counter = Counter()
-        for line in feed.lines("train", "counting words"):
+        for line in data.lines("train", "counting words"):
             counts.update(skipgram.words_of(line))
-        feed.vocabulary = Vocabulary.of(counts, min_count=feed.min_count, source=source.name)
-        if len(feed.vocabulary) - 1 <= feed.negatives:
+        data.vocabulary = Vocabulary.of(counts, min_count=data.min_count, source=source.name)
+        if len(data.vocabulary) - 1 <= data.negatives:
             raise UsageError(
-                f"{source.name} has {len(feed.vocabulary) - 1} different words; expected more than {feed.negatives}, "
+                f"{source.name} has {len(data.vocabulary) - 1} different words; expected more than {data.negatives}, "
                 "the negatives drawn beside each: lower negatives or min_count, or take a longer text"
             )
         for split in SPLITS:
-            if not len(feed.tokens(split)):
+            if not len(data.tokens(split)):
                 raise UsageError(
                     f"the split {split!r} of {source.name} holds no word of the vocabulary; take more text"
                 )
-        feed.examples = {split: feed._count(split) for split in SPLITS}
-        for split, count in feed.examples.items():
+        data.examples = {split: data._count(split) for split in SPLITS}
+        for split, count in data.examples.items():
             if not count:
                 raise UsageError(f"no word of {source.name} ({split}) has another one near it; take more text")
-        return feed
+        return data
 
     @classmethod
-    def restore(cls, card, plan, source, state):
-        counts = map(int, state["counts"].split())
-        return cls(card, plan, source, Vocabulary(("", *state["words"].split()), (0, *counts)))
+    def from_config(cls, card, recipe, source, config):
+        counts = map(int, config["counts"].split())
+        return cls(card, recipe, source, Vocabulary(("", *config["words"].split()), (0, *counts)))
 
-    def state(self):
+    def get_config(self):
         return {"words": " ".join(self.vocabulary.words[1:]), "counts": " ".join(map(str, self.vocabulary.counts[1:]))}
 
-    def options(self):
+    def model_options(self):
         names = ("window", "negatives", "context")
         return {"vocabulary_size": len(self.vocabulary), **{name: getattr(self, name) for name in names}}
 
     def lines(self, split: str, what: str = "") -> Iterator[str]:
         """The text of a split, line by line."""
-        part = getattr(self.plan, split)
+        part = getattr(self.recipe, split)
         if isinstance(self.source, TextSource):
             yield from self.source.lines(part, what)
             return
@@ -163,7 +163,7 @@ class WordFeed(Feed):
         if not hasattr(self, "_text"):
             sizes = {"size": self.block, "shared": self.shared or self.block, "window": self.window}
             keep = self.vocabulary.keep(self.sample)
-            self._text = ResidentText(self.tokens("train"), keep, self.noise, seed=self.plan.seed, **sizes)
+            self._text = ResidentText(self.tokens("train"), keep, self.noise, seed=self.recipe.seed, **sizes)
         return self._text
 
     def numbers(self):
@@ -172,7 +172,7 @@ class WordFeed(Feed):
 
         from zoo.data.batching import Batches
 
-        rng = np.random.default_rng([self.plan.seed, 0])
+        rng = np.random.default_rng([self.recipe.seed, 0])
         # Keras wants a target.
         calls = Batches(lambda call: (call, call), lambda: list(self.text.epoch(rng, self.blocks_in_a_step)))
         return calls.as_dataset() if keras.config.backend() == "tensorflow" else calls
@@ -188,7 +188,7 @@ class WordFeed(Feed):
 
         def text_after_text():  # `take` ends an epoch: thinning out makes the text a little longer or shorter
             for number in numbers:
-                rng = np.random.default_rng([self.plan.seed, SPLITS.index(split), number])
+                rng = np.random.default_rng([self.recipe.seed, SPLITS.index(split), number])
                 yield from make(self.tokens(split), rng, True)
 
         def spec(array):
@@ -206,17 +206,17 @@ class WordFeed(Feed):
         """Some examples, in memory."""
         from zoo.data.batching import Batches
 
-        rng = np.random.default_rng([self.plan.seed, SPLITS.index(split)])
+        rng = np.random.default_rng([self.recipe.seed, SPLITS.index(split)])
         made = (self._blocks if blocks else self._batches)(self.tokens(split), rng, False)
         if blocks:  # some steps together: one by one
             made = (({k: v[n] for k, v in x.items()}, y[n]) for x, y in made for n in range(len(y)))
-        kept = list(itertools.islice(made, max(1, SOME // self.plan.batch_size)))
+        kept = list(itertools.islice(made, max(1, SOME // self.recipe.batch_size)))
         return Batches(kept.__getitem__, lambda: list(range(len(kept))))
 
     @property
     def words_in_a_step(self) -> int:
         """For blocks, whole ones; for pairs, pairs."""
-        return self.blocks_in_a_step * self.block if self.block else self.plan.batch_size
+        return self.blocks_in_a_step * self.block if self.block else self.recipe.batch_size
 
     @property
     def steps(self) -> int:
@@ -226,7 +226,7 @@ class WordFeed(Feed):
 
     @property
     def blocks_in_a_step(self) -> int:
-        count = max(1, self.plan.batch_size // self.block)
+        count = max(1, self.recipe.batch_size // self.block)
         return count - count % 2 if count > 1 else 1  # even: its halves are computed side by side
 
     def _windows(self, tokens, rng):
@@ -251,7 +251,7 @@ class WordFeed(Feed):
                 yield {"words": halo[rows], **reach, "negatives": drawn}, np.zeros(rows.shape, "int32")
 
     def _batches(self, tokens, rng, training):
-        size = self.plan.batch_size
+        size = self.recipe.batch_size
         for inputs, targets in self._examples(tokens, rng):
             order = rng.permutation(len(targets)) if training else np.arange(len(targets))
             for start in range(0, len(order), size):

@@ -1,6 +1,5 @@
 """zoo.data.video.files."""
 
-
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -65,9 +64,9 @@ def read_clip(
         check_length(path, there, least, loop)
         wanted = spread(max(there, least), frames or there) % there
         needed, kept = set(wanted.tolist()), {}
-        for number, picture in enumerate(video.pictures(size or (video.shape.height, video.shape.width))):
+        for number, image in enumerate(video.images(size or (video.shape.height, video.shape.width))):
             if number in needed:
-                kept[number] = picture
+                kept[number] = image
             if len(kept) == len(needed):
                 break
         else:
@@ -130,7 +129,7 @@ class Gif:
         with Image.open(path) as image:
             yield cls(image)
 
-    def pictures(self, size):
+    def images(self, size):
         from PIL.Image import Resampling
 
         for number in range(self.shape.frames):
@@ -180,8 +179,8 @@ class Video:
         self.container.seek(0)
         return turns
 
-    def pictures(self, size):
+    def images(self, size):
         height, width = size[:: -1 if self.turns % 2 else 1]
         for frame in self.container.decode(self.stream):
-            picture = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BILINEAR")
-            yield np.rot90(picture, self.turns) if self.turns else picture
+            image = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BILINEAR")
+            yield np.rot90(image, self.turns) if self.turns else image

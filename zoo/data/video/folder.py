@@ -1,10 +1,8 @@
 """zoo.data.video.folder."""
 
-
-
 import numpy as np
 
-from zoo.data.image.folder import PictureFolder
+from zoo.data.image.folder import ImageFolder
 from zoo.data.sources import Source, tensorflow
 from zoo.data.video.files import ENDINGS, probe
 from zoo.errors import UsageError
@@ -12,10 +10,10 @@ from zoo.errors import UsageError
 # A folder of the user's own
 
 
-class ClipFolder(PictureFolder):
+class ClipFolder(ImageFolder):
     """``VIDEOS/<class>/<clip>.mp4``, split here by content; or ``VIDEOS/<split>/<class>/<clip>.mp4``, by its owner.
 
-    Examples are pairs (path, label); the feed reads the files. Clips cut from one recording are no copies of each
+    Examples are pairs (path, label); the data module reads the files. Clips cut from one recording are no copies of each
     other, and chance may put them on both sides: whoever has such gives the folder splits of its own.
     """
 
@@ -36,9 +34,9 @@ class ClipFolder(PictureFolder):
 
         return Source(self.name, tuple(self.labels), split)
 
-    def _readable(self, picture) -> bool:
+    def _readable(self, image) -> bool:
         try:
-            return probe(picture.path).frames > 0
+            return probe(image.path).frames > 0
         except UsageError as error:
             if "pip install" in str(error):
                 raise

@@ -1,6 +1,4 @@
-"""What clips need of the pipeline beyond what pictures do: choosing frames, and the same change for all of them."""
-
-
+"""What clips need of the pipeline beyond what images do: choosing frames, and the same change for all of them."""
 
 from zoo.errors import UsageError
 
@@ -35,7 +33,7 @@ def jitter(x, seed, every):
 
 
 def for_clips(augmentation):
-    """An augmentation of pictures that does the same to every frame of a clip: the frames become channels."""
+    """An augmentation of images that does the same to every frame of a clip: the frames become channels."""
 
     def augment(x, seed, option):
         import tensorflow as tf
@@ -48,7 +46,6 @@ def for_clips(augmentation):
         return tf.ensure_shape(tf.transpose(found, (0, 3, 1, 2, 4)), x.shape)
 
     return augment
-
 
 
 def shuffled_in_time(dataset):

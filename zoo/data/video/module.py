@@ -1,4 +1,4 @@
-"""Clips: reading them from files, choosing frames, a folder of a user's own, and the feed of video networks.
+"""Clips: reading them from files, choosing frames, a folder of a user's own, and the data module of video networks.
 
 Files are read by PyAV, the bindings of FFmpeg's libraries (``pip install av``): it decodes in the process and tells how
 many frames there are before it decodes one. GIFs are read by Pillow, which matplotlib brings along.
@@ -9,34 +9,34 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoo.data.base import SPLITS
-from zoo.data.image.module import ArrayFeed
+from zoo.data.image.module import ArrayDataModule
 from zoo.data.sources import tensorflow
 from zoo.data.video.files import GREY, check_length, probe, read_clip
 from zoo.errors import UsageError
 
-# The feed
+# The data module
 
 
-class ClipFeed(ArrayFeed):
+class VideoDataModule(ArrayDataModule):
     """Clips (time, height, width, channels): from arrays, from a tfds data set of videos, or from files.
 
     Of the recipe, `preprocess` says with ``frames`` how many are taken of a whole video, and with ``resize`` their
     size. `augment` may have ``jitter: k``: the network sees one frame of every k, a random one in training, the middle
-    one elsewhere. The augmentations of pictures do the same to all frames of a clip.
+    one elsewhere. The augmentations of images do the same to all frames of a clip.
     """
 
     @classmethod
-    def learn(cls, card, plan, source):
-        cls(card, plan, source).check_files()
-        feed = super().learn(card, plan, source)
-        frames, *rest = feed.shape
-        feed.shape = (frames // feed.every, *rest)  # of what the network takes
-        return feed
+    def adapt(cls, card, recipe, source):
+        cls(card, recipe, source).check_files()
+        data = super().adapt(card, recipe, source)
+        frames, *rest = data.shape
+        data.shape = (frames // data.every, *rest)  # of what the network takes
+        return data
 
     @property
     def every(self) -> int:
         """Of so many frames that are read, the network sees one."""
-        return self.plan.augment.get("jitter", 1)
+        return self.recipe.augment.get("jitter", 1)
 
     def batches(self, split, *, training=False):
         dataset = super().batches(split, training=training)
@@ -57,21 +57,21 @@ class ClipFeed(ArrayFeed):
 
     @property
     def _repeat(self) -> bool:
-        return self.loop or "loop" in self.plan.preprocess
+        return self.loop or "loop" in self.recipe.preprocess
 
     def check_files(self) -> None:
         """Raise where a file of a folder is too short, or where files differ in size and are not brought to one."""
         if not self._holds_paths:
             return
-        taken = self.plan.preprocess.get("frames")
+        taken = self.recipe.preprocess.get("frames")
         seen = {}
         for split in SPLITS:
-            for name, _ in self.source.split(getattr(self.plan, split)).as_numpy_iterator():
+            for name, _ in self.source.split(getattr(self.recipe, split)).as_numpy_iterator():
                 path = name.decode()
                 found = probe(path)
                 check_length(path, found.frames, taken and taken // self.every, self._repeat)
                 seen.setdefault((found.frames,) * (not taken) + (found.height, found.width), path)
-        if len(seen) > 1 and not (taken and "resize" in self.plan.preprocess):
+        if len(seen) > 1 and not (taken and "resize" in self.recipe.preprocess):
             (a, one), (b, other), *_ = [("x".join(map(str, shape)), path) for shape, path in seen.items()]
             raise UsageError(
                 f"the clips of {self.source.name} differ in size: {one} is {a}, {other} {b}; expected one size: "
@@ -80,7 +80,7 @@ class ClipFeed(ArrayFeed):
 
     @property
     def _holds_paths(self) -> bool:
-        spec = self.source.split(self.plan.train).element_spec
+        spec = self.source.split(self.recipe.train).element_spec
         return not isinstance(spec, dict) and spec[0].dtype.name == "string"
 
     def _read(self, split):
@@ -96,7 +96,7 @@ class ClipFeed(ArrayFeed):
             return examples.map(lambda row: (row[video], row["label"]))
         if not self._holds_paths:
             return examples
-        words = self.plan.preprocess
+        words = self.recipe.preprocess
         first = probe(next(examples.as_numpy_iterator())[0].decode())
         count = words.get("frames", first.frames)
         size = tuple(words.get("resize", (first.height, first.width)))

@@ -1,0 +1,74 @@
+"""What each backend does in its own way: the only file, beside the data, that names one."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+def gpus_used(backend: str) -> list[str]:
+    """The GPUs that the backend computes on."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return [device.name for device in tf.config.list_physical_devices("GPU")]
+    if backend == "jax":
+        import jax
+
+        return [str(device) for device in jax.devices() if device.platform in ("gpu", "cuda", "rocm")]
+    if backend == "torch":
+        import torch
+
+        return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return []
+
+
+def tensorflow_build() -> str:
+    """What the installed TensorFlow was built for."""
+    try:
+        import tensorflow as tf
+    except ImportError:
+        return "no build"
+    build = tf.sysconfig.get_build_info()
+    if not build.get("is_cuda_build"):
+        return "CPU build"
+    return f"built for CUDA {build.get('cuda_version', '?')}, cuDNN {build.get('cudnn_version', '?')}"
+
+
+def gradient(function: Callable[[Any], Any], at: Any) -> Any:
+    """The gradient of a number by a tensor."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(at)
+            value = function(at)
+        return tape.gradient(value, at)
+    if backend == "jax":
+        import jax
+
+        return jax.grad(function)(at)
+    import torch
+
+    at = at.detach().requires_grad_()
+    return torch.autograd.grad(function(at), at)[0]
+
+
+def fused_batch_norm(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, *, epsilon: float, training: bool) -> Any:
+    """TensorFlow's kernel for images (batch, height, width, channels): the normalised ones; and, if training, their mean
+    and their variance by channel, for n numbers (the kernel's own is for n - 1 degrees of freedom; for n = 1 it is 0)."""
+    import tensorflow as tf
+
+    none = tf.constant([], "float32")  # in training the kernel wants no statistics
+    outputs, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x,
+        scale=gamma,
+        offset=beta,
+        mean=none if training else mean,
+        variance=none if training else variance,
+        epsilon=epsilon,
+        is_training=training,
+    )
+    n = tf.cast(tf.size(x) // x.shape[-1], "float32")
+    return outputs, batch_mean, tf.math.multiply_no_nan(batch_variance, (n - 1.0) / n)

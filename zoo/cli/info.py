@@ -1,0 +1,84 @@
+"""`zoo info`: the card of a name."""
+
+import argparse
+
+from zoo import factory, records, registry
+from zoo.cli import _terminal
+
+HELP = "the card of a name: what it is, its size, its paper, its recipes"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name")
+    parser.add_argument("--verbose", "-v", action="store_true", help="build it and show every layer (imports Keras)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    card = registry.info(arguments.name)  # a wrong name is said before Keras is imported
+    if arguments.verbose:
+        _terminal.start_keras(arguments.debug)
+        card = factory.info(arguments.name, verbose=True)
+    fixed = f" trainable, {card.non_trainable_params:,} fixed or running" if card.non_trainable_params else " trainable"
+    rows = [
+        ("family", card.family),
+        ("task", card.task),
+        ("parameters", f"{card.params:,}{fixed}"),
+        ("paper", card.paper),
+        *[("departs" if number == 0 else "", text) for number, text in enumerate(card.deviations)],
+        *[("input", f"{each.name} {each.shape} {each.dtype}: {each.holds}") for each in card.inputs],
+        ("preprocessing", card.preprocessing),
+        *[("note" if number == 0 else "", text) for number, text in enumerate(card.notes)],
+        *([("weights", describe_weights(each)) for each in card.weights] or [("weights", "none published")]),
+        *[("recipe", describe(recipe)) for recipe in card.recipes],
+    ]
+    print(f"{card.name}: {card.summary}")
+    for label, text in rows:
+        print(f"  {label:<14}{text}")
+    if card.layers:
+        print_layers(card.layers)
+
+
+def print_layers(layers) -> None:
+    """A row for each layer, and the sums."""
+    total = sum(layer.multiply_adds for layer in layers), sum(layer.params for layer in layers)
+    rows = [("layer", "type", "output", "parameters", "multiply-adds")]
+    rows += [
+        (each.layer, each.type, "x".join(map(str, each.output_shape)), f"{each.params:,}", f"{each.multiply_adds:,}")
+        for each in layers
+    ]
+    rows.append(("total", "", "", f"{total[1]:,}", f"{total[0]:,}"))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        words = [f"{cell:<{width}}" for cell, width in zip(row[:3], widths)]
+        numbers = [f"{cell:>{width}}" for cell, width in zip(row[3:], widths[3:])]
+        print("  " + "  ".join([*words, *numbers]))
+
+
+def describe(recipe: records.Recipe) -> str:
+    """A recipe in one line."""
+    line = (
+        f"{recipe.name}: {recipe.dataset or 'data of your own'}, {recipe.epochs} epochs of batches of "
+        f"{recipe.batch_size}, {recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule})"
+    )
+    if recipe.loss:
+        line += f", loss {recipe.loss}"
+    if recipe.expected is not None:
+        line += f"; expects {describe_expected(recipe.expected)}"
+    return line
+
+
+def describe_weights(weights: records.Weights) -> str:
+    """A file of pretrained weights in one line."""
+    words = [
+        f"{weights.classes:,} classes" if weights.top else "without the top",
+        f"{weights.preprocessing} preprocessing",
+        f"{weights.size / 1e6:,.0f} MB" if weights.size else "",
+        weights.licence,
+        *[f"for {option}={value!r}" for option, value in weights.options.items()],
+        *map(describe_expected, weights.published),
+    ]
+    return f"{weights.tag}: {', '.join(filter(None, words))}; {weights.url} ({weights.hash})"
+
+
+def describe_expected(figure: records.Expected) -> str:
+    return f"{figure.metric} {figure.bound:g} [{figure.source}{'' if figure.measured else '; not measured here'}]"

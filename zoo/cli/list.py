@@ -1,0 +1,27 @@
+"""`zoo list`: the names of the zoo."""
+
+import argparse
+import sys
+
+from zoo import registry
+from zoo.errors import UsageError
+
+HELP = "the names of the zoo"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pattern", nargs="?", help="with wildcards, as in 'lenet*'")
+    parser.add_argument("--task", help="only names of this task")
+    parser.add_argument("--pretrained", action="store_true", default=None, help="only names with pretrained weights")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    names = registry.list_models(arguments.pattern, task=arguments.task, pretrained=arguments.pretrained)
+    if not names:
+        raise UsageError(f"no name matches {arguments.pattern!r}; `zoo list` shows all {len(registry.list_models())}")
+    width = max(map(len, names))
+    for name in names:
+        card = registry.info(name)
+        print(f"{name:<{width}}  {card.params:>13,}  {card.summary}")
+    for error in registry.broken().values():
+        print(f"zoo: left out: {error}", file=sys.stderr)

@@ -1,0 +1,50 @@
+"""`zoo stylize`: a photograph in the style of other images."""
+
+import argparse
+import dataclasses
+
+from zoo.cli import _terminal
+from zoo.errors import UsageError
+
+HELP = "paint a photograph in the style of other images"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("content", metavar="PHOTOGRAPH")
+    parser.add_argument("styles", nargs="+", metavar="STYLE", help="an image; several are blended")
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the image to write, .png or .jpg")
+    parser.add_argument("--overwrite", action="store_true", help="replace the output if it is there")
+    parser.add_argument("--style-weight", type=float, help="from 0, the photograph, upward (default: 5)")
+    parser.add_argument(
+        "--fractions", "--shares", metavar="A,B,...", help="of each style in the blend (default: equal)"
+    )
+    parser.add_argument("--keep-colours", action="store_true", default=None, help="the photograph's own colours")
+    parser.add_argument("--size", type=int, help="limit of the longer side in pixels (default: 512)")
+    parser.add_argument("--style-size", type=int, help="likewise of the styles: smaller, finer (default: as --size)")
+    parser.add_argument("--steps", type=int, help="default: 300")
+    parser.add_argument("--optimizer", help="adam (default), or lbfgs as in the paper")
+    parser.add_argument("--start", help="content (default), or noise as in the paper")
+    parser.add_argument("--preview", type=int, metavar="N", help="write the image every N steps")
+    parser.add_argument("--seed", type=int, help="of noise and untrained filters (default: 0)")
+    parser.add_argument("--extractor", metavar="VGG", help="the network that looks (default: vgg16)")
+    parser.add_argument(
+        "--weights", help="of the VGG: imagenet, a file, an address, none (default: imagenet if it can be had)"
+    )
+    parser.add_argument("--preprocessing", help="what weights in a file were trained on: caffe or torch")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from zoo.inference import stylize
+
+    fields = {field.name for field in dataclasses.fields(stylize.StyleSettings)}
+    chosen = {name: value for name, value in vars(arguments).items() if name in fields and value is not None}
+    if arguments.fractions:
+        try:
+            chosen["fractions"] = tuple(float(fraction) for fraction in arguments.fractions.split(","))
+        except ValueError:
+            raise UsageError(f"--fractions is {arguments.fractions!r}; expected numbers, as in 0.7,0.3") from None
+    _terminal.show_log()
+    request = stylize.prepare(arguments.content, arguments.styles, arguments.output, arguments.overwrite, **chosen)
+    _terminal.start_keras(arguments.debug)
+    stylize.paint(request)
+    print(f"{arguments.output}: {request.size[0]}x{request.size[1]} pixels")

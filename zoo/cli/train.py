@@ -1,0 +1,108 @@
+"""`zoo train`: train a network by a recipe and write a run folder."""
+
+import argparse
+import ast
+import math
+from pathlib import Path
+
+from zoo.cli import _terminal
+from zoo.cli.info import describe_expected
+from zoo.errors import UsageError
+from zoo.training.run_folder import Run
+from zoo.training.run_plan import SETTINGS, RunPlan, prepare
+
+HELP = "train a network by a recipe and write a run folder"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name")
+    parser.add_argument(
+        "--recipe",
+        help="a recipe of its card (default: demo, which needs no network; finetune from weights; with --data the one "
+        "for data of your own, where there is one)",
+    )
+    parser.add_argument(
+        "--weights", metavar="WEIGHTS", help="pretrained: a tag of the card (imagenet), a file, an address"
+    )
+    parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
+    parser.add_argument("--run", metavar="DIR", help="the folder to write (default: runs/NAME-RECIPE-SEED)")
+    parser.add_argument(
+        "--data", metavar="PATH", help="of your own: an .npz file of arrays, or a folder with one for each class"
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--precision", help="float32, mixed_float16 or mixed_bfloat16")
+    parser.add_argument(
+        "--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the builder; may be repeated"
+    )
+    parser.add_argument(
+        "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
+    )
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run folder")
+    parser.add_argument("--record", metavar="FILE.csv", help="append the metrics as a row to this table")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    options = option_values(arguments.option)
+    if arguments.record:
+        from zoo import results
+
+        results.check_table(Path(arguments.record))
+    _terminal.show_log()
+    if arguments.weights or arguments.data:  # a file is held against the network, a folder opened by its task
+        _terminal.start_keras(arguments.debug)
+    settings = {name: getattr(arguments, name) for name in SETTINGS if name in arguments}
+    plan = prepare(arguments.name, arguments.recipe, **settings, **options)
+    try:
+        _terminal.start_keras(arguments.debug)
+        from zoo.training.trainer import fit
+
+        finished = fit(plan)
+    except BaseException as error:
+        plan.run.discard_if_untrained()
+        if isinstance(error, KeyboardInterrupt) and plan.run.path.exists():
+            raise KeyboardInterrupt(f"; {plan.run.path} keeps the finished epochs") from None
+        raise
+    print(summary(finished, plan))
+    if arguments.record:
+        print(f"recorded in {results.record(finished, Path(arguments.record))}")
+
+
+def option_values(pairs: list[str]) -> dict[str, object]:
+    """``["dropout=0.5", "pooling=average"]`` as keyword arguments."""
+    options = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--option {pair!r} has no value; expected NAME=VALUE, as in dropout=0.5")
+        try:
+            options[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            options[name] = text
+    return options
+
+
+def summary(run: Run, plan: RunPlan) -> str:
+    """The end of a run in a few lines."""
+    from zoo import tasks
+
+    results, card, recipe = run.results, plan.card, plan.card.recipe(plan.recipe.name)
+    metrics, task = results["metrics"], tasks.get(card.task)
+    metric = task.metric if math.isfinite(metrics[task.metric]) else "loss"  # no question could be asked
+    beside = [f"{name} {value:.4f}" for name, value in results["baselines"].items() if math.isfinite(value)]
+    lines = [
+        f"{card.name}, recipe {recipe.name}, seed {results['seed']}: "
+        f"test {metric} {metrics[metric]:.4f} on {run.config['examples']['test']:,} examples",
+        "  beside " + (", ".join(beside) or "no baseline: the set is too large to compute one"),
+    ]
+    if recipe.expected is not None and plan.unchanged:
+        bound = recipe.expected.bound
+        value = metrics.get(recipe.expected.metric, math.nan)  # BLEU, where sacrebleu is not installed
+        reached = value <= bound if task.minimize else value >= bound
+        lines.append(f"  expected {describe_expected(recipe.expected)}: {'reached' if reached else 'not reached'}")
+    files = ", ".join(sorted(file.name for file in run.path.iterdir()))
+    lines.append(f"  {results['seconds']:.0f} s; in {run.path}: {files}")
+    return "\n".join(lines)
