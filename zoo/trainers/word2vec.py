@@ -14,7 +14,7 @@ and the gradients two more, G O and G' C; each row is read and written once a bl
 with n_i contexts of centre i, of which t_ik are the very word drawn as negative k (rejected: a true word is no
 negative), K negatives to a pair and K' drawn for the block. No tape, no optimizer slots, no gradient as large as the
 table: the rows that changed are added to the table, times the rate. That is plain SGD on the sum over pairs, and
-`tests/test_blocks.py` holds it equal to the network's own layers under `keras.optimizers.SGD`, pair by pair.
+`tests/trainers/test_word2vec.py` holds it equal to the network's own layers under `keras.optimizers.SGD`, pair by pair.
 
 S. Ji, N. Satish, S. Li and P. Dubey, "Parallelizing Word2Vec in Shared and Distributed Memory", IEEE TPDS 30(9),
 2019, share negatives and multiply matrices, one window at a time.

@@ -16,7 +16,7 @@ import zoo
 from zoo.errors import UsageError
 from zoo.introspection.grad_cam import grad_cam, map_layer, stretch
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 MEAN = {1: layers.GlobalAveragePooling1D, 2: layers.GlobalAveragePooling2D, 3: layers.GlobalAveragePooling3D}
 CONV = {1: layers.Conv1D, 2: layers.Conv2D, 3: layers.Conv3D}
 

@@ -196,5 +196,5 @@ def test_the_readme_shows_what_was_recorded():
     """README.md holds the table that `zoo results results/*.csv` prints."""
     from pathlib import Path
 
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     assert results.table(sorted((root / "results").glob("*.csv"))) in (root / "README.md").read_text(encoding="utf-8")

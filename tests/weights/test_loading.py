@@ -727,7 +727,7 @@ def test_the_report_accounts_for_everything(network, files):
 
 def fuzz(layout, count, seed):
     """What became of the mutants of a layout, or of "all": see `weight_fuzz.py`."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here.parent), str(here)])}
     command = [sys.executable, str(here / "weight_fuzz.py"), layout, str(count), str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)

@@ -138,8 +138,8 @@ def test_spread_takes_one_frame_of_each_part():
         for _ in range(20):
             drawn = spread(count, parts, draw=chance.random(parts))
             assert (drawn >= np.floor(ends[:-1])).all() and (drawn < np.ceil(ends[1:])).all()
-        if count >= frames:
-            np.testing.assert_array_equal(middle, frames.frames(tf.range(count), frames))
+        if count >= parts:
+            np.testing.assert_array_equal(middle, frames.frames(tf.range(count), parts))
     assert spread(8, 8).tolist() == list(range(8))
 
 

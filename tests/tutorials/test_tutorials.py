@@ -15,7 +15,7 @@ import pytest
 
 from zoo import registry
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "tutorials").glob("[0-9][0-9]_*.py"))
 # A machine without a network, as far as Python is concerned: sitecustomize is imported at every start.
 NO_NETWORK = """

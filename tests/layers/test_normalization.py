@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -244,7 +245,7 @@ def test_loaded_beside_the_zoo_the_layer_comes_back(tmp_path):
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_never_load_tensorflow_for_it(backend, tmp_path):
     pytest.importorskip(backend)
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    here = str(Path(__file__).parents[2])
     program = (
         f"import sys; sys.path.insert(0, {here!r}); import keras, numpy as np; "
         "from zoo.layers.normalization import BatchNormalization; "
