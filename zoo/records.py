@@ -63,12 +63,12 @@ class Recipe:
     loss: str = ""  # a name of `zoo.losses`, in place of the card's
     loss_options: Mapping[str, Any] = field(default_factory=dict)  # of that loss, or of the card's
     data_options: Mapping[str, Any] = field(default_factory=dict)  # of the task's `DataModule`, where it has any
-    data: InitVar[Mapping[str, Any] | None] = None  # what `data_options` was called up to 0.1
+    feed: InitVar[Mapping[str, Any] | None] = None  # what `data_options` was called up to 0.1
 
-    def __post_init__(self, data: Mapping[str, Any] | None) -> None:
-        if data:
+    def __post_init__(self, feed: Mapping[str, Any] | None) -> None:
+        if feed:
             warnings.warn("Recipe(feed=...) is now Recipe(data_options=...)", DeprecationWarning, stacklevel=3)
-            object.__setattr__(self, "data_options", data)
+            object.__setattr__(self, "data_options", feed)
 
 
 @dataclass(frozen=True)

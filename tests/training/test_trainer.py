@@ -192,6 +192,7 @@ def test_a_crash_while_saving_keeps_the_last_network(short_run, monkeypatch):
         (dict(dropout=2), "lenet5 cannot be built with"),
         (dict(precision="float8"), "precision is 'float8'; expected one of float32"),
         (dict(num_clases=3), "did you mean num_classes"),
+        (dict(epoch=3), "there is no option of lenet5 'epoch'; did you mean epochs"),
         (dict(num_classes=3), "num_classes is 3; the data set digits:1.0.0 has 10"),
         (dict(input_shape=(9, 9, 1)), "input_shape is (9, 9, 1); the data set"),
         (dict(data="nowhere.npz"), "nowhere.npz; expected an .npz file with"),

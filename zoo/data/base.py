@@ -73,17 +73,18 @@ class DataModule:
         raise UsageError(f"{self.card.name} answers no single input; `zoo evaluate` measures it on its test set")
 
 
-def check_classes(card, source: Source, found: Sequence[int]) -> None:
-    """Raise unless the targets are classes, as many as the network can tell apart; `found` occur in training."""
+def check_classes(card, source: Source, found: Sequence[int], *, only: int | None = None) -> None:
+    """Raise unless the targets are classes, `only` so many where that is given; `found` occur in training."""
     if not source.class_names:
         raise UsageError(
             f"the targets of {source.name} are not classes; expected whole numbers from 0: y.astype('int32')"
         )
     if len(found) < 2:
         raise UsageError(f"the training set of {source.name} holds one class only; expected at least 2")
-    if card.task == "binary_classification" and source.num_classes != 2:
+    if only and source.num_classes != only:
         raise UsageError(
-            f"{source.name} has {source.num_classes} classes; {card.name} tells 2 apart: take softmax_regression"
+            f"{source.name} has {source.num_classes} classes; {card.name} tells {only} apart: take another network, as "
+            "softmax_regression"
         )
 
 

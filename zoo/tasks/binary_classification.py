@@ -4,11 +4,17 @@ import math
 
 import keras
 
+from zoo.data.image.module import ArrayDataModule
 from zoo.tasks.base import Sample
 from zoo.tasks.image_classification import ImageClassification
 
 
+class TwoClasses(ArrayDataModule):
+    classes = 2
+
+
 class BinaryClassification(ImageClassification):
+    data_module = TwoClasses
     folder = None
 
     def loss(self):

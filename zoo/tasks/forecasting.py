@@ -9,10 +9,14 @@ from zoo.tasks.base import Sample, Task
 from zoo.tasks.image_classification import BASELINE_NUMBERS
 
 
+class Series(ArrayDataModule):
+    targets_are = "numbers"
+
+
 class Forecasting(Task):
     metric = "mae"
     minimize = True
-    data_module = ArrayDataModule
+    data_module = Series
 
     def loss(self):
         return keras.losses.MeanSquaredError()

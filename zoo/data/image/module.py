@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class ArrayDataModule(DataModule):
 
     preprocessings, preprocess = normalization.SCALING, transforms.PREPROCESS
     augment = (*transforms.AUGMENT, *transforms.AUGMENT_LAYERS)
+    targets_are: ClassVar[str] = "classes"  # or "numbers"; or "ignored", where any will do
+    classes: ClassVar[int | None] = None  # how many there must be, where a network tells so many apart
     shape: tuple[int, ...]  # of one example
     high: float  # the largest number in the training set
     scaling: Scaling
@@ -150,9 +153,9 @@ class ArrayDataModule(DataModule):
         """Raise where the data cannot train this network."""
         source, card, train = self.source, self.card, self.summaries["train"]
         self._check_alike()
-        if card.task.endswith("classification"):
-            check_classes(card, source, train.classes)
-        elif source.class_names:
+        if self.targets_are == "classes":
+            check_classes(card, source, train.classes, only=self.classes)
+        elif self.targets_are == "numbers" and source.class_names:
             raise UsageError(
                 f"the targets of {source.name} are classes; {card.name} expects numbers: y.astype('float32')"
             )

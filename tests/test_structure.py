@@ -1,0 +1,176 @@
+"""The direction of imports: rooms stand on floors, and each takes from below alone (ARCHITECTURE.md has the picture)."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+FLOORS = (  # from the top; what stands on one floor knows nothing of each other
+    ("cli",),
+    ("inference", "results"),
+    ("training",),
+    ("tasks",),
+    ("losses",),
+    ("factory",),
+    ("decoding", "trainers"),
+    ("models", "weights", "data"),
+    ("registry", "plots", "optimizers"),
+    ("cards", "layers"),
+    ("preprocessing", "recipes", "introspection"),
+    ("records", "checks", "metrics", "baselines", "system"),
+    ("backend", "deprecated", "errors"),
+)
+FLOOR_OF = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}
+FACADE = "zoo/__init__.py"  # hands the public names on; only the version is taken from it
+BACKENDS = {  # which files may name a backend: all others compute through `keras.ops`
+    "tensorflow": ("zoo/data/", "zoo/backend.py"),
+    "jax": ("zoo/backend.py",),
+    "torch": ("zoo/backend.py", "zoo/weights/formats.py"),  # that reads .pth files of old
+}
+
+
+class Import:
+    """One name that a line of a file imports."""
+
+    def __init__(self, file: str, line: int, module: str, for_types: bool = False):
+        self.file, self.line, self.module = file, line, module
+        self.for_types = for_types  # under ``if TYPE_CHECKING``: never carried out
+
+    def __str__(self):
+        return f"{self.file}:{self.line} imports {self.module}"
+
+
+def imports_of(sources: dict[str, str]) -> list[Import]:
+    """All imports of files given by path and text, those inside functions as well."""
+    modules = {module_of(file) for file in sources}
+    found = []
+    for file, text in sources.items():
+        tree = ast.parse(text)
+        guarded = [
+            node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        ]
+        for_types = {each for node in guarded for each in ast.walk(node)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found += [Import(file, node.lineno, alias.name) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                for alias in node.names:
+                    full = f"{node.module}.{alias.name}"
+                    module = full if full in modules else node.module
+                    found.append(Import(file, node.lineno, module, node in for_types))
+    return found
+
+
+def module_of(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def room_of(module: str) -> str:
+    """The room of a module of the zoo; "" for the facade."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def inside(found: list[Import]) -> list[Import]:
+    """Those that take from the zoo, the facade itself apart."""
+    return [each for each in found if each.module.split(".")[0] == "zoo" and each.file != FACADE]
+
+
+def upward(found: list[Import]) -> list[str]:
+    """Imports that do not run downward."""
+    wrong = []
+    for each in inside(found):
+        here, there = room_of(module_of(each.file)), room_of(each.module)
+        unknown = [room for room in (here, there) if room and room not in FLOOR_OF]
+        if unknown:
+            wrong.append(f"{each}: the room {unknown[0]} stands on no floor of tests/test_structure.py")
+        elif here != there and there and FLOOR_OF[here] <= FLOOR_OF[there]:
+            wrong.append(f"{each}: {there} does not stand below {here}")
+    return wrong
+
+
+def circles(found: list[Import]) -> list[str]:
+    """Files that import each other in a loop, each loop once."""
+    arrows: dict[str, dict[str, Import]] = {}
+    for each in inside(found):
+        if not each.for_types:
+            arrows.setdefault(module_of(each.file), {}).setdefault(each.module, each)
+    loops, done = [], set()
+
+    def walk(module, path):
+        if module in path:
+            loop = [*path[path.index(module) :], module]
+            loops.append("; ".join(str(arrows[a][b]) for a, b in zip(loop, loop[1:])))
+        elif module not in done:
+            for other in arrows.get(module, ()):
+                walk(other, [*path, module])
+            done.add(module)
+
+    for module in sorted(arrows):
+        walk(module, [])
+    return loops
+
+
+def backends(found: list[Import]) -> list[str]:
+    """Imports of a backend outside of the files that may name it."""
+    return [
+        f"{each}: only {' and '.join(BACKENDS[package])} may"
+        for each in found
+        if (package := each.module.split(".")[0]) in BACKENDS and not each.file.startswith(BACKENDS[package])
+    ]
+
+
+LAWS = {"upward": upward, "circles": circles, "backends": backends}
+
+
+@pytest.fixture(scope="module")
+def imports():
+    files = sorted((ROOT / "zoo").rglob("*.py"))
+    return imports_of({str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files})
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_imports_run_downward_only(imports, law):
+    assert not LAWS[law](imports)
+
+
+def test_every_room_has_its_floor():
+    rooms = {path.stem for path in (ROOT / "zoo").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert rooms - {"__init__"} == set(FLOOR_OF)
+
+
+@pytest.mark.parametrize(
+    ("law", "sources", "told"),
+    [
+        ("upward", {"zoo/data/x.py": "\nfrom zoo.tasks import base\n"}, ["zoo/data/x.py:2 imports zoo.tasks"]),
+        ("upward", {"zoo/weights/x.py": "def f():\n    from zoo.models import y"}, ["weights/x.py:2"]),  # one floor
+        ("upward", {"zoo/attic/x.py": "import zoo.errors"}, ["the room attic stands on no floor"]),
+        ("upward", {"zoo/tasks/x.py": "from zoo.errors import UsageError\nimport zoo.tasks.y"}, []),
+        (
+            "circles",
+            {"zoo/data/a.py": "from zoo.data import b", "zoo/data/b.py": "def f():\n    import zoo.data.a"},
+            ["zoo/data/a.py:1 imports zoo.data.b; zoo/data/b.py:2 imports zoo.data.a"],
+        ),
+        ("circles", {"zoo/data/a.py": "import zoo.data.b", "zoo/data/b.py": "import zoo.errors"}, []),
+        (
+            "circles",
+            {
+                "zoo/data/a.py": "from zoo.data import b",
+                "zoo/data/b.py": "if TYPE_CHECKING:\n    from zoo.data import a",
+            },
+            [],
+        ),
+        (
+            "backends",
+            {"zoo/losses/x.py": "def f():\n    import tensorflow as tf"},
+            ["zoo/losses/x.py:2 imports tensor"],
+        ),
+        ("backends", {"zoo/data/x.py": "from tensorflow import io", "zoo/backend.py": "import jax, torch"}, []),
+        ("backends", {"zoo/data/x.py": "import torch.nn"}, ["zoo/data/x.py:1 imports torch.nn"]),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(law, sources, told):
+    found = LAWS[law](imports_of(sources))
+    assert len(found) == len(told)
+    assert all(part in each for part, each in zip(told, found))
