@@ -100,6 +100,6 @@ def info(name: str, *, verbose: bool = False) -> Card:
     card = registry.info(name)
     if not verbose:
         return card
-    from zoo.introspection.graph import costs  # and with it Keras
+    from zoo.introspection.layer_costs import costs  # and with it Keras
 
     return replace(card, layers=tuple(costs(build(name))))

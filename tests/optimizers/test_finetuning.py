@@ -92,7 +92,7 @@ def test_weight_decay_shrinks_with_the_rate(optimizer):
     slowed.apply([keras.ops.zeros(v.shape) for v in model.trainable_variables], model.trainable_variables)
     decay = optimizer.weight_decay or 0.0
     for variable, old in zip(model.variables, before):
-        factor = 1 - float(optimizer.learning_rate) * finetuning.rates(model, 0.5)[variable.path] * decay
+        factor = 1 - float(optimizer.learning_rate) * finetuning.learning_rate_multipliers(model, 0.5)[variable.path] * decay
         np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), old * factor, rtol=1e-6)
 
 
