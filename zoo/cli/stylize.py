@@ -46,5 +46,5 @@ def run(arguments: argparse.Namespace) -> None:
     _terminal.show_log()
     request = stylize.prepare(arguments.content, arguments.styles, arguments.output, arguments.overwrite, **chosen)
     _terminal.start_keras(arguments.debug)
-    stylize.paint(request)
+    stylize.render(request)
     print(f"{arguments.output}: {request.size[0]}x{request.size[1]} pixels")
