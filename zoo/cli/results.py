@@ -5,11 +5,11 @@ from pathlib import Path
 
 from zoo.cli import _terminal
 
-HELP = "the README's table of measured figures, from recorded rows"
+HELP = "make the README's table of measured metrics from recorded rows"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("tables", nargs="+", metavar="FILE.csv")
+    parser.add_argument("tables", nargs="+", metavar="FILE.csv", help="what `zoo train --record` wrote")
     parser.add_argument("--into", metavar="PAGE.md", help="write it between the marks of this page")
 
 
