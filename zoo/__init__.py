@@ -48,8 +48,8 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 
 __all__ = [
     "Card", "Expected", "Input", "Recipe", "Task", "UsageError", "Weights", "build", "builder", "compare", "costs",
-    "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data", "load_weights", "lora",
-    "predict", "register", "search", "train", "translate", "unfreeze",
+    "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data", "load_weights",
+    "lora", "predict", "register", "search", "train", "translate", "unfreeze",
 ]  # fmt: skip
 
 deprecated.watch_imports()

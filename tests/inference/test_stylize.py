@@ -241,3 +241,9 @@ def test_memory_grows_with_the_pixels():
 def test_a_plan_is_checked_in_python_as_well():
     with pytest.raises(UsageError, match=r"preview is 2\.5; expected a whole number"):
         stylize.StyleSettings(preview=2.5).check(1)
+
+
+def test_the_old_name_of_fractions_warns(pair):
+    with pytest.warns(DeprecationWarning, match=r"is now stylize\(fractions=\.\.\.\)"):
+        request = stylize.prepare(pair[0], [pair[1]], shares=(2.0,), weights="none", size=32)
+    assert request.settings.fractions == (2.0,)

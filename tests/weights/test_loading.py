@@ -460,6 +460,15 @@ def test_a_tag_brings_its_preprocessing(published, network, files):
     assert same({k: v for k, v in values(by_tag).items()}, values(by_path))
 
 
+def test_build_takes_the_preprocessing_of_a_file(files):
+    built = small(input_shape=(32, 32, 1), weights=files["legacy"], preprocessing="torch")
+    loaded = small(input_shape=(32, 32, 1))
+    zoo.load_weights(loaded, files["legacy"], preprocessing="torch")
+    assert same(values(built), values(loaded))
+    with pytest.raises(zoo.UsageError, match="did you mean torch"):
+        small(weights=files["legacy"], preprocessing="troch")
+
+
 def test_options_that_no_shape_shows_are_compared(published):
     with pytest.raises(zoo.UsageError, match="are for stem='7x7' and stem is '3x3'; build with stem='7x7'"):
         small(weights="small", stem="3x3")

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    card = registry.info(arguments.name)  # a wrong name is said before Keras is imported
+    card = registry.info(arguments.name)  # a wrong name is refused before Keras is imported
     if arguments.verbose:
         _terminal.start_keras(arguments.debug)
         card = factory.info(arguments.name, verbose=True)

@@ -17,7 +17,7 @@ def run(arguments: argparse.Namespace) -> None:
     from zoo import results
 
     for table in arguments.tables:
-        results.read(Path(table))  # what is wrong with a table is said before Keras is imported
+        results.read(Path(table))  # a wrong table is refused before Keras is imported
     _terminal.start_keras(arguments.debug)
     text = results.table([Path(table) for table in arguments.tables])
     if arguments.into:

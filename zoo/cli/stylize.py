@@ -17,9 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--style-weight", type=float, help="beside a content weight of 1; 0 keeps the photograph (default: 5)"
     )
-    parser.add_argument(
-        "--fractions", "--shares", metavar="A,B,...", help="the part of each style in the blend (default: equal)"
-    )
+    parser.add_argument("--fractions", metavar="A,B,...", help="the part of each style in the blend (default: equal)")
+    parser.add_argument("--shares", dest="fractions", help=argparse.SUPPRESS)  # its name up to 0.1
     parser.add_argument("--keep-colours", action="store_true", default=None, help="keep the photograph's own colours")
     parser.add_argument("--size", type=int, help="limit of the longer side, in pixels (default: 512)")
     parser.add_argument(

@@ -40,7 +40,7 @@ class Stage:
 def list_stages(model: Any) -> list[Stage]:
     """The stages of a network, from the finest to the coarsest.
 
-    A stage is the last tensor at its stride that all paths from the input to the (first) output go through, so never a
+    A stage is the last tensor at its stride that all paths from the input to the main output go through, so never a
     branch inside a block. Padding, which only prepares a halving, is no stage, nor is the input.
 
     Args:
@@ -222,7 +222,7 @@ def _needed(model: Any) -> list[Call]:
 def _in_order(model: Any) -> Iterator[tuple[Call, bool]]:
     """The calls on the way to the main output, and whether each is a bottleneck: no path leads around it.
 
-    Whole numbers and masks are no path: what padding there is, every layer of a network over tokens may ask.
+    Whole numbers and masks are no path: every layer of a network over tokens may read them, to know the padding.
     """
     needed = _needed(model)
     position = {id(tensor): i for i, (_, _, outputs) in enumerate(needed) for tensor in outputs}

@@ -1,6 +1,6 @@
 """Losses that teach distances.
 
-They learn from comparisons: `y_true` says which images of the batch show one and the same thing, `y_pred` holds what
+They learn from comparisons: `y_true` tells which images of the batch show one and the same thing, `y_pred` holds what
 the network made of them, and no class has an output of its own.
 """
 

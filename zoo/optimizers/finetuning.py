@@ -141,7 +141,7 @@ def layerwise(optimizer: keras.Optimizer, model: Any, *, decay: float = 0.8) -> 
         decay: factor from one block to the block before it, above 0 and at most 1.
 
     Raises:
-        UsageError: for a `decay` outside that range, or an optimizer that looks at all gradients at once.
+        UsageError: for a `decay` outside that range, or an optimizer that clips all gradients together.
 
     >>> import zoo
     >>> optimizer = layerwise(keras.optimizers.SGD(0.1), zoo.build("lenet5"), decay=0.5)

@@ -59,7 +59,7 @@ class Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def opener() -> urllib.request.OpenerDirector:
-    """What opens an address: nothing but the schemes allowed, so neither files nor ftp; proxies as the system says."""
+    """What opens an address, through the system's proxies: only the schemes allowed, so neither files nor ftp."""
     director = urllib.request.OpenerDirector()
     handlers = [
         urllib.request.ProxyHandler(),
@@ -103,7 +103,7 @@ class Download:
                         f"{redacted(self.url)} cannot be fetched: {problem}, {len(RETRY_PAUSES) + 1} times; "
                         f"run again to go on, set ZOO_MIRROR, or put the file at {self.path}"
                     ) from problem
-                log.info(f"{problem}; asking again in {pause:g} s")
+                log.info(f"{problem}; trying again in {pause:g} s")
                 time.sleep(pause)
 
     def attempt(self) -> None:

@@ -3,13 +3,13 @@
 * The file grows under a temporary name beside its final one, is hashed as it comes, written through to the disk and
   only then renamed. A download that was cut short or killed goes on where it stopped.
 * One process downloads; the others wait for its lock and find the file.
-* A server that sends nothing for five seconds, drops the connection or is overloaded is asked again three times.
-* A file that is already there is never overwritten or deleted: if it is the wrong one, that is said.
+* A server that sends nothing for five seconds, drops the connection or is overloaded is tried three times more.
+* A file that is already there is never overwritten or deleted: if it is the wrong one, that is an error.
 
 Settings, by environment variables:
 
 * ``ZOO_CACHE``: the folder (``~/.cache/zoo``);
-* ``ZOO_OFFLINE=1``: never touch the network; say which file to put where;
+* ``ZOO_OFFLINE=1``: never touch the network; an error tells which file to put where;
 * ``ZOO_MIRROR=https://host/folder``: take ``https://a.org/b/c.h5`` from ``https://host/folder/a.org/b/c.h5``.
 """
 

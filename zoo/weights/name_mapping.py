@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from keras.src.saving import saving_lib  # private, and the one place that knows Keras's paths
+from keras.src.saving import saving_lib  # private; the one module that knows Keras's paths
 
 from zoo.errors import UsageError
 from zoo.weights import converters
