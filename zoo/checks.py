@@ -47,6 +47,18 @@ def is_number(value: Any, low: float = -math.inf, high: float = math.inf) -> boo
     )
 
 
+def check_not_negative(name: str, value: Any) -> None:
+    """Raise unless `value` is a finite number of at least 0.
+
+    >>> check_not_negative("style_weight", -1.0)
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: style_weight is -1.0; expected a number of at least 0
+    """
+    if not is_number(value, 0):
+        raise UsageError(f"{name} is {value!r}; expected a number of at least 0")
+
+
 def check_image(input_shape: tuple[int | None, ...], smallest: int, name: str) -> None:
     """Raise if images of (height, width, channels) have no pixels left at the end of a network. None is any size.
 

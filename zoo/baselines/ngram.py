@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from zoo.checks import is_whole
 from zoo.errors import UsageError
 
 
@@ -31,7 +32,7 @@ class KneserNey:
     """
 
     def __init__(self, tokens: Sequence[int], *, order: int, vocabulary_size: int):
-        if order < 1 or len(tokens) < order:
+        if not is_whole(order) or len(tokens) < order:
             raise UsageError(f"order is {order} for a text of {len(tokens)} tokens; expected 1 to the text's length")
         tokens = [int(token) for token in tokens]
         self.order, self.vocabulary_size = order, vocabulary_size

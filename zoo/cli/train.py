@@ -33,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="your own data: an .npz file of arrays, a .txt file, or a folder as the task takes it",
     )
     parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
-    parser.add_argument("--epochs", type=int, help="in place of the recipe's, as are the next four")
-    parser.add_argument("--batch-size", type=int)
-    parser.add_argument("--learning-rate", type=float)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--precision", help="float32, mixed_float16 or mixed_bfloat16")
+    parser.add_argument("--epochs", type=int, help="passes over the training set, in place of the recipe's")
+    parser.add_argument("--batch-size", type=int, help="examples in a batch, likewise")
+    parser.add_argument("--learning-rate", type=float, help="of the optimizer, likewise")
+    parser.add_argument("--seed", type=int, help="of all random numbers, likewise")
+    parser.add_argument("--precision", help="float32, mixed_float16 or mixed_bfloat16, likewise")
     parser.add_argument(
         "--option",
         metavar="NAME=VALUE",

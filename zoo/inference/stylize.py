@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import registry
-from zoo.checks import check_whole
+from zoo.checks import check_not_negative, check_whole, is_number
 from zoo.data.image.files import SMALLEST, check_output, limited, read, write
 from zoo.errors import UsageError, unknown
 from zoo.inference.style_optimization import OPTIMIZERS, Progress, StyleOptimization
@@ -87,14 +87,12 @@ class StyleSettings:
         if self.seed >= 2**32:
             raise UsageError(f"seed is {self.seed}; expected a whole number from 0 to 2^32 - 1")
         for field in ("style_weight", "variation_weight", "learning_rate"):
-            value = getattr(self, field)
-            if not 0 <= value < float("inf"):
-                raise UsageError(f"{field} is {value!r}; expected a number of at least 0")
+            check_not_negative(field, getattr(self, field))
         if self.optimizer not in OPTIMIZERS:
             raise unknown("optimizer", self.optimizer, OPTIMIZERS)
         if self.start not in STARTS:
             raise unknown("start", self.start, STARTS)
-        valid = all(0 <= fraction < float("inf") for fraction in self.fractions) and sum(self.fractions) > 0
+        valid = all(is_number(fraction, 0) for fraction in self.fractions) and sum(self.fractions) > 0
         if self.fractions and (len(self.fractions) != styles or not valid):
             raise UsageError(
                 f"there are {styles} styles and the fractions {self.fractions}; expected one number for each, not all 0"

@@ -6,6 +6,7 @@ import keras
 from keras import layers, ops
 
 from zoo.backend import fused_batch_norm
+from zoo.checks import is_number, is_whole
 from zoo.errors import UsageError
 
 MIN_EPSILON = 1.001e-5  # the least that cuDNN takes; below it, Keras's own code computes
@@ -98,7 +99,7 @@ class LocalResponseNormalization(layers.Layer):
 
     def __init__(self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0, **kwargs: Any):
         super().__init__(**kwargs)
-        if size < 1 or size % 2 == 0:
+        if not is_whole(size) or size % 2 == 0:
             raise UsageError(f"size is {size!r}; expected an odd number of channels: 1, 3, 5, ...")
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
@@ -134,7 +135,7 @@ class AdaptiveInstanceNormalization(layers.Layer):
 
     def __init__(self, strength: float = 1.0, epsilon: float = 1e-5, **kwargs: Any):
         super().__init__(**kwargs)
-        if not 0 <= strength <= 1:
+        if not is_number(strength, 0, 1):
             raise UsageError(f"strength is {strength!r}; expected a number from 0 to 1")
         self.strength, self.epsilon = strength, epsilon
 

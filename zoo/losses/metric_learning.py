@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.checks import is_number
 from zoo.errors import UsageError, unknown
 
 EXCLUDED = 1e9  # a distance beyond every other, for what must not be chosen
@@ -109,7 +110,7 @@ MINING: Mapping[str, Mining] = {
 
 def check_margin(margin: float) -> None:
     """Raise unless the margin is above 0: at 0 or below, to map everything onto one point costs nothing."""
-    if not margin > 0:
+    if not is_number(margin, 0) or margin == 0:
         raise UsageError(f"margin is {margin!r}; expected above 0: else one point for everything has the loss 0")
 
 
@@ -236,7 +237,7 @@ class NPair(keras.Loss):
 
     def __init__(self, temperature: float = 0.1, name: str = "n_pair", **kwargs: Any):
         super().__init__(name=name, **kwargs)
-        if not temperature > 0:
+        if not is_number(temperature, 0) or temperature == 0:
             raise UsageError(f"temperature is {temperature!r}; expected above 0, as in 0.1")
         self.temperature = temperature
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.errors import UsageError
+from zoo.checks import check_not_negative
 
 
 def gram_matrix(maps: Any) -> Any:
@@ -114,8 +114,7 @@ class Perceptual(keras.Loss):
         )  # fmt: skip
         self.term_weights = {term: self.settings[f"{term}_weight"] for term in ("content", "style", "variation")}
         for term, weight in self.term_weights.items():
-            if not 0 <= weight < float("inf"):
-                raise UsageError(f"{term}_weight is {weight!r}; expected a number of at least 0")
+            check_not_negative(f"{term}_weight", weight)
         from zoo.losses import feature_extractor  # the VGGs, which no other loss needs
 
         self.maps = feature_extractor.extractor(

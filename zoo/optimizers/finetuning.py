@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule as Schedule
 
+from zoo.checks import is_number
 from zoo.deprecated import renamed
 from zoo.errors import UsageError, unknown
 from zoo.introspection import graph
@@ -148,7 +149,7 @@ def layerwise(optimizer: keras.Optimizer, model: Any, *, decay: float = 0.8) -> 
     >>> sorted(float(each.learning_rate) for each in optimizer.optimizers)[::-1]
     [0.1..., 0.05..., 0.025..., 0.0125..., 0.00625...]
     """
-    if not isinstance(decay, (int, float)) or not 0 < decay <= 1:
+    if not is_number(decay, 0, 1) or decay == 0:
         raise UsageError(f"decay is {decay!r}; expected a number above 0 and at most 1")
     if optimizer.global_clipnorm is not None:
         raise UsageError("the optimizer has global_clipnorm, which looks at all layers at once; expected clipnorm")
