@@ -56,6 +56,8 @@ def run_command(run: str | Path | Run, command: str, *arguments: Any, **settings
 def check_supported(name: str, command: str) -> None:
     """Raise where the task of a network has no method for a command."""
     task = tasks.get(registry.info(name).task)
+    if not task.commands:
+        raise UsageError(f"{name} answers no single input; `zoo evaluate` measures it on its test set")
     if not hasattr(task, command):
         supported = ", ".join(f"`zoo {each}`" for each in ("evaluate", *task.commands))
         able = tasks.able(command)
