@@ -23,7 +23,7 @@ from zoo import losses, plots, results
 from zoo.data.builtin.photographs import photographs
 from zoo.data.image.files import limited
 from zoo.inference import stylize
-from zoo.inference.style_optimization import OPTIMIZERS, Painting, adam, compiled
+from zoo.inference.style_optimization import OPTIMIZERS, StyleOptimization, adam, use_xla
 from zoo.tasks.style_transfer import in_the_colours
 
 
@@ -65,7 +65,7 @@ class Watch:
     def __init__(self, at):
         self.at, self.step, self.found, self.images, self.times = at, 0, {}, {}, []
 
-    def after(self, painting):
+    def on_step(self, painting):
         self.step += 1
         self.times.append(time.perf_counter())
         if self.step in self.at:
@@ -75,7 +75,7 @@ class Watch:
 def painting(arguments, size, steps, options, **settings):
     plan = stylize.StyleSettings(steps=steps, seed=arguments.seed, verbose=0, **settings)
     content, style = pair(arguments, size)
-    return Painting(content, [style], plan, options)
+    return StyleOptimization(content, [style], plan, options)
 
 
 def curve(arguments):
@@ -129,14 +129,14 @@ def fast(arguments):
     loss = losses.Perceptual(**options)
     keras.utils.set_random_seed(arguments.seed)
     model = zoo.build("fast_style", input_shape=(None, None, 3), width=0.5, blocks=3)
-    model.compile(keras.optimizers.Adam(2e-3), loss=loss, jit_compile=compiled())
+    model.compile(keras.optimizers.Adam(2e-3), loss=loss, jit_compile=use_xla())
     started = time.perf_counter()
     model.fit(train, np.stack([train, style], axis=1), batch_size=4, epochs=arguments.epochs, verbose=0)
     seconds = time.perf_counter() - started
     results_, rows = [], []
     for tile in test:
         plan = stylize.StyleSettings(steps=max(arguments.steps), seed=arguments.seed, verbose=0)
-        work = Painting(tile, [style[0]], plan, options)
+        work = StyleOptimization(tile, [style[0]], plan, options)
         adam(work, Watch(()))
         in_one_pass = keras.ops.convert_to_numpy(model(tile[None]))[0]
         before = terms(work.loss, tile)["style"]

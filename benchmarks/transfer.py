@@ -62,7 +62,7 @@ def unmoved(run, name, options, weights, preprocessing):
     before = zoo.build(name, **options)
     zoo.load_weights(before, weights, preprocessing=preprocessing)
     after = {variable.path: np.asarray(variable) for variable in run.model().variables}
-    layers = [layer for block in finetuning.learning_blocks(before)[:-1] for layer in block]
+    layers = [layer for block in finetuning.trainable_blocks(before)[:-1] for layer in block]
 
     def equal(chosen):
         return all(np.array_equal(np.asarray(v), after[v.path]) for layer in chosen for v in layer.variables)

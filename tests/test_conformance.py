@@ -148,7 +148,7 @@ def test_parameter_counts_are_those_of_the_card(subject):
 
 
 def test_what_each_layer_costs_is_known(subject):
-    rows = graph.costs(subject.full)
+    rows = zoo.costs(subject.full)
     assert not [row.layer for row in rows if row.multiply_adds is None]
     assert sum(row.params for row in rows) == subject.card.params + subject.card.non_trainable_params
 
@@ -307,7 +307,7 @@ def test_fit_learns_one_batch_by_heart(network):
 
 def test_frozen_layers_stay_bit_equal(network):
     model = network.build()
-    if len(finetuning.learning_blocks(model)) < 2:
+    if len(finetuning.trainable_blocks(model)) < 2:
         pytest.skip("a head and nothing else")
     compiled(zoo.freeze(model), network.card, run_eagerly=True)
     frozen = [v for layer in model.layers if not layer.trainable for v in layer.variables if "seed" not in v.path]
@@ -324,7 +324,7 @@ def test_layerwise_rates_are_those_of_the_updates(network):
     optimizer = zoo.layerwise(keras.optimizers.SGD(0.5), model, decay=0.5)
     optimizer.build(model.trainable_variables)
     optimizer.apply([ops.convert_to_tensor(found[path]) for path in before], model.trainable_variables)
-    blocks, factors = finetuning.learning_blocks(model), finetuning.rates(model, 0.5)
+    blocks, factors = finetuning.trainable_blocks(model), finetuning.learning_rate_multipliers(model, 0.5)
     assert len(set(factors.values())) == len(blocks)
     assert all(factors[v.path] == 1 for layer in blocks[-1] for v in layer.variables)
     for variable in model.trainable_variables:

@@ -25,6 +25,14 @@ def test_a_module_is_found_under_its_old_name(old):
     assert module is importlib.import_module(deprecated.MODULES[old])
 
 
+def test_what_stood_in_zoo_graph_is_there():
+    with pytest.warns(DeprecationWarning):
+        sys.modules.pop("zoo.graph", None)
+        from zoo.graph import Cost, Stage, blocks, costs, features, list_stages
+    assert all(map(callable, (Cost, Stage, blocks, costs, features, list_stages)))
+    assert zoo.costs is costs and zoo.features is features
+
+
 def test_an_old_name_of_the_package_is_todays_with_a_warning():
     with pytest.warns(DeprecationWarning, match=r"zoo\.Figure is now zoo\.Expected"):
         assert zoo.Figure is zoo.Expected

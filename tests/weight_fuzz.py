@@ -111,7 +111,7 @@ def memory():
 
 
 def main(layouts, count, seed=0):
-    hdf5_sandbox.PATIENCE = 5.0
+    hdf5_sandbox.TIMEOUT = 5.0
     if importlib.util.find_spec("torch"):  # which a mutant of any layout may look like a file of
         import torch._subclasses.fake_tensor  # noqa: F401
     else:

@@ -164,7 +164,7 @@ same = all(
 )
 lesson.claim("layers of the frozen body that changed by a bit", 0 if same else 1, "==", 0, exact=True)
 
-names = [block[0].name for block in finetuning.learning_blocks(body)[:-1]]
+names = [block[0].name for block in finetuning.trainable_blocks(body)[:-1]]
 steps = []
 for name in names:
     old, new = (model.get_layer(name).get_weights()[0] for model in (body, models["fine-tuned"]))

@@ -19,7 +19,8 @@ from zoo.registry import builder, list_models, register
 if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.data import load_data
     from zoo.inference.api import compare, evaluate, generate, predict, search, translate
-    from zoo.introspection.graph import costs, features
+    from zoo.introspection.graph import features
+    from zoo.introspection.layer_costs import costs
     from zoo.optimizers.finetuning import freeze, layerwise, lora, unfreeze
     from zoo.tasks.base import Task
     from zoo.training.run_folder import Run
@@ -36,7 +37,7 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "search": "zoo.inference.api",
     "translate": "zoo.inference.api",
     "features": "zoo.introspection.graph",
-    "costs": "zoo.introspection.graph",
+    "costs": "zoo.introspection.layer_costs",
     "freeze": "zoo.optimizers.finetuning",
     "unfreeze": "zoo.optimizers.finetuning",
     "layerwise": "zoo.optimizers.finetuning",
@@ -47,8 +48,8 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 
 __all__ = [
     "Card", "Expected", "Input", "Recipe", "Task", "UsageError", "Weights", "build", "builder", "compare", "costs",
-    "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data", "load_weights", "lora",
-    "predict", "register", "search", "train", "translate", "unfreeze",
+    "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data", "load_weights",
+    "lora", "predict", "register", "search", "train", "translate", "unfreeze",
 ]  # fmt: skip
 
 deprecated.watch_imports()

@@ -34,7 +34,7 @@ def tensorflow_build() -> str:
 
 
 def gradient(function: Callable[[Any], Any], at: Any) -> Any:
-    """The gradient of a number by a tensor."""
+    """The gradient of a function from a tensor to a number, at one tensor."""
     import keras
 
     backend = keras.backend.backend()
@@ -56,8 +56,12 @@ def gradient(function: Callable[[Any], Any], at: Any) -> Any:
 
 
 def fused_batch_norm(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, *, epsilon: float, training: bool) -> Any:
-    """TensorFlow's kernel for images (batch, height, width, channels): the normalised ones; and, if training, their mean
-    and their variance by channel, for n numbers (the kernel's own is for n - 1 degrees of freedom; for n = 1 it is 0)."""
+    """TensorFlow's kernel for images (batch, height, width, channels).
+
+    Returns:
+        The normalised images; and, if training, their mean and their variance by channel, divided by n numbers (the
+        kernel's own is divided by n - 1; for n = 1 it is 0).
+    """
     import tensorflow as tf
 
     none = tf.constant([], "float32")  # in training the kernel wants no statistics

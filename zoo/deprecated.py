@@ -5,8 +5,9 @@ import importlib.abc
 import importlib.machinery
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
+from typing import Any
 
 NAMES = {"Figure": "Expected"}  # of `zoo` itself
 
@@ -20,7 +21,7 @@ MODULES = {
     "zoo.extractor": "zoo.losses.feature_extractor",
     "zoo.figures": "zoo.plots",
     "zoo.generation": "zoo.decoding.sampling",
-    "zoo.graph": "zoo.introspection.graph",
+    "zoo.graph": "zoo.introspection",
     "zoo.hardware": "zoo.system",
     "zoo.heap": "zoo.training.malloc",
     "zoo.job": "zoo.training.run_plan",
@@ -43,6 +44,18 @@ def new_name(name: str) -> str:
     if name in NAMES:
         warnings.warn(f"zoo.{name} is now zoo.{NAMES[name]}", DeprecationWarning, stacklevel=3)
     return NAMES.get(name, name)
+
+
+def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
+    """A ``__getattr__`` for a module in which these names have new ones."""
+
+    def find(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warnings.warn(f"{module}.{name} is now {names[name]}", DeprecationWarning, stacklevel=2)
+        return getattr(sys.modules[module], names[name])
+
+    return find
 
 
 class Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):

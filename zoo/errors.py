@@ -1,4 +1,4 @@
-"""What the zoo says when it is asked for something that cannot be."""
+"""The one error of the zoo for a request that cannot be carried out, and how it is worded."""
 
 import difflib
 import re
@@ -30,19 +30,19 @@ def unknown(kind: str, value: object, known: Iterable[str], *, hint: str = "") -
     known = sorted(set(known))
     near = difflib.get_close_matches(str(value).lower(), known, n=3, cutoff=0.6)
     if near:
-        says = f"did you mean {' or '.join(near)}?"
+        help = f"did you mean {' or '.join(near)}?"
     else:
-        says = f"there are {', '.join(known)}" if len(known) <= 24 else f"there are {len(known)}"
-    return UsageError(f"there is no {kind} {value!r}; {says}" + (f" ({hint})" if hint else ""))
+        help = f"there are {', '.join(known)}" if len(known) <= 24 else f"there are {len(known)}"
+    return UsageError(f"there is no {kind} {value!r}; {help}" + (f" ({hint})" if hint else ""))
 
 
-def some(things: Sequence[object], most: int = 5) -> str:
-    """The first of a list, in words.
+def some(things: Sequence[object], limit: int = 5) -> str:
+    """The first things of a list, in words.
 
-    >>> some(["a.png", "b.png", "c.png"], most=2)
+    >>> some(["a.png", "b.png", "c.png"], limit=2)
     'a.png, b.png, ...'
     """
-    return ", ".join(map(str, things[:most])) + (", ..." if len(things) > most else "")
+    return ", ".join(map(str, things[:limit])) + (", ..." if len(things) > limit else "")
 
 
 def first_line(error: BaseException) -> str:
@@ -51,9 +51,9 @@ def first_line(error: BaseException) -> str:
     >>> first_line(ValueError("Exception encountered when calling Dense.call().\n\n\x1b[1mSizes differ.\x1b[0m\nMore"))
     'Sizes differ.'
     """
-    said = re.search(r"UsageError: (.*)", str(error))  # ours, from within TensorFlow's
-    if said:
-        return said[1].strip()
+    own = re.search(r"UsageError: (.*)", str(error))  # wrapped in one of TensorFlow's
+    if own:
+        return own[1].strip()
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and not line.startswith(("Exception encountered", "in user code:"))]
     return telling[0] if telling else type(error).__name__

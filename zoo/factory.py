@@ -27,13 +27,15 @@ RENAMED = {  # options of builders up to 0.1, and what they are called now
 }
 
 
-def build(name: str, /, *, weights: str | Path | None = None, **options: Any) -> Any:
+def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str | None = None, **options: Any) -> Any:
     """Build a network by name.
 
     Args:
         name: one of `list_models()`.
         weights: a tag from the card (``"imagenet"``), a file, or an https address; see `zoo.load_weights`. The network
             is the same with and without: only its numbers differ.
+        preprocessing: what the weights in a file or at an address were trained on, a name of
+            `zoo.preprocessing.PIXELS`; needed for another number of input channels only.
         **options: the builder's own: ``input_shape``, ``num_classes``, ... (``help(zoo.builder(name))``).
 
     Returns:
@@ -46,7 +48,9 @@ def build(name: str, /, *, weights: str | Path | None = None, **options: Any) ->
     (None, 26)
     """
     options = checked_options(name, options)
-    file = None if weights is None else tags.find(weights, name, options)  # what is wrong is said before the work
+    file = None
+    if weights is not None:  # a file that is missing is refused before the network is built
+        file = tags.find(weights, name, options, preprocessing=preprocessing or "")
     try:
         model = registry.builder(name)(**options)
     except UsageError:
@@ -100,6 +104,6 @@ def info(name: str, *, verbose: bool = False) -> Card:
     card = registry.info(name)
     if not verbose:
         return card
-    from zoo.introspection.graph import costs  # and with it Keras
+    from zoo.introspection.layer_costs import costs  # and with it Keras
 
     return replace(card, layers=tuple(costs(build(name))))

@@ -1,9 +1,42 @@
-"""zoo.preprocessing."""
+"""How pretrained weights want their pixels scaled."""
 
 from dataclasses import dataclass
 
 from zoo import records
 from zoo.errors import UsageError, unknown
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """How pixels of 0..255 were scaled in training: (value - mean) / std for each channel, in this order."""
+
+    order: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def of(self, count: int) -> "Pixels":
+        """The same for another number of channels.
+
+        >>> PIXELS["caffe"].of(1)
+        Pixels(order='grey', mean=(114.799...,), std=(1.0,))
+        """
+        if count == 1:
+            return Pixels("grey", (sum(self.mean) / len(self.mean),), (sum(self.std) / len(self.std),))
+        cycle = [k % len(self.mean) for k in range(count)]
+        return Pixels(self.order, tuple(self.mean[k] for k in cycle), tuple(self.std[k] for k in cycle))
+
+
+PIXELS = {  # the names and numbers of keras.applications' `preprocess_input`
+    "caffe": Pixels("bgr", (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
+    "torch": Pixels("rgb", (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)),
+    "tf": Pixels("rgb", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
+}
+
+CHANNELS_ALIKE = (
+    "unit",
+    "none",
+    "standardise",
+)  # of `zoo.data.SCALING`: one scale for all channels, or nothing known of each
 
 
 def preprocessing_of(card: records.Card, weights: str, given: str | None) -> str:
@@ -35,35 +68,7 @@ def preprocessing_of(card: records.Card, weights: str, given: str | None) -> str
     return given
 
 
-@dataclass(frozen=True)
-class Pixels:
-    """How pixels of 0..255 were scaled in training: (value - mean) / std for each channel, in this order."""
-
-    order: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def of(self, count: int) -> "Pixels":
-        """The same for another number of channels.
-
-        >>> PIXELS["caffe"].of(1)
-        Pixels(order='grey', mean=(114.799...,), std=(1.0,))
-        """
-        if count == 1:
-            return Pixels("grey", (sum(self.mean) / len(self.mean),), (sum(self.std) / len(self.std),))
-        cycle = [k % len(self.mean) for k in range(count)]
-        return Pixels(self.order, tuple(self.mean[k] for k in cycle), tuple(self.std[k] for k in cycle))
-
-
-PIXELS = {  # the names and numbers of keras.applications' `preprocess_input`
-    "caffe": Pixels("bgr", (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
-    "torch": Pixels("rgb", (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)),
-    "tf": Pixels("rgb", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
-}
-
-ALIKE = ("unit", "none", "standardise")  # of `zoo.data.SCALING`: one scale for all channels, or nothing known of each
-
-
 def check(preprocessing: str) -> None:
-    if preprocessing and preprocessing not in (*PIXELS, *ALIKE):
-        raise unknown("preprocessing", preprocessing, [*PIXELS, *ALIKE])
+    """Raise unless that is a name of a preprocessing, or ""."""
+    if preprocessing and preprocessing not in (*PIXELS, *CHANNELS_ALIKE):
+        raise unknown("preprocessing", preprocessing, [*PIXELS, *CHANNELS_ALIKE])

@@ -113,7 +113,7 @@ class Card:
     one_heap: bool = False  # train with one heap for all threads (`zoo.training.malloc`)
     module: str = ""  # the file's name as Python imports it, likewise
     options: tuple[str, ...] = ()  # the builder's arguments, likewise
-    layers: tuple[Any, ...] = ()  # `zoo.introspection.graph.Cost` rows, by `info(name, verbose=True)`
+    layers: tuple[Any, ...] = ()  # `zoo.introspection.layer_costs.Cost` rows, by `info(name, verbose=True)`
 
     def recipe(self, name: str) -> Recipe:
         """The recipe called `name`.

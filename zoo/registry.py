@@ -163,7 +163,7 @@ def import_file(path: str | Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
     return module
@@ -177,9 +177,10 @@ def imported_files() -> list[Path]:
 def own_code(name: str) -> list[dict[str, str]]:
     """The files of the user's own that a name needs, with their digests; none for names of the zoo and of packages."""
     module = sys.modules.get(info(name).module)
+    file = getattr(module, "__file__", None)
     own = {*imported_files()}
-    if info(name).module not in {module for _, module in families()} and getattr(module, "__file__", None):
-        own.add(Path(str(module.__file__)).absolute())
+    if info(name).module not in {module for _, module in families()} and file:
+        own.add(Path(file).absolute())
     return [{"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()} for file in sorted(own)]
 
 

@@ -1,4 +1,4 @@
-"""Tables of measured figures: a row is written by the program that measured it, never by hand."""
+"""Tables of measured metrics: a row is written by the program that measured it, never by hand."""
 
 import csv
 import shlex
@@ -23,8 +23,8 @@ def row(run: Run) -> dict[str, object]:
 
     config, results = run.config, run.results
     metric = tasks.get(registry.info(config["model"]).task).metric
-    # Beside the baselines stand the controls: the main figure of the same network on clips out of order, say.
-    beside = results["baselines"] | {
+    # With the baselines stand the controls: the main metric of the same network on clips out of order, say.
+    baselines = results["baselines"] | {
         name.removeprefix(f"{metric}_").replace("_", " "): value
         for name, value in results["metrics"].items()
         if name.startswith(f"{metric}_")
@@ -34,7 +34,7 @@ def row(run: Run) -> dict[str, object]:
         "recipe": config["recipe"]["name"],
         "metric": metric,
         "value": f"{results['metrics'][metric]:.4f}",
-        "baselines": "; ".join(f"{name} {value:.4f}" for name, value in beside.items()),
+        "baselines": "; ".join(f"{name} {value:.4f}" for name, value in baselines.items()),
         "seed": results["seed"],
         "epochs": config["recipe"]["epochs"],
         "fit_seconds": results["fit_seconds"],
@@ -148,7 +148,7 @@ def write_into(page: Path, text: str) -> None:
 
 
 def table(paths: list[Path]) -> str:
-    """All rows as a Markdown table: one line for a model and recipe, its figure over the seeds."""
+    """All rows as a Markdown table: one line for a model and recipe, the mean of its main metric over the seeds."""
     from zoo import tasks
 
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
@@ -161,11 +161,11 @@ def table(paths: list[Path]) -> str:
     ]
     for (recipe, model, metric), rows in sorted(groups.items()):
         values = [float(each["value"]) for each in rows]
-        spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+        std = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
         machines = "; ".join(sorted({each["hardware"] for each in rows}))
         worst = max(values) if tasks.get(registry.info(model).task).minimize else min(values)
         lines.append(
-            f"| {recipe} | `{model}` | {metric} {statistics.mean(values):.4f}{spread} | {worst:.4f} | {len(values)} | "
+            f"| {recipe} | `{model}` | {metric} {statistics.mean(values):.4f}{std} | {worst:.4f} | {len(values)} | "
             f"{rows[0]['baselines']} | {machines} |"
         )
     return "\n".join(lines)

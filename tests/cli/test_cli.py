@@ -71,12 +71,16 @@ def test_info_shows_the_card(capsys):
         (["info", "lenet"], "there is no model 'lenet'; did you mean lenet5"),
         (["train", "lenet5", "--recipe", "mnits"], "there is no recipe of lenet5 'mnits'; did you mean mnist?"),
         (["train", "lenet5", "--epohcs", "3"], "there is no option of `zoo train` '--epohcs'; did you mean --epochs"),
+        (["train", "lenet5", "--epoch", "3"], "there is no option of `zoo train` '--epoch'; did you mean --epochs"),
+        (["list", "--pre"], "there is no option of `zoo list` '--pre'"),
+        (["--vers", "list"], "'--vers'"),
+        (["info", "lenet5", "mlp"], "`zoo info` takes no 'mlp'; leave it out"),
         (["train", "lenet5", "--epochs", "many"], "invalid int value: 'many'"),
         (["train", "lenet5", "--epochs", "0"], "epochs is 0; expected"),
         (["train", "lenet5", "--option", "dropout"], "--option 'dropout' has no value; expected NAME=VALUE"),
         (["train", "lenet5", "--option", "droput=0.5"], "did you mean dropout?"),
         (["train", "lenet5", "--record", "nowhere/table.csv"], "there is no folder nowhere"),
-        (["train"], "the following arguments are required: name"),
+        (["train"], "the following arguments are required: NAME"),
         (["evaluate", "nowhere"], "nowhere is no finished run"),
         (["list", "zzz*"], "no name matches 'zzz*'"),
         (["list", "--task", "image_clasification"], "did you mean image_classification"),
@@ -92,6 +96,30 @@ def test_a_mistake_is_one_line_and_code_2(words, says, capsys, tmp_path, monkeyp
     assert err.startswith("zoo: ") and err.count("\n") == 1
     assert says in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "there is no file"),
+        ("def (", "cannot be imported: SyntaxError"),
+        ("import nowhere_at_all", "cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        ("1 / 0", "cannot be imported: ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)", "cannot be imported: SystemExit: 3"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_one_line(content, says, capsys, tmp_path):
+    if content is not None:
+        (tmp_path / "own.py").write_text(content)
+    code, out, err = zoo_command(capsys, "--import", str(tmp_path / "own.py"), "list")
+    assert (code, out) == (2, "")
+    assert err.startswith("zoo: ") and err.count("\n") == 1
+    assert says in err
+
+
+def test_an_option_of_a_command_may_not_be_abbreviated():
+    with pytest.raises(zoo.UsageError, match="there is no option of `zoo results` '--int'"):
+        cli.parse(["results", "table.csv", "--int", "page.md"])
 
 
 def test_debug_shows_the_traceback():

@@ -181,12 +181,12 @@ def test_the_same_seed_gives_the_same_image(pair):
 def test_lbfgs_goes_further_than_adam_in_as_many_steps(pair, monkeypatch):
     ends = {}
     for optimizer in ("adam", "lbfgs"):
-        painted = stylize.OPTIMIZERS[optimizer]
+        run = stylize.OPTIMIZERS[optimizer]
 
-        def watched(painting, progress, painted=painted, optimizer=optimizer):
-            painted(painting, progress)
-            terms = painting.terms()
-            ends[optimizer] = sum(weight * terms[term] for term, weight in painting.loss.term_weights.items())
+        def watched(optimization, progress, run=run, optimizer=optimizer):
+            run(optimization, progress)
+            terms = optimization.terms()
+            ends[optimizer] = sum(weight * terms[term] for term, weight in optimization.loss.term_weights.items())
             assert progress.step == 15
 
         monkeypatch.setitem(stylize.OPTIMIZERS, optimizer, watched)
@@ -213,8 +213,8 @@ def test_colours_are_kept_if_they_are_to_be(pair):
 
 
 def test_ctrl_c_writes_what_there_is(pair, capsys, monkeypatch):
-    def stopped(painting, progress):
-        painting.put(np.full(painting.content.shape, 0.5))
+    def stopped(optimization, progress):
+        optimization.set_image(np.full(optimization.content.shape, 0.5))
         progress.step = 37
         raise KeyboardInterrupt
 
@@ -241,3 +241,9 @@ def test_memory_grows_with_the_pixels():
 def test_a_plan_is_checked_in_python_as_well():
     with pytest.raises(UsageError, match=r"preview is 2\.5; expected a whole number"):
         stylize.StyleSettings(preview=2.5).check(1)
+
+
+def test_the_old_name_of_fractions_warns(pair):
+    with pytest.warns(DeprecationWarning, match=r"is now stylize\(fractions=\.\.\.\)"):
+        request = stylize.prepare(pair[0], [pair[1]], shares=(2.0,), weights="none", size=32)
+    assert request.settings.fractions == (2.0,)

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 import zoo
-from zoo.introspection.graph import blocks, costs, features, list_stages
+from zoo.introspection import blocks, costs, features, list_stages
 
 
 def names(model):

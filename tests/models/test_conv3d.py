@@ -13,7 +13,6 @@ from subjects import outline
 
 import zoo
 from zoo.errors import UsageError
-from zoo.introspection import graph
 from zoo.models.conv3d import factored_channels, inflate
 
 FAMILY = ["c3d", "conv3d_demo", "frame_cnn", "mc3_18", "r2plus1d_18", "r3d_18"]
@@ -77,7 +76,7 @@ def test_counts_and_work_are_torchvisions(name):
     params, giga = PUBLISHED[name]  # torchvision's num_params and GFLOPS (multiply-adds), at 16 frames of 112x112
     model = outline(zoo.builder(name))[0]
     assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == params == zoo.info(name).params
-    work = sum(row.multiply_adds for row in graph.costs(model))
+    work = sum(row.multiply_adds for row in zoo.costs(model))
     assert work / 1e9 == pytest.approx(giga, abs=5e-4)
 
 

@@ -94,7 +94,7 @@ def test_shares_blend_the_styles():
     content, style = small_pair()
     zero, one = style, content[::-1].copy()
     wanted = [array(each) for each in losses.Perceptual().hold(content, [zero]).held]
-    for a, b in zip(losses.Perceptual().hold(content, [zero, one], shares=(2.0, 0.0)).held, wanted):
+    for a, b in zip(losses.Perceptual().hold(content, [zero, one], fractions=(2.0, 0.0)).held, wanted):
         np.testing.assert_allclose(array(a), b, rtol=1e-6)
     other = [array(each) for each in losses.Perceptual().hold(content, [one]).held]
     for a, b, c in zip(losses.Perceptual().hold(content, [zero, one]).held[1:], wanted[1:], other[1:]):

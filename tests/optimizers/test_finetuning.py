@@ -82,6 +82,28 @@ def test_blocks_are_residual_blocks_and_inception_blocks():
     assert not [layer.name for block in auxiliary for layer in block if "auxiliary" in layer.name]
 
 
+def test_auxiliary_heads_are_on_no_way_to_the_output():
+    """`model.outputs` are sorted by name, "auxiliary1" before "logits": the main output is the first as written."""
+    model = zoo.build("inception_v1", auxiliary=True, width=0.25, num_classes=3, input_shape=(65, 65, 3))
+    blocks = graph.blocks(model)
+    assert [layer.name for layer in blocks[-1]] == ["logits"]
+    assert not [layer.name for block in blocks for layer in block if layer.name.startswith("auxiliary")]
+    zoo.freeze(model)
+    assert all(
+        layer.trainable == layer.name.startswith(("auxiliary", "logits")) for layer in model.layers if layer.weights
+    )
+
+
+def test_old_names_work_with_a_warning():
+    model = zoo.build("lenet5")
+    with pytest.warns(DeprecationWarning, match="learning_rate_multipliers"):
+        assert finetuning.rates(model, 0.5) == finetuning.learning_rate_multipliers(model, 0.5)
+    with pytest.warns(DeprecationWarning, match="trainable_blocks"):
+        assert finetuning.learning_blocks(model) == finetuning.trainable_blocks(model)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = finetuning.nothing
+
+
 @pytest.mark.parametrize("optimizer", [keras.optimizers.SGD(0.1), keras.optimizers.AdamW(1e-3, weight_decay=0.1)])
 def test_weight_decay_shrinks_with_the_rate(optimizer):
     """Where gradients are zero only the decay acts: w <- w (1 - rate x decay)."""
@@ -92,7 +114,9 @@ def test_weight_decay_shrinks_with_the_rate(optimizer):
     slowed.apply([keras.ops.zeros(v.shape) for v in model.trainable_variables], model.trainable_variables)
     decay = optimizer.weight_decay or 0.0
     for variable, old in zip(model.variables, before):
-        factor = 1 - float(optimizer.learning_rate) * finetuning.rates(model, 0.5)[variable.path] * decay
+        factor = (
+            1 - float(optimizer.learning_rate) * finetuning.learning_rate_multipliers(model, 0.5)[variable.path] * decay
+        )
         np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), old * factor, rtol=1e-6)
 
 

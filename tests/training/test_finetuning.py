@@ -87,7 +87,7 @@ def test_the_head_alone_leaves_the_body_as_it_was(photos, weights, tmp_path):
     run = fit(dataclasses.replace(prepared, recipe=recipe))
     before = zoo.build("resnet18", num_classes=2, input_shape=(64, 64, 3), **SMALL)
     zoo.load_weights(before, weights)
-    body = [v for block in finetuning.learning_blocks(before)[:-1] for layer in block for v in layer.variables]
+    body = [v for block in finetuning.trainable_blocks(before)[:-1] for layer in block for v in layer.variables]
     after = {v.path: v for v in run.model().variables}
     for variable in body:
         np.testing.assert_array_equal(np.asarray(variable), np.asarray(after[variable.path]), err_msg=variable.path)

@@ -89,8 +89,8 @@ def server(monkeypatch, tmp_path):
     for name in ("ZOO_OFFLINE", "ZOO_MIRROR", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(download, "SCHEMES", ("https", "http"))
-    monkeypatch.setattr(download, "PATIENCE", 5.0)
-    monkeypatch.setattr(download, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(download, "TIMEOUT", 5.0)
+    monkeypatch.setattr(download, "RETRY_PAUSES", (0.01, 0.01, 0.01))
     with Server() as running:
         yield running
         running.shutdown()
@@ -136,16 +136,16 @@ def test_chunks_of_unknown_length_are_taken(server):
 
 def test_names_stay_inside_the_cache(server):
     for name in ("..%2f..%2fetc%2fpasswd", "a/../../../b.h5", ".hidden", "", "a%00b", "x?name=../../y"):
-        path = fetching.place(server.url(name))
+        path = fetching.cached_path(server.url(name))
         assert path.resolve().parent.parent == (fetching.cache() / "weights").resolve()
         assert path.name and not path.name.startswith(".")
-    assert fetching.place(server.url("a.h5")) != fetching.place(server.url("b/a.h5")), "one name, two files"
+    assert fetching.cached_path(server.url("a.h5")) != fetching.cached_path(server.url("b/a.h5")), "one name, two files"
 
 
 def test_a_mirror_takes_the_place_of_every_host(server, monkeypatch):
     monkeypatch.setenv("ZOO_MIRROR", server.url("mirror/"))
     path = fetching.fetch("https://example.org/nets/a.h5?v=1", hash=SHA256)
-    assert path == fetching.place("https://example.org/nets/a.h5?v=1") and path.read_bytes() == CONTENT
+    assert path == fetching.cached_path("https://example.org/nets/a.h5?v=1") and path.read_bytes() == CONTENT
     assert [request[0] for request in server.requests] == ["/mirror/example.org/nets/a.h5?v=1"]
     monkeypatch.setenv("ZOO_MIRROR", "ftp://example.org")
     assert "expected https://" in refused(server.url("b.h5"))
@@ -182,7 +182,7 @@ def test_a_refusal_is_taken_as_one(code, server):
 
 @pytest.mark.parametrize("sent", [0, 100_000])
 def test_a_server_that_stalls_is_given_up(sent, server, monkeypatch):
-    monkeypatch.setattr(download, "PATIENCE", 0.3)
+    monkeypatch.setattr(download, "TIMEOUT", 0.3)
 
     def stall(handler):
         handler.send(upto=sent)
@@ -195,7 +195,7 @@ def test_a_server_that_stalls_is_given_up(sent, server, monkeypatch):
 
 
 def test_the_real_patience_ends_within_thirty_seconds():
-    assert (len(download.PAUSES) + 1) * download.PATIENCE + sum(download.PAUSES) <= 30
+    assert (len(download.RETRY_PAUSES) + 1) * download.TIMEOUT + sum(download.RETRY_PAUSES) <= 30
 
 
 def test_a_host_that_is_not_there_is_said(server):
@@ -240,7 +240,7 @@ def test_a_server_without_ranges_sends_it_all_again(server):
 
 
 def test_a_beginning_of_another_file_is_thrown_away(server):
-    path = fetching.place(server.url())
+    path = fetching.cached_path(server.url())
     path.parent.mkdir(parents=True)
     for beginning in (bytes(100_000), bytes(300_000), bytes(400_000)):
         path.with_name("net.h5.part").write_bytes(beginning)
@@ -275,12 +275,12 @@ def test_a_beginning_of_another_file_is_thrown_away(server):
 def test_another_file_is_refused_and_not_kept(behaviour, known, says, server):
     server.behave = behaviour
     assert says in refused(server.url(), **known)
-    assert not fetching.place(server.url()).exists()
+    assert not fetching.cached_path(server.url()).exists()
     assert all(path.stat().st_size == 0 for path in fetching.cache().rglob("*") if path.is_file())
 
 
 def test_a_file_that_is_there_is_never_touched(server):
-    path = fetching.place(server.url())
+    path = fetching.cached_path(server.url())
     path.parent.mkdir(parents=True)
     path.write_bytes(b"my own work")
     assert "move it away, it is not overwritten" in refused(server.url(), hash=SHA256)
@@ -356,7 +356,7 @@ def test_offline_never_touches_the_network(server, monkeypatch):
     monkeypatch.setenv("ZOO_OFFLINE", "1")
     monkeypatch.setattr(download, "opener", lambda: pytest.fail("the network was touched"))
     said = refused(server.url(), hash=SHA256, size=len(CONTENT))
-    place = fetching.place(server.url())
+    place = fetching.cached_path(server.url())
     for text in ("ZOO_OFFLINE is set", str(place), server.url(), "300,000 bytes", SHA256):
         assert text in said
     assert not fetching.cache().exists()
@@ -403,7 +403,7 @@ def test_a_disk_that_fills_up_is_said(server, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     said = refused(server.url())
     assert "No space left on device" in said and str(fetching.cache()) in said
-    assert not fetching.place(server.url()).exists() and len(server.requests) == 1
+    assert not fetching.cached_path(server.url()).exists() and len(server.requests) == 1
 
 
 # Several processes, and processes that die
@@ -432,7 +432,7 @@ def test_eight_processes_at_once_download_once(server):
 
 
 def kill_some(server, times, draw):
-    path = fetching.place(server.url())
+    path = fetching.cached_path(server.url())
     for _ in range(times):
         server.behave = lambda handler: handler.send(pause=0.01)
         before = len(server.requests)

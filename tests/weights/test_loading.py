@@ -15,7 +15,8 @@ import weight_files
 from weight_files import randomise, same, save_keras, save_legacy, save_safetensors, values
 
 import zoo
-from zoo import factory, preprocessing, records, registry
+from zoo import factory, records, registry
+from zoo.preprocessing import PIXELS
 from zoo.weights import converters, loading
 
 SMALL = {"input_shape": (32, 32, 3), "width": 4, "blocks": (1, 1, 1, 1), "num_classes": 5}  # of resnet18
@@ -359,7 +360,7 @@ def test_grey_equals_colour_where_each_channel_has_its_own_mean(name, preprocess
     path = save_keras(colour, tmp_path / "colour.weights.h5")
     zoo.load_weights(grey, path, preprocessing=preprocessing)
     image = np.random.default_rng(0).uniform(0, 255, (2, height, width, 1))
-    pixels = preprocessing.PIXELS[preprocessing]
+    pixels = PIXELS[preprocessing]
     same_outputs_of(
         grey, scaled(image, pixels.of(1)), colour, scaled(np.repeat(image, 3, axis=-1), pixels), tolerance=1e-4
     )
@@ -371,7 +372,7 @@ def test_with_padding_only_the_border_differs(preprocessing, network, files):
     grey = small(input_shape=(32, 32, 1))
     zoo.load_weights(grey, files["keras"], preprocessing=preprocessing)
     image = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 1))
-    pixels = preprocessing.PIXELS[preprocessing]
+    pixels = PIXELS[preprocessing]
     maps = [keras.Model(model.input, model.get_layer("conv1_bn").output) for model in (grey, network)]
     ours = outputs(maps[0], scaled(image, pixels.of(1)))
     theirs = outputs(maps[1], scaled(np.repeat(image, 3, axis=-1), pixels))
@@ -420,7 +421,7 @@ def cached(monkeypatch, tmp_path):
     monkeypatch.setenv("ZOO_OFFLINE", "1")
 
     def put(url, content):
-        path = fetching.place(url)
+        path = fetching.cached_path(url)
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
 
@@ -459,6 +460,15 @@ def test_a_tag_brings_its_preprocessing(published, network, files):
     assert same({k: v for k, v in values(by_tag).items()}, values(by_path))
 
 
+def test_build_takes_the_preprocessing_of_a_file(files):
+    built = small(input_shape=(32, 32, 1), weights=files["legacy"], preprocessing="torch")
+    loaded = small(input_shape=(32, 32, 1))
+    zoo.load_weights(loaded, files["legacy"], preprocessing="torch")
+    assert same(values(built), values(loaded))
+    with pytest.raises(zoo.UsageError, match="did you mean torch"):
+        small(weights=files["legacy"], preprocessing="troch")
+
+
 def test_options_that_no_shape_shows_are_compared(published):
     with pytest.raises(zoo.UsageError, match="are for stem='7x7' and stem is '3x3'; build with stem='7x7'"):
         small(weights="small", stem="3x3")
@@ -480,7 +490,7 @@ def test_offline_says_which_file_to_put_where(cached):
     record = zoo.info("resnet50").weights[1]
     with pytest.raises(zoo.UsageError) as caught:
         zoo.build("resnet50", top=False, weights="imagenet")
-    for text in ("ZOO_OFFLINE", str(fetching.place(record.url)), record.url, "94,765,736 bytes", record.hash):
+    for text in ("ZOO_OFFLINE", str(fetching.cached_path(record.url)), record.url, "94,765,736 bytes", record.hash):
         assert text in str(caught.value)
 
 
@@ -491,7 +501,7 @@ def test_a_wrong_file_in_the_place_of_a_published_one_is_named_and_kept(cached):
     cached(record.url, b"a user's own")
     with pytest.raises(zoo.UsageError, match=r"is another file: its md5 is .* move it away, it is not overwritten"):
         zoo.build("resnet152", weights="imagenet")
-    assert fetching.place(record.url).read_bytes() == b"a user's own"
+    assert fetching.cached_path(record.url).read_bytes() == b"a user's own"
 
 
 def test_every_record_on_a_card_is_complete():
@@ -503,7 +513,7 @@ def test_every_record_on_a_card_is_complete():
         for weights in card.weights:
             found += 1
             assert weights.url.startswith("https://") and weights.licence
-            assert weights.preprocessing in preprocessing.PIXELS
+            assert weights.preprocessing in PIXELS
             algorithm, digits = weights.hash.split(":")
             assert (algorithm, len(digits)) in (("md5", 32), ("sha256", 8))
             assert algorithm == "md5" or weights.url.endswith(f"-{digits}.pth"), "PyTorch puts the hash in the name"
@@ -803,7 +813,7 @@ def china():
 def test_resnet50_knows_the_summer_palace():
     model = zoo.build("resnet50", weights=Path(GENUINE) / "resnet50_imagenet_caffe.h5")
     x = keras.applications.imagenet_utils.preprocess_input(china().copy(), mode="caffe")
-    np.testing.assert_allclose(x, scaled(china(), preprocessing.PIXELS["caffe"]), atol=1e-4)
+    np.testing.assert_allclose(x, scaled(china(), PIXELS["caffe"]), atol=1e-4)
     names = json.loads((Path(GENUINE) / "imagenet_class_index.json").read_text())
     best = np.argsort(-outputs(model, x)[0])[:3]
     assert {names[str(i)][1] for i in best} & {"palace", "monastery", "bell_cote"}, [names[str(i)][1] for i in best]
@@ -816,7 +826,7 @@ def test_resnet50_knows_it_in_grey():
     The largest difference among the 1,000 logits was 3.4 % of the largest logit; without the constant it was 5.8 %.
     """
     path = Path(GENUINE) / "resnet50_imagenet_caffe.h5"
-    pixels = preprocessing.PIXELS["caffe"]
+    pixels = PIXELS["caffe"]
     grey = china().mean(axis=-1, keepdims=True)
     colour = zoo.build("resnet50", weights=path)
     one = zoo.build("resnet50", input_shape=(224, 224, 1))

@@ -1,1 +1,1 @@
-"""What needs no network: the figures that stand beside a network's own."""
+"""Baselines: models that need no network, whose metrics stand beside a network's own."""

@@ -1,9 +1,10 @@
-"""Counting: the language model that a network has to beat."""
+"""N-gram language models: the baseline that a network has to beat."""
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from zoo.checks import is_whole
 from zoo.errors import UsageError
 
 
@@ -12,7 +13,7 @@ class KneserNey:
 
     R. Kneser and H. Ney, "Improved backing-off for m-gram language modeling", ICASSP 1995; interpolated as in S. Chen
     and J. Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling", Computer Speech and Language
-    13(4), 1999, section 2.7. After a context h the chance of a token w is
+    13(4), 1999, section 2.7. After a context h the probability of a token w is
 
         P(w | h) = max(c(h w) - D, 0) / c(h)  +  D N(h) / c(h)  P(w | h without its first token)
 
@@ -31,16 +32,17 @@ class KneserNey:
     """
 
     def __init__(self, tokens: Sequence[int], *, order: int, vocabulary_size: int):
-        if order < 1 or len(tokens) < order:
+        if not is_whole(order) or len(tokens) < order:
             raise UsageError(f"order is {order} for a text of {len(tokens)} tokens; expected 1 to the text's length")
         tokens = [int(token) for token in tokens]
         self.order, self.vocabulary_size = order, vocabulary_size
-        counts = Counter(tuple(tokens[place : place + order]) for place in range(len(tokens) - order + 1))
-        self.after, self.discount = [], []
+        counts = Counter(tuple(tokens[start : start + order]) for start in range(len(tokens) - order + 1))
+        self.after: list[dict[tuple[int, ...], tuple[dict[int, int], int]]] = []  # context -> (token -> count, total)
+        self.discount: list[float] = []
         for _ in range(order):  # from the longest grams to single tokens
             once, twice = (sum(count == times for count in counts.values()) for times in (1, 2))
             self.discount.insert(0, once / (once + 2 * twice) if once else 0.5)
-            table = defaultdict(dict)  # context -> token -> count
+            table: dict[tuple[int, ...], dict[int, int]] = defaultdict(dict)  # context -> token -> count
             for gram, count in counts.items():
                 table[gram[:-1]][gram[-1]] = count
             self.after.insert(0, {context: (found, sum(found.values())) for context, found in table.items()})
@@ -49,21 +51,21 @@ class KneserNey:
     def probability(self, context: Sequence[int], token: int) -> float:
         """P(token | the last order - 1 tokens of the context)."""
         context = tuple(context)[len(context) - min(self.order - 1, len(context)) :]
-        chance = 1 / self.vocabulary_size
+        probability = 1 / self.vocabulary_size
         for size in range(len(context) + 1):
             found, total = self.after[size].get(context[len(context) - size :], ({}, 0))
             if total:
                 discount = self.discount[size]
                 kept = max(found.get(token, 0) - discount, 0)
-                chance = (kept + discount * len(found) * chance) / total
-        return chance
+                probability = (kept + discount * len(found) * probability) / total
+        return probability
 
     def perplexity(self, tokens: Sequence[int]) -> float:
         """Of every token but the first, each after what came before it."""
         tokens = [int(token) for token in tokens]
         before = self.order - 1
         logs = (
-            math.log(self.probability(tokens[max(0, place - before) : place], tokens[place]))
-            for place in range(1, len(tokens))
+            math.log(self.probability(tokens[max(0, position - before) : position], tokens[position]))
+            for position in range(1, len(tokens))
         )
         return math.exp(-sum(logs) / (len(tokens) - 1))

@@ -1,7 +1,7 @@
 """The `zoo` command: which commands there are, and what happens to mistakes.
 
-Each command is a file beside this one: ``HELP``, its words (``add_arguments``) and what it does (``run``). `_terminal`
-is what they share.
+Each command is a file beside this one: ``HELP``, its arguments (``add_arguments``) and what it does (``run``).
+`_terminal` is what they share.
 """
 
 import argparse
@@ -51,10 +51,10 @@ def one_line(error: Exception) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with one line for an error, and no option under half its name."""
+    """argparse, with one line for an error, and no abbreviated options. The parser of each command is one as well."""
 
-    def __init__(self, *arguments: Any, **options: Any):
-        super().__init__(*arguments, allow_abbrev=False, **options)
+    def __init__(self, **options: Any):
+        super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; `{self.prog} --help` shows what there is")
@@ -67,7 +67,11 @@ def commands() -> dict[str, Any]:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The words of a command line as arguments; `command` is the module that carries them out."""
+    """A command line as arguments; among them `command`, the module to run.
+
+    >>> parse(["info", "lenet5"]).name
+    'lenet5'
+    """
     parser = Parser(
         prog="zoo",
         description="The networks that deep learning is taught with, in Keras 3.",
@@ -76,21 +80,25 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"zoo {__version__}")
     parser.add_argument(
         "--import", metavar="FILE.py", dest="imports", action="append", default=[],
-        help="a file of your own with @zoo.register in it; may be repeated",
+        help="before the command: a file of your own with @zoo.register in it; may be repeated",
     )  # fmt: skip
-    verbs = parser.add_subparsers(metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, command in commands().items():
         text = command.HELP
-        sub = verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        sub.set_defaults(command=command)
-        command.add_arguments(sub)
+        subparser = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        subparser.set_defaults(command=command)
+        command.add_arguments(subparser)
     chosen = first_word(argv)
-    if chosen and chosen not in verbs.choices:
-        raise unknown("command", chosen, verbs.choices)
-    arguments, left = parser.parse_known_args(argv)
-    if left:
-        known = re.findall(r"--[a-z-]+", verbs.choices[chosen].format_help())
-        raise unknown(f"option of `zoo {chosen}`", left[0], set(known), hint=f"`zoo {chosen} --help` shows all")
+    if chosen and chosen not in subparsers.choices:
+        raise unknown("command", chosen, subparsers.choices)
+    arguments, extra = parser.parse_known_args(argv)
+    if extra and extra[0].startswith("-"):
+        known = re.findall(r"--[a-z-]+", subparsers.choices[chosen].format_help())
+        raise unknown(f"option of `zoo {chosen}`", extra[0], set(known), hint=f"`zoo {chosen} --help` shows all")
+    if extra:
+        raise UsageError(
+            f"`zoo {chosen}` takes no {extra[0]!r}; leave it out (`zoo {chosen} --help` shows what there is)"
+        )
     return arguments
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: what the library has to tell goes to the terminal, and Keras starts quietly."""
+"""What the commands share: the library's log goes to the terminal, Keras starts quietly, and runs are opened."""
 
 import contextlib
 import logging
@@ -6,30 +6,42 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError
 
+if TYPE_CHECKING:
+    from zoo.training.run_folder import Run
+
 
 def show_log() -> None:
-    """What the library has to tell goes to the terminal as it is."""
+    """Print the library's log on the terminal as it is."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger("zoo")
-    log.handlers = [handler]  # one, however often a process asks
+    log.handlers = [handler]  # one, however often this is called
     log.setLevel(logging.INFO)
     log.propagate = False
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # of retracing: a network is compiled once a phase
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of retracing: a network is compiled once a phase
     with contextlib.suppress(ImportError):
-        from absl import logging as absl_logging  # tfds speaks through it
+        from absl import logging as absl_logging  # which tfds uses
 
         absl_logging.set_verbosity(absl_logging.ERROR)
 
 
+def open_run(path: str, debug: bool) -> "Run":
+    """The run folder that a command is given. A wrong one is refused before Keras is imported."""
+    from zoo.training.run_folder import Run
+
+    run = Run.open(path)
+    start_keras(debug)
+    return run
+
+
 def start_keras(debug: bool) -> None:
-    """Import Keras and its backend. Their page of greetings on stderr is kept back, unless the start fails."""
+    """Import Keras and its backend. What they write to stderr is shown only if the start fails, or with --debug."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what goes wrong comes as an exception as well
-    logging_off = contextlib.nullcontext() if debug else held_back()
-    with logging_off:
+    with contextlib.nullcontext() if debug else hidden_stderr():
         import keras
 
         keras.ops.zeros(())  # the backend looks for its devices here
@@ -40,17 +52,17 @@ def start_keras(debug: bool) -> None:
 
 
 @contextlib.contextmanager
-def held_back() -> Iterator[None]:
-    """Keep what is written to the file descriptor of stderr; show it only if an error escapes."""
+def hidden_stderr() -> Iterator[None]:
+    """Hide what is written to the file descriptor of stderr; show it only if an error escapes."""
     sys.stderr.flush()
     terminal = os.dup(2)
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
         try:
             yield
         except Exception:
-            kept.seek(0)
-            os.write(terminal, kept.read())
+            hidden.seek(0)
+            os.write(terminal, hidden.read())
             raise
         finally:
             os.dup2(terminal, 2)

@@ -4,20 +4,17 @@ import argparse
 
 from zoo.cli import _terminal
 
-HELP = "whether two images show the same"
+HELP = "tell whether two images show the same, by a run that learned to compare"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
-    parser.add_argument("images", nargs=2, metavar="IMAGE")
+    parser.add_argument("images", nargs=2, metavar="IMAGE", help="two image files")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from zoo.training.run_folder import Run
-
     _terminal.show_log()
-    folder = Run.open(arguments.run)
-    _terminal.start_keras(arguments.debug)
+    run_folder = _terminal.open_run(arguments.run, arguments.debug)
     from zoo.inference import api
 
-    print("\n".join(api.compare(folder, *arguments.images)))
+    print("\n".join(api.compare(run_folder, *arguments.images)))

@@ -1,4 +1,4 @@
-"""What this machine has, and what would make it faster: `zoo doctor`."""
+"""`zoo doctor`: what this machine has, and what would make it faster."""
 
 import argparse
 import os
@@ -15,18 +15,18 @@ from zoo.cli import _terminal
 from zoo.system import gpus_present, machine
 from zoo.weights import fetching
 
-GPU_LINES = {  # what to install where a GPU is there but the backend does not see it
+GPU_INSTALL_COMMANDS = {  # what to install where a GPU is there but the backend does not see it
     "tensorflow": "pip install 'tensorflow[and-cuda]=={version}'",
     "jax": "pip install 'jax[cuda12]=={version}'",
     "torch": "pip install --force-reinstall torch",
 }
 
 
-HELP = "what this machine has: versions, devices, folders, network"
+HELP = "show what this machine has: versions, devices, folders, network"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+    """It takes none."""
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -40,24 +40,25 @@ def report() -> Iterator[tuple[str, str]]:
     import keras
 
     backend = keras.backend.backend()
-    here = machine()
+    hardware = machine()
     yield "zoo", f"{__version__} in {Path(__file__).parents[1]}"
     yield "Python", f"{platform.python_version()} at {sys.executable}"
-    yield "machine", f"{here['processor']}, {here['cores']} cores, {here['platform']}"
+    yield "machine", f"{hardware['processor']}, {hardware['cores']} cores, {hardware['platform']}"
     yield "Keras", f"{keras.__version__}, backend {backend} (KERAS_BACKEND chooses: tensorflow, jax, torch)"
-    for package in GPU_LINES:
+    for package in GPU_INSTALL_COMMANDS:
         yield package, version(package) + (f", {tensorflow_build()}" if package == "tensorflow" else "")
     present, used = gpus_present(), gpus_used(backend)
     yield "GPUs there", ", ".join(present) or "none found by nvidia-smi"
     yield "GPUs used", f"{', '.join(used)} by {backend}" if used else f"none by {backend}"
-    if present and not used and backend in GPU_LINES:
-        yield "to use it", GPU_LINES[backend].format(version=version(backend))
+    if present and not used and backend in GPU_INSTALL_COMMANDS:
+        yield "to use it", GPU_INSTALL_COMMANDS[backend].format(version=version(backend))
     for label, folder in folders().items():
         yield label, f"{folder}: {writable(folder)}"
     yield "network", network()
 
 
 def version(package: str) -> str:
+    """The installed version of a package."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -77,15 +78,16 @@ def folders() -> dict[str, Path]:
 
 
 def writable(folder: Path) -> str:
-    """Whether files can be made there, and the room that is left."""
+    """Whether files can be made there, and how much space is left."""
     existing = next(path for path in [folder, *folder.parents] if path.exists())
-    room = f"{shutil.disk_usage(existing).free / 2**30:.1f} GiB free"
+    space = f"{shutil.disk_usage(existing).free / 2**30:.1f} GiB free"
     if not os.access(existing, os.W_OK | os.X_OK):
-        return f"NOT writable ({existing}), {room}"
-    return f"writable{'' if folder.exists() else ', not made yet'}, {room}"
+        return f"NOT writable ({existing}), {space}"
+    return f"writable{'' if folder.exists() else ', not made yet'}, {space}"
 
 
 def network() -> str:
+    """Whether data sets can be downloaded."""
     from zoo.data.sources import DATA_HOST, reachable
 
     if reachable(DATA_HOST):

@@ -5,7 +5,7 @@ import math
 
 from zoo.cli import _terminal
 
-HELP = "compute the test metrics of a finished run again"
+HELP = "compute the metrics of a finished run on its test set again"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,21 +13,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
     parser.add_argument(
         "--with", metavar="FILE", dest="files", action="append", default=[],
-        help="word vectors: also these analogies or similarities; may be repeated",
+        help="word vectors: a file of analogies or similarities to measure as well; may be repeated",
     )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from zoo.training.run_folder import Run
-
     _terminal.show_log()
-    folder = Run.open(arguments.run)
-    _terminal.start_keras(arguments.debug)
+    run_folder = _terminal.open_run(arguments.run, arguments.debug)
     from zoo.inference import api
 
-    found = api.evaluation(folder, files=arguments.files, data_dir=arguments.data_dir)
-    early = "" if (folder.path / "metrics.json").exists() else " (stopped early: after the epochs in history.csv)"
-    known = [f"test {name} {value:.4f}" for name, value in found.metrics.items() if math.isfinite(value)]
-    print(f"{folder.path}: " + ", ".join(known) + early)
-    for note in found.notes:
+    evaluation = api.evaluation(run_folder, files=arguments.files, data_dir=arguments.data_dir)
+    early = "" if (run_folder.path / "metrics.json").exists() else " (stopped early: after the epochs in history.csv)"
+    metrics = [f"test {name} {value:.4f}" for name, value in evaluation.metrics.items() if math.isfinite(value)]
+    print(f"{run_folder.path}: " + ", ".join(metrics) + early)
+    for note in evaluation.notes:
         print(f"  {note}")

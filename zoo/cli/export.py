@@ -4,7 +4,7 @@ import argparse
 
 from zoo.cli import _terminal
 
-HELP = "write what a run has learned for other programs"
+HELP = "write what a run has learned in a format of other programs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,10 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from zoo.training.run_folder import Run
-
-    folder = Run.open(arguments.run)
-    _terminal.start_keras(arguments.debug)
+    run_folder = _terminal.open_run(arguments.run, arguments.debug)
     from zoo.inference import api
 
-    print(f"{api.export(folder, arguments.format, arguments.out)}: {arguments.format}")
+    print(f"{api.export(run_folder, arguments.format, arguments.out)}: {arguments.format}")

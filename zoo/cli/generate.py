@@ -4,28 +4,32 @@ import argparse
 
 from zoo.cli import _terminal
 
-HELP = "text from a trained language model, as it is written"
+HELP = "generate text with a trained language model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
-    parser.add_argument("--prompt", required=True, help="how the text begins")
-    parser.add_argument("--length", type=int, default=400, help="tokens to write (default: 400)")
-    parser.add_argument("--temperature", type=float, default=0.8, help="0 takes the likeliest always (default: 0.8)")
-    parser.add_argument("--top-k", type=int, default=0, help="draw from so many of the likeliest only (default: all)")
-    parser.add_argument("--seed", type=int, default=0, help="the same one, the same text (default: 0)")
+    parser.add_argument("--prompt", required=True, help="the beginning of the text")
+    parser.add_argument("--length", type=int, default=400, help="tokens to generate (default: 400)")
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=0.8,
+        help="divides the logits: above 1 bolder, 0 takes the likeliest token always (default: 0.8)",
+    )
+    parser.add_argument(
+        "--top-k", type=int, default=0, help="sample from so many of the likeliest tokens only (default: all)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the sampling (default: 0)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from zoo.training.run_folder import Run
-
-    folder = Run.open(arguments.run)
-    _terminal.start_keras(arguments.debug)
+    run_folder = _terminal.open_run(arguments.run, arguments.debug)
     from zoo.inference import api
 
     settings = {name: getattr(arguments, name) for name in ("length", "temperature", "top_k", "seed")}
-    pieces = api.generate(folder, arguments.prompt, **settings)
+    tokens = api.generate(run_folder, arguments.prompt, **settings)
     print(arguments.prompt, end="")
-    for piece in pieces:
-        print(piece, end="", flush=True)
+    for token in tokens:
+        print(token, end="", flush=True)
     print()

@@ -1,20 +1,25 @@
 """`zoo info`: the card of a name."""
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from zoo import factory, records, registry
 from zoo.cli import _terminal
 
-HELP = "the card of a name: what it is, its size, its paper, its recipes"
+if TYPE_CHECKING:
+    from zoo.introspection.layer_costs import Cost
+
+HELP = "show the card of a network: what it is, its size, its paper, its recipes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name")
+    parser.add_argument("name", metavar="NAME", help="of a network: one of `zoo list`")
     parser.add_argument("--verbose", "-v", action="store_true", help="build it and show every layer (imports Keras)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    card = registry.info(arguments.name)  # a wrong name is said before Keras is imported
+    card = registry.info(arguments.name)  # a wrong name is refused before Keras is imported
     if arguments.verbose:
         _terminal.start_keras(arguments.debug)
         card = factory.info(arguments.name, verbose=True)
@@ -38,15 +43,14 @@ def run(arguments: argparse.Namespace) -> None:
         print_layers(card.layers)
 
 
-def print_layers(layers) -> None:
+def print_layers(layers: Sequence["Cost"]) -> None:
     """A row for each layer, and the sums."""
-    total = sum(layer.multiply_adds for layer in layers), sum(layer.params for layer in layers)
     rows = [("layer", "type", "output", "parameters", "multiply-adds")]
-    rows += [
-        (each.layer, each.type, "x".join(map(str, each.output_shape)), f"{each.params:,}", f"{each.multiply_adds:,}")
-        for each in layers
-    ]
-    rows.append(("total", "", "", f"{total[1]:,}", f"{total[0]:,}"))
+    for each in layers:
+        work = "unknown" if each.multiply_adds is None else f"{each.multiply_adds:,}"
+        rows.append((each.layer, each.type, "x".join(map(str, each.output_shape)), f"{each.params:,}", work))
+    params, multiply_adds = sum(each.params for each in layers), sum(each.multiply_adds or 0 for each in layers)
+    rows.append(("total", "", "", f"{params:,}", f"{multiply_adds:,}"))
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         words = [f"{cell:<{width}}" for cell, width in zip(row[:3], widths)]
@@ -80,5 +84,7 @@ def describe_weights(weights: records.Weights) -> str:
     return f"{weights.tag}: {', '.join(filter(None, words))}; {weights.url} ({weights.hash})"
 
 
-def describe_expected(figure: records.Expected) -> str:
-    return f"{figure.metric} {figure.bound:g} [{figure.source}{'' if figure.measured else '; not measured here'}]"
+def describe_expected(expected: records.Expected) -> str:
+    """A published or measured bound, and where it comes from."""
+    note = "" if expected.measured else "; not measured here"
+    return f"{expected.metric} {expected.bound:g} [{expected.source}{note}]"

@@ -6,13 +6,13 @@ import sys
 from zoo import registry
 from zoo.errors import UsageError
 
-HELP = "the names of the zoo"
+HELP = "list the networks of the zoo"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pattern", nargs="?", help="with wildcards, as in 'lenet*'")
-    parser.add_argument("--task", help="only names of this task")
-    parser.add_argument("--pretrained", action="store_true", default=None, help="only names with pretrained weights")
+    parser.add_argument("pattern", nargs="?", metavar="PATTERN", help="of names, with wildcards: 'lenet*'")
+    parser.add_argument("--task", help="only networks for this task")
+    parser.add_argument("--pretrained", action="store_true", default=None, help="only networks with pretrained weights")
 
 
 def run(arguments: argparse.Namespace) -> None:

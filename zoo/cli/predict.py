@@ -7,15 +7,22 @@ from zoo import registry
 from zoo.cli import _terminal
 from zoo.errors import unknown
 
-HELP = "what a trained network predicts for new images, clips or texts"
+HELP = "predict with a trained network for new images, clips or texts"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder, or the name of a network with published weights")
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a file, or a text, as the network takes")
-    parser.add_argument("--weights", help="of a name: a tag of its card (default: imagenet), a file, an address")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="an image or clip file, or a text, as the network takes"
+    )
+    parser.add_argument("--weights", help="for a name: a tag of its card (default: imagenet), a file, an address")
     parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
-    parser.add_argument("--out", metavar="DIR", default="predictions", help="where images go that explain the answers")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        default="predictions",
+        help="where images that explain the predictions go (default: predictions)",
+    )
     parser.add_argument(
         "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
     )
@@ -28,9 +35,10 @@ def run(arguments: argparse.Namespace) -> None:
     names = registry.list_models()
     if not Path(arguments.run).exists() and "/" not in arguments.run and arguments.run not in names:
         raise unknown("run folder or network", arguments.run, names, hint="`zoo list`; runs lie in runs/")
-    asked = arguments.run if arguments.run in names and not Path(arguments.run).exists() else Run.open(arguments.run)
+    is_name = arguments.run in names and not Path(arguments.run).exists()
+    run_or_name = arguments.run if is_name else Run.open(arguments.run)
     _terminal.start_keras(arguments.debug)
     from zoo.inference import api
 
     settings = {name: getattr(arguments, name) for name in ("weights", "preprocessing", "loop")}
-    print("\n".join(api.predict(asked, arguments.inputs, folder=arguments.out, **settings)))
+    print("\n".join(api.predict(run_or_name, arguments.inputs, folder=arguments.out, **settings)))

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from zoo.cli import _terminal
 
-HELP = "the README's table of measured figures, from recorded rows"
+HELP = "make the README's table of measured metrics from recorded rows"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("tables", nargs="+", metavar="FILE.csv")
+    parser.add_argument("tables", nargs="+", metavar="FILE.csv", help="what `zoo train --record` wrote")
     parser.add_argument("--into", metavar="PAGE.md", help="write it between the marks of this page")
 
 
@@ -17,7 +17,7 @@ def run(arguments: argparse.Namespace) -> None:
     from zoo import results
 
     for table in arguments.tables:
-        results.read(Path(table))  # what is wrong with a table is said before Keras is imported
+        results.read(Path(table))  # a wrong table is refused before Keras is imported
     _terminal.start_keras(arguments.debug)
     text = results.table([Path(table) for table in arguments.tables])
     if arguments.into:

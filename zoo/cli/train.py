@@ -4,6 +4,7 @@ import argparse
 import ast
 import math
 from pathlib import Path
+from typing import Any
 
 from zoo.cli import _terminal
 from zoo.cli.info import describe_expected
@@ -15,11 +16,11 @@ HELP = "train a network by a recipe and write a run folder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name")
+    parser.add_argument("name", metavar="NAME", help="of a network: one of `zoo list`")
     parser.add_argument(
         "--recipe",
-        help="a recipe of its card (default: demo, which needs no network; finetune from weights; with --data the one "
-        "for data of your own, where there is one)",
+        help="a recipe of its card (default: demo, which needs no download; finetune with --weights; with --data the "
+        "one for data of your own, where there is one)",
     )
     parser.add_argument(
         "--weights", metavar="WEIGHTS", help="pretrained: a tag of the card (imagenet), a file, an address"
@@ -27,16 +28,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
     parser.add_argument("--run", metavar="DIR", help="the folder to write (default: runs/NAME-RECIPE-SEED)")
     parser.add_argument(
-        "--data", metavar="PATH", help="of your own: an .npz file of arrays, or a folder with one for each class"
+        "--data",
+        metavar="PATH",
+        help="your own data: an .npz file of arrays, a .txt file, or a folder as the task takes it",
     )
     parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--batch-size", type=int)
-    parser.add_argument("--learning-rate", type=float)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--precision", help="float32, mixed_float16 or mixed_bfloat16")
+    parser.add_argument("--epochs", type=int, help="passes over the training set, in place of the recipe's")
+    parser.add_argument("--batch-size", type=int, help="examples in a batch, likewise")
+    parser.add_argument("--learning-rate", type=float, help="of the optimizer, likewise")
+    parser.add_argument("--seed", type=int, help="of all random numbers, likewise")
+    parser.add_argument("--precision", help="float32, mixed_float16 or mixed_bfloat16, likewise")
     parser.add_argument(
-        "--option", metavar="NAME=VALUE", action="append", default=[], help="an option of the builder; may be repeated"
+        "--option",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="of the builder, or of what the recipe does to the data; may be repeated",
     )
     parser.add_argument(
         "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
@@ -54,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
     _terminal.show_log()
     if arguments.weights or arguments.data:  # a file is held against the network, a folder opened by its task
         _terminal.start_keras(arguments.debug)
-    settings = {name: getattr(arguments, name) for name in SETTINGS if name in arguments}
+    settings: dict[str, Any] = {name: getattr(arguments, name) for name in SETTINGS if name in arguments}
     plan = prepare(arguments.name, arguments.recipe, **settings, **options)
     try:
         _terminal.start_keras(arguments.debug)
@@ -71,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"recorded in {results.record(finished, Path(arguments.record))}")
 
 
-def option_values(pairs: list[str]) -> dict[str, object]:
+def option_values(pairs: list[str]) -> dict[str, Any]:
     """``["dropout=0.5", "pooling=average"]`` as keyword arguments."""
     options = {}
     for pair in pairs:
@@ -91,12 +98,12 @@ def summary(run: Run, plan: RunPlan) -> str:
 
     results, card, recipe = run.results, plan.card, plan.card.recipe(plan.recipe.name)
     metrics, task = results["metrics"], tasks.get(card.task)
-    metric = task.metric if math.isfinite(metrics[task.metric]) else "loss"  # no question could be asked
-    beside = [f"{name} {value:.4f}" for name, value in results["baselines"].items() if math.isfinite(value)]
+    metric = task.metric if math.isfinite(metrics[task.metric]) else "loss"  # it could not be measured
+    baselines = [f"{name} {value:.4f}" for name, value in results["baselines"].items() if math.isfinite(value)]
     lines = [
         f"{card.name}, recipe {recipe.name}, seed {results['seed']}: "
         f"test {metric} {metrics[metric]:.4f} on {run.config['examples']['test']:,} examples",
-        "  beside " + (", ".join(beside) or "no baseline: the set is too large to compute one"),
+        "  beside " + (", ".join(baselines) or "no baseline: the set is too large to compute one"),
     ]
     if recipe.expected is not None and plan.unchanged:
         bound = recipe.expected.bound

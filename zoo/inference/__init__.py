@@ -1,1 +1,1 @@
-"""What a finished run is asked."""
+"""Inference: predictions, metrics, texts and images from finished runs and from published weights."""

@@ -1,4 +1,4 @@
-"""What a finished run is asked: its metrics, and its answers to new inputs."""
+"""Inference with a finished run: its metrics again, and its predictions for new inputs."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -40,27 +40,29 @@ def reopen(run: str | Path | Run, *, with_source: bool = False, data_dir: str | 
     return Trained(Network.of(folder.model(), card, task, recipe), data, folder)
 
 
-def ask(run: str | Path | Run, command: str, *arguments: Any, **settings: Any) -> Any:
-    """Do with a finished run what its task has a method for.
+def run_command(run: str | Path | Run, command: str, *arguments: Any, **settings: Any) -> Any:
+    """Call the method of a finished run's task that has a command's name, as "translate".
 
     Raises:
         UsageError: if the folder holds no finished run, or its network cannot do that.
     """
     folder = Run.open(run)
     registry.import_again(folder.config["model"], folder.config.get("imports", ()), folder.path)
-    check_able(folder.config["model"], command)
+    check_supported(folder.config["model"], command)
     trained = reopen(folder)
     return getattr(trained.network.task, command)(trained, *arguments, **settings)
 
 
-def check_able(name: str, command: str) -> None:
+def check_supported(name: str, command: str) -> None:
     """Raise where the task of a network has no method for a command."""
     task = tasks.get(registry.info(name).task)
+    if not task.commands:
+        raise UsageError(f"{name} answers no single input; `zoo evaluate` measures it on its test set")
     if not hasattr(task, command):
-        can = ", ".join(f"`zoo {each}`" for each in ("evaluate", *task.commands))
+        supported = ", ".join(f"`zoo {each}`" for each in ("evaluate", *task.commands))
         able = tasks.able(command)
         others = f"`zoo list --task {able[0]}` shows those that can" if able else "no network can"
-        raise UsageError(f"{name} cannot {command}; {others} (this one knows {can})")
+        raise UsageError(f"{name} cannot {command}; {others} (this one supports {supported})")
 
 
 def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> dict[str, float]:
@@ -84,7 +86,7 @@ def evaluation(run: str | Path | Run, *, files: Sequence[str] = (), data_dir: st
 
     Args:
         run: a run folder, or what `train` returned.
-        files: questions of the user's own, for tasks that take them.
+        files: test questions of the user's own (analogies, similarities), for tasks that take them.
         data_dir: where tfds keeps its data sets, if not where the run found them.
     """
     trained = reopen(run, with_source=True, data_dir=data_dir)
@@ -110,7 +112,7 @@ def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
     if path.exists():
         raise UsageError(f"{path} is there already; choose another, or remove it first")
     try:
-        return ask(run, "export", format, path)
+        return run_command(run, "export", format, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}; choose another") from None
 
@@ -145,12 +147,13 @@ def predict(
         )
     else:
         trained = reopen(run)
-    check_able(trained.network.card.name, "predict")
+    check_supported(trained.network.card.name, "predict")
     trained.data.loop = loop
     if folder is not None:
         folder = Path(folder)
         check_writable(folder, what="an explanation")
-    return trained.network.task.predict(trained, list(map(str, inputs)), folder)
+    task: Any = trained.network.task  # one of those with a method `predict`
+    return task.predict(trained, list(map(str, inputs)), folder)
 
 
 def is_name(run: Any) -> bool:
@@ -161,19 +164,19 @@ def is_name(run: Any) -> bool:
 def translate(
     run: str | Path | Run, texts: Iterable[str], *, beams: int = 4, length_penalty: float = 0.6
 ) -> Iterator[str]:
-    """What a trained network makes of each text, one after another.
+    """The translation of each text, one after another.
 
     Args:
         run: a run folder, or what `train` returned.
         texts: in the language it was trained to read.
-        beams: beginnings that are followed side by side; 1 always takes the likeliest token.
-        length_penalty: 0 lets short translations win; 0.6 is usual.
+        beams: width of the beam search: partial translations that are kept at each step; 1 is greedy decoding.
+        length_penalty: exponent of the length by which scores are divided; 0 favours short translations.
 
     Raises:
         UsageError: if the folder holds no finished run, its network translates nothing, a text cannot be read by it,
             or a setting is out of range.
     """
-    return ask(run, "translate", texts, beams=beams, length_penalty=length_penalty)
+    return run_command(run, "translate", texts, beams=beams, length_penalty=length_penalty)
 
 
 def generate(
@@ -185,20 +188,21 @@ def generate(
     top_k: int = 0,
     seed: int = 0,
 ) -> Iterator[str]:
-    """What a trained language model writes after a prompt, piece by piece as it is drawn.
+    """The text that a trained language model writes after a prompt, token by token as it is sampled.
 
     Args:
         run: a run folder, or what `train` returned.
-        prompt: how the text begins.
+        prompt: the beginning of the text.
         length: how many tokens (characters or words, as the run has them) to write.
-        temperature: below 1 bolder guesses become rarer, above 1 commoner; 0 always takes the likeliest.
-        top_k: draw from so many of the likeliest only; 0 for all.
-        seed: the same one, the same text.
+        temperature: divides the logits: below 1 unlikely tokens become rarer, above 1 commoner; 0 always takes the
+            likeliest.
+        top_k: sample from so many of the likeliest tokens only; 0 for all.
+        seed: of the sampling; the same one gives the same text.
 
     Raises:
         UsageError: if the folder holds no finished run, its network writes nothing, or a setting is out of range.
     """
-    return ask(run, "generate", prompt, length=length, temperature=temperature, top_k=top_k, seed=seed)
+    return run_command(run, "generate", prompt, length=length, temperature=temperature, top_k=top_k, seed=seed)
 
 
 def compare(run: str | Path | Run, first: str, second: str) -> list[str]:
@@ -211,7 +215,7 @@ def compare(run: str | Path | Run, first: str, second: str) -> list[str]:
     Returns:
         One line: the verdict, the distance, and the threshold that was chosen on the validation classes.
     """
-    return ask(run, "compare", first, second)
+    return run_command(run, "compare", first, second)
 
 
 def search(run: str | Path | Run, query: str, folder: str | Path) -> list[str]:
@@ -225,4 +229,4 @@ def search(run: str | Path | Run, query: str, folder: str | Path) -> list[str]:
     Returns:
         A line for each image: rank, distance, same or other, path.
     """
-    return ask(run, "search", query, str(folder))
+    return run_command(run, "search", query, str(folder))

@@ -1,9 +1,10 @@
-"""A network with published weights, ready to be asked: its images scaled as the weights want, its classes by name."""
+"""A network with published weights, ready to predict: its images scaled as the weights want, its classes by name."""
 
 import dataclasses
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 from zoo import factory, registry, tasks
 from zoo.data.image.module import ArrayDataModule
@@ -45,7 +46,7 @@ def ready(name: str, weights: str | Path = "imagenet", *, preprocessing: str | N
             f"{weights} has no weights for {some(list(report.new))}, and untrained layers name no class; "
             "expected a file with its top"
         )
-    shape = card.inputs[0].shape
+    shape: Any = card.inputs[0].shape  # without a free size: every image is brought to it
     data = ArrayDataModule(card, dataclasses.replace(recipe, preprocess={"cover": shape[:2]}), None)
     data.shape, data.high = shape, 255.0
     data.scaling = scale(Summary(0, shape, (0.0,) * shape[-1], (1.0,) * shape[-1], 255.0, ()))

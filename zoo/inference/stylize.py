@@ -1,31 +1,35 @@
-"""Paint a photograph in the style of another image: what `zoo stylize` does.
+"""Neural style transfer of one photograph, by optimising its pixels (Gatys 2016): what `zoo stylize` does.
 
-    from zoo.stylize import stylize
+    from zoo.inference.stylize import stylize
     image = stylize("content.jpg", ["style.jpg"], steps=300)  # a PIL image
 
 Reading, checking and writing want Pillow alone; Keras is imported when everything is known to be right.
 """
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo import registry
-from zoo.checks import check_whole
+from zoo.checks import check_not_negative, check_whole, is_number
 from zoo.data.image.files import SMALLEST, check_output, limited, read, write
 from zoo.errors import UsageError, unknown
-from zoo.inference.style_optimization import OPTIMIZERS, Painting, Progress, finish
+from zoo.inference.style_optimization import OPTIMIZERS, Progress, StyleOptimization
 
-SIZE = 512  # pixels of the longer side, unless told otherwise
+if TYPE_CHECKING:
+    from PIL import Image
+
+DEFAULT_SIZE = 512  # pixels of the longer side
 STARTS = ("content", "noise")
-# Bytes of maps for each pixel: 2 x 64 channels at full size, 2 x 128 at a quarter of the pixels, 3 x 256 at a
-# sixteenth, 3 x 512 at a 64th, 512 at a 256th, and the four pools; four bytes each.
-MAPS = 4 * (128 + 64 + 48 + 24 + 2 + 16 + 8 + 4 + 2)
-UNTRAINED = (
+# Bytes of maps for each pixel of the image: 2 x 64 channels at full size, 2 x 128 at a quarter of the pixels, 3 x 256
+# at a sixteenth, 3 x 512 at a 64th, 512 at a 256th, and the four pools; four bytes each.
+MAP_BYTES_PER_PIXEL = 4 * (128 + 64 + 48 + 24 + 2 + 16 + 8 + 4 + 2)
+UNTRAINED_NOTE = (
     "untrained filters: they carry texture and colour, and know no objects (He, Wang & Hopcroft 2016); with trained "
     "ones the style follows the shapes"
 )
@@ -37,7 +41,7 @@ def memory(width: int, height: int) -> int:
 
     `benchmarks/style_transfer.py speed` writes the peak of the whole process beside this estimate.
     """
-    return 3 * MAPS * width * height
+    return 3 * MAP_BYTES_PER_PIXEL * width * height
 
 
 def available_memory() -> int | None:
@@ -49,17 +53,14 @@ def available_memory() -> int | None:
         return None
 
 
-# What is asked for
-
-
 @dataclass(frozen=True)
 class StyleSettings:
-    """How an image is to be painted."""
+    """How an image is to be stylised."""
 
     style_weight: float = 5.0  # beside a content weight of 1
     variation_weight: float = 1.0
     fractions: tuple[float, ...] = ()  # of several styles; equal if left out
-    size: int = SIZE
+    size: int = DEFAULT_SIZE
     style_size: int | None = None  # of the styles' longer sides; as the photograph's
     steps: int = 300
     optimizer: str = "adam"  # a name of OPTIMIZERS
@@ -74,53 +75,62 @@ class StyleSettings:
     verbose: int = 1
 
     def check(self, styles: int) -> None:
+        """Raise unless every setting can be used, with so many styles."""
         if not registry.info(self.extractor).loss_network:
             able = [name for name in registry.list_models() if registry.info(name).loss_network]
             raise UsageError(f"extractor is {self.extractor!r}; expected {', '.join(able[:-1])} or {able[-1]}")
-        for field, least in (("size", SMALLEST), ("style_size", SMALLEST), ("steps", 1), ("preview", 0), ("seed", 0)):
+        limits = (("size", SMALLEST), ("style_size", SMALLEST), ("steps", 1), ("preview", 0), ("seed", 0))
+        for field, least in limits:
             value = getattr(self, field)
-            if value is None and field == "style_size":
-                continue
-            check_whole(field, value, least)
+            if not (field == "style_size" and value is None):
+                check_whole(field, value, least)
         if self.seed >= 2**32:
             raise UsageError(f"seed is {self.seed}; expected a whole number from 0 to 2^32 - 1")
         for field in ("style_weight", "variation_weight", "learning_rate"):
-            value = getattr(self, field)
-            if not 0 <= value < float("inf"):
-                raise UsageError(f"{field} is {value!r}; expected a number of at least 0")
+            check_not_negative(field, getattr(self, field))
         if self.optimizer not in OPTIMIZERS:
             raise unknown("optimizer", self.optimizer, OPTIMIZERS)
         if self.start not in STARTS:
             raise unknown("start", self.start, STARTS)
-        right = all(0 <= fraction < float("inf") for fraction in self.fractions) and sum(self.fractions) > 0
-        if self.fractions and (len(self.fractions) != styles or not right):
+        valid = all(is_number(fraction, 0) for fraction in self.fractions) and sum(self.fractions) > 0
+        if self.fractions and (len(self.fractions) != styles or not valid):
             raise UsageError(
                 f"there are {styles} styles and the fractions {self.fractions}; expected one number for each, not all 0"
             )
 
     def previews(self, output: Path | None) -> list[Path]:
         """The files that are written on the way."""
-        steps = range(self.preview, self.steps, self.preview) if self.preview and output else ()
+        if not self.preview or output is None:
+            return []
+        steps = range(self.preview, self.steps, self.preview)
         return [output.with_name(f"{output.stem}-{step:04}{output.suffix}") for step in steps]
 
 
 @dataclass(frozen=True)
 class StyleRequest:
-    """An image to be painted, that has passed every check."""
+    """A photograph and its styles, read, resized and checked."""
 
-    content: Any  # PIL images, of the sizes that they are looked at in
-    styles: tuple[Any, ...]
+    content: "Image.Image"
+    styles: tuple["Image.Image", ...]
     output: Path | None
     settings: StyleSettings
-    filters: Mapping[str, Any]  # which VGG the loss looks through, as options of `zoo.losses.Perceptual`
+    loss_options: Mapping[str, Any]  # which VGG the loss uses, as options of `zoo.losses.Perceptual`
 
     @property
     def size(self) -> tuple[int, int]:
+        """(width, height) of the photograph, and so of the result."""
         return self.content.size
 
 
-def stylize(content, styles: Sequence, output=None, *, overwrite: bool = False, **options):
-    """Paint the photograph `content` in the style of one or more images.
+def stylize(
+    content: str | Path,
+    styles: Sequence[str | Path],
+    output: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    **options: Any,
+) -> "Image.Image":
+    """Render the photograph `content` in the style of one or more images.
 
     Args:
         content: the path of an image.
@@ -136,57 +146,62 @@ def stylize(content, styles: Sequence, output=None, *, overwrite: bool = False, 
         UsageError: before the work, for anything that cannot work.
         KeyboardInterrupt: if stopped; what there is by then is written, and its message says so.
     """
-    return paint(prepare(content, styles, output, overwrite, **options))
+    return render(prepare(content, styles, output, overwrite, **options))
 
 
-def prepare(content, styles: Sequence, output=None, overwrite: bool = False, **options) -> StyleRequest:
-    """Refuse what can be refused, read the images, and say how large it gets. Keras is not imported."""
+def prepare(
+    content: str | Path,
+    styles: Sequence[str | Path],
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> StyleRequest:
+    """Refuse what can be refused, read the images, and log the size of the result. Keras is not imported."""
     from PIL import Image
 
+    if "shares" in options:
+        warnings.warn("stylize(shares=...) is now stylize(fractions=...)", DeprecationWarning, stacklevel=3)
+        options["fractions"] = options.pop("shares")
     settings = StyleSettings(**options)
     settings.check(len(styles))
-    if output is not None:
-        output = Path(output)
-        for path in (output, *settings.previews(output)):
+    target = None if output is None else Path(output)
+    if target is not None:
+        for path in (target, *settings.previews(target)):
             check_output(path, overwrite=overwrite)
-    paths = [content, *styles]
-    images = [read(path) for path in paths]
-    for path in paths:
-        if output is not None and output.exists() and output.samefile(path):
-            raise UsageError(f"the output {output} is one of the images to be read; choose another name")
-    longest = [settings.size] + [settings.style_size or settings.size] * len(styles)
-    sizes = [limited(each.size, most, path) for each, most, path in zip(images, longest, paths)]
+    sources = [content, *styles]
+    images = [read(source) for source in sources]
+    for source in sources:
+        if target is not None and target.exists() and target.samefile(source):
+            raise UsageError(f"the output {target} is one of the images to be read; choose another name")
+    limits = [settings.size] + [settings.style_size or settings.size] * len(styles)
+    sizes = [limited(each.size, limit, source) for each, limit, source in zip(images, limits, sources)]
     shrunk = [each.resize(size, Image.Resampling.LANCZOS) for each, size in zip(images, sizes)]
-    announce(images[0].size, sizes)
-    return StyleRequest(shrunk[0], tuple(shrunk[1:]), output, settings, filters(settings))
+    check_memory(images[0].size, sizes[0], sizes[1:])
+    return StyleRequest(shrunk[0], tuple(shrunk[1:]), target, settings, loss_options(settings))
 
 
-def paint(request: StyleRequest):
-    """Carry out a request; see `stylize`."""
+def render(request: StyleRequest) -> "Image.Image":
+    """Optimise the image of a request; see `stylize`."""
     from PIL import Image
 
-    def numbers(image):
-        return np.asarray(image, "float32") / 255
-
-    painting = Painting(
-        numbers(request.content), [numbers(style) for style in request.styles], request.settings, request.filters
-    )
+    content, *styles = (np.asarray(image, "float32") / 255 for image in (request.content, *request.styles))
+    optimization = StyleOptimization(content, styles, request.settings, request.loss_options)
     progress = Progress(request.settings, request.output)
     try:
-        OPTIMIZERS[request.settings.optimizer](painting, progress)
+        OPTIMIZERS[request.settings.optimizer](optimization, progress)
     except KeyboardInterrupt:
         if request.output is None:
             raise
-        write(finish(painting), request.output)
+        write(optimization.result(), request.output)
         raise KeyboardInterrupt(f" after {progress.step} steps; {request.output} holds the image so far") from None
-    image = finish(painting)
+    image = optimization.result()
     if request.output is not None:
         write(image, request.output)
     return Image.fromarray(np.round(255 * image).astype("uint8"))
 
 
-def filters(settings: StyleSettings) -> dict[str, object]:
-    """Trained filters, fetched if need be, or untrained ones; which, is said."""
+def loss_options(settings: StyleSettings) -> dict[str, Any]:
+    """The VGG of the loss: with trained filters, fetched if need be, or with untrained ones, which is logged."""
     from zoo.preprocessing import preprocessing_of
     from zoo.weights import tags
 
@@ -200,20 +215,20 @@ def filters(settings: StyleSettings) -> dict[str, object]:
             log.info(f"no trained filters: {error}")
             weights = "none"
     if weights == "none":
-        log.info(UNTRAINED)
+        log.info(UNTRAINED_NOTE)
         return {"extractor": settings.extractor, "filter_seed": settings.seed, "width": 0.5}
     preprocessing = preprocessing_of(registry.info(settings.extractor), weights, settings.preprocessing or None)
     return {"extractor": settings.extractor, "weights": weights, "preprocessing": preprocessing, "width": 1.0}
 
 
-def announce(before, sizes) -> None:
-    """The photograph's size, and the memory that it and the styles take; too much is refused while nothing is lost."""
-    (width, height), *styles = sizes
-    # A style is looked at once, without gradients: a third of what a step takes.
+def check_memory(original: tuple[int, int], size: tuple[int, int], style_sizes: Sequence[tuple[int, int]]) -> None:
+    """Log the photograph's size, and the memory that it and the styles take; raise if that is not free."""
+    width, height = size
+    # The maps of a style are computed once, without gradients: a third of what a step takes.
     needs = {memory(width, height): f"{width}x{height} pixels"}
-    needs |= {memory(*size) // 3: f"a style of {size[0]}x{size[1]} pixels" for size in styles}
+    needs |= {memory(*each) // 3: f"a style of {each[0]}x{each[1]} pixels" for each in style_sizes}
     (needed, what), free = max(needs.items()), available_memory()
-    shrunk = f"{before[0]}x{before[1]} becomes " if tuple(before) != (width, height) else ""
+    shrunk = f"{original[0]}x{original[1]} becomes " if original != size else ""
     if free is not None and needed > free:
         option = "--style-size" if what.startswith("a style") else "--size"
         raise UsageError(

@@ -1,1 +1,6 @@
-"""Looking inside a network: its stages, its costs, and where it looks."""
+"""Looking inside a network: its stages and blocks, what each layer costs, and where it looks (Grad-CAM)."""
+
+from zoo.introspection.graph import Stage, blocks, features, list_stages
+from zoo.introspection.layer_costs import Cost, costs
+
+__all__ = ["Cost", "Stage", "blocks", "costs", "features", "list_stages"]

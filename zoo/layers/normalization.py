@@ -1,12 +1,15 @@
-"""Layers that more than one family needs."""
+"""Normalisation: by the batch on a fused kernel, over neighbouring channels, and to the statistics of a style."""
+
+from typing import Any
 
 import keras
 from keras import layers, ops
 
 from zoo.backend import fused_batch_norm
+from zoo.checks import is_number, is_whole
 from zoo.errors import UsageError
 
-SMALLEST_EPSILON = 1.001e-5  # the least that cuDNN takes; below it, Keras's own sums
+MIN_EPSILON = 1.001e-5  # the least that cuDNN takes; below it, Keras's own code computes
 
 
 class BatchNormalization(layers.BatchNormalization):
@@ -22,13 +25,13 @@ class BatchNormalization(layers.BatchNormalization):
     dtypes, an epsilon below 1.001e-5 and the other backends go to Keras's own code.
 
     Arguments, weights, config and numbers (to rounding) are Keras's. A saved model names
-    ``keras.layers.BatchNormalization``, and loads where the zoo is not installed; where `zoo.layers.normalization` is imported it
-    comes back with this layer.
+    ``keras.layers.BatchNormalization``, and loads where the zoo is not installed; where `zoo.layers.normalization` is
+    imported it comes back with this layer.
     """
 
     __module__ = "keras.layers"  # what Keras writes into a saved model beside the class's name
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if mask is not None or not self.fits_the_kernel(inputs):
             return super().call(inputs, training=training, mask=mask)
         if inputs.dtype == "bfloat16":  # not every device has the kernel for it; Keras computes in float32 as well
@@ -36,18 +39,19 @@ class BatchNormalization(layers.BatchNormalization):
         outputs = self.fused(inputs, training=bool(training and self.trainable))
         return ops.cast(outputs, self.compute_dtype)
 
-    def fits_the_kernel(self, inputs):
-        return (
+    def fits_the_kernel(self, inputs: Any) -> bool:
+        """Whether the fused kernel can compute these inputs."""
+        return bool(
             keras.backend.backend() == "tensorflow"
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
             and keras.backend.standardize_dtype(inputs.dtype) in ("float32", "float16", "bfloat16")
             and not self.renorm
             and not self.synchronized
-            and self.epsilon >= SMALLEST_EPSILON
+            and self.epsilon >= MIN_EPSILON
         )
 
-    def fused(self, x, training):
+    def fused(self, x: Any, training: bool) -> Any:
         """(batch, height, width, channels) -> the same, and the running statistics moved if training."""
         channels = x.shape[-1]
         gamma = ops.cast(self.gamma, "float32") if self.scale else ops.ones(channels)
@@ -68,7 +72,7 @@ keras.saving.get_custom_objects()["BatchNormalization"] = BatchNormalization
 
 @keras.saving.register_keras_serializable("zoo")
 class LocalResponseNormalization(layers.Layer):
-    """Each activity divided by the strength of its neighbours: other channels at the same place.
+    """Each activation divided by the strength of its neighbours: other channels at the same position.
 
     Krizhevsky, Sutskever & Hinton 2012, section 3.3, for channel i of N and a neighbourhood of `size` channels:
 
@@ -83,7 +87,7 @@ class LocalResponseNormalization(layers.Layer):
         size: how many channels take part, an odd number.
         alpha: the weight of each square.
         beta: the exponent.
-        k: what is there when all neighbours are silent.
+        k: the constant that is added, so that nothing is divided by 0.
 
     Raises:
         UsageError: for a `size` that is even or not positive.
@@ -93,29 +97,29 @@ class LocalResponseNormalization(layers.Layer):
     [0.167, 0.133, 0.214]
     """
 
-    def __init__(self, size=5, alpha=1e-4, beta=0.75, k=2.0, **kwargs):
+    def __init__(self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0, **kwargs: Any):
         super().__init__(**kwargs)
-        if size < 1 or size % 2 == 0:
+        if not is_whole(size) or size % 2 == 0:
             raise UsageError(f"size is {size!r}; expected an odd number of channels: 1, 3, 5, ...")
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         wide = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
-        reach, channels = self.size // 2, x.shape[-1]
-        squares = ops.pad(ops.square(wide), [[0, 0]] * (len(x.shape) - 1) + [[reach, reach]])
+        before, channels = self.size // 2, x.shape[-1]
+        squares = ops.pad(ops.square(wide), [[0, 0]] * (len(x.shape) - 1) + [[before, before]])
         total = sum(squares[..., shift : shift + channels] for shift in range(self.size))
         return ops.cast(wide / (self.k + self.alpha * total) ** self.beta, x.dtype)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size, "alpha": self.alpha, "beta": self.beta, "k": self.k}
 
 
 @keras.saving.register_keras_serializable("zoo")
 class AdaptiveInstanceNormalization(layers.Layer):
-    """Maps of photographs take the mean and the deviation, channel by channel, of maps of styles.
+    """Maps of photographs take the mean and the standard deviation, channel by channel, of maps of styles.
 
     Huang & Belongie 2017, equation 8. Shapes: (2 batch, height, width, channels), all photographs and then all styles,
     -> (batch, height, width, channels).
@@ -129,22 +133,22 @@ class AdaptiveInstanceNormalization(layers.Layer):
     [10.0, 30.0]
     """
 
-    def __init__(self, strength=1.0, epsilon=1e-5, **kwargs):
+    def __init__(self, strength: float = 1.0, epsilon: float = 1e-5, **kwargs: Any):
         super().__init__(**kwargs)
-        if not 0 <= strength <= 1:
+        if not is_number(strength, 0, 1):
             raise UsageError(f"strength is {strength!r}; expected a number from 0 to 1")
         self.strength, self.epsilon = strength, epsilon
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         x = ops.cast(x, "float32")  # squares of half precision end at 256^2
         mean, variance = ops.moments(x, axes=(1, 2), keepdims=True)
-        spread, half = ops.sqrt(variance + self.epsilon), ops.shape(x)[0] // 2
-        styled = (x[:half] - mean[:half]) / spread[:half] * spread[half:] + mean[half:]
+        std, half = ops.sqrt(variance + self.epsilon), ops.shape(x)[0] // 2
+        styled = (x[:half] - mean[:half]) / std[:half] * std[half:] + mean[half:]
         return ops.cast(self.strength * styled + (1 - self.strength) * x[:half], self.compute_dtype)
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, *rest = shape
         return (batch and batch // 2, *rest)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "strength": self.strength, "epsilon": self.epsilon}

@@ -1,4 +1,6 @@
-"""zoo.layers.padding."""
+"""Padding that Keras does not ship."""
+
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -16,16 +18,16 @@ class ReflectionPadding(layers.Layer):
     [[4.0, 3.0, 4.0, 5.0, 4.0], [1.0, 0.0, 1.0, 2.0, 1.0], [4.0, 3.0, 4.0, 5.0, 4.0], [1.0, 0.0, 1.0, 2.0, 1.0]]
     """
 
-    def __init__(self, size=1, **kwargs):
+    def __init__(self, size: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
         self.size = size
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return ops.pad(x, [[0, 0], [self.size] * 2, [self.size] * 2, [0, 0]], mode="reflect")
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, *sides, channels = shape
         return (batch, *(side and side + 2 * self.size for side in sides), channels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size}

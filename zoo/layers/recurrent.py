@@ -24,6 +24,8 @@ negating the gate's weights. And its default, ``reset_after=True``, multiplies b
 not before: another function, which no choice of weights makes equal. `FullGRUCell` is ``GRU(reset_after=False)``.
 """
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -45,29 +47,30 @@ class TextbookCell(layers.Layer):
     parts: tuple[str, ...] = ()  # the names of the weight matrices, each (units + features, units)
     states = 1
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         check_whole("units", units)
         self.units = units
         self.state_size = [units] * self.states
         self.output_size = units
 
-    def build(self, shape):
+    def build(self, shape: tuple[Any, ...]) -> None:
         for part in self.parts:
             kernel = self.add_weight((self.units + shape[-1], self.units), "glorot_uniform", name=f"{part}_kernel")
-            start = "ones" if part == "forget" else "zeros"  # to remember, until it learns what to forget
-            bias = self.add_weight((self.units,), start, name=f"{part}_bias")
+            initializer = "ones" if part == "forget" else "zeros"  # to remember, until it learns what to forget
+            bias = self.add_weight((self.units,), initializer, name=f"{part}_bias")
             setattr(self, part, (kernel, bias))
 
-    def affine(self, part, state, x):
-        """W [state, x] + b."""
+    def affine(self, part: str, state: Any, x: Any) -> Any:
+        """W [state, x] + b: (batch, units) and (batch, features) -> (batch, units)."""
         kernel, bias = getattr(self, part)
         return ops.matmul(ops.concatenate([state, x], axis=-1), kernel) + bias
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
+        """Zeros, (batch, units) each."""
         return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in range(self.states)]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units}
 
 
@@ -77,7 +80,7 @@ class PlainCell(TextbookCell):
 
     parts = ("state",)
 
-    def call(self, x, states, training=False):
+    def call(self, x: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
         (a,) = states
         a = ops.tanh(self.affine("state", a, x))
         return a, [a]
@@ -85,11 +88,11 @@ class PlainCell(TextbookCell):
 
 @keras.saving.register_keras_serializable("zoo")
 class SimplifiedGRUCell(TextbookCell):
-    """A GRU with its update gate alone: the state moves from what it was to the candidate, by a learned share."""
+    """A GRU with its update gate alone: the state moves from what it was to the candidate, by a learned fraction."""
 
     parts = ("candidate", "update")
 
-    def call(self, x, states, training=False):
+    def call(self, x: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
         (c,) = states
         candidate = ops.tanh(self.affine("candidate", c, x))
         update = ops.sigmoid(self.affine("update", c, x))
@@ -103,7 +106,7 @@ class FullGRUCell(TextbookCell):
 
     parts = ("candidate", "update", "reset")
 
-    def call(self, x, states, training=False):
+    def call(self, x: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
         (c,) = states
         update = ops.sigmoid(self.affine("update", c, x))
         reset = ops.sigmoid(self.affine("reset", c, x))
@@ -119,10 +122,10 @@ class GatedLSTMCell(TextbookCell):
     parts = ("candidate", "update", "forget", "output_gate")
     states = 2
 
-    def call(self, x, states, training=False):
+    def call(self, x: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
         a, c = states
         candidate = ops.tanh(self.affine("candidate", a, x))
-        update, forget, shown = (ops.sigmoid(self.affine(gate, a, x)) for gate in self.parts[1:])
+        update, forget, output = (ops.sigmoid(self.affine(gate, a, x)) for gate in self.parts[1:])
         c = update * candidate + forget * c
-        a = shown * ops.tanh(c)
+        a = output * ops.tanh(c)
         return a, [a, c]

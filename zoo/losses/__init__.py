@@ -1,6 +1,8 @@
 """Losses that Keras does not ship, and the names that cards and recipes call them by."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import keras
 
@@ -16,7 +18,7 @@ __all__ = [
     "total_variation",
 ]  # fmt: skip
 
-LOSSES = {
+LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "perceptron": Perceptron,
     "binary_crossentropy": partial(keras.losses.BinaryCrossentropy, from_logits=True),
     "masked_crossentropy": MaskedCrossentropy,
@@ -35,8 +37,15 @@ LOSSES = {
 }
 
 
-def get(name, **options):
-    """The loss of that name, as a card writes it, with its options, as a recipe does."""
+def get(name: str, **options: Any) -> keras.Loss:
+    """The loss of that name, as a card writes it, with its options, as a recipe does.
+
+    Raises:
+        UsageError: for a name that is not among `LOSSES`.
+
+    >>> get("triplet_hard", margin=0.5).mining
+    'hard'
+    """
     if name not in LOSSES:
         raise unknown("loss", name, LOSSES)
     return LOSSES[name](**options)

@@ -1,6 +1,7 @@
 """Losses of classes: the perceptron's, and the cross-entropy of sequences."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -19,7 +20,7 @@ class Perceptron(keras.Loss):
     1.0
     """
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         y_pred = ops.convert_to_tensor(y_pred)
         signs = 2.0 * ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred)) - 1.0
         return ops.mean(ops.relu(-signs * y_pred), axis=-1)  # relu: of max(0, .) the backends differ in the slope at 0
@@ -29,41 +30,41 @@ class Perceptron(keras.Loss):
 class MaskedCrossentropy(keras.Loss):
     """Cross-entropy of a sequence's tokens without those behind its end, which are 0: the mean over all real ones.
 
-    With `label_smoothing` a share of the target's weight lies evenly on the whole vocabulary (Vaswani et al. 2017,
-    section 5.4; C. Szegedy et al. 2016, section 7). The entropy of that target is taken off, so that 0 is the best
-    there is.
+    With `label_smoothing` that fraction of the target's probability lies evenly on the whole vocabulary (Vaswani et
+    al. 2017, section 5.4; C. Szegedy et al. 2016, section 7). The entropy of that target is taken off, so that 0 is
+    the best there is.
 
     Shapes: tokens (batch, time) and logits (batch, time, vocabulary).
 
     >>> loss = MaskedCrossentropy()
-    >>> round(float(loss([[1, 0]], [[[0.0, 0.0], [9.0, -9.0]]])), 4)  # ln 2; the second place does not count
+    >>> round(float(loss([[1, 0]], [[[0.0, 0.0], [9.0, -9.0]]])), 4)  # ln 2; the second position does not count
     0.6931
     """
 
-    def __init__(self, label_smoothing=0.0, name="masked_crossentropy", **kwargs):
+    def __init__(self, label_smoothing: float = 0.0, name: str = "masked_crossentropy", **kwargs: Any):
         super().__init__(name=name, **kwargs)
         self.label_smoothing = label_smoothing
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         y_true, y_pred = ops.cast(y_true, "int32"), ops.convert_to_tensor(y_pred)
         real = ops.cast(ops.not_equal(y_true, 0), y_pred.dtype)
         losses = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)  # (batch, time)
         if self.label_smoothing:
-            size, spread = y_pred.shape[-1], self.label_smoothing
-            evenly = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)  # against the even share
-            losses = (1 - spread) * losses + spread * evenly - entropy_of_smoothed(size, spread)
+            size, smoothing = y_pred.shape[-1], self.label_smoothing
+            uniform = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)  # against the uniform distribution
+            losses = (1 - smoothing) * losses + smoothing * uniform - entropy_of_smoothed(size, smoothing)
         return ops.sum(losses * real) / ops.maximum(ops.sum(real), 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
-def entropy_of_smoothed(size, spread):
-    """Of a target with 1 - spread on one of `size` tokens and the spread evenly on all.
+def entropy_of_smoothed(size: int, smoothing: float) -> float:
+    """Of a target with 1 - smoothing on one of `size` tokens and the smoothing evenly on all.
 
     >>> round(entropy_of_smoothed(4, 1.0), 4)  # even: ln 4
     1.3863
     """
-    other = spread / size
-    top = 1 - spread + other
+    other = smoothing / size
+    top = 1 - smoothing + other
     return -top * math.log(top) - (size - 1) * other * math.log(other)

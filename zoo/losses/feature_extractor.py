@@ -1,4 +1,4 @@
-"""The maps of a VGG, for losses that compare what images show rather than their pixels.
+"""The maps of a VGG, for losses that compare what images show and not their pixels.
 
 >>> maps = extractor(layers=("block1_conv1", "block3_conv1"))(keras.ops.ones((1, 32, 32, 3)))
 >>> [tuple(each.shape) for each in maps]
@@ -6,17 +6,19 @@
 """
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from zoo import factory, registry
 from zoo.errors import unknown
-from zoo.preprocessing import PIXELS
+from zoo.preprocessing import PIXELS, Pixels, preprocessing_of
 
 POOLING = {"average": keras.layers.AveragePooling2D, "max": keras.layers.MaxPooling2D}
 
 
-@functools.lru_cache(maxsize=4)  # a loss is made anew at every question for it
+@functools.lru_cache(maxsize=4)  # a loss is made anew for each run, evaluation and plot
 def extractor(
     name: str = "vgg16",
     *,
@@ -44,8 +46,6 @@ def extractor(
     Raises:
         UsageError: for a name, layer, pooling or weights that there are not.
     """
-    from zoo.preprocessing import preprocessing_of
-
     if pooling not in POOLING:
         raise unknown("pooling", pooling, POOLING)
     card = registry.info(name)
@@ -59,22 +59,22 @@ def extractor(
             if layer not in known:
                 raise unknown(f"convolution of {name}", layer, known)
         if not weights:
-            start_untrained(vgg, seed)
+            draw_untrained(vgg, seed)
         vgg.trainable = False
         return front(vgg, layers, pixels, POOLING[pooling])
     finally:
         keras.config.set_dtype_policy(before)
 
 
-def start_untrained(vgg, seed: int) -> None:
+def draw_untrained(vgg: Any, seed: int) -> None:
     """Draw each kernel from a generator of its own: the same filters on the same backend, whoever drew before."""
     for number, layer in enumerate(each for each in vgg.layers if each.weights):
         layer.kernel.assign(keras.initializers.HeNormal(seed=1000 * seed + number)(layer.kernel.shape))
 
 
-def front(vgg, wanted, pixels, pool) -> keras.Model:
-    """The chain of layers up to the last wanted one, with its own pools, on images of 0 to 1."""
-    image = keras.Input((None, None, 3), name="picture")
+def front(vgg: Any, wanted: Sequence[str], pixels: Pixels, pool: Any) -> keras.Model:
+    """The chain of layers up to the last wanted one, with pooling of this kind, on images of 0 to 1."""
+    image = keras.Input((None, None, 3), name="image")
     x = keras.ops.flip(image, axis=-1) if pixels.order == "bgr" else image
     x = (255.0 * x - keras.ops.array(pixels.mean)) / keras.ops.array(pixels.std)
     maps = {}

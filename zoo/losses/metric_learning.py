@@ -1,18 +1,22 @@
 """Losses that teach distances.
 
-They learn from comparisons: `y_true` says which images of the batch show one and the same thing, `y_pred` holds what
+They learn from comparisons: `y_true` tells which images of the batch show one and the same thing, `y_pred` holds what
 the network made of them, and no class has an output of its own.
 """
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 from keras import ops
 
+from zoo.checks import is_number
 from zoo.errors import UsageError, unknown
 
-FARTHEST = 1e9  # beyond every distance: what cannot be chosen
+EXCLUDED = 1e9  # a distance beyond every other, for what must not be chosen
 
 
-def squared_distances(embeddings):
+def squared_distances(embeddings: Any) -> Any:
     """|a - b|^2 between all rows: (batch, dimensions) -> (batch, batch).
 
     >>> ops.convert_to_numpy(squared_distances(ops.array([[1.0, 0.0], [0.0, 1.0]]))).tolist()
@@ -23,8 +27,8 @@ def squared_distances(embeddings):
     return ops.relu(lengths[:, None] + lengths[None, :] - 2.0 * products)  # rounding may leave less than 0
 
 
-def relations(labels):
-    """Who is whose: two (batch, batch) tables of booleans, "another of the same class" and "of another class".
+def relations(labels: Any) -> tuple[Any, Any]:
+    """Two (batch, batch) masks: "another example of the same class" (positives) and "of another class" (negatives).
 
     >>> same, other = relations(ops.array([3, 3, 5]))
     >>> ops.convert_to_numpy(same).astype(int).tolist(), ops.convert_to_numpy(other).astype(int).tolist()
@@ -32,75 +36,81 @@ def relations(labels):
     """
     labels = ops.reshape(labels, (-1,))
     equal = ops.equal(labels[:, None], labels[None, :])
-    itself = ops.cast(ops.eye(ops.shape(labels)[0]), "bool")
-    return ops.logical_and(equal, ops.logical_not(itself)), ops.logical_not(equal)
+    diagonal = ops.cast(ops.eye(ops.shape(labels)[0]), "bool")
+    return ops.logical_and(equal, ops.logical_not(diagonal)), ops.logical_not(equal)
 
 
-def mean_where(values, chosen):
-    """The mean of the chosen values; 0 where none is chosen."""
-    chosen = ops.cast(chosen, values.dtype)
-    return ops.sum(values * chosen) / ops.maximum(ops.sum(chosen), 1.0)
+def masked_mean(values: Any, mask: Any) -> Any:
+    """The mean of the values where the mask is true; 0 where it is nowhere."""
+    mask = ops.cast(mask, values.dtype)
+    return ops.sum(values * mask) / ops.maximum(ops.sum(mask), 1.0)
 
 
-def nearest_to(distances, allowed):
-    """In each row the smallest of the allowed distances; `FARTHEST` where none is allowed."""
-    return ops.min(ops.where(allowed, distances, FARTHEST), axis=-1)
+def masked_min(distances: Any, mask: Any) -> Any:
+    """In each row the smallest distance where the mask is true; `EXCLUDED` where it is nowhere."""
+    return ops.min(ops.where(mask, distances, EXCLUDED), axis=-1)
 
 
-def farthest_from(distances, allowed):
-    """In each row the largest of the allowed distances; `-FARTHEST` where none is allowed."""
-    return ops.max(ops.where(allowed, distances, -FARTHEST), axis=-1)
+def masked_max(distances: Any, mask: Any) -> Any:
+    """In each row the largest distance where the mask is true; `-EXCLUDED` where it is nowhere."""
+    return ops.max(ops.where(mask, distances, -EXCLUDED), axis=-1)
 
 
-# How triplets are chosen: (distances, same, other: (batch, batch) each, margin) -> the mean loss of the chosen ones.
+# Triplet mining: (distances, positives, negatives: (batch, batch) each, margin) -> the mean loss of the triplets.
 
 
-def all_triplets(distances, same, other, margin):
+def all_triplets(distances: Any, positives: Any, negatives: Any, margin: float) -> Any:
     """Every (anchor, positive, negative) of the batch whose loss is not yet 0 (Hermans 2017, "batch all")."""
     losses = ops.relu(distances[:, :, None] - distances[:, None, :] + margin)  # (anchor, positive, negative)
-    valid = ops.logical_and(same[:, :, None], other[:, None, :])
-    return mean_where(losses, ops.logical_and(valid, losses > 0.0))
+    valid = ops.logical_and(positives[:, :, None], negatives[:, None, :])
+    return masked_mean(losses, ops.logical_and(valid, losses > 0.0))
 
 
-def hard_triplets(distances, same, other, margin):
+def hard_triplets(distances: Any, positives: Any, negatives: Any, margin: float) -> Any:
     """For each anchor its farthest positive and its nearest negative (Hermans 2017, "batch hard")."""
-    losses = ops.relu(farthest_from(distances, same) - nearest_to(distances, other) + margin)  # (anchor,)
-    return mean_where(losses, ops.logical_and(ops.any(same, axis=1), ops.any(other, axis=1)))
+    losses = ops.relu(masked_max(distances, positives) - masked_min(distances, negatives) + margin)  # (anchor,)
+    return masked_mean(losses, ops.logical_and(ops.any(positives, axis=1), ops.any(negatives, axis=1)))
 
 
-def semi_hard_triplets(distances, same, other, margin):
+def semi_hard_triplets(distances: Any, positives: Any, negatives: Any, margin: float) -> Any:
     """For each anchor and positive the nearest negative that is farther than the positive (Schroff 2015, section 3.2).
 
     Where no negative is farther, the farthest there is.
     """
-    beyond = ops.logical_and(other[:, None, :], distances[:, None, :] > distances[:, :, None])
-    nearest = nearest_to(distances[:, None, :], beyond)  # (anchor, positive)
-    negative = ops.where(ops.any(beyond, axis=2), nearest, farthest_from(distances, other)[:, None])
+    beyond = ops.logical_and(negatives[:, None, :], distances[:, None, :] > distances[:, :, None])
+    nearest = masked_min(distances[:, None, :], beyond)  # (anchor, positive)
+    negative = ops.where(ops.any(beyond, axis=2), nearest, masked_max(distances, negatives)[:, None])
     losses = ops.relu(distances - negative + margin)
-    return mean_where(losses, ops.logical_and(same, ops.any(other, axis=1)[:, None]))
+    return masked_mean(losses, ops.logical_and(positives, ops.any(negatives, axis=1)[:, None]))
 
 
-def random_triplets(distances, same, other, margin):
+def random_triplets(distances: Any, positives: Any, negatives: Any, margin: float) -> Any:
     """For each anchor and positive one negative whatever its distance: the next one in the batch after the positive.
 
     The order of a batch is random, so the next negative is a random one. (Random numbers inside a loss would need a
     state that no backend keeps for it.)
     """
     batch = ops.shape(distances)[0]
-    places = ops.arange(batch)
-    steps = (places[None, :] - places[:, None]) % batch  # (positive, negative): how far on, with a return to the start
-    steps = ops.where(other[:, None, :], steps[None, :, :], batch)  # (anchor, positive, negative)
+    positions = ops.arange(batch)
+    steps = (positions[None, :] - positions[:, None]) % batch  # (positive, negative): how far on, round the end
+    steps = ops.where(negatives[:, None, :], steps[None, :, :], batch)  # (anchor, positive, negative)
     negative = ops.take_along_axis(distances, ops.argmin(steps, axis=2), axis=1)  # (anchor, positive)
     losses = ops.relu(distances - negative + margin)
-    return mean_where(losses, ops.logical_and(same, ops.any(other, axis=1)[:, None]))
+    return masked_mean(losses, ops.logical_and(positives, ops.any(negatives, axis=1)[:, None]))
 
 
-MINING = {"all": all_triplets, "semi_hard": semi_hard_triplets, "hard": hard_triplets, "random": random_triplets}
+Mining = Callable[[Any, Any, Any, float], Any]
+MINING: Mapping[str, Mining] = {
+    "all": all_triplets,
+    "semi_hard": semi_hard_triplets,
+    "hard": hard_triplets,
+    "random": random_triplets,
+}
 
 
-def check_margin(margin):
+def check_margin(margin: float) -> None:
     """Raise unless the margin is above 0: at 0 or below, to map everything onto one point costs nothing."""
-    if not margin > 0:
+    if not is_number(margin, 0) or margin == 0:
         raise UsageError(f"margin is {margin!r}; expected above 0: else one point for everything has the loss 0")
 
 
@@ -129,17 +139,18 @@ class Triplet(keras.Loss):
     0.625
     """
 
-    def __init__(self, margin=0.2, mining="all", name="triplet", **kwargs):
+    def __init__(self, margin: float = 0.2, mining: str = "all", name: str = "triplet", **kwargs: Any):
         super().__init__(name=name, **kwargs)
         check_margin(margin)
         if mining not in MINING:
             raise unknown("mining", mining, MINING)
         self.margin, self.mining = margin, mining
 
-    def call(self, y_true, y_pred):
-        return MINING[self.mining](squared_distances(y_pred), *relations(y_true), self.margin)
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        positives, negatives = relations(y_true)
+        return MINING[self.mining](squared_distances(y_pred), positives, negatives, self.margin)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "margin": self.margin, "mining": self.mining}
 
 
@@ -147,7 +158,7 @@ class Triplet(keras.Loss):
 class ExplicitTriplet(keras.Loss):
     """The triplet loss where the data says who is anchor, positive and negative.
 
-    Shapes: embeddings (batch, 3, dimensions) in that order; `y_true` is not looked at.
+    Shapes: embeddings (batch, 3, dimensions) in that order; `y_true` is not used.
 
     Args:
         margin: above 0.
@@ -156,19 +167,19 @@ class ExplicitTriplet(keras.Loss):
     0.5
     """
 
-    def __init__(self, margin=0.2, name="explicit_triplet", **kwargs):
+    def __init__(self, margin: float = 0.2, name: str = "explicit_triplet", **kwargs: Any):
         super().__init__(name=name, **kwargs)
         check_margin(margin)
         self.margin = margin
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         y_pred = ops.convert_to_tensor(y_pred)
         anchor, positive, negative = y_pred[:, 0], y_pred[:, 1], y_pred[:, 2]
         near = ops.sum(ops.square(anchor - positive), axis=1)
         far = ops.sum(ops.square(anchor - negative), axis=1)
         return ops.relu(near - far + self.margin)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "margin": self.margin}
 
 
@@ -176,7 +187,7 @@ class ExplicitTriplet(keras.Loss):
 class Contrastive(keras.Loss):
     """d^2 for a pair of one class, max(margin - d, 0)^2 for a pair of two.
 
-    Hadsell, Chopra & LeCun 2006, equation 4, less its factor 1/2. The network says -d^2, so that more means more
+    Hadsell, Chopra & LeCun 2006, equation 4, less its factor 1/2. The network predicts -d^2, so that more means more
     alike, as with every other verification head of the zoo.
 
     Shapes: labels (batch, 1) or (batch,), 1 for the same class and 0 for two; predictions (batch, 1), at most 0.
@@ -188,25 +199,25 @@ class Contrastive(keras.Loss):
     0.11333...
     """
 
-    def __init__(self, margin=1.0, name="contrastive", **kwargs):
+    def __init__(self, margin: float = 1.0, name: str = "contrastive", **kwargs: Any):
         super().__init__(name=name, **kwargs)
         check_margin(margin)
         self.margin = margin
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         y_pred = ops.convert_to_tensor(y_pred)
         same = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
         squared = ops.relu(-y_pred)
-        short = ops.relu(self.margin - ops.sqrt(ops.maximum(squared, 1e-12)))  # the root has no slope at 0
-        return ops.mean(same * squared + (1.0 - same) * ops.square(short), axis=-1)
+        too_near = ops.relu(self.margin - ops.sqrt(ops.maximum(squared, 1e-12)))  # the root has no gradient at 0
+        return ops.mean(same * squared + (1.0 - same) * ops.square(too_near), axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "margin": self.margin}
 
 
 @keras.saving.register_keras_serializable("zoo")
 class NPair(keras.Loss):
-    """Which of these is mine? Cross-entropy of each positive against all negatives of the batch.
+    """Cross-entropy of each positive against all negatives of the batch.
 
     For an anchor a with a positive p and the batch's negatives n of a, and s = a . b / temperature,
 
@@ -224,18 +235,18 @@ class NPair(keras.Loss):
     0.3132...
     """
 
-    def __init__(self, temperature=0.1, name="n_pair", **kwargs):
+    def __init__(self, temperature: float = 0.1, name: str = "n_pair", **kwargs: Any):
         super().__init__(name=name, **kwargs)
-        if not temperature > 0:
+        if not is_number(temperature, 0) or temperature == 0:
             raise UsageError(f"temperature is {temperature!r}; expected above 0, as in 0.1")
         self.temperature = temperature
 
-    def call(self, y_true, y_pred):
-        same, other = relations(y_true)
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        positives, negatives = relations(y_true)
         scores = ops.matmul(y_pred, ops.transpose(y_pred)) / self.temperature
-        negatives = ops.logsumexp(ops.where(other, scores, -FARTHEST), axis=1)  # (anchor,)
-        losses = ops.softplus(negatives[:, None] - scores)  # log(1 + sum_n exp(s_n - s_p)): (anchor, positive)
-        return mean_where(losses, ops.logical_and(same, ops.any(other, axis=1)[:, None]))
+        negative_scores = ops.logsumexp(ops.where(negatives, scores, -EXCLUDED), axis=1)  # (anchor,)
+        losses = ops.softplus(negative_scores[:, None] - scores)  # log(1 + sum_n exp(s_n - s_p)): (anchor, positive)
+        return masked_mean(losses, ops.logical_and(positives, ops.any(negatives, axis=1)[:, None]))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "temperature": self.temperature}

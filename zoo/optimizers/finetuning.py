@@ -9,9 +9,14 @@
 from typing import Any
 
 import keras
+from keras.optimizers.schedules import LearningRateSchedule as Schedule
 
+from zoo.checks import is_number
+from zoo.deprecated import renamed
 from zoo.errors import UsageError, unknown
 from zoo.introspection import graph
+
+__getattr__ = renamed(__name__, {"rates": "learning_rate_multipliers", "learning_blocks": "trainable_blocks"})
 
 
 def freeze(model: Any, *, until: str | None = None) -> Any:
@@ -79,7 +84,7 @@ def lora(model: Any, *, rank: int = 4) -> Any:
     >>> len(lora(zoo.build("lenet5"), rank=2).trainable_weights)  # c1, c3, c5, f6: a pair each; the head's kernel, bias
     10
     """
-    *body, head = learning_blocks(model)
+    *body, head = trainable_blocks(model)
     if any(getattr(layer, "lora_enabled", False) for layer in model.layers):
         raise UsageError(f"{model.name} has thin matrices already; expected a network without: build it anew")
     freeze(model)
@@ -95,31 +100,31 @@ def lora(model: Any, *, rank: int = 4) -> Any:
 
 
 @keras.saving.register_keras_serializable("zoo")
-class Scaled(keras.optimizers.schedules.LearningRateSchedule):
+class Scaled(Schedule):
     """A schedule times a number."""
 
-    def __init__(self, schedule, factor):
+    def __init__(self, schedule: Schedule, factor: float):
         self.schedule, self.factor = schedule, factor
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         return self.schedule(step) * self.factor
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"schedule": keras.saving.serialize_keras_object(self.schedule), "factor": self.factor}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "Scaled":
         return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["factor"])
 
 
-def rates(model: Any, decay: float) -> dict[str, float]:
-    """By how much `layerwise` multiplies the learning rate of each variable, by its path.
+def learning_rate_multipliers(model: Any, decay: float) -> dict[str, float]:
+    """What `layerwise` multiplies the learning rate of each variable with, by the variable's path.
 
     1 for the head and for what is on no way to the output (auxiliary heads), `decay` for the block before it,
     `decay` squared for the one before that (Howard & Ruder 2018, section 3.2: 1 / 2.6 by the layer).
     """
     found = {variable.path: 1.0 for variable in model.variables}
-    for distance, block in enumerate(reversed(learning_blocks(model))):
+    for distance, block in enumerate(reversed(trainable_blocks(model))):
         for layer in block:
             found |= {variable.path: decay**distance for variable in layer.variables}
     return found
@@ -137,55 +142,57 @@ def layerwise(optimizer: keras.Optimizer, model: Any, *, decay: float = 0.8) -> 
         decay: factor from one block to the block before it, above 0 and at most 1.
 
     Raises:
-        UsageError: for a `decay` outside that range, or an optimizer that looks at all gradients at once.
+        UsageError: for a `decay` outside that range, or an optimizer that clips all gradients together.
 
     >>> import zoo
     >>> optimizer = layerwise(keras.optimizers.SGD(0.1), zoo.build("lenet5"), decay=0.5)
     >>> sorted(float(each.learning_rate) for each in optimizer.optimizers)[::-1]
     [0.1..., 0.05..., 0.025..., 0.0125..., 0.00625...]
     """
-    if not isinstance(decay, (int, float)) or not 0 < decay <= 1:
+    if not is_number(decay, 0, 1) or decay == 0:
         raise UsageError(f"decay is {decay!r}; expected a number above 0 and at most 1")
     if optimizer.global_clipnorm is not None:
         raise UsageError("the optimizer has global_clipnorm, which looks at all layers at once; expected clipnorm")
-    factors = rates(model, decay)
-
-    def like(factor):
-        each = type(optimizer).from_config(optimizer.get_config())
-        rate = optimizer._learning_rate  # `learning_rate` gives a number even where it is a schedule
-        scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-        each.learning_rate = Scaled(rate, factor) if scheduled else float(optimizer.learning_rate) * factor
-        return each
-
-    by_factor = {factor: like(factor) for factor in sorted(set(factors.values()), reverse=True)}
-    chosen = {path: by_factor[factor] for path, factor in factors.items() if factor < 1}
-    return keras.optimizers.MultiOptimizer(
-        keras.optimizers.OptimizerMap(by_factor.get(1.0, like(1.0)), chosen), name="layerwise"
-    )
+    multipliers = learning_rate_multipliers(model, decay)
+    copies = {factor: scaled_copy(optimizer, factor) for factor in sorted({1.0, *multipliers.values()}, reverse=True)}
+    slower = {path: copies[factor] for path, factor in multipliers.items() if factor < 1}
+    return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(copies[1.0], slower), name="layerwise")
 
 
-def learning_blocks(model: Any) -> list[list[Any]]:
-    """`zoo.introspection.graph.blocks`; a last one of fixed numbers (the codes of `lenet5_1998`) goes with the one before it."""
+def scaled_copy(optimizer: keras.Optimizer, factor: float) -> keras.Optimizer:
+    """An optimizer of the same kind and settings, its learning rate multiplied by `factor`."""
+    copy = type(optimizer).from_config(optimizer.get_config())
+    rate = optimizer._learning_rate  # `learning_rate` gives a number even where it is a schedule
+    copy.learning_rate = Scaled(rate, factor) if isinstance(rate, Schedule) else float(optimizer.learning_rate) * factor
+    return copy
+
+
+def trainable_blocks(model: Any) -> list[list[Any]]:
+    """`zoo.introspection.graph.blocks`, but a last one without trainable weights goes with the one before it.
+
+    So it is in `lenet5_1998`, whose output layer has fixed codes.
+    """
     found = graph.blocks(model)
     while len(found) > 1 and model.trainable_weights and not any(layer.trainable_weights for layer in found[-1]):
         found[-2:] = [found[-2] + found[-1]]
     return found
 
 
-def _layer_name(model, name):
+def _layer_name(model: Any, name: str) -> str:
     """The layer that `name`, its own or a stage's, stands for."""
     stages = {stage.name: stage.layer for stage in graph.list_stages(model)}
     names = [layer.name for layer in model.layers]
-    if name is not None and name not in names and name not in stages:
+    if name not in names and name not in stages:
         raise unknown(f"layer or stage of {model.name}", name, [*names, *stages])
     return stages.get(name, name)
 
 
-def _up_to(model, name):
+def _up_to(model: Any, name: str | None) -> list[Any]:
     """The layers on the way to the named one, and last that one itself; None: all but the head."""
     if name is None:
-        head = learning_blocks(model)[-1]
-        return [layer for layer in model.layers if layer in graph.ancestors(model) and layer not in head]
+        head = trainable_blocks(model)[-1]
+        needed = graph.ancestors(graph.main_output(model))
+        return [layer for layer in model.layers if layer in needed and layer not in head]
     layer = model.get_layer(_layer_name(model, name))
-    needed = graph.ancestors(keras.Model(model.input, layer.output)) - {layer}
+    needed = graph.ancestors(keras.tree.flatten(layer.output)[0]) - {layer}
     return [*(each for each in model.layers if each in needed), layer]

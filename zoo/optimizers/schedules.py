@@ -1,20 +1,25 @@
 """From a recipe's words to a Keras optimizer with its learning-rate schedule."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 from keras import ops
 from keras.optimizers import schedules
 
 from zoo.errors import UsageError, unknown
+from zoo.records import Recipe
+
+Rate: TypeAlias = "float | schedules.LearningRateSchedule"
 
 
-def constant(rate, steps, *, epochs):
+def constant(rate: float, steps: int, *, epochs: int) -> Rate:
     """The same rate throughout."""
     return rate
 
 
-def cosine(rate, steps, *, epochs, warmup_epochs=0):
+def cosine(rate: float, steps: int, *, epochs: int, warmup_epochs: float = 0) -> Rate:
     """Half a cosine from the rate to 0 (Loshchilov & Hutter 2017), after a straight rise over `warmup_epochs`.
 
     The rise takes half of a training at most, so that a short trial of a long recipe has both.
@@ -25,15 +30,15 @@ def cosine(rate, steps, *, epochs, warmup_epochs=0):
     return schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
 
 
-def linear(rate, steps, *, epochs, end=1e-4):
+def linear(rate: float, steps: int, *, epochs: int, end: float = 1e-4) -> Rate:
     """Straight down from the rate to `end`, as word2vec's own program does."""
     return schedules.PolynomialDecay(rate, steps, end_learning_rate=min(end, rate))
 
 
-def step(rate, steps, *, epochs, at=(0.5, 0.75), factor=0.1):
-    """The rate, multiplied by `factor` at each of the shares `at` of the training (He 2015, section 4.2)."""
+def step(rate: float, steps: int, *, epochs: int, at: Sequence[float] = (0.5, 0.75), factor: float = 0.1) -> Rate:
+    """The rate, multiplied by `factor` at each of the fractions `at` of the training (He 2015, section 4.2)."""
     rates = [rate * factor**drops for drops in range(len(at) + 1)]
-    return schedules.PiecewiseConstantDecay([round(share * steps) for share in at], rates)
+    return schedules.PiecewiseConstantDecay([round(fraction * steps) for fraction in at], rates)
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -48,23 +53,23 @@ class InverseSquareRoot(schedules.LearningRateSchedule):
     [0.01, 0.5, 1.0, 0.5]
     """
 
-    def __init__(self, rate, warmup_steps):
+    def __init__(self, rate: float, warmup_steps: int):
         self.rate, self.warmup_steps = rate, warmup_steps
 
-    def __call__(self, step):
-        share = (ops.cast(step, "float32") + 1.0) / self.warmup_steps  # Keras counts from 0
-        return self.rate * ops.minimum(share, 1.0 / ops.sqrt(share))
+    def __call__(self, step: Any) -> Any:
+        progress = (ops.cast(step, "float32") + 1.0) / self.warmup_steps  # Keras counts from 0
+        return self.rate * ops.minimum(progress, 1.0 / ops.sqrt(progress))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate, "warmup_steps": self.warmup_steps}
 
 
-def inverse_sqrt(rate, steps, *, epochs, warmup_steps=4000):
+def inverse_sqrt(rate: float, steps: int, *, epochs: int, warmup_steps: int = 4000) -> Rate:
     """The schedule of the Transformer: `InverseSquareRoot`. The rise takes half of a training at most."""
     return InverseSquareRoot(rate, min(warmup_steps, max(steps // 2, 1)))
 
 
-SCHEDULES: Mapping[str, Callable] = {
+SCHEDULES: Mapping[str, Callable[..., Rate]] = {  # (rate, steps of the training, epochs=, options of its own)
     "constant": constant,
     "cosine": cosine,
     "linear": linear,
@@ -73,7 +78,7 @@ SCHEDULES: Mapping[str, Callable] = {
 }
 
 
-def optimizer(recipe, steps: int) -> keras.Optimizer:
+def optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:
     """The recipe's optimizer.
 
     Args:
@@ -100,24 +105,25 @@ def optimizer(recipe, steps: int) -> keras.Optimizer:
 
 @keras.saving.register_keras_serializable("zoo")
 class GradientRecorder(keras.optimizers.Optimizer):
-    """An optimizer that changes nothing and keeps the gradient: what lies between Keras and the optimizers of others.
+    """An optimizer that changes nothing and records the gradient, for optimizers outside Keras such as SciPy's.
 
     After ``train_on_batch``, on any backend, `gradients()` are those of the trainable variables.
     """
 
-    def __init__(self, name="gradient_recorder"):
+    def __init__(self, name: str = "gradient_recorder"):
         super().__init__(learning_rate=1.0, name=name)
 
-    def build(self, variables):
+    def build(self, variables: list[Any]) -> None:
         if not self.built:
             super().build(variables)
-            self.kept = [self.add_variable_from_reference(each, name="gradient") for each in variables]
+            self.recorded = [self.add_variable_from_reference(each, name="gradient") for each in variables]
 
-    def update_step(self, gradient, variable, learning_rate):
-        self.assign(self.kept[self._get_variable_index(variable)], keras.ops.convert_to_tensor(gradient))
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        self.assign(self.recorded[self._get_variable_index(variable)], keras.ops.convert_to_tensor(gradient))
 
-    def gradients(self):
-        return [keras.ops.convert_to_numpy(each) for each in self.kept]
+    def gradients(self) -> list[np.ndarray]:
+        """Of the last batch, by trainable variable."""
+        return [keras.ops.convert_to_numpy(each) for each in self.recorded]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"name": self.name}

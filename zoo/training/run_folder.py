@@ -32,7 +32,7 @@ class Run:
     path: Path
 
     @classmethod
-    def create(cls, path: str | os.PathLike | None, default: str) -> "Run":
+    def create(cls, path: str | Path | None, default: str) -> "Run":
         """A new, empty folder: `path`, or else the first free ``runs/<default>``, ``runs/<default>-2``, ...
 
         Raises:
@@ -66,7 +66,7 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, path: "str | os.PathLike | Run") -> "Run":
+    def open(cls, path: "str | Path | Run") -> "Run":
         """An existing run.
 
         Raises:
@@ -96,9 +96,10 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, float]:
+        """The metrics on the test set."""
         return self.results["metrics"]
 
-    def model(self):
+    def model(self) -> Any:
         """The trained network, not compiled."""
         import keras
 
@@ -108,7 +109,7 @@ class Run:
         except Exception as error:
             raise UsageError(f"{file} cannot be read ({first_line(error)}); restore it or train again") from error
 
-    def save_model(self, model) -> None:
+    def save_model(self, model: Any) -> None:
         """Write the network under another name first: a crash leaves the last good one.
 
         What it was compiled with stays out: the slots of an optimizer are up to four times the weights.
@@ -125,6 +126,7 @@ class Run:
             temporary.unlink(missing_ok=True)
 
     def read_json(self, name: str) -> dict[str, Any]:
+        """What a JSON file of the folder holds."""
         try:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -193,7 +195,7 @@ def commit() -> str:
     """The commit of the checkout this package runs from, with + after it if files differ; "" outside a checkout."""
     here = Path(__file__).parents[1]  # the package
 
-    def git(*arguments):
+    def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", "-C", here, *arguments], capture_output=True, text=True, check=True
         ).stdout.strip()

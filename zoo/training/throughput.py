@@ -1,13 +1,14 @@
-"""How fast: what the input pipeline supplies, and what the network takes."""
+"""Throughput: how many samples a second the input pipeline supplies, and how many the network takes."""
 
 import time
+from typing import Any
 
 import keras
 
 from zoo.data.batching import Again, Batches
 
 
-def pipeline_rate(dataset, seconds: float = 1.0) -> float:
+def pipeline_rate(dataset: Any, seconds: float = 1.0) -> float:
     """Samples a second that a pipeline of (inputs, targets) supplies when nobody waits for them."""
     count, started = 0, time.perf_counter()
     while True:
@@ -15,21 +16,21 @@ def pipeline_rate(dataset, seconds: float = 1.0) -> float:
             count += keras.tree.flatten(inputs)[0].shape[0]
             elapsed = time.perf_counter() - started
             if elapsed >= seconds:
-                return count / elapsed
+                return float(count / elapsed)
 
 
 class StepClock(keras.callbacks.Callback):
     """The time at the end of each training step."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.times = []
+        self.times: list[float] = []
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.times.append(time.perf_counter())
 
 
-def model_rate(model, dataset, *, steps: int = 10, warmup: int = 2) -> float:
+def model_rate(model: Any, dataset: Any, *, steps: int = 10, warmup: int = 2) -> float:
     """Samples a second that `fit` takes of a batch that is always at hand.
 
     The compiled model is left as it was: weights, optimizer and random states are put back.
@@ -37,13 +38,13 @@ def model_rate(model, dataset, *, steps: int = 10, warmup: int = 2) -> float:
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
     before = [keras.ops.convert_to_numpy(variable) for variable in variables]
-    together = model.steps_per_execution  # the clock ticks once for so many
+    per_call = model.steps_per_execution  # the clock ticks once for so many
     clock = StepClock()
-    count = (warmup + steps) * together
+    count = (warmup + steps) * per_call
     batch = next(iter(dataset))
-    at_hand = Again(batch, count) if isinstance(dataset, Batches) else dataset.take(1).cache().repeat(count)
-    model.fit(at_hand, verbose=0, callbacks=[clock], shuffle=False)  # the first step compiles
+    repeated = Again(batch, count) if isinstance(dataset, Batches) else dataset.take(1).cache().repeat(count)
+    model.fit(repeated, verbose=0, callbacks=[clock], shuffle=False)  # the first step compiles
     for variable, value in zip(variables, before):
         variable.assign(value)
     size = keras.tree.flatten(batch[0])[0].shape[0]
-    return size * steps * together / (clock.times[-1] - clock.times[warmup - 1])
+    return float(size * steps * per_call / (clock.times[-1] - clock.times[warmup - 1]))

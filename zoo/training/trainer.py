@@ -19,7 +19,6 @@ from zoo.tasks.base import Evaluation, Network
 from zoo.training import throughput
 from zoo.training.run_folder import Run, commit, versions
 from zoo.training.run_plan import RunPlan, command_line
-from zoo.weights.loading import load_weights
 
 log = logging.getLogger("zoo")
 
@@ -71,10 +70,9 @@ def _fit(plan: RunPlan) -> Run:
 def build(card: Card, recipe: Recipe, options: Mapping[str, Any]) -> keras.Model:
     """The network, at the recipe's precision and from its weights."""
     with dtype_policy(recipe.precision):
-        model = factory.build(card.name, **options)
-    if recipe.weights:
-        log.info(str(load_weights(model, recipe.weights, preprocessing=recipe.preprocessing)))
-    return model
+        return factory.build(
+            card.name, weights=recipe.weights or None, preprocessing=recipe.preprocessing or None, **options
+        )
 
 
 def builder_options(card: Card, recipe: Recipe, data: DataModule) -> dict[str, Any]:

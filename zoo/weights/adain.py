@@ -1,8 +1,11 @@
 """The two files that AdaIN was published in again for PyTorch: its encoder, and its decoder."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 
 from zoo.errors import UsageError
 from zoo.weights import formats
@@ -10,7 +13,7 @@ from zoo.weights import formats
 ENCODER_LAYERS = 10  # up to block4_conv1; the file goes on to block5_conv4
 
 
-def load_adain(model, encoder: str | Path, decoder: str | Path):
+def load_adain(model: Any, encoder: str | Path, decoder: str | Path) -> Any:
     """Load both into ``zoo.build("adain")``, or neither.
 
     Args:
@@ -25,24 +28,28 @@ def load_adain(model, encoder: str | Path, decoder: str | Path):
         UsageError: for files that are missing, damaged, or of another network.
     """
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
-    parts = (convolutions[:ENCODER_LAYERS], Path(encoder)), (convolutions[ENCODER_LAYERS:], Path(decoder))
-    found = [(layer, values) for here, path in parts for layer, values in in_order(here, path)]
-    for layer, values in found:
-        layer.set_weights(values)
+    values = [
+        *arrays_in_order(convolutions[:ENCODER_LAYERS], Path(encoder)),
+        *arrays_in_order(convolutions[ENCODER_LAYERS:], Path(decoder)),
+    ]
+    for layer, arrays in zip(convolutions, values):
+        layer.set_weights(arrays)
     return model
 
 
-def in_order(here, path: Path):
-    """(layer, [kernel, bias]) for the first layers of a file; each must fit."""
+def arrays_in_order(convolutions: Sequence[Any], path: Path) -> Iterator[list[np.ndarray]]:
+    """[kernel, bias] for each convolution, from the first layers of a file; each must fit."""
     with formats.opened(path) as content:
         names = sorted(content.layers, key=lambda name: int(name) if name.isdigit() else -1)
-        if len(names) < len(here):
-            raise UsageError(f"{path} has {len(names)} layers; expected {len(here)} convolutions: it is another file")
-        for layer, name in zip(here, names):
+        if len(names) < len(convolutions):
+            raise UsageError(
+                f"{path} has {len(names)} layers; expected {len(convolutions)} convolutions: it is another file"
+            )
+        for layer, name in zip(convolutions, names):
             arrays = {tensor.key.rpartition(".")[2]: tensor for tensor in content.layers[name]}
             shape = tuple(layer.kernel.shape)
-            wanted = {"weight": (shape[3], shape[2], *shape[:2]), "bias": shape[3:]}
+            expected = {"weight": (shape[3], shape[2], *shape[:2]), "bias": shape[3:]}
             declared = {key: tensor.shape for key, tensor in arrays.items()}
-            if declared != wanted:
-                raise UsageError(f"{path} has {declared} in layer {name}; expected {wanted} for {layer.name}")
-            yield layer, [arrays["weight"].read().transpose(2, 3, 1, 0), arrays["bias"].read()]
+            if declared != expected:
+                raise UsageError(f"{path} has {declared} in layer {name}; expected {expected} for {layer.name}")
+            yield [arrays["weight"].read().transpose(2, 3, 1, 0), arrays["bias"].read()]

@@ -1,7 +1,7 @@
 """The arrays of a file as its header declares them, and what none may declare."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Content:
 
     layout: str  # "legacy", "keras", "safetensors", "torch"
     layers: dict[str, list[Tensor]]
-    titles: dict[str, str] = field(default_factory=dict)  # the names that the layers had, where the keys are paths
+    names: dict[str, str] = field(default_factory=dict)  # of the layers, where the keys are paths (layout "keras")
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -36,15 +36,15 @@ class Content:
 
 
 @contextlib.contextmanager
-def explained(path: Path, says: str):
-    """Turn whatever goes wrong inside into one line."""
+def explained(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever goes wrong in reading a file of that kind into one line."""
     try:
         yield
     except UsageError:
         raise
     except Exception as error:  # h5py, safetensors and torch raise a dozen kinds for broken files
         raise UsageError(
-            f"{path} cannot be read ({says}, damaged or cut short: {first_line(error)}); fetch it again"
+            f"{path} cannot be read ({kind}, damaged or cut short: {first_line(error)}); fetch it again"
         ) from error
 
 
@@ -64,6 +64,11 @@ def check_declared(path: Path, declared: int) -> None:
         )
 
 
-def few(words, limit=3) -> str:
+def listed(words: Iterable[str], limit: int = 3) -> str:
+    """The first words of a list, and how many more there are.
+
+    >>> listed(["conv1", "conv2", "fc6", "fc7", "logits"])
+    'conv1, conv2, fc6 and 2 more'
+    """
     words = list(words)
     return ", ".join(words[:limit]) + (f" and {len(words) - limit} more" if len(words) > limit else "")

@@ -18,7 +18,7 @@ NAMES = {
     "running_mean": ("moving_mean", "moving_mean"),
     "running_var": ("moving_variance", "moving_variance"),
 }
-COUNTER = "num_batches_tracked"  # how many batches a normalisation has seen: nothing here asks
+BATCH_COUNTER = "num_batches_tracked"  # how many batches a normalisation has seen; not used here
 
 ALEXNET = {  # torchvision's `alexnet`
     "features.0": "conv1",
@@ -60,7 +60,7 @@ def resnet(layer: str) -> str | None:
     if stem := re.fullmatch(r"(conv|bn)1", layer):
         return f"conv1_{stem[1]}"
     layer = layer.replace("downsample.0", "conv0").replace("downsample.1", "bn0")
-    stage, block, kind, number = re.fullmatch(r"layer([1-4])\.(\d+)\.(conv|bn)([0-3])", layer).groups()
+    stage, block, kind, number = groups(r"layer([1-4])\.(\d+)\.(conv|bn)([0-3])", layer)
     return f"conv{int(stage) + 1}_block{int(block) + 1}_{number}_{kind}"
 
 
@@ -78,8 +78,16 @@ def googlenet(layer: str) -> str | None:
     ending = {"conv": "", "bn": "_bn"}[kind]
     if unit in GOOGLENET_STEM:
         return GOOGLENET_STEM[unit] + ending
-    module, tower = re.fullmatch(r"inception(\d[a-e])\.(.*)", unit).groups()
+    module, tower = groups(r"inception(\d[a-e])\.(.*)", unit)
     return f"inception_{module}_{GOOGLENET_TOWERS[tower]}{ending}"
+
+
+def groups(pattern: str, layer: str) -> tuple[str, ...]:
+    """The groups of a pattern in a layer's name; a KeyError if it does not match, as for a name in no table."""
+    found = re.fullmatch(pattern, layer)
+    if found is None:
+        raise KeyError(layer)
+    return found.groups()
 
 
 CONVERTERS: Mapping[str, Callable[[str], str | None]] = {"AlexNet": alexnet, "ResNet": resnet, "GoogLeNet": googlenet}
@@ -91,25 +99,25 @@ def converted(layers: Iterable[str]) -> dict[str, str | None] | None:
     for converter in CONVERTERS.values():
         try:
             return {layer: converter(layer) for layer in layers}
-        except (KeyError, AttributeError):  # not in its table; no match of its pattern
+        except KeyError:
             continue
     return None
 
 
-def kernel_order(maps: tuple[int, ...] | None) -> Callable[[np.ndarray], np.ndarray]:
-    """How to turn a kernel of PyTorch's, outputs first, into one of Keras's.
+def kernel_converter(maps: tuple[int, ...] | None) -> Callable[[np.ndarray], np.ndarray]:
+    """A function that turns a kernel of PyTorch's, outputs first, into one of Keras's.
 
     Args:
         maps: (height, width, channels) of the maps that a dense layer reads through a Flatten, which PyTorch lays out
             channel by channel; None for any other layer.
 
-    >>> kernel_order(None)(np.zeros((64, 3, 7, 5))).shape
+    >>> kernel_converter(None)(np.zeros((64, 3, 7, 5))).shape
     (7, 5, 3, 64)
-    >>> kernel_order((2, 2, 3))(np.arange(12)[None])[:4, 0]  # the three channels of the first pixel, then ...
+    >>> kernel_converter((2, 2, 3))(np.arange(12)[None])[:4, 0]  # the three channels of the first pixel, then ...
     array([0, 4, 8, 1])
     """
 
-    def turn(kernel):
+    def convert(kernel: np.ndarray) -> np.ndarray:
         if kernel.ndim > 2:
             return kernel.transpose(*range(2, kernel.ndim), 1, 0)
         if maps is None:
@@ -117,4 +125,4 @@ def kernel_order(maps: tuple[int, ...] | None) -> Callable[[np.ndarray], np.ndar
         height, width, channels = maps
         return kernel.reshape(-1, channels, height, width).transpose(2, 3, 1, 0).reshape(height * width * channels, -1)
 
-    return turn
+    return convert

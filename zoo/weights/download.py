@@ -12,35 +12,39 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import UsageError, first_line
 from zoo.weights.checksums import check_file, parsed_hash
-from zoo.weights.progress import bar
+from zoo.weights.progress import progress_bar
 
 log = logging.getLogger("zoo")
 
-PATIENCE = 5.0  # seconds without a byte: with the retries and pauses below, a dead server is given up in 27
-PAUSES = (1.0, 2.0, 4.0)  # before each retry
-CHUNK = 2**20
-PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that another attempt may not get
+TIMEOUT = 5.0  # seconds without a byte: with the retries and pauses below, a dead server is given up in 27
+RETRY_PAUSES = (1.0, 2.0, 4.0)  # seconds before each retry
+CHUNK = 2**20  # bytes read at a time
+RETRIED_STATUSES = {408, 425, 429, 500, 502, 503, 504}  # answers that another attempt may not get
 SCHEMES = ("https",)  # tests add http, for a server of their own
 
 
 def check_address(url: str) -> None:
+    """Raise unless the address is one that may be fetched from."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in SCHEMES or not parts.hostname:
-        raise UsageError(f"the address is {shown(url)!r}; expected https://..., which nobody on the way can change")
+        raise UsageError(f"the address is {redacted(url)!r}; expected https://..., which nobody on the way can change")
     if "@" in parts.netloc:
-        raise UsageError(f"the address {shown(url)!r} comes with a password; expected an address that is open to all")
+        raise UsageError(
+            f"the address {redacted(url)!r} comes with a password; expected an address that is open to all"
+        )
 
 
-def shown(url: str) -> str:
-    """An address without passwords and keys."""
+def redacted(url: str) -> str:
+    """An address without passwords and keys, for messages."""
     parts = urllib.parse.urlsplit(url)
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-class Passing(Exception):
+class TemporaryError(Exception):
     """What may be better at the next attempt."""
 
 
@@ -49,13 +53,13 @@ class Redirects(urllib.request.HTTPRedirectHandler):
 
     max_redirections = 5
 
-    def redirect_request(self, request, *rest):
-        check_address(rest[-1])
+    def redirect_request(self, request: Any, *rest: Any) -> urllib.request.Request | None:
+        check_address(rest[-1])  # the new address
         return super().redirect_request(request, *rest)
 
 
 def opener() -> urllib.request.OpenerDirector:
-    """What opens an address: nothing but the schemes allowed, so neither files nor ftp; proxies as the system says."""
+    """What opens an address, through the system's proxies: only the schemes allowed, so neither files nor ftp."""
     director = urllib.request.OpenerDirector()
     handlers = [
         urllib.request.ProxyHandler(),
@@ -82,68 +86,72 @@ class Download:
     size: int | None
     limit: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.part = self.path.with_name(self.path.name + ".part")
         self.tag = self.path.with_name(self.path.name + ".etag")  # which version of the file the part is of
 
     def run(self) -> None:
-        log.info(f"fetching {shown(self.url)} to {self.path}")
-        for pause in (*PAUSES, None):
+        """Fetch the file, in as many attempts as there are pauses, and one."""
+        log.info(f"fetching {redacted(self.url)} to {self.path}")
+        for pause in (*RETRY_PAUSES, None):
             try:
-                return self.attempt()
-            except Passing as problem:
+                self.attempt()
+                return
+            except TemporaryError as problem:
                 if pause is None:
                     raise UsageError(
-                        f"{shown(self.url)} cannot be fetched: {problem}, {len(PAUSES) + 1} times; run again to go on, "
-                        f"set ZOO_MIRROR, or put the file at {self.path}"
+                        f"{redacted(self.url)} cannot be fetched: {problem}, {len(RETRY_PAUSES) + 1} times; "
+                        f"run again to go on, set ZOO_MIRROR, or put the file at {self.path}"
                     ) from problem
-                log.info(f"{problem}; asking again in {pause:g} s")
+                log.info(f"{problem}; trying again in {pause:g} s")
                 time.sleep(pause)
 
     def attempt(self) -> None:
+        """Fetch what is missing, check all of it, and publish it."""
         start = self.resumable()
         with self.open(start) as response:
             if response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 start = 0
-            total = self.announced(response, start)
+            total = self.announced_size(response, start)
             self.remember_version(response)
             self.receive(response, start, total)
         digits = parsed_hash(self.hash)[1]
         if self.size is not None and self.part.stat().st_size != self.size:
             found = self.part.stat().st_size
             self.discard()
-            raise self.wrong(f"has {found:,} bytes; expected {self.size:,}")
+            raise self.wrong_file(f"has {found:,} bytes; expected {self.size:,}")
         if not self.digest.hexdigest().startswith(digits):
             self.discard()
             if start:
-                raise Passing("what was resumed does not fit together")
-            raise self.wrong(f"is another file: its {self.digest.name} is not {digits}")
+                raise TemporaryError("what was resumed does not fit together")
+            raise self.wrong_file(f"is another file: its {self.digest.name} is not {digits}")
         self.publish()
 
-    def wrong(self, what: str) -> UsageError:
-        return UsageError(f"{shown(self.url)} {what}; nothing was kept: get the right file from elsewhere")
+    def wrong_file(self, what: str) -> UsageError:
+        return UsageError(f"{redacted(self.url)} {what}; nothing was kept: get the right file from elsewhere")
 
     def resumable(self) -> int:
         """How many bytes are here already that the server can go on from."""
         known = self.hash or self.tag.exists()
         return self.part.stat().st_size if known and self.part.exists() else 0
 
-    def open(self, start: int):
+    def open(self, start: int) -> Any:
+        """The server's response, from byte `start` on where it can."""
         request = urllib.request.Request(self.url, headers={"User-Agent": "zoo", "Accept-Encoding": "identity"})
         if start:
             request.add_header("Range", f"bytes={start}-")
             if self.tag.exists():
                 request.add_header("If-Range", self.tag.read_text())
         try:
-            return opener().open(request, timeout=PATIENCE)
+            return opener().open(request, timeout=TIMEOUT)
         except urllib.error.HTTPError as error:
             if error.code == 416:  # nothing beyond what is here: so that was of something else
                 self.discard()
-            if error.code in PASSING or error.code == 416:
-                raise Passing(f"the server answers {error.code} {error.reason}") from None
+            if error.code in RETRIED_STATUSES or error.code == 416:
+                raise TemporaryError(f"the server answers {error.code} {error.reason}") from None
             if 300 <= error.code < 400:
-                raise UsageError(f"{shown(self.url)} leads to no https address; expected the file") from None
-            raise UsageError(f"{shown(self.url)} answers {error.code} {error.reason}; check the address") from None
+                raise UsageError(f"{redacted(self.url)} leads to no https address; expected the file") from None
+            raise UsageError(f"{redacted(self.url)} answers {error.code} {error.reason}; check the address") from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             if isinstance(reason, ssl.SSLCertVerificationError):
@@ -151,60 +159,62 @@ class Download:
                     f"{urllib.parse.urlsplit(self.url).hostname} cannot prove who it is ({reason.verify_message}); "
                     "expected a certificate that this machine trusts"
                 ) from None
-            raise Passing(spoken(reason)) from None
+            raise TemporaryError(describe_failure(reason)) from None
 
-    def announced(self, response, start: int) -> int | None:
+    def announced_size(self, response: Any, start: int) -> int | None:
         """The size of the whole file as the server tells it, if it is one that may be taken."""
         if response.headers.get_content_type() == "text/html":
-            raise UsageError(f"{shown(self.url)} is a web page; expected the file itself")
+            raise UsageError(f"{redacted(self.url)} is a web page; expected the file itself")
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise UsageError(f"{shown(self.url)} comes compressed, unasked; expected the file as it is")
+            raise UsageError(f"{redacted(self.url)} comes compressed, unasked; expected the file as it is")
         length = response.headers.get("Content-Length")
         total = start + int(length) if length and length.isdigit() else None
         chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
         if total is None and not chunked and not self.hash and self.size is None:
             raise UsageError(
-                f"{shown(self.url)} does not say how long the file is, so that its end cannot be told from a cut; "
+                f"{redacted(self.url)} does not say how long the file is, so that its end cannot be told from a cut; "
                 "give its hash, or download it otherwise and give its path"
             )
         if total is not None and self.size is not None and total != self.size:
-            raise UsageError(f"{shown(self.url)} has {total:,} bytes; expected {self.size:,}: it is another file")
-        if total is not None and total > self.most:
+            raise UsageError(f"{redacted(self.url)} has {total:,} bytes; expected {self.size:,}: it is another file")
+        if total is not None and total > self.max_bytes:
             raise self.too_large(total)
-        room = shutil.disk_usage(self.path.parent).free
-        if total is not None and total - start > room:
+        free = shutil.disk_usage(self.path.parent).free
+        if total is not None and total - start > free:
             raise UsageError(
-                f"{self.path.parent} has room for {room:,} bytes; expected {total - start:,}: make room there, or "
+                f"{self.path.parent} has room for {free:,} bytes; expected {total - start:,}: make room there, or "
                 "choose another folder with ZOO_CACHE"
             )
         return total
 
     @property
-    def most(self) -> int:
+    def max_bytes(self) -> int:
+        """The most bytes to take."""
         return self.limit if self.size is None else self.size
 
     def too_large(self, found: int) -> UsageError:
-        return UsageError(f"{shown(self.url)} has {found:,} bytes or more; expected at most {self.most:,}")
+        return UsageError(f"{redacted(self.url)} has {found:,} bytes or more; expected at most {self.max_bytes:,}")
 
-    def remember_version(self, response) -> None:
+    def remember_version(self, response: Any) -> None:
+        """Note which version of the file the server sends, so that another one is not appended to it."""
         version = response.headers.get("ETag", "")
         if version.startswith('"'):  # a strong one
             self.tag.write_text(version)
         elif response.status != 206:
             self.tag.unlink(missing_ok=True)
 
-    def receive(self, response, start: int, total: int | None) -> None:
+    def receive(self, response: Any, start: int, total: int | None) -> None:
         """Append what comes to the part, hashing all of it."""
         self.digest = hashlib.new(parsed_hash(self.hash)[0] or "sha256")
         with self.part.open("r+b" if start else "wb") as file:
             while chunk := file.read(CHUNK) if start else b"":
                 self.digest.update(chunk)
             done = start
-            show = bar(total, "byte")
+            show = progress_bar(total, "byte")
             try:
                 while chunk := received(response):
                     done += len(chunk)
-                    if done > self.most:
+                    if done > self.max_bytes:
                         raise self.too_large(done)
                     file.write(chunk)
                     self.digest.update(chunk)
@@ -215,7 +225,7 @@ class Download:
             file.flush()
             os.fsync(file.fileno())
         if total is not None and done != total:
-            raise Passing(f"the connection ended after {done:,} of {total:,} bytes")
+            raise TemporaryError(f"the connection ended after {done:,} of {total:,} bytes")
 
     def publish(self) -> None:
         """Give the file its name, unless someone else put one there meanwhile."""
@@ -234,21 +244,23 @@ class Download:
         self.discard()
 
     def discard(self) -> None:
+        """Remove the part, and the note of its version."""
         self.part.unlink(missing_ok=True)
         self.tag.unlink(missing_ok=True)
 
 
-def received(response) -> bytes:
+def received(response: Any) -> bytes:
+    """The next bytes of a response; none at its end."""
     try:
         return response.read1(CHUNK)
     except (OSError, http.client.HTTPException) as error:
-        raise Passing(spoken(error)) from None
+        raise TemporaryError(describe_failure(error)) from None
 
 
-def spoken(error: BaseException | str) -> str:
-    """What went wrong on the line, in few words."""
+def describe_failure(error: BaseException | str) -> str:
+    """What went wrong with the connection, in few words."""
     if isinstance(error, TimeoutError):
-        return f"nothing came for {PATIENCE:g} s"
+        return f"nothing came for {TIMEOUT:g} s"
     if isinstance(error, http.client.IncompleteRead | http.client.RemoteDisconnected | ConnectionResetError):
         return "the connection broke"
     return getattr(error, "strerror", None) or first_line(Exception(str(error)))

@@ -3,13 +3,13 @@
 * The file grows under a temporary name beside its final one, is hashed as it comes, written through to the disk and
   only then renamed. A download that was cut short or killed goes on where it stopped.
 * One process downloads; the others wait for its lock and find the file.
-* A server that says nothing for five seconds, drops the connection or is overloaded is asked again three times.
-* A file that is already there is never overwritten or deleted: if it is the wrong one, that is said.
+* A server that sends nothing for five seconds, drops the connection or is overloaded is tried three times more.
+* A file that is already there is never overwritten or deleted: if it is the wrong one, that is an error.
 
 Settings, by environment variables:
 
 * ``ZOO_CACHE``: the folder (``~/.cache/zoo``);
-* ``ZOO_OFFLINE=1``: never touch the network; say which file to put where;
+* ``ZOO_OFFLINE=1``: never touch the network; an error tells which file to put where;
 * ``ZOO_MIRROR=https://host/folder``: take ``https://a.org/b/c.h5`` from ``https://host/folder/a.org/b/c.h5``.
 """
 
@@ -19,15 +19,16 @@ import logging
 import os
 import re
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
 
 from zoo.errors import UsageError, first_line
 from zoo.weights.checksums import check_file, parsed_hash
-from zoo.weights.download import Download, check_address, shown
+from zoo.weights.download import Download, check_address, redacted
 
 log = logging.getLogger("zoo")
 
-LIMIT = 2 * 2**30  # bytes of a file whose size is not known beforehand
+MAX_BYTES = 2 * 2**30  # of a file whose size is not known beforehand
 
 
 def cache() -> Path:
@@ -35,10 +36,10 @@ def cache() -> Path:
     return Path(os.environ.get("ZOO_CACHE") or Path.home() / ".cache" / "zoo").expanduser()
 
 
-def place(url: str) -> Path:
+def cached_path(url: str) -> Path:
     """Where the file of an address is kept: its own name, in a folder that only this address has.
 
-    >>> place("https://example.org/nets/a.h5?token=1").relative_to(cache()).as_posix()
+    >>> cached_path("https://example.org/nets/a.h5?token=1").relative_to(cache()).as_posix()
     'weights/f03cb63e/a.h5'
     """
     name = re.sub(r"[^A-Za-z0-9._-]", "_", urllib.parse.urlsplit(url).path.rpartition("/")[2]).lstrip(".")
@@ -46,10 +47,11 @@ def place(url: str) -> Path:
 
 
 def offline() -> bool:
+    """Whether ``ZOO_OFFLINE`` forbids the network."""
     return os.environ.get("ZOO_OFFLINE", "").lower() not in ("", "0", "false", "no")
 
 
-def fetch(url: str, *, hash: str = "", size: int | None = None, limit: int = LIMIT) -> Path:
+def fetch(url: str, *, hash: str = "", size: int | None = None, limit: int = MAX_BYTES) -> Path:
     """The file of an https address, from the cache or from there.
 
     Args:
@@ -67,18 +69,18 @@ def fetch(url: str, *, hash: str = "", size: int | None = None, limit: int = LIM
     """
     check_address(url)
     parsed_hash(hash)
-    path = place(url)
+    path = cached_path(url)
     if path.exists():
         return check_cached(path, hash, size)
     if offline():
         known = ", ".join(filter(None, [f"{size:,} bytes" if size else "", hash]))
         raise UsageError(
-            f"ZOO_OFFLINE is set and {path} is not there; put the file of {shown(url)} there"
+            f"ZOO_OFFLINE is set and {path} is not there; put the file of {redacted(url)} there"
             + (f" ({known})" if known else "")
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with alone(path):
+        with locked(path):
             if path.exists():  # another process was faster
                 return check_cached(path, hash, size)
             Download(mirrored(url), path, hash, size, limit).run()
@@ -91,6 +93,7 @@ def fetch(url: str, *, hash: str = "", size: int | None = None, limit: int = LIM
 
 
 def mirrored(url: str) -> str:
+    """The address on the mirror that ``ZOO_MIRROR`` names, if it names one."""
     mirror = os.environ.get("ZOO_MIRROR", "").rstrip("/")
     if not mirror:
         return url
@@ -100,12 +103,13 @@ def mirrored(url: str) -> str:
 
 
 def check_cached(path: Path, hash: str, size: int | None) -> Path:
+    """The path, if the file there is the one that is meant."""
     check_file(path, hash=hash, size=size, do="move it away, it is not overwritten")
     return path
 
 
 @contextlib.contextmanager
-def alone(path: Path):
+def locked(path: Path) -> Iterator[None]:
     """Hold the lock of a file; it goes with the process, however that ends."""
     from filelock import FileLock, Timeout
 

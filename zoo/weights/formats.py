@@ -15,8 +15,10 @@ import contextlib
 import functools
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +28,7 @@ from zoo.weights.checkpoint import Content, Tensor, check, check_declared, expla
 from zoo.weights.hdf5_sandbox import screen
 
 LAYOUTS = "Keras h5, .weights.h5, safetensors, .pth"
+Reader = Callable[[Path], AbstractContextManager[Content]]
 
 
 @contextlib.contextmanager
@@ -39,17 +42,17 @@ def opened(path: Path, *, trusted: bool = False) -> Iterator[Content]:
     Raises:
         UsageError: for a file in none of the layouts, or one that is damaged, or larger inside than outside.
     """
-    reader, says = recognise(path)
+    reader, kind = recognise(path)
     if reader is hdf5.opened and not trusted:
         screen(path)
     with contextlib.ExitStack() as stack:
-        with explained(path, says):
+        with explained(path, kind):
             content = stack.enter_context(reader(path))
             check(path, content)
         yield content
 
 
-def recognise(path: Path):
+def recognise(path: Path) -> tuple[Reader, str]:
     """The reader of a file's layout and its name for people."""
     try:
         with path.open("rb") as file:
@@ -64,11 +67,11 @@ def recognise(path: Path):
         return torch_file, "a PyTorch file"
     if len(head) > 8 and head[8:9] == b"{":
         return safetensors_file, "safetensors"
-    what = "empty" if not head else next((text for start, text in STRANGERS.items() if start in head.lower()), "")
+    what = "empty" if not head else next((text for start, text in NOT_WEIGHTS.items() if start in head.lower()), "")
     raise UsageError(f"{path} is {what or 'in no layout known here'}; expected weights ({LAYOUTS})")
 
 
-STRANGERS = {  # what is often found in place of weights
+NOT_WEIGHTS = {  # what is often found in place of weights
     b"git-lfs": "a git-lfs pointer (`git lfs pull` fetches the file itself)",
     b"<html": "a web page (download the file itself)",
     b"<!doctype": "a web page (download the file itself)",
@@ -84,7 +87,8 @@ SAFETENSORS = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "f
 
 
 @contextlib.contextmanager
-def safetensors_file(path: Path):
+def safetensors_file(path: Path) -> Iterator[Content]:
+    """A flat dictionary of arrays."""
     from safetensors import safe_open
 
     with path.open("rb") as file:  # the library maps the file and checks offsets; the length of the header first
@@ -95,13 +99,13 @@ def safetensors_file(path: Path):
         for key in file.keys():  # noqa: SIM118  not a dictionary
             header = file.get_slice(key)
             dtype = SAFETENSORS.get(header.get_dtype(), header.get_dtype())
-            tensors.append(Tensor(key, tuple(header.get_shape()), dtype, lambda key=key: file.get_tensor(key)))
+            tensors.append(Tensor(key, tuple(header.get_shape()), dtype, functools.partial(file.get_tensor, key)))
         yield flat("safetensors", tensors)
 
 
 def flat(layout: str, tensors: list[Tensor]) -> Content:
     """Arrays by layer, where a key is the layer's name and the weight's, joined by a dot or a slash."""
-    layers = {}
+    layers: dict[str, list[Tensor]] = {}
     for tensor in tensors:
         layer = tensor.key[: max(tensor.key.rfind("."), tensor.key.rfind("/"), 0)]
         layers.setdefault(layer, []).append(tensor)
@@ -111,7 +115,7 @@ def flat(layout: str, tensors: list[Tensor]) -> Content:
 # PyTorch
 
 
-def archive(path: Path):
+def archive(path: Path) -> tuple[Reader, str]:
     """Which of the zip archives of this field it is."""
     with explained(path, "a zip archive"), zipfile.ZipFile(path) as file:
         entries = file.infolist()
@@ -128,7 +132,7 @@ def archive(path: Path):
 
 
 @contextlib.contextmanager
-def torch_file(path: Path):
+def torch_file(path: Path) -> Iterator[Content]:
     """A state dict, first as shapes without storage, then, when an array is asked for, whole."""
     try:
         import torch
@@ -136,14 +140,14 @@ def torch_file(path: Path):
     except ImportError:
         raise UsageError(f"{path} is a PyTorch file and PyTorch is not installed; pip install torch") from None
 
-    def load(**options):
+    def load(**options: Any) -> Any:
         return torch.load(path, weights_only=True, map_location="cpu", **options)
 
     with FakeTensorMode():
         shapes = load()
     if not isinstance(shapes, dict) or not all(isinstance(key, str) for key in shapes):
         raise UsageError(f"{path} holds {type(shapes).__name__}; expected a state dict: names and tensors")
-    values = functools.cache(lambda: load(mmap=zipfile.is_zipfile(path)))
+    whole = functools.cache(lambda: load(mmap=zipfile.is_zipfile(path)))
     tensors, storages = [], {}
     for key, tensor in shapes.items():
         if not isinstance(tensor, torch.Tensor):
@@ -151,12 +155,12 @@ def torch_file(path: Path):
         dtype = str(tensor.dtype).removeprefix("torch.")
         storage = tensor.untyped_storage()
         storages[storage._cdata] = storage.nbytes()
-        tensors.append(Tensor(key, tuple(tensor.shape), dtype, lambda key=key: array(values()[key])))
+        tensors.append(Tensor(key, tuple(tensor.shape), dtype, functools.partial(read_tensor, whole, key)))
     check_declared(path, sum(storages.values()))
     yield flat("torch", tensors)
 
 
-def array(tensor) -> np.ndarray:
+def read_tensor(state_dict: Callable[[], Any], key: str) -> np.ndarray:
     """A PyTorch tensor as NumPy has it; bfloat16, which NumPy lacks, widened."""
-    tensor = tensor.detach()
+    tensor = state_dict()[key].detach()
     return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()

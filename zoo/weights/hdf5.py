@@ -2,7 +2,9 @@
 
 import contextlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,11 +13,12 @@ from zoo.errors import UsageError
 from zoo.weights.checkpoint import MAX_TENSORS, Content, Tensor, check_declared
 
 MAX_DEPTH = 16  # of groups in groups
-MAX_NAMES = 2**20  # bytes of one attribute: Keras splits longer lists of names
+MAX_ATTRIBUTE_BYTES = 2**20  # of a list of names: Keras splits longer lists of names
 
 
 @contextlib.contextmanager
-def opened(path: Path):
+def opened(path: Path) -> Iterator[Content]:
+    """The content of an HDF5 file, while the context lasts."""
     with h5py.File(path, "r", locking=False) as file:
         root = file
         if not has_names(root, "layer_names") and "model_weights" in file:  # a whole model, saved by Keras 2
@@ -26,7 +29,8 @@ def opened(path: Path):
         yield content
 
 
-def legacy(path: Path, root) -> Content:
+def legacy(path: Path, root: Any) -> Content:
+    """Layers and their weights in the order of two attributes."""
     layers = {}
     for layer in names(path, root, "layer_names"):
         group = member(path, root, layer)
@@ -36,11 +40,14 @@ def legacy(path: Path, root) -> Content:
     return Content("legacy", layers)
 
 
-def keras3(path: Path, file) -> Content:
+def keras3(path: Path, file: Any) -> Content:
     """Every group called "vars" is an object's: its path without "vars", and its variables by number."""
-    layers, titles, seen, open_ = {}, {}, set(), [("", file, 0)]
-    while open_:
-        prefix, group, depth = open_.pop()
+    layers: dict[str, list[Tensor]] = {}
+    layer_names: dict[str, str] = {}
+    seen: set[int] = set()
+    waiting = [("", file, 0)]
+    while waiting:
+        prefix, group, depth = waiting.pop()
         address = h5py.h5o.get_info(group.id).addr
         if address in seen or depth > MAX_DEPTH or len(seen) > MAX_TENSORS:
             raise UsageError(f"{path} has groups inside themselves or without end; it is damaged: fetch it again")
@@ -50,16 +57,16 @@ def keras3(path: Path, file) -> Content:
             if isinstance(child, h5py.Dataset):
                 continue  # no variable of Keras's: those are in "vars"
             if key != "vars":
-                open_.append((f"{prefix}/{key}".lstrip("/"), child, depth + 1))
+                waiting.append((f"{prefix}/{key}".lstrip("/"), child, depth + 1))
                 continue
             numbers = sorted(child, key=lambda text: (len(text), text))
-            titles[prefix] = title(child)
+            layer_names[prefix] = name_attribute(child)
             if numbers:
                 layers[prefix] = [dataset(path, child, number, f"{prefix}/vars/{number}") for number in numbers]
-    return Content("keras", layers, titles)
+    return Content("keras", layers, layer_names)
 
 
-def title(group) -> str:
+def name_attribute(group: Any) -> str:
     """The name that an object had when it was saved."""
     if "name" not in group.attrs or h5py.h5a.open(group.id, b"name").shape:
         return ""
@@ -67,7 +74,7 @@ def title(group) -> str:
     return found if isinstance(found, str) else ""
 
 
-def member(path: Path, group, name: str):
+def member(path: Path, group: Any, name: str) -> Any:
     """A child of a group, inside this file."""
     here = group
     for part in [part for part in name.split("/") if part]:
@@ -84,7 +91,7 @@ def member(path: Path, group, name: str):
     return here
 
 
-def dataset(path: Path, group, name: str, key: str) -> Tensor:
+def dataset(path: Path, group: Any, name: str, key: str) -> Tensor:
     """A dataset's header, if its bytes lie in this file as they are."""
     found = member(path, group, name)
     if not isinstance(found, h5py.Dataset) or found.shape is None:
@@ -103,11 +110,12 @@ def dataset(path: Path, group, name: str, key: str) -> Tensor:
     return Tensor(key, tuple(found.shape), found.dtype.name, lambda: found[()])
 
 
-def has_names(group, attribute: str) -> bool:
+def has_names(group: Any, attribute: str) -> bool:
+    """Whether a list of names is there, whole or split."""
     return attribute in group.attrs or f"{attribute}0" in group.attrs
 
 
-def names(path: Path, group, attribute: str) -> list[str]:
+def names(path: Path, group: Any, attribute: str) -> list[str]:
     """A list of names; Keras splits a long one into attributes with a number behind."""
     parts = [attribute] if attribute in group.attrs else []
     while attribute not in parts and f"{attribute}{len(parts)}" in group.attrs:
@@ -115,7 +123,7 @@ def names(path: Path, group, attribute: str) -> list[str]:
     found = []
     for part in parts:
         held = h5py.h5a.open(group.id, part.encode())
-        if len(held.shape or ()) != 1 or held.shape[0] * held.dtype.itemsize > MAX_NAMES:
+        if len(held.shape or ()) != 1 or held.shape[0] * held.dtype.itemsize > MAX_ATTRIBUTE_BYTES:
             raise UsageError(f"the attribute {part} in {path} is no list of names; the file is damaged: fetch it again")
         found += [text.decode() if isinstance(text, bytes) else str(text) for text in group.attrs[part]]
     if len(set(found)) != len(found):

@@ -2,7 +2,7 @@
 
 Some damaged files send the HDF5 library into a loop without end, or end the process that opens them; no check from
 Python comes before that. So a file for which no hash vouches is opened by a helper first, with little memory and little
-time. What it finds wrong is said here; what it opens, this process can open: the same calls on the same bytes.
+time. What it finds wrong is raised here; what it opens, this process can open: the same calls on the same bytes.
 """
 
 import atexit
@@ -17,19 +17,19 @@ from pathlib import Path
 
 from zoo.errors import UsageError
 
-PATIENCE = 20.0  # seconds; the largest header takes less than one
-ROOM = 200 * 2**20  # bytes beyond the file's own
-_helpers: dict[int, subprocess.Popen] = {}  # by the process that started it; kept for the next file
-_one_at_a_time = threading.Lock()
+TIMEOUT = 20.0  # seconds; the largest header takes less than one
+EXTRA_MEMORY = 200 * 2**20  # bytes that the helper may take beyond the file's size
+_helpers: dict[int, "subprocess.Popen[bytes]"] = {}  # by the process that started it; kept for the next file
+_one_file_at_a_time = threading.Lock()
 
 
 def screen(path: Path) -> None:
     """Raise unless the helper can open the file."""
-    with _one_at_a_time:
-        answer = ask(helper(), str(path.absolute()))
+    with _one_file_at_a_time:
+        answer = answer_of(helper(), str(path.absolute()))
     if answer is None:
         raise UsageError(
-            f"{path} is damaged: it keeps the HDF5 library busy for more than {PATIENCE:g} s; fetch it again"
+            f"{path} is damaged: it keeps the HDF5 library busy for more than {TIMEOUT:g} s; fetch it again"
         )
     if not answer:
         raise UsageError(f"{path} is damaged: it brings the HDF5 library down; fetch it again")
@@ -37,7 +37,8 @@ def screen(path: Path) -> None:
         raise UsageError(wrong)
 
 
-def helper() -> subprocess.Popen:
+def helper() -> "subprocess.Popen[bytes]":
+    """This process's helper, started if it is not running."""
     running = _helpers.get(os.getpid())
     if running is None or running.poll() is not None:
         program = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
@@ -49,15 +50,18 @@ def helper() -> subprocess.Popen:
     return running
 
 
-def ask(process: subprocess.Popen, path: str) -> bytes | None:
-    """The helper's line; nothing if it ended, None if it did not come. Such a helper is of no more use."""
-    answers = queue.SimpleQueue()
+def answer_of(process: "subprocess.Popen[bytes]", path: str) -> bytes | None:
+    """The helper's line; empty if it ended, None if none came in time. Such a helper is stopped."""
+    stdin, stdout = process.stdin, process.stdout
+    assert stdin is not None and stdout is not None  # both are pipes
+    answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(f"{json.dumps(path)}\n".encode())
-        process.stdin.flush()
-    threading.Thread(target=lambda: answers.put(process.stdout.readline()), daemon=True).start()
+        stdin.write(f"{json.dumps(path)}\n".encode())
+        stdin.flush()
+    threading.Thread(target=lambda: answers.put(stdout.readline()), daemon=True).start()
+    answer: bytes | None
     try:
-        answer = answers.get(timeout=PATIENCE)
+        answer = answers.get(timeout=TIMEOUT)
     except queue.Empty:
         answer = None
     if not answer:
@@ -88,5 +92,5 @@ def limit_memory(path: Path) -> None:
         import resource
 
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + path.stat().st_size + ROOM
-        resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        limit = pages * resource.getpagesize() + path.stat().st_size + EXTRA_MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))

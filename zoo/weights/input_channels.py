@@ -41,19 +41,19 @@ def adapted(kernel: np.ndarray, count: int, preprocessing: str = "") -> tuple[np
     >>> adapted(kernel, 1)[0].tolist(), adapted(kernel, 6)[0][0, 0, 3].tolist()
     ([[[[6.0, 9.0]]]], [0.0, 0.5])
     """
-    wide = kernel.astype("float64")
-    have = kernel.shape[-2]
+    adjusted = kernel.astype("float64")
+    channels = kernel.shape[-2]
     shift = np.zeros(kernel.shape[-1])
     if count != 1:
-        wide = wide[..., [k % have for k in range(count)], :] * (have / count)
-    elif preprocessing in PIXELS and have == len(PIXELS[preprocessing].mean):
+        adjusted = adjusted[..., [k % channels for k in range(count)], :] * (channels / count)
+    elif preprocessing in PIXELS and channels == len(PIXELS[preprocessing].mean):
         colours, grey = PIXELS[preprocessing], PIXELS[preprocessing].of(1)
         offsets = (grey.mean[0] - np.array(colours.mean)) / np.array(colours.std)
-        shift = np.tensordot(offsets, wide.sum(axis=tuple(range(kernel.ndim - 2))), 1)
-        wide = (wide * (grey.std[0] / np.array(colours.std))[:, np.newaxis]).sum(axis=-2, keepdims=True)
+        shift = np.tensordot(offsets, adjusted.sum(axis=tuple(range(kernel.ndim - 2))), 1)
+        adjusted = (adjusted * (grey.std[0] / np.array(colours.std))[:, np.newaxis]).sum(axis=-2, keepdims=True)
     else:
-        wide = wide.sum(axis=-2, keepdims=True)
-    return wide.astype(kernel.dtype), shift.astype(kernel.dtype)
+        adjusted = adjusted.sum(axis=-2, keepdims=True)
+    return adjusted.astype(kernel.dtype), shift.astype(kernel.dtype)
 
 
 def adapt(first: FirstLayer | None, values: dict[int, np.ndarray], preprocessing: str) -> None:

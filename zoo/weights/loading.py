@@ -27,11 +27,11 @@ import numpy as np
 
 from zoo import registry
 from zoo.errors import UsageError
-from zoo.preprocessing import check
 from zoo.weights import formats, input_channels, tags
+from zoo.weights.checkpoint import explained
 from zoo.weights.checksums import check_file
-from zoo.weights.matching import LoadingPlan, Report, fit
-from zoo.weights.progress import bar
+from zoo.weights.matching import LoadingPlan, Report, plan_loading
+from zoo.weights.progress import progress_bar
 from zoo.weights.tags import WeightsFile
 
 
@@ -53,7 +53,6 @@ def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessi
     Raises:
         UsageError: in one line, for a file that is missing, damaged, another than its hash says, or of another network.
     """
-    check(preprocessing)
     name, options = registry.origin(model) or (None, {})
     return load(model, tags.find(weights, name, options, hash=hash, preprocessing=preprocessing))
 
@@ -63,7 +62,7 @@ def load(model: Any, source: WeightsFile) -> Report:
     path = source.path
     check_file(path, hash=source.hash)
     with formats.opened(path, trusted=source.trusted) as content:
-        plan = fit(model, content, path)
+        plan = plan_loading(model, content, path)
         values = read(plan, path)
     input_channels.adapt(plan.first, values, source.preprocessing)
     assign(plan, values)
@@ -76,19 +75,19 @@ def load(model: Any, source: WeightsFile) -> Report:
 def read(plan: LoadingPlan, path: Path) -> dict[int, np.ndarray]:
     """Every array of the plan, checked, by the `id` of its variable."""
     values = {}
-    show = bar(len(plan.steps), "weight")
-    for number, step in enumerate(plan.steps, start=1):
-        key = step.tensor.key
-        with formats.explained(path, "damaged inside"):
-            value = step.tensor.read()
+    show = progress_bar(len(plan.assignments), "weight")
+    for number, each in enumerate(plan.assignments, start=1):
+        key = each.tensor.key
+        with explained(path, "damaged inside"):
+            value = each.tensor.read()
             value = value.astype(value.dtype.newbyteorder("="), copy=False)
-        if value.shape != step.tensor.shape:
+        if value.shape != each.tensor.shape:
             raise UsageError(f"{key} in {path} is not what the header says; the file is damaged: fetch it again")
         if value.size and not np.isfinite([value.min(), value.max()]).all():
             raise UsageError(f"{key} in {path} has numbers that are not finite; the file is damaged: fetch it again")
-        if step.variable.name == "moving_variance" and value.size and value.min() < 0:
+        if each.variable.name == "moving_variance" and value.size and value.min() < 0:
             raise UsageError(f"{key} in {path} has negative variances; the file is damaged: fetch it again")
-        values[id(step.variable)] = value if step.turn is None else step.turn(value)
+        values[id(each.variable)] = value if each.convert is None else each.convert(value)
         show(number)
     return values
 
@@ -97,9 +96,9 @@ def assign(plan: LoadingPlan, values: dict[int, np.ndarray]) -> None:
     """Put the numbers into the network; if that fails or is stopped, put the old ones back."""
     before = []
     try:
-        for step in plan.steps:
-            before.append((step.variable, np.copy(keras.ops.convert_to_numpy(step.variable.value))))
-            step.variable.assign(values.pop(id(step.variable)))
+        for variable in (each.variable for each in plan.assignments):
+            before.append((variable, np.copy(keras.ops.convert_to_numpy(variable.value))))
+            variable.assign(values.pop(id(variable)))
     except BaseException:
         for variable, value in before:
             variable.assign(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from zoo import records, registry
 from zoo.errors import UsageError, unknown
+from zoo.preprocessing import check
 from zoo.weights import fetching
 from zoo.weights.checksums import check_file
 
@@ -37,12 +38,13 @@ def find(
         hash, preprocessing: of a file or address, where they are known.
 
     Raises:
-        UsageError: if there is no such tag, file or address, or the card's weights want other options.
+        UsageError: if there is no such tag, file, address or preprocessing, or the card's weights want other options.
     """
+    check(preprocessing)
     text = str(weights)
     card = registry.info(name) if name else None
     tags = {record.tag: record for record in card.weights} if card else {}
-    if text in tags:
+    if card is not None and text in tags:
         return tagged(tags, text, card, options)
     if "://" in text:
         return WeightsFile(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=bool(hash))
@@ -77,4 +79,5 @@ def tagged(
 
 
 def default(card: records.Card, option: str) -> Any:
+    """The value of an option of the builder that is not given."""
     return (registry.builder(card.name).__kwdefaults__ or {}).get(option)
