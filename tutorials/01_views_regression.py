@@ -69,7 +69,7 @@ whole.legend(frameon=False)
 part.plot(test_days[:28], color=SECOND, marker="o", markersize=3)
 part.set(xlabel="day of 2021", xticks=range(0, 29, 7), title="four weeks")
 part.grid(axis="x")
-lesson.figure(figure, "series")
+lesson.plot(figure, "series")
 
 # %% [markdown]
 # ## Step 1: a function with unknown numbers
@@ -146,7 +146,7 @@ axes.plot(*standard.T, color="white", marker="o", markersize=3, label=f"standard
 axes.plot(b_best, w_best, "*", color="gold", markersize=16, markeredgecolor="black", label="the minimum")
 axes.set(xlabel="b", ylabel="w", xlim=(-1.5, 6), ylim=(-0.4, 1.5), title="The loss over (b, w) of  y = b + w x₁")
 axes.legend(loc="lower right", facecolor="#9fb8c8")
-lesson.figure(figure, "loss_contour")
+lesson.plot(figure, "loss_contour")
 
 
 def distance(path):
@@ -199,7 +199,7 @@ for axes, forecast, title in (
     axes.grid(axis="x")
     axes.legend(frameon=False, loc="upper right", ncols=2)
 below.set(xlabel="day of 2021", xticks=range(0, 43, 7))
-lesson.figure(figure, "fit")
+lesson.plot(figure, "fit")
 
 # %% [markdown]
 # How much further could anyone get? Every day brings news that no past day knows: the generator multiplies each day
@@ -261,7 +261,7 @@ right.plot(x, outputs(soft, x), color=INK, label="with soft sigmoids: smooth")
 right.set(ylim=(-2, 5.5), xlabel="x")
 right.legend(frameon=False, loc="upper left")
 left.set(xlabel="x")
-lesson.figure(figure, "bent_lines")
+lesson.plot(figure, "bent_lines")
 
 # %% [markdown]
 # ## A sum of sigmoids over seven days
@@ -287,7 +287,7 @@ axes.set_xticks(sizes, sizes)
 handles, labels = axes.get_legend_handles_labels()
 once = dict(zip(labels, handles))
 axes.legend(once.values(), once.keys(), frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.82))
-lesson.figure(figure, "error_by_sigmoids")
+lesson.plot(figure, "error_by_sigmoids")
 
 lesson.claim(
     "error of 100 sigmoids, worst seed",

@@ -100,7 +100,7 @@ one, two, three = figure.subplots(1, 3)
 draw_regions(one, solves_and, corners, AND, "AND, one perceptron")
 draw_regions(two, fails_xor[0], corners, XOR, "XOR, one perceptron: no line will do")
 draw_regions(three, mlps[0], corners, XOR, "XOR, four hidden units")
-lesson.figure(figure, "xor")
+lesson.plot(figure, "xor")
 
 best_line = max(accuracy(model, corners, XOR) for model in fails_xor)
 worst_mlp = min(accuracy(model, corners, XOR) for model in mlps)
@@ -140,7 +140,7 @@ one, two, three = figure.subplots(1, 3)
 draw_regions(one, single, points, moons, "logistic regression, 3 numbers")
 draw_regions(two, linear, points, moons, f"four linear layers, {linear.count_params()} numbers:\na straight line again")
 draw_regions(three, bent, points, moons, "the same four layers with ReLU")
-lesson.figure(figure, "collapse")
+lesson.plot(figure, "collapse")
 lesson.claim("four linear layers less their one matrix, largest difference", difference, "<=", 1e-5, exact=True)
 
 # %% [markdown]
@@ -190,7 +190,7 @@ else:
     axes.set(xlim=(0, 1.05), xlabel="accuracy, mean of the seeds", title="the MLP knows its examples by heart")
     axes.set_yticks((0, 1), ("softmax\nregression", "MLP\n100, 100"))
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0.62, 0.55))
-    lesson.figure(figure, "mnist1d")
+    lesson.plot(figure, "mnist1d")
 
     baseline = {"chance": 0.1, "nearest example": neighbour}
     scores = {name: [accuracy(m, x_test, y_test) for m in models] for name, models in (("s", softmax), ("m", mlp))}

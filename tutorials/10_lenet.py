@@ -81,7 +81,7 @@ right.suptitle("what F6 should look like for each digit")
 for axes, code in zip(right.subplots(2, 5).ravel(), digit_codes()):
     axes.imshow(np.pad(code.reshape(12, 7), 1, constant_values=-1), cmap="gray_r")
     axes.axis("off")
-lesson.figure(figure, "table_and_codes")
+lesson.plot(figure, "table_and_codes")
 
 # %% [markdown]
 # ## What a unit sees
@@ -175,7 +175,7 @@ for axes, (name, field) in zip(figure.subplots(1, 4), fields.items()):
     axes.imshow(np.where(noticed[name], 1.0, np.nan), cmap="autumn", vmin=0.5, vmax=2, alpha=0.4)
     axes.set_title(f"a unit of {name.upper()} sees {field} x {field}", fontsize=10)
     axes.axis("off")
-lesson.figure(figure, "receptive_field")
+lesson.plot(figure, "receptive_field")
 
 # %% [markdown]
 # ## What it has learned to look for
@@ -201,7 +201,7 @@ for row, (name, stage) in zip(rows, zip(fields, stages(example))):
     for number, axes in enumerate(row.subplots(max(1, count // 8), min(count, 8), squeeze=False).ravel()):
         axes.imshow(stage[..., number], cmap="gray_r", vmin=0, vmax=stage.max())
         axes.axis("off")
-lesson.figure(figure, "filters_and_maps")
+lesson.plot(figure, "filters_and_maps")
 
 # %% [markdown]
 # ## When digits move
@@ -240,7 +240,7 @@ axes.legend(frameon=False, fontsize=8, loc="upper right")
 for axes, pixels in zip(right.subplots(1, len(distances)), distances):
     axes.imshow(moved(example, pixels)[0, ..., 0], cmap="gray_r")
     axes.set(title=str(pixels), xticks=[], yticks=[])
-lesson.figure(figure, "shifts")
+lesson.plot(figure, "shifts")
 at_four = {name: float(curve[:, 2].mean()) for name, curve in curves.items()}
 (_, with_shifts), (_, without), (_, mlp) = at_four.items()
 lesson.claim("accuracy at 4 pixels, LeNet-5 with shifts", with_shifts, ">=", without + 0.05, baseline=at_four)
@@ -250,7 +250,7 @@ lesson.claim("accuracy at 4 pixels, LeNet-5 with shifts", with_shifts, ">=", wit
 
 # %%
 names = [str(digit) for digit in range(10)]
-lesson.figure(plots.worst_mistakes(x_test.__getitem__, y_test, logits(model, x_test), names), "mistakes")
+lesson.plot(plots.worst_mistakes(x_test.__getitem__, y_test, logits(model, x_test), names), "mistakes")
 
 # %% [markdown]
 # ## Where convolution is worth .25

@@ -88,7 +88,7 @@ axes.set(xlabel="multiply-adds of one picture, in billions", ylabel="parameters,
 axes.set_title("beside each name its published accuracy on ImageNet (not measured here)", fontsize=10)
 axes.legend(frameon=False, loc="lower right")
 axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "cost")
+lesson.plot(figure, "cost")
 
 # %% [markdown]
 # Inception v1 has a ninth of AlexNet's weights, does twice its work, and is better. ResNet-50 does a quarter of
@@ -119,7 +119,7 @@ for axes, (column, meaning) in zip(figure.subplots(1, 2, sharey=True), columns.i
     axes.spines[["top", "right"]].set_visible(False)
 axes.invert_yaxis()
 figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-lesson.figure(figure, "shares")
+lesson.plot(figure, "shares")
 lesson.claim("dense layers' share of VGG-16's parameters", dense_share("vgg16", "params"), ">=", 0.89, exact=True)
 lesson.claim("their share of its multiply-adds", dense_share("vgg16", "multiply_adds"), "<=", 0.01, exact=True)
 
@@ -164,7 +164,7 @@ right.text(sum(parts) / 1e6 + 2, 1, f"{parts[0]:,} + {parts[1]:,}", va="center")
 right.set_yticks((0, 1), ("5x5", "1x1, then 5x5"))
 right.set(xlabel="millions of multiplications", title="what a 1x1 convolution saves")
 right.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "filters")
+lesson.plot(figure, "filters")
 
 fields = {name: int((spread.max(0) > 0).sum()) for name, spread in spreads.items()}
 lesson.claim("pixels across that three 3x3 see", fields["three 3x3"], "==", 7, baseline=fields, exact=True)
@@ -271,7 +271,7 @@ for axes in (left, right):
     axes.set_yscale("log")
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "training")
+lesson.plot(figure, "training")
 kept = published[-1] / published[0]
 beside = {"normalised": normalised[-1] / normalised[0]}
 lesson.claim(

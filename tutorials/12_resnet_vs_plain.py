@@ -136,7 +136,7 @@ for axes in (by_epoch, by_depth):
     axes.set_yscale("log")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "loss_against_depth")
+lesson.plot(figure, "loss_against_depth")
 
 # %% [markdown]
 # Left: all but one of the four learn the digits in a few epochs. Right: the lines part. What depth takes from the
@@ -206,7 +206,7 @@ for axes in (by_layer, by_depth):
     axes.set_yscale("log")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "gradients")
+lesson.plot(figure, "gradients")
 baseline = {"plain-8": gradients["plain", SHALLOWEST].max() / gradients["plain", SHALLOWEST].min()}
 lesson.claim("gradients of plain-50, largest over smallest", min(spread["plain"]), ">=", 100, baseline=baseline)
 lesson.claim("gradients of residual-50, largest over smallest", max(spread["residual"]), "<=", 20, baseline=baseline)

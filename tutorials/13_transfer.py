@@ -57,7 +57,7 @@ for axes, (x, y, number) in zip(
     axes.imshow(x[y == number // 2][number % 2, ..., 0], cmap="gray_r")
     axes.axis("off")
 figure.suptitle("two drawings each of six known characters (above) and of six new ones (below)", fontsize=9)
-lesson.figure(figure, "alphabets")
+lesson.plot(figure, "alphabets")
 
 # %% [markdown]
 # ## Before: two hundred known characters
@@ -181,7 +181,7 @@ bars.bar(names, steps, color=INK)
 bars.set(ylabel="change / weights", title="how far fine-tuning moves each layer")
 for axes in (curves, bars):
     axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "accuracy_against_labels")
+lesson.plot(figure, "accuracy_against_labels")
 
 # %%
 for count, bound in ((1, 0.05), (5, 0.03)):
@@ -226,7 +226,7 @@ axes.set(
 )
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "a_transfer_that_hurts")
+lesson.plot(figure, "a_transfer_that_hurts")
 
 # %% [markdown]
 # ## Your own pictures

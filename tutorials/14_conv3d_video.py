@@ -128,7 +128,7 @@ def arrays(split):
 (x, y), (x_test, y_test) = arrays(f"train{PART}"), arrays(f"test{PART if lesson.smoke else ''}")
 names = list(DIRECTIONS)
 shown = [int(np.flatnonzero(y == number)[0]) for number in range(0, 8, 2)]
-lesson.figure(films(x[shown], [names[y[row]] for row in shown]), "clips")
+lesson.plot(films(x[shown], [names[y[row]] for row in shown]), "clips")
 
 # %% [markdown]
 # ## Two networks
@@ -197,7 +197,7 @@ axes.set(yticks=range(len(found)), yticklabels=list(found), xlim=(0, 1), xlabel=
 axes.invert_yaxis()
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "controls")
+lesson.plot(figure, "controls")
 beside = {"as it is": worst, "chance": 1 / 8}
 lesson.claim("shuffled in time, best of the seeds", max(found["shuffled in time"]), "<=", 0.5, baseline=beside)
 lesson.claim("middle frame only, best of the seeds", max(found["middle frame only"]), "<=", 0.2, baseline=beside)
@@ -218,7 +218,7 @@ called = model.predict(x_test, batch_size=256, verbose=0).argmax(1)
 shown = [int(np.flatnonzero(y_test == number)[0]) for number in (0, 3, 6)]
 heats = stretch(grad_cam(model, x_test[shown], called[shown], layer="conv2"), x_test.shape[1:4])
 titles = [f"is {names[y_test[row]]}, called {names[called[row]]}" for row in shown]
-lesson.figure(films(x_test[shown], titles, heats), "grad_cam")
+lesson.plot(films(x_test[shown], titles, heats), "grad_cam")
 
 some = slice(0, 400)
 ratios = []

@@ -59,7 +59,7 @@ for row, axes in zip(figure.subplots(5, 8), np.unique(y_new)):
     for place, picture in zip(row, x_new[y_new == axes]):
         place.imshow(picture[..., 0], cmap="gray_r")
         place.axis("off")
-lesson.figure(figure, "characters")
+lesson.plot(figure, "characters")
 shared = len(set(y) & set(y_new)) + len(set(y) & set(y_known)) + len(set(y_known) & set(y_new))
 lesson.claim("characters that two splits share", shared, "==", 0, exact=True)
 
@@ -153,8 +153,8 @@ trained = encoder_of(model).embed(x_new)
 queries = np.random.default_rng(lesson.seed).permutation(len(y_new))[:8]
 ranked = neighbours(trained, queries)[:, :7]
 shown = x_new[np.concatenate([queries[:, None], ranked], axis=1)]
-lesson.figure(embeddings.nearest(shown, y_new[ranked] == y_new[queries, None]), "neighbours")
-lesson.figure(embeddings.maps({"untrained": untrained, "trained": trained}, y_new), "map")
+lesson.plot(embeddings.nearest(shown, y_new[ranked] == y_new[queries, None]), "neighbours")
+lesson.plot(embeddings.maps({"untrained": untrained, "trained": trained}, y_new), "map")
 
 # %% [markdown]
 # ## Which triplets?
@@ -197,7 +197,7 @@ right.set(xlabel="epoch", ylabel="spread of unseen pictures", yscale="log", titl
 left.legend(frameon=False, fontsize=8)
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "collapse")
+lesson.plot(figure, "collapse")
 
 print(f"recall@1: hardest {recall(hard):.3f}, margin -.2 {recall(wrong):.3f}, semi-hard {found[0]:.3f}")
 lesson.claim("hardest triplets: |loss - margin| at the end", abs(hard_losses[-1] - 0.2), "<=", 2e-3)
@@ -227,7 +227,7 @@ axes.set(xscale="log", xlabel="characters in the training set", ylim=(0, 1), xti
 axes.minorticks_off()
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "how_many_people")
+lesson.plot(figure, "how_many_people")
 lesson.claim("recall@1 after five characters", recalls[0], "<=", raw, baseline=beside)
 
 # %% [markdown]
@@ -306,7 +306,7 @@ for axes, (name, points) in zip(
     axes.margins(y=0.3)  # room for the legend
     axes.spines[["top", "right", "left"]].set_visible(False)
 axes.legend(frameon=False)
-lesson.figure(figure, "distances")
+lesson.plot(figure, "distances")
 
 # %% [markdown]
 # ## Where the data brings the triplets

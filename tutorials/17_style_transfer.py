@@ -85,7 +85,7 @@ for layer in ("block1_conv2", "block2_conv1", "block3_conv1", "block4_conv2"):
     print(f"{layer}: {psnr(found[layer]):5.1f} dB (noise {psnr(noise):.1f})")
 pictures = (temple, noise, *found.values())
 titles = ("photograph", "noise", *(f"{layer}\n{psnr(picture):.1f} dB" for layer, picture in found.items()))
-lesson.figure(gallery([pictures], titles, width=1.9), "content_by_layer")
+lesson.plot(gallery([pictures], titles, width=1.9), "content_by_layer")
 value = psnr(found["block2_conv1"])
 lesson.claim("photograph from the maps of block2_conv1, dB", value, ">=", 20, baseline={"noise": psnr(noise)})
 
@@ -139,7 +139,7 @@ shown = {
 for name, each in shown.items():
     print("{:>18}: content {content:.3f}, style {style:.4f}".format(name, **terms(each)))
 names, each = list(shown), list(shown.values())
-lesson.figure(gallery([each[:3], each[3:]], labels=[names[:3], names[3:]]), "style")
+lesson.plot(gallery([each[:3], each[3:]], labels=[names[:3], names[3:]]), "style")
 
 figure = new_figure(6, 3.6)
 axes = figure.subplots()
@@ -149,7 +149,7 @@ for name, each, style in (("the photograph", temple, ":"), ("in the style's colo
 axes.set(xlabel="step", ylabel="loss", yscale="log")
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "loss")
+lesson.plot(figure, "loss")
 
 ratio = terms(picture)["style"] / terms(temple)["style"]
 baseline = {"photograph": 1.0, "in the style's colours": terms(coloured)["style"] / terms(temple)["style"]}
@@ -188,7 +188,7 @@ judge = losses.Perceptual()
 both = np.stack([test, style[: len(test)]], axis=1)
 before, after = (numbers(judge.terms(both, each)["style"]) for each in (test, painted))
 rows = [(photograph, style[0], result) for photograph, result in zip(test, painted)]
-lesson.figure(gallery(rows, ("unseen tile", "style", "in one pass"), width=1.8), "fast_style")
+lesson.plot(gallery(rows, ("unseen tile", "style", "in one pass"), width=1.8), "fast_style")
 left = float((after / before).max())
 lesson.claim("style error left on the worst unseen tile", left, "<=", 0.5, baseline={"the tile as it is": 1.0})
 

@@ -224,7 +224,7 @@ trained.set(xlabel="steps back", title="trained on the memory task")
 for axes in (untrained, trained):
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "influence")
+lesson.plot(figure, "influence")
 
 # %% [markdown]
 # Left, a surprise: before training it is the plain network that keeps. Its matrix starts orthogonal, which changes no
@@ -244,7 +244,7 @@ axes.axhline(1 / SYMBOLS, color="black", linestyle=":", label="chance")
 axes.set(xlabel="steps between symbol and answer", ylabel="right", ylim=(0, 1.03))
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "memory")
+lesson.plot(figure, "memory")
 chance = {"chance": 1 / SYMBOLS}
 for kind in ("gru", "lstm"):
     lesson.claim(f"right at lag 50, worst {kind}", shares[kind][:, LAGS.index(50)].min(), ">=", 0.95, baseline=chance)
@@ -288,7 +288,7 @@ below.set(xlabel="step", ylabel="memory c, 8 units")
 for axes in (above, below):
     axes.axvline(PLACE, color="black", linestyle=":", linewidth=1)
     axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "gates")
+lesson.plot(figure, "gates")
 
 # %% [markdown]
 # When the symbol comes, the forget gate empties these units and the update gate opens to write. From then on the
