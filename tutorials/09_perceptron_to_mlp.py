@@ -203,7 +203,7 @@ else:
 # shape is the same wherever it sits. Lesson 10 builds that idea in.
 #
 # ## MNIST (`--data full`)
-# In MNIST every digit sits in the middle of its picture, and even a weighted sum of pixels does well.
+# In MNIST every digit sits in the middle of its image, and even a weighted sum of pixels does well.
 
 # %%
 if lesson.full:

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 10 · LeNet-5: a network that looks
 #
-# A dense layer treats a picture as a bag of pixels. A convolution brings two ideas: look at small neighbourhoods
-# (**locality**), and look for the same thing everywhere (**sharing**: one filter slides over the whole picture).
+# A dense layer treats an image as a bag of pixels. A convolution brings two ideas: look at small neighbourhoods
+# (**locality**), and look for the same thing everywhere (**sharing**: one filter slides over the whole image).
 # LeNet-5 (LeCun et al., 1998) alternates convolutions with subsampling until a whole digit fits under a single unit.
 #
 # **You will see** the arithmetic of sizes, every parameter counted, what a unit at each depth can see, the six
@@ -55,7 +55,7 @@ lesson.claim("layers whose size is not what the formula says", wrong, "==", 0, e
 
 # %% [markdown]
 # ## Parameters
-# A filter over $c$ maps has $f \cdot f \cdot c$ weights and one bias, no matter how large the picture is. C1: $6 (25
+# A filter over $c$ maps has $f \cdot f \cdot c$ weights and one bias, no matter how large the image is. C1: $6 (25
 # + 1) = 156$. A dense layer from 28x28 pixels to C1's 28x28x6 outputs would have 3,692,640.
 
 # %%
@@ -113,7 +113,7 @@ lesson.claim("layers whose field is not what the formula says", wrong, "==", 0, 
 
 # %% [markdown]
 # ## Training
-# Digits of 43 people, stretched to 28 x 28; each epoch moves every picture by up to two pixels. Three networks from
+# Digits of 43 people, stretched to 28 x 28; each epoch moves every image by up to two pixels. Three networks from
 # each seed: LeNet-5; the same one without the shifts; and an MLP without the shifts.
 
 # %%
@@ -211,10 +211,10 @@ lesson.plot(figure, "filters_and_maps")
 
 
 # %%
-def moved(pictures, pixels):
-    """Pictures moved to the right; what comes in is the paper's own grey."""
-    paper = pictures.min()
-    return np.pad(pictures, ((0, 0), (0, 0), (pixels, 0), (0, 0)), constant_values=paper)[:, :, :28]
+def moved(images, pixels):
+    """Images moved to the right; what comes in is the paper's own grey."""
+    paper = images.min()
+    return np.pad(images, ((0, 0), (0, 0), (pixels, 0), (0, 0)), constant_values=paper)[:, :, :28]
 
 
 seeds = lesson.seeds[:1] if lesson.full else lesson.seeds

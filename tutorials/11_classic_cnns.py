@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · The classic networks: AlexNet, VGG, Inception, ResNet
 #
-# Between 2012 and 2015 networks for pictures went from 8 layers to 152, and the error on ImageNet fell by half. They
+# Between 2012 and 2015 networks for images went from 8 layers to 152, and the error on ImageNet fell by half. They
 # did not simply grow. Each of them is an answer to one question: what does a layer cost, and what does it buy?
 #
 # **You will see** the parameters and the work of thirteen networks, where in the network they sit, why small filters
@@ -10,11 +10,11 @@
 #
 # **Claims** The parameters to the last one: AlexNet 60,965,224 in two groups and 62,378,344 in one, VGG-16
 # 138,357,544. A 1x1 convolution cuts 120,422,400 multiplications to 12,443,648. From the same short training a small
-# AlexNet and Inception v1 get at least .90 of the test digits right, and VGG-16 for small pictures .95.
+# AlexNet and Inception v1 get at least .90 of the test digits right, and VGG-16 for small images .95.
 #
 # **Beside them** chance, and the nearest training example (on the small digits it is hard to beat).
 #
-# **Takes** three minutes on two cores. `--data full` trains VGG-16 for small pictures on Fashion-MNIST by its recipe,
+# **Takes** three minutes on two cores. `--data full` trains VGG-16 for small images on Fashion-MNIST by its recipe,
 # a job for a GPU. Follows S2:756-758, S3:723-820.
 
 # %%
@@ -84,7 +84,7 @@ for family, (colour, names) in FAMILIES.items():
         side, shift = ("right", (-8, 2)) if family == "ResNet" else ("center", (0, 8 if number % 2 else -16))
         axes.annotate(f"{name} {published:.2f}", place, shift, textcoords="offset points", fontsize=8, ha=side)
 axes.set(xscale="log", yscale="log", xlim=(0.5, 45), ylim=(5, 250))
-axes.set(xlabel="multiply-adds of one picture, in billions", ylabel="parameters, in millions")
+axes.set(xlabel="multiply-adds of one image, in billions", ylabel="parameters, in millions")
 axes.set_title("beside each name its published accuracy on ImageNet (not measured here)", fontsize=10)
 axes.legend(frameon=False, loc="lower right")
 axes.spines[["top", "right"]].set_visible(False)
@@ -137,10 +137,10 @@ lesson.claim("their share of its multiply-adds", dense_share("vgg16", "multiply_
 # %%
 def chain(shape, *filters):
     """Convolutions (maps, side of the filter), without biases, all weights 1."""
-    x = picture = keras.Input(shape)
+    x = image = keras.Input(shape)
     for maps, side in filters:
         x = layers.Conv2D(maps, side, padding="same", use_bias=False, kernel_initializer="ones")(x)
-    return keras.Model(picture, x)
+    return keras.Model(image, x)
 
 
 pixel = np.zeros((1, 15, 15, 1), "float32")
@@ -179,12 +179,12 @@ lesson.claim("the same two layers in Inception v1, module 3a", tower, "==", 12_4
 # %% [markdown]
 # ## Three of them on digits
 # An eighth or a quarter of the channels is plenty for ten digits. Each network gets the same twelve epochs, rates and
-# seeds, and the smallest pictures that suit it. VGG-16 comes twice: for small pictures (Liu and Deng, 2015), with
+# seeds, and the smallest images that suit it. VGG-16 comes twice: for small images (Liu and Deng, 2015), with
 # normalisation after each convolution; and as published in 2014, when normalisation was not known. Its authors first
 # trained VGG-11 and grew it, because the deeper ones did not start by themselves.
 
 # %%
-NETWORKS = {  # side of the pictures, options, colour
+NETWORKS = {  # side of the images, options, colour
     "alexnet": (67, {"width": 0.25}, THIRD),
     "vgg16_small": (32, {"width": 0.125, "dropout": 0.0}, INK),
     "inception_v1": (32, {"width": 0.25, "batch_norm": True, "dropout": 0.0}, "#e0a030"),

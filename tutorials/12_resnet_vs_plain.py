@@ -200,7 +200,7 @@ for family, (_, colour) in FAMILIES.items():
     by_layer.plot(range(1, len(sizes) + 1), sizes, color=colour, marker=".", label=f"{family}, {DEEPEST} layers")
     ratios = [gradients[family, depth].max() / gradients[family, depth].min() for depth in DEPTHS]
     by_depth.plot(list(DEPTHS), ratios, color=colour, marker="o", label=family)
-by_layer.set(xlabel="convolution, from the picture to the logits", ylabel="gradient / weights", title="at the start")
+by_layer.set(xlabel="convolution, from the image to the logits", ylabel="gradient / weights", title="at the start")
 by_depth.set(xlabel="layers", xticks=list(DEPTHS), title="largest over smallest layer of a network")
 for axes in (by_layer, by_depth):
     axes.set_yscale("log")

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13 · Transfer: learning from a few labels
 #
-# A network that starts from nothing needs thousands of labelled pictures. Most people have a few dozen. But edges,
+# A network that starts from nothing needs thousands of labelled images. Most people have a few dozen. But edges,
 # corners and bends look alike everywhere: who has learned to read one alphabet does not start from nothing with the
 # next. We teach LeNet-5 two hundred characters, and then a new alphabet of fifty from one, five or ten drawings of
 # each: from scratch, with the body frozen, and fine-tuned.
@@ -40,15 +40,15 @@ EPOCHS = 1 if lesson.smoke else 30
 
 
 # %%
-def pictures(split, scale=None):
-    """Scaled pictures and labels from 0 on."""
+def images(split, scale=None):
+    """Scaled images and labels from 0 on."""
     x, y = next(zoo.load_data("glyphs", split=split, batch_size=4000, scaling="none").as_numpy_iterator())
     scale = scale or (x.mean(), x.std())
     return (x - scale[0]) / scale[1], y - y.min(), scale
 
 
-known_x, known_y, scale = pictures("train")
-new_x, new_y, _ = pictures("test", scale)
+known_x, known_y, scale = images("train")
+new_x, new_y, _ = images("test", scale)
 
 figure = new_figure(9, 2.2)
 for axes, (x, y, number) in zip(
@@ -201,7 +201,7 @@ for count, bound in ((1, 0.05), (5, 0.03)):
 
 # %%
 def digits(split):
-    """All digits of a split as pictures of 28 x 28, scaled as the characters were."""
+    """All digits of a split as images of 28 x 28, scaled as the characters were."""
     x, y = next(
         zoo.load_data(
             "digits", split=split, batch_size=2000, preprocess={"resize": (28, 28)}, scaling="none"
@@ -229,7 +229,7 @@ axes.legend(frameon=False, fontsize=8)
 lesson.plot(figure, "a_transfer_that_hurts")
 
 # %% [markdown]
-# ## Your own pictures
+# ## Your own images
 # With published weights of a large network the recipe is the same and the command short:
 #
 #     zoo train resnet50 --weights imagenet --data PHOTOS/

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 14 · Convolutions in time: what moves
 #
-# A picture shows where things are. To see where they go, a network needs more than one picture, and a kernel that
+# An image shows where things are. To see where they go, a network needs more than one image, and a kernel that
 # reaches from one to the next. Nothing new is needed: a convolution slides a window along (height, width), and it can
 # slide along (time, height, width) as well, or along (time,) alone.
 #
@@ -10,7 +10,7 @@
 # a split at random makes a worthless network look perfect (the failure of this lesson).
 #
 # **Claims** The chain of the course has the shapes and the 614,460 numbers of the text. A clip that stands still, seen
-# with inflated kernels, is the picture. On held-out digits and trajectories every 3-D network reaches at least .95,
+# with inflated kernels, is the image. On held-out digits and trajectories every 3-D network reaches at least .95,
 # every network of single frames at most .20; reversed clips are called the opposite direction, and with the frames
 # shuffled the same network falls below one half.
 #
@@ -92,23 +92,23 @@ flipped = np.abs(run(detector, dot)[0] - run(detector, dot[:, ::-1])[0, ::-1]).m
 lesson.claim("forwards less backwards with right and left exchanged", flipped, "<=", 1e-6, exact=True)
 
 # %% [markdown]
-# ## Pictures are clips that stand still
-# Take a network of pictures: kernels of depth 1, clips of one frame. **Inflate** each kernel: repeat it along time and
+# ## Images are clips that stand still
+# Take a network of images: kernels of depth 1, clips of one frame. **Inflate** each kernel: repeat it along time and
 # divide by the depth. On a clip that stands still the new network says what the old one said, so a network for clips
-# can start from what another has learned about pictures (Carreira and Zisserman 2017).
+# can start from what another has learned about images (Carreira and Zisserman 2017).
 
 # %%
 small = {"filters": (8, 8, 8), "pool": (1, 2, 2), "num_classes": 10}
 keras.utils.set_random_seed(lesson.seed)
-of_pictures = zoo.build("conv3d_demo", input_shape=(1, 16, 16, 1), kernels=((1, 3, 3),) * 3, **small)
+of_images = zoo.build("conv3d_demo", input_shape=(1, 16, 16, 1), kernels=((1, 3, 3),) * 3, **small)
 of_clips = zoo.build("conv3d_demo", input_shape=(9, 16, 16, 1), kernels=((5, 3, 3), (3, 3, 3), (3, 3, 3)), **small)
-for ours, theirs in zip(of_clips.weights, of_pictures.weights):
+for ours, theirs in zip(of_clips.weights, of_images.weights):
     value = ops.convert_to_numpy(theirs)
     ours.assign(inflate(value[0], ours.shape[0]) if value.ndim == 5 else value)
-picture = np.random.default_rng(lesson.seed).normal(size=(4, 1, 16, 16, 1)).astype("float32")
-standing = np.repeat(picture, 9, axis=1)
-difference = np.abs(run(of_clips, standing) - run(of_pictures, picture)).max()
-lesson.claim("inflated on a still clip less the picture, largest difference", difference, "<=", 1e-5, exact=True)
+image = np.random.default_rng(lesson.seed).normal(size=(4, 1, 16, 16, 1)).astype("float32")
+standing = np.repeat(image, 9, axis=1)
+difference = np.abs(run(of_clips, standing) - run(of_images, image)).max()
+lesson.claim("inflated on a still clip less the image, largest difference", difference, "<=", 1e-5, exact=True)
 
 # %% [markdown]
 # ## What the label is, and what it is not
@@ -132,7 +132,7 @@ lesson.plot(films(x[shown], [names[y[row]] for row in shown]), "clips")
 
 # %% [markdown]
 # ## Two networks
-# `conv3d_demo`, here with kernels of 3 x 3 x 3, and `frame_cnn`, a network of pictures that gets the middle frame.
+# `conv3d_demo`, here with kernels of 3 x 3 x 3, and `frame_cnn`, a network of images that gets the middle frame.
 # Where the moving digit is in the middle frame was drawn without regard to the direction, so the second one has nothing
 # to go by, however large it is.
 

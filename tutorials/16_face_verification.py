@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 16 · Face verification: networks that compare
 #
-# A door that knows ten people must not be trained anew when the eleventh is hired. One picture has to do. So the
-# network does not learn *who* somebody is. It learns a distance: small between two pictures of one person, large
-# between pictures of two. Whoever comes later is compared, not classified.
+# A door that knows ten people must not be trained anew when the eleventh is hired. One image has to do. So the
+# network does not learn *who* somebody is. It learns a distance: small between two images of one person, large
+# between images of two. Whoever comes later is compared, not classified.
 #
 # Faces need a download, so the lesson writes its own "people": 300 invented characters, drawn twenty times each by an
 # unsteady hand. 200 are learned from, 50 serve to choose a threshold, and 50 that no network has seen are the test.
@@ -12,7 +12,7 @@
 # three failures: triplets so hard that everything collapses onto one point, a margin with the wrong sign, and too few
 # people to learn from.
 #
-# **Claims** On unseen characters the nearest picture is of the same character at least nine times in ten, where raw
+# **Claims** On unseen characters the nearest image is of the same character at least nine times in ten, where raw
 # pixels manage less than seven. The hardest triplets end in a loss that is the margin itself. With a margin below zero
 # a network that sees nothing has the loss 0. With five characters to learn from it does worse than raw pixels. Each of
 # the three heads is right about more pairs than raw pixels are, by four in a hundred at least; triplets are far better.
@@ -37,7 +37,7 @@ from zoo.plots import INK, SECOND, THIRD, embeddings, new_figure
 from zoo.tasks.metric_learning import encoder_of
 
 lesson = Tutorial("16_face_verification", full_data="omniglot")
-PER_CLASS, BATCH = 4, 64  # 16 characters, 4 pictures of each
+PER_CLASS, BATCH = 4, 64  # 16 characters, 4 images of each
 EPOCHS, FEW, STEPS = (1, 1, 3) if lesson.smoke else (10, 5, 4000 // BATCH)
 TOWER = {"tower": "resnet20", "tower_options": {"blocks": (1, 1, 1), "width": 8}}
 # XLA, which Keras asks of TensorFlow, takes longer to compile than it saves in trainings this short.
@@ -56,8 +56,8 @@ def load(split):
 (x, y), (x_known, y_known), (x_new, y_new) = (load(split) for split in ("train", "validation", "test"))
 figure = new_figure(6.4, 4.2)
 for row, axes in zip(figure.subplots(5, 8), np.unique(y_new)):
-    for place, picture in zip(row, x_new[y_new == axes]):
-        place.imshow(picture[..., 0], cmap="gray_r")
+    for place, image in zip(row, x_new[y_new == axes]):
+        place.imshow(image[..., 0], cmap="gray_r")
         place.axis("off")
 lesson.plot(figure, "characters")
 shared = len(set(y) & set(y_new)) + len(set(y) & set(y_known)) + len(set(y_known) & set(y_new))
@@ -65,9 +65,9 @@ lesson.claim("characters that two splits share", shared, "==", 0, exact=True)
 
 # %% [markdown]
 # ## The loss
-# A network $f$ turns a picture into a point, scaled to length 1. The distance is $d(A, B) = |f(A) - f(B)|^2$. To ask
-# only that pictures of one person be close is not enough: put everybody onto one point, and they are. So we look at
-# three pictures: an anchor $A$, a positive $P$ of the same person, a negative $N$ of another, and ask
+# A network $f$ turns an image into a point, scaled to length 1. The distance is $d(A, B) = |f(A) - f(B)|^2$. To ask
+# only that images of one person be close is not enough: put everybody onto one point, and they are. So we look at
+# three images: an anchor $A$, a positive $P$ of the same person, a negative $N$ of another, and ask
 #
 # $$d(A, P) + \alpha \le d(A, N), \qquad L = \max(d(A, P) - d(A, N) + \alpha,\; 0), \qquad \alpha > 0.$$
 #
@@ -90,7 +90,7 @@ lesson.claim("anchor 0, positive 1, negative 2, margin 4", given, "==", 1 - 4 + 
 
 # %% [markdown]
 # ## Before learning
-# Search for each new picture among all other new pictures. *Recall@1* is how often the nearest one is of the same
+# Search for each new image among all other new images. *Recall@1* is how often the nearest one is of the same
 # character. Pixels can be compared as they are; so can the points of a network that has learned nothing yet.
 
 
@@ -110,8 +110,8 @@ beside = {"chance": chance, "raw pixels": raw, "untrained": before}
 
 # %% [markdown]
 # ## Learning
-# Triplets are found inside the batch, so a batch must hold several people and several pictures of each: here 16
-# characters and 4 drawings of each ("P x K"). There are far more triplets than pictures, and most of them soon teach
+# Triplets are found inside the batch, so a batch must hold several people and several images of each: here 16
+# characters and 4 drawings of each ("P x K"). There are far more triplets than images, and most of them soon teach
 # nothing: the negative is far away already. FaceNet takes *semi-hard* ones: of the negatives that are farther than the
 # positive, the nearest.
 
@@ -145,7 +145,7 @@ lesson.claim("recall@1 of raw pixels", raw, "<=", 0.70, baseline={"chance": chan
 lesson.claim("recall@1, worst seed", min(found), ">=", 0.90, baseline=beside)
 
 # %% [markdown]
-# Left of each row a picture that is looked for, then what was found; a red frame is a mistake.
+# Left of each row an image that is looked for, then what was found; a red frame is a mistake.
 
 # %%
 model, history, spreads = runs[lesson.seed]
@@ -193,7 +193,7 @@ for name, (losses_of, spreads_of, colour) in lines.items():
     right.plot(range(len(spreads_of)), spreads_of, marker="o", color=colour, label=name)
 left.axhline(0.2, color="black", linestyle=":", linewidth=1, label="the margin")
 left.set(xlabel="epoch", ylabel="training loss", title="which of these is in trouble?")
-right.set(xlabel="epoch", ylabel="spread of unseen pictures", yscale="log", title="the one that sees one point")
+right.set(xlabel="epoch", ylabel="spread of unseen images", yscale="log", title="the one that sees one point")
 left.legend(frameon=False, fontsize=8)
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
@@ -232,7 +232,7 @@ lesson.claim("recall@1 after five characters", recalls[0], "<=", raw, baseline=b
 
 # %% [markdown]
 # ## Same or different: three heads
-# A door needs a yes or a no. `siamese_pairs` sends two pictures through one tower and puts a head on the two points:
+# A door needs a yes or a no. `siamese_pairs` sends two images through one tower and puts a head on the two points:
 #
 # * `absolute`: a weighted sum of $|f_k - f'_k|$ and a sigmoid;
 # * `chi_square`: the same with $(f_k - f'_k)^2 / (f_k + f'_k)$. As printed it divides by zero for opposite features;

@@ -1,9 +1,9 @@
 # %% [markdown]
-# # 17 · Style transfer: training the picture
+# # 17 · Style transfer: training the image
 #
-# So far the weights of a network were trained and the pictures stayed as they were. Gatys, Ecker and Bethge turned
-# that round: the network stays as it is, and the pixels are trained, until the network sees one picture's objects in
-# another picture's texture.
+# So far the weights of a network were trained and the images stayed as they were. Gatys, Ecker and Bethge turned
+# that round: the network stays as it is, and the pixels are trained, until the network sees one image's objects in
+# another image's texture.
 #
 # **You will see** what each layer of a VGG still knows of a photograph, what a Gram matrix keeps and forgets, a temple
 # that takes the style of a flower, and what comes out if pixels are compared in place of maps (the failure of this
@@ -45,24 +45,24 @@ def numbers(tensor):
 
 
 # %% [markdown]
-# ## A model that is a picture
-# The model below has one input, the number of a picture, and one trainable weight: the pixels. It looks the picture up,
-# as a language model looks up the vector of a word. All that is interesting is in the loss: it shows the picture to a
-# VGG whose weights do not move. Let $F$ be the maps of one layer for our picture and $P$ those of the photograph. The
+# ## A model that is an image
+# The model below has one input, the number of an image, and one trainable weight: the pixels. It looks the image up,
+# as a language model looks up the vector of a word. All that is interesting is in the loss: it shows the image to a
+# VGG whose weights do not move. Let $F$ be the maps of one layer for our image and $P$ those of the photograph. The
 # **content** error is
 #
 # $$\frac{\sum (F - P)^2}{\sum P^2}$$
 #
-# 0 for the photograph itself, 1 for a picture in which the layer sees nothing. We start from noise, follow the content
-# error of one layer alone, and see what comes back. Before you run it: which layer will give the sharper picture, one
+# 0 for the photograph itself, 1 for an image in which the layer sees nothing. We start from noise, follow the content
+# error of one layer alone, and see what comes back. Before you run it: which layer will give the sharper image, one
 # of the first block or one of the fourth?
 
 
 # %%
 def paint(steps, start=None, seed=None, **options):
-    """The picture after `steps` of Adam, and the loss after each. The loss is `zoo.losses.Perceptual`."""
+    """The image after `steps` of Adam, and the loss after each. The loss is `zoo.losses.Perceptual`."""
     keras.utils.set_random_seed(lesson.seed if seed is None else seed)
-    model = zoo.build("style_transfer", picture_shape=temple.shape)
+    model = zoo.build("style_transfer", image_shape=temple.shape)
     if start is not None:
         model.get_layer("picture").set_weights([start.reshape(1, -1)])
     loss = losses.Perceptual(**options).hold(temple, [flower])  # compares with these two, whatever the targets say
@@ -72,9 +72,9 @@ def paint(steps, start=None, seed=None, **options):
     return numbers(model(number))[0], history.history["loss"]
 
 
-def psnr(picture):
+def psnr(image):
     """Decibels above the error: 20 means that the mean error is a tenth of the range."""
-    return float(-10 * np.log10(np.mean((picture - temple) ** 2)))
+    return float(-10 * np.log10(np.mean((image - temple) ** 2)))
 
 
 noise = np.random.default_rng(lesson.seed).uniform(size=temple.shape).astype("float32")
@@ -83,9 +83,9 @@ for layer in ("block1_conv2", "block2_conv1", "block3_conv1", "block4_conv2"):
     only = {"style_weight": 0.0, "variation_weight": 0.0, "content_layer": layer, "style_layers": (layer,)}
     found[layer], _ = paint(120, width=0.5, **only)
     print(f"{layer}: {psnr(found[layer]):5.1f} dB (noise {psnr(noise):.1f})")
-pictures = (temple, noise, *found.values())
-titles = ("photograph", "noise", *(f"{layer}\n{psnr(picture):.1f} dB" for layer, picture in found.items()))
-lesson.plot(gallery([pictures], titles, width=1.9), "content_by_layer")
+images = (temple, noise, *found.values())
+titles = ("photograph", "noise", *(f"{layer}\n{psnr(image):.1f} dB" for layer, image in found.items()))
+lesson.plot(gallery([images], titles, width=1.9), "content_by_layer")
 value = psnr(found["block2_conv1"])
 lesson.claim("photograph from the maps of block2_conv1, dB", value, ">=", 20, baseline={"noise": psnr(noise)})
 
@@ -96,7 +96,7 @@ lesson.claim("photograph from the maps of block2_conv1, dB", value, ">=", 20, ba
 # ## Style: which maps are active together
 # A layer's **Gram matrix** is $G_{ij} = \frac{1}{M} \sum_k F_{ki} F_{kj}$, over the $M$ positions $k$: how much map
 # $i$ and map $j$ are active at the same place, wherever that is. A petal's edge beside a petal's red leaves its mark;
-# at which corner of the picture it was does not. So $G$ is symmetric, its eigenvalues are not negative, and nothing
+# at which corner of the image it was does not. So $G$ is symmetric, its eigenvalues are not negative, and nothing
 # changes when the positions are shuffled.
 
 # %%
@@ -119,13 +119,13 @@ lesson.claim("style error of shuffled positions", moved, "<=", 1e-9, baseline={"
 
 # %%
 weights = {"style_weight": 10.0, "variation_weight": 1.0}
-picture, history = paint(150, start=temple, **weights)
+image, history = paint(150, start=temple, **weights)
 texture, _ = paint(150, start=noise, content_weight=0.0, **weights)
 blend = (temple + flower) / 2  # what is left of the two if pixels are compared: see below
 
 
-def terms(picture):
-    found = held.terms(None, ops.convert_to_tensor(picture[None]))
+def terms(image):
+    found = held.terms(None, ops.convert_to_tensor(image[None]))
     found = {name: float(numbers(value)[0]) for name, value in found.items()}
     return found | {"loss": sum(weight * found[name] for name, weight in held.term_weights.items())}
 
@@ -133,7 +133,7 @@ def terms(picture):
 held = losses.Perceptual(**weights).hold(temple, [flower])
 coloured = np.clip(in_the_colours(temple, flower), 0, 1).astype("float32")
 shown = {
-    "photograph": temple, "style": flower, "its colours alone": coloured, "content and style": picture,
+    "photograph": temple, "style": flower, "its colours alone": coloured, "content and style": image,
     "style alone": texture, "pixels compared": blend,
 }  # fmt: skip
 for name, each in shown.items():
@@ -151,17 +151,17 @@ axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, fontsize=8)
 lesson.plot(figure, "loss")
 
-ratio = terms(picture)["style"] / terms(temple)["style"]
+ratio = terms(image)["style"] / terms(temple)["style"]
 baseline = {"photograph": 1.0, "in the style's colours": terms(coloured)["style"] / terms(temple)["style"]}
 lesson.claim("share of the style error that is left", ratio, "<=", 0.01, baseline=baseline)
-lesson.claim("content error", terms(picture)["content"], "<=", 0.8, baseline={"style alone": terms(texture)["content"]})
+lesson.claim("content error", terms(image)["content"], "<=", 0.8, baseline={"style alone": terms(texture)["content"]})
 
 # %% [markdown]
 # With style alone the temple is gone: the Gram matrices do not know where anything is, and any arrangement of the
 # flower's texture is as good as another.
 #
 # ## The failure: comparing pixels
-# Why maps, and not the pixels themselves? The picture that is nearest to two others, pixel by pixel, is their mean: a
+# Why maps, and not the pixels themselves? The image that is nearest to two others, pixel by pixel, is their mean: a
 # double exposure, last of the six above. No weight between the two makes it more than that.
 #
 # ## One pass in place of 150 steps
@@ -211,7 +211,7 @@ lesson.claim("means of the maps, largest difference from the style's", apart, "<
 # * Which `style_weight` makes the temple just disappear?
 # * Take `style_layers=("block1_conv1",)` alone, then `("block4_conv1",)` alone. What is fine, what is coarse?
 # * Change the order of the flower's rows. Does the result change?
-# * `zoo stylize` with pictures of your own; `--start noise --optimizer lbfgs` is the paper's way.
+# * `zoo stylize` with images of your own; `--start noise --optimizer lbfgs` is the paper's way.
 
 # %%
 lesson.finish()
