@@ -87,9 +87,9 @@ lesson.plot(figure, "table_and_codes")
 
 # %% [markdown]
 # ## What a unit sees: the receptive field
-# A unit of C1 sees 5 x 5 pixels. A unit of S2 sees four units of C1, which overlap: 6 x 6. Each layer adds (its filter
-# - 1) times the distance in pixels of the units below; each step of $s$ multiplies that distance. To check it on a real
-# network we change every pixel in turn and see whether the unit notices. (**Average pooling** and no **activation
+# A unit of C1 sees 5 x 5 pixels. A unit of S2 sees four units of C1, which overlap: 6 x 6. Each layer adds $f - 1$
+# times the distance in pixels of the units below; each stride of $s$ multiplies that distance by $s$. To check it on a
+# real network we change every pixel in turn and see whether the unit notices. (**Average pooling** and no **activation
 # function** for this, because **max pooling** ignores all but its winner.)
 
 # %%

@@ -194,7 +194,7 @@ def relative_gradients(family, depth, seed):
 
 
 gradients = {key: relative_gradients(*key, lesson.seed) for key in runs}
-largest_over_smallest = {
+ratios = {
     family: [
         sizes.max() / sizes.min() for sizes in (relative_gradients(family, DEEPEST, seed) for seed in lesson.seeds)
     ]
@@ -206,8 +206,8 @@ by_layer, by_depth = figure.subplots(1, 2)
 for family, (_, colour) in FAMILIES.items():
     sizes = gradients[family, DEEPEST]
     by_layer.plot(range(1, len(sizes) + 1), sizes, color=colour, marker=".", label=f"{family}, {DEEPEST} layers")
-    ratios = [gradients[family, depth].max() / gradients[family, depth].min() for depth in DEPTHS]
-    by_depth.plot(list(DEPTHS), ratios, color=colour, marker="o", label=family)
+    largest = [gradients[family, depth].max() / gradients[family, depth].min() for depth in DEPTHS]
+    by_depth.plot(list(DEPTHS), largest, color=colour, marker="o", label=family)
 by_layer.set(xlabel="convolution, from the image to the logits", ylabel="gradient / weights", title="at the start")
 by_depth.set(xlabel="layers", xticks=list(DEPTHS), title="largest over smallest layer of a network")
 for axes in (by_layer, by_depth):
@@ -216,16 +216,8 @@ for axes in (by_layer, by_depth):
     axes.legend(frameon=False, fontsize=8)
 lesson.plot(figure, "gradients")
 baseline = {"plain-8": gradients["plain", SHALLOWEST].max() / gradients["plain", SHALLOWEST].min()}
-lesson.claim(
-    "gradients of plain-50, largest over smallest", min(largest_over_smallest["plain"]), ">=", 100, baseline=baseline
-)
-lesson.claim(
-    "gradients of residual-50, largest over smallest",
-    max(largest_over_smallest["residual"]),
-    "<=",
-    20,
-    baseline=baseline,
-)
+lesson.claim("gradients of plain-50, largest over smallest", min(ratios["plain"]), ">=", 100, baseline=baseline)
+lesson.claim("gradients of residual-50, largest over smallest", max(ratios["residual"]), "<=", 20, baseline=baseline)
 
 # %% [markdown]
 # On its way back through a plain network the gradient is multiplied by something at each layer (the **chain rule**).

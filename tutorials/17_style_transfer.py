@@ -1,17 +1,18 @@
 # %% [markdown]
 # # 17 · Style transfer: training the image
 #
-# So far the weights of a network were trained and the images stayed as they were. Gatys, Ecker and Bethge turned
-# that round: the network stays as it is, and the pixels are trained, until the network sees one image's objects in
-# another image's texture.
+# So far the weights of a network were trained and the images stayed as they were. Gatys, Ecker and Bethge turned that
+# round: the network stays as it is (its weights are **frozen**), and the pixels are trained by **gradient descent**,
+# until the network sees one image's objects in another image's texture.
 #
 # **You will see** what each layer of a VGG still knows of a photograph, what a Gram matrix keeps and forgets, a temple
-# that takes the style of a flower, and what comes out if pixels are compared in place of maps (the failure of this
-# lesson). Then the two networks that do in one pass what takes hundreds of steps here.
+# that takes the style of a flower, and what comes out if pixels are compared in place of **feature maps** (the failure
+# of this lesson). Then the two networks that do in one pass what takes hundreds of steps here.
 #
 # **Claims** Gram matrices are symmetric and have no negative eigenvalues; the order of the positions does not matter.
-# From the maps of the second block alone a photograph comes back from noise, to 20 dB. After 150 steps at most a
-# hundredth of the style error is left. A small network, trained on tiles, paints a tile it never saw.
+# From the maps of the second block alone a photograph comes back from noise, to 20 dB (the **peak signal-to-noise
+# ratio**, PSNR). After 150 steps at most a hundredth of the style error is left. A small network, trained on tiles,
+# paints a tile it never saw.
 #
 # **Beside them** noise, the photograph as it is, and the photograph in the style's colours.
 #
@@ -40,16 +41,17 @@ COMPILE = {"jit_compile": False if keras.config.backend() == "tensorflow" else "
 temple, flower = (np.asarray(Image.fromarray(each).resize(SIZE), "float32") / 255 for each in photographs())
 
 
-def numbers(tensor):
+def to_numpy(tensor):
     return ops.convert_to_numpy(ops.stop_gradient(tensor))
 
 
 # %% [markdown]
 # ## A model that is an image
-# The model below has one input, the number of an image, and one trainable weight: the pixels. It looks the image up,
-# as a language model looks up the vector of a word. All that is interesting is in the loss: it shows the image to a
-# VGG whose weights do not move. Let $F$ be the maps of one layer for our image and $P$ those of the photograph. The
-# **content** error is
+# The model below has one input, the number of an image, and one trainable weight: the pixels. It looks the image up, as
+# a language model looks up the vector of a word (Keras's layer for both is called **Embedding**). All that is
+# interesting is in the **loss function**, a **perceptual loss**: it shows the image to a VGG whose weights do not move,
+# and **backpropagation** goes through that network down to the pixels. Let $F$ be the maps of one layer (its
+# **activations**) for our image and $P$ those of the photograph. The **content** error, or content loss, is
 #
 # $$\frac{\sum (F - P)^2}{\sum P^2}$$
 #
@@ -67,13 +69,13 @@ def paint(steps, start=None, seed=None, **options):
         model.get_layer("picture").set_weights([start.reshape(1, -1)])
     loss = losses.Perceptual(**options).hold(temple, [flower])  # compares with these two, whatever the targets say
     model.compile(keras.optimizers.Adam(0.05), loss=loss, **COMPILE)
-    number, target = np.zeros(1, "int32"), np.zeros((1, 1), "float32")
-    history = model.fit(number, target, epochs=2 if lesson.smoke else steps, verbose=0, shuffle=False)
-    return numbers(model(number))[0], history.history["loss"]
+    index, target = np.zeros(1, "int32"), np.zeros((1, 1), "float32")
+    history = model.fit(index, target, epochs=2 if lesson.smoke else steps, verbose=0, shuffle=False)
+    return to_numpy(model(index))[0], history.history["loss"]
 
 
 def psnr(image):
-    """Decibels above the error: 20 means that the mean error is a tenth of the range."""
+    """Peak signal-to-noise ratio: 20 dB mean that the root mean square error is a tenth of the range."""
     return float(-10 * np.log10(np.mean((image - temple) ** 2)))
 
 
@@ -90,32 +92,33 @@ value = psnr(found["block2_conv1"])
 lesson.claim("photograph from the maps of block2_conv1, dB", value, ">=", 20, baseline={"noise": psnr(noise)})
 
 # %% [markdown]
-# The deeper the layer, the less it knows of single pixels: pools have thrown away where exactly things are. (These
+# The deeper the layer, the less it knows of single pixels: **pooling** has thrown away where exactly things are. (These
 # filters are untrained. Trained ones throw away more, and keep what matters for objects.)
 #
 # ## Style: which maps are active together
-# A layer's **Gram matrix** is $G_{ij} = \frac{1}{M} \sum_k F_{ki} F_{kj}$, over the $M$ positions $k$: how much map
-# $i$ and map $j$ are active at the same place, wherever that is. A petal's edge beside a petal's red leaves its mark;
-# at which corner of the image it was does not. So $G$ is symmetric, its eigenvalues are not negative, and nothing
-# changes when the positions are shuffled.
+# A layer's **Gram matrix** is $G_{ij} = \frac{1}{M} \sum_k F_{ki} F_{kj}$, over the $M$ positions $k$: how much map $i$
+# and map $j$ are active at the same position (their uncentred **correlation**), wherever that is. A petal's edge beside
+# a petal's red leaves its mark; at which corner of the image it was does not. So $G$ is symmetric, its eigenvalues are
+# not negative, and nothing changes when the positions are shuffled. The **style** error, or style loss, compares the
+# Gram matrices of our image with those of the style.
 
 # %%
 loss = losses.Perceptual()
-maps = numbers(loss.maps(flower[None])[3])  # block3_conv1: (1, 16, 24, 64)
-gram = numbers(losses.gram_matrix(maps))[0]
+maps = to_numpy(loss.maps(flower[None])[3])  # block3_conv1: (1, 16, 24, 64)
+gram = to_numpy(losses.gram_matrix(maps))[0]
 order = np.random.default_rng(lesson.seed).permutation(maps.shape[1] * maps.shape[2])
 shuffled = maps.reshape(1, -1, maps.shape[-1])[:, order].reshape(maps.shape)
 lesson.claim("Gram matrix less its transpose, largest", np.abs(gram - gram.T).max(), "<=", 1e-6, exact=True)
 smallest = float(np.linalg.eigvalsh(gram.astype("float64")).min() / np.trace(gram))
 lesson.claim("smallest eigenvalue over their sum", smallest, ">=", -1e-6, exact=True)
-moved = float(numbers(losses.relative_error(gram[None], losses.gram_matrix(shuffled)))[0])
-content = float(numbers(losses.relative_error(maps, shuffled))[0])
+moved = float(to_numpy(losses.relative_error(gram[None], losses.gram_matrix(shuffled)))[0])
+content = float(to_numpy(losses.relative_error(maps, shuffled))[0])
 lesson.claim("style error of shuffled positions", moved, "<=", 1e-9, baseline={"content error": content}, exact=True)
 
 # %% [markdown]
 # ## The temple takes the flower's style
-# The loss is content + `style_weight` x style + total variation (the squared differences of neighbours, against
-# specks). We start from the photograph.
+# The loss is content + `style_weight` x style + total variation (the squared differences of neighbouring pixels, a
+# **regularisation** against specks). We start from the photograph.
 
 # %%
 weights = {"style_weight": 10.0, "variation_weight": 1.0}
@@ -126,7 +129,7 @@ blend = (temple + flower) / 2  # what is left of the two if pixels are compared:
 
 def terms(image):
     found = held.terms(None, ops.convert_to_tensor(image[None]))
-    found = {name: float(numbers(value)[0]) for name, value in found.items()}
+    found = {name: float(to_numpy(value)[0]) for name, value in found.items()}
     return found | {"loss": sum(weight * found[name] for name, weight in held.term_weights.items())}
 
 
@@ -153,7 +156,7 @@ lesson.plot(figure, "loss")
 
 ratio = terms(image)["style"] / terms(temple)["style"]
 baseline = {"photograph": 1.0, "in the style's colours": terms(coloured)["style"] / terms(temple)["style"]}
-lesson.claim("share of the style error that is left", ratio, "<=", 0.01, baseline=baseline)
+lesson.claim("fraction of the style error that is left", ratio, "<=", 0.01, baseline=baseline)
 lesson.claim("content error", terms(image)["content"], "<=", 0.8, baseline={"style alone": terms(texture)["content"]})
 
 # %% [markdown]
@@ -166,8 +169,8 @@ lesson.claim("content error", terms(image)["content"], "<=", 0.8, baseline={"sty
 #
 # ## One pass in place of 150 steps
 # Johnson, Alahi and Fei-Fei train a network on many photographs with the *same loss*, for one style. Then a new
-# photograph takes one pass. Ours is small, and has twelve tiles of the temple to learn from; it is tried on tiles that
-# it never saw. (`zoo train fast_style` is the same, longer.)
+# photograph takes one pass (**feed-forward** style transfer). Ours is small, and has twelve tiles of the temple to
+# learn from; it is tried on tiles that it never saw. (`zoo train fast_style` is the same, longer.)
 
 
 # %%
@@ -183,10 +186,10 @@ fast = zoo.build("fast_style", input_shape=(None, None, 3), width=0.25, blocks=2
 fast.compile(keras.optimizers.Adam(3e-3), loss=losses.Perceptual(**weights), **COMPILE)
 pairs = np.stack([train, style], axis=1)
 fast.fit(train, pairs, batch_size=4, epochs=1 if lesson.smoke else 60, verbose=0)
-painted = numbers(fast(test))
+painted = to_numpy(fast(test))
 judge = losses.Perceptual()
 both = np.stack([test, style[: len(test)]], axis=1)
-before, after = (numbers(judge.terms(both, each)["style"]) for each in (test, painted))
+before, after = (to_numpy(judge.terms(both, each)["style"]) for each in (test, painted))
 rows = [(photograph, style[0], result) for photograph, result in zip(test, painted)]
 lesson.plot(gallery(rows, ("unseen tile", "style", "in one pass"), width=1.8), "fast_style")
 left = float((after / before).max())
@@ -194,14 +197,15 @@ lesson.claim("style error left on the worst unseen tile", left, "<=", 0.5, basel
 
 # %% [markdown]
 # ## Any style
-# Huang and Belongie noticed that means and deviations of maps already say much about a style. AdaIN gives the
-# photograph's maps the style's means and deviations, channel by channel, and a decoder paints what they show. The layer
-# has nothing to learn, and what it promises can be checked on the untrained network.
+# Huang and Belongie noticed that means and standard deviations of maps already say much about a style. AdaIN
+# (**adaptive instance normalisation**) gives the photograph's maps the style's means and standard deviations, channel
+# by channel, and a **decoder** paints what they show. The layer has nothing to learn, and what it promises can be
+# checked on the untrained network.
 
 # %%
 model = zoo.build("adain", input_shape=(None, None, 3), width=0.25)
 code = keras.Model(model.input, [model.get_layer(name).output for name in ("block4_conv1", "adain")])
-before, after = (numbers(each) for each in code({"image": temple[None], "style": flower[None]}))
+before, after = (to_numpy(each) for each in code({"image": temple[None], "style": flower[None]}))
 of_style, of_both = before[1], after[0]  # (height / 8, width / 8, channels)
 apart = np.abs(of_both.mean((0, 1)) - of_style.mean((0, 1))).max()
 lesson.claim("means of the maps, largest difference from the style's", apart, "<=", 1e-3, exact=True)
