@@ -36,7 +36,7 @@ def with_keras_layer(model):
     return copied
 
 
-def stepper(model, images, labels):
+def training_steps(model, images, labels):
     """A function that runs `n` compiled training steps on one batch that is held in memory; it returns the loss."""
     model.compile(
         optimizer=keras.optimizers.SGD(0.01, momentum=0.9),
@@ -55,12 +55,12 @@ def measure(name, batch, rounds, steps):
     """(variant -> [(CPU ms, wall ms) a step, of each round], variant -> loss after all steps)."""
     keras.utils.set_random_seed(0)
     ours = zoo.build(name)
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     shape = (batch, *ours.input_shape[1:])
-    images = keras.ops.convert_to_tensor(chance.normal(size=shape).astype("float32"))
-    labels = keras.ops.convert_to_tensor(chance.integers(0, 10, batch))
+    images = keras.ops.convert_to_tensor(rng.normal(size=shape).astype("float32"))
+    labels = keras.ops.convert_to_tensor(rng.integers(0, 10, batch))
     models = {"keras": with_keras_layer(ours), "zoo": ours}
-    run = {variant: stepper(model, images, labels) for variant, model in models.items()}
+    run = {variant: training_steps(model, images, labels) for variant, model in models.items()}
     for variant in run:
         run[variant](3)  # compiles
     times = {variant: [] for variant in run}

@@ -1,4 +1,4 @@
-"""What networks for clips cost: clips a second, forward and in training, and the memory of the process.
+"""What video networks cost: clips a second, forward and in training, and the memory of the process.
 
     python benchmarks/clips.py --record results/benchmarks/clips.csv
 

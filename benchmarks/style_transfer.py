@@ -2,11 +2,11 @@
 
     python benchmarks/style_transfer.py curve [--weights FILE --preprocessing torch]        100, 300, 500 steps
     python benchmarks/style_transfer.py speed [--sizes 256 512]                            seconds and memory of a step
-    python benchmarks/style_transfer.py fast [--epochs 60]                  fast_style against the image that learns
+    python benchmarks/style_transfer.py fast [--epochs 60]                  fast_style against the optimised image
     python benchmarks/style_transfer.py peer --adain FOLDER [--weights FILE]     AdaIN, published, side by side
 
-Each writes rows to --record FILE.csv and images to --out FOLDER. style: the style error, as a share of that of the
-photograph itself; content: relative to what the layer sees of the photograph.
+Each writes rows to --record FILE.csv and images to --out FOLDER. style: the style loss, as a fraction of that of
+the photograph itself; content: the content loss, relative to the feature maps of the photograph.
 """
 
 import argparse
@@ -37,12 +37,12 @@ def image(name):
     return found if found.ndim == 3 else (255 * color.gray2rgb(found / 255)).astype("uint8")
 
 
-def pair(arguments, longest):
-    """The photograph and the style, 0 to 1, both in the photograph's shape with `longest` on the longer side."""
+def pair(arguments, size):
+    """The photograph and the style, 0 to 1, both in the photograph's shape with `size` pixels on the longer side."""
     content, style = map(image, arguments.images)
-    size = limited(content.shape[1::-1], longest, "the photograph")
+    shape = limited(content.shape[1::-1], size, "the photograph")
     return [
-        np.asarray(Image.fromarray(each).resize(size, Image.Resampling.LANCZOS), "float32") / 255
+        np.asarray(Image.fromarray(each).resize(shape, Image.Resampling.LANCZOS), "float32") / 255
         for each in (content, style)
     ]
 
@@ -59,8 +59,8 @@ def terms(loss, image):
     return {name: float(keras.ops.convert_to_numpy(keras.ops.stop_gradient(value))[0]) for name, value in found.items()}
 
 
-class Watch:
-    """In place of the progress bar: the terms after some steps, and when each step ended."""
+class Recorder:
+    """In place of the progress bar: the terms of the loss after some steps, and when each step ended."""
 
     def __init__(self, at):
         self.at, self.step, self.found, self.images, self.times = at, 0, {}, {}, []
@@ -73,19 +73,19 @@ class Watch:
 
 
 def painting(arguments, size, steps, options, **settings):
-    plan = stylize.StyleSettings(steps=steps, seed=arguments.seed, verbose=0, **settings)
+    chosen = stylize.StyleSettings(steps=steps, seed=arguments.seed, verbose=0, **settings)
     content, style = pair(arguments, size)
-    return StyleOptimization(content, [style], plan, options)
+    return StyleOptimization(content, [style], chosen, options)
 
 
 def curve(arguments):
     options, kind = filters(arguments)
     work = painting(arguments, arguments.size, max(arguments.steps), options, optimizer=arguments.optimizer)
-    before, watch = terms(work.loss, work.content), Watch(arguments.steps)
+    before, recorder = terms(work.loss, work.content), Recorder(arguments.steps)
     coloured = np.clip(in_the_colours(work.content, pair(arguments, arguments.size)[1]), 0, 1)
     baseline = terms(work.loss, coloured.astype("float32"))["style"] / before["style"]
-    OPTIMIZERS[arguments.optimizer](work, watch)
-    for step, found in watch.found.items():
+    OPTIMIZERS[arguments.optimizer](work, recorder)
+    for step, found in recorder.found.items():
         row = {
             "pictures": " and ".join(arguments.images), "filters": kind, "optimizer": arguments.optimizer,
             "size": arguments.size, "steps": step,
@@ -94,17 +94,17 @@ def curve(arguments):
         }  # fmt: skip
         save_row(arguments, row)
     what = [*arguments.images, kind.partition(",")[0].lower(), arguments.optimizer, str(arguments.size)]
-    labels = ("photograph", "style", *(f"{step} steps" for step in watch.images))
-    row = (work.content, pair(arguments, arguments.size)[1], *watch.images.values())
+    labels = ("photograph", "style", *(f"{step} steps" for step in recorder.images))
+    row = (work.content, pair(arguments, arguments.size)[1], *recorder.images.values())
     save_figure(arguments, plots.gallery([row], labels), f"curve-{'-'.join(what)}.png")
 
 
 def speed(arguments):
     options, kind = filters(arguments)
     for size in arguments.sizes:
-        work, watch = painting(arguments, size, 2 + arguments.repeat, options), Watch(())
-        adam(work, watch)
-        seconds = np.median(np.diff(watch.times)[1:])
+        work, recorder = painting(arguments, size, 2 + arguments.repeat, options), Recorder(())
+        adam(work, recorder)
+        seconds = np.median(np.diff(recorder.times)[1:])
         height, width, _ = work.content.shape
         row = {
             "filters": kind, "pixels": f"{width}x{height}", "seconds_per_step": f"{seconds:.3g}",
@@ -115,7 +115,7 @@ def speed(arguments):
 
 
 def fast(arguments):
-    """Trained on twelve tiles, judged on tiles that it never saw; each of those painted by Gatys's way as well."""
+    """Trained on twelve tiles, judged on held-out ones; each of those by optimisation (Gatys 2016) as well."""
     from zoo.data import open_source
 
     options, kind = filters(arguments)
@@ -133,17 +133,17 @@ def fast(arguments):
     started = time.perf_counter()
     model.fit(train, np.stack([train, style], axis=1), batch_size=4, epochs=arguments.epochs, verbose=0)
     seconds = time.perf_counter() - started
-    results_, rows = [], []
+    losses_of, rows = [], []
     for tile in test:
-        plan = stylize.StyleSettings(steps=max(arguments.steps), seed=arguments.seed, verbose=0)
-        work = StyleOptimization(tile, [style[0]], plan, options)
-        adam(work, Watch(()))
+        settings = stylize.StyleSettings(steps=max(arguments.steps), seed=arguments.seed, verbose=0)
+        work = StyleOptimization(tile, [style[0]], settings, options)
+        adam(work, Recorder(()))
         in_one_pass = keras.ops.convert_to_numpy(model(tile[None]))[0]
         before = terms(work.loss, tile)["style"]
-        results_.append([terms(work.loss, each) for each in (in_one_pass, work.image())])
-        results_[-1] = [(each["style"] / before, each["content"]) for each in results_[-1]]
+        losses_of.append([terms(work.loss, each) for each in (in_one_pass, work.image())])
+        losses_of[-1] = [(each["style"] / before, each["content"]) for each in losses_of[-1]]
         rows.append((tile, style[0], in_one_pass, work.image()))
-    for name, found in zip(("fast_style", f"style_transfer, {max(arguments.steps)} steps"), zip(*results_)):
+    for name, found in zip(("fast_style", f"style_transfer, {max(arguments.steps)} steps"), zip(*losses_of)):
         found = np.array(found)
         row = {
             "filters": kind, "what": name, "epochs": arguments.epochs, "train_seconds": round(seconds),
@@ -151,7 +151,7 @@ def fast(arguments):
             "content_mean": f"{found[:, 1].mean():.4f}", "tiles": len(found), "seed": arguments.seed,
         }  # fmt: skip
         save_row(arguments, row)
-    titles = ("unseen tile", "style", "fast_style", "the image learns")
+    titles = ("unseen tile", "style", "fast_style", "optimised")
     save_figure(arguments, plots.gallery(rows, titles), "fast_style.png")
 
 
@@ -169,7 +169,7 @@ def peer(arguments):
     theirs = np.clip(keras.ops.convert_to_numpy(adain(inputs))[0], 0, 1)[: content.shape[0], : content.shape[1]]
     seconds = [time.perf_counter() - started]
     started = time.perf_counter()
-    adam(work, Watch(()))
+    adam(work, Recorder(()))
     seconds.append(time.perf_counter() - started)
     before = terms(work.loss, content)["style"]
     for name, image, took in zip(("adain, published", "style_transfer"), (theirs, work.image()), seconds):
@@ -180,7 +180,7 @@ def peer(arguments):
             "style": f"{found['style'] / before:.4f}", "content": f"{found['content']:.4f}",
         }  # fmt: skip
         save_row(arguments, row)
-    titles = ("photograph", "style", "AdaIN, one pass", f"the image learns, {max(arguments.steps)} steps")
+    titles = ("photograph", "style", "AdaIN, one pass", f"optimised, {max(arguments.steps)} steps")
     save_figure(arguments, plots.gallery([(content, style, theirs, work.image())], titles, width=3.4), "peer.png")
 
 
@@ -201,7 +201,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=MEASURES)
     parser.add_argument(
-        "--pictures", nargs=2, default=["china", "flower"], metavar="NAME",
+        "--images", nargs=2, default=["china", "flower"], metavar="NAME",
         help="a photograph and a style: scikit-learn's, or of skimage.data, as chelsea and coffee",
     )  # fmt: skip
     parser.add_argument("--weights", default="", help="of VGG-16; without, untrained filters")

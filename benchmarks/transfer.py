@@ -2,9 +2,9 @@
 
     python benchmarks/transfer.py resnet50 --weights FILE.h5 --preprocessing caffe --record FILE.csv
 
-Three ways to train one network on the same images, in the same number of steps: from scratch, with a frozen body (the
-head alone learns), and fine-tuned by the card's recipe (the head, then all of it, slower towards the input). Each is
-measured once on all 10,000 test images, beside the nearest labelled image. Which images are labelled depends on
+Three ways to train one network on the same images, in the same number of steps: from scratch, with a frozen backbone
+(the head alone learns), and fine-tuned by the card's recipe (the head, then all of it, with layer-wise learning rates).
+Each is measured once on all 10,000 test images, beside the nearest labelled image. Which images are labelled depends on
 the seed. There is no validation: nothing is chosen.
 """
 
@@ -23,8 +23,9 @@ import zoo
 from zoo import results
 from zoo.data import open_source
 from zoo.optimizers import finetuning
-from zoo.training import run_plan
-from zoo.training.trainer import carry_out
+from zoo.training.run_folder import Run
+from zoo.training.run_plan import prepare
+from zoo.training.trainer import fit
 
 
 def arrays(source, split):
@@ -34,13 +35,13 @@ def arrays(source, split):
 
 
 def labelled(y, count, seed):
-    """The numbers of `count` images of each class, twice: to train on, and others to draw curves from."""
+    """The rows of `count` images of each class, twice: to train on, and others to draw learning curves from."""
     rng = np.random.default_rng(seed)
     rows = np.stack([rng.permutation(np.flatnonzero(y == label))[: 2 * count] for label in np.unique(y)])
     return rows[:, :count].ravel(), rows[:, count:].ravel()
 
 
-def plans(recipe, epochs):
+def recipes(recipe, epochs):
     """How each way of training changes the card's recipe."""
     same = dataclasses.replace(recipe, epochs=epochs, patience=0, batch_size=20)
     return {
@@ -57,8 +58,8 @@ def plans(recipe, epochs):
     }
 
 
-def unmoved(run, name, options, weights, preprocessing):
-    """Whether body and statistics are bit for bit those of the weights: (all before the head, batch statistics)."""
+def unchanged(run, name, options, weights, preprocessing):
+    """Whether these are bit for bit those of the weights: (the backbone, the batch-normalisation statistics)."""
     before = zoo.build(name, **options)
     zoo.load_weights(before, weights, preprocessing=preprocessing)
     after = {variable.path: np.asarray(variable) for variable in run.model().variables}
@@ -87,12 +88,18 @@ def main():
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for seed in arguments.seeds:
-            train, watch = labelled(y, arguments.labels, seed)
+            train, validation = labelled(y, arguments.labels, seed)
             file = Path(folder) / f"{seed}.npz"
             np.savez(
-                file, x_train=x[train], y_train=y[train], x_val=x[watch], y_val=y[watch], x_test=x_test, y_test=y_test
+                file,
+                x_train=x[train],
+                y_train=y[train],
+                x_val=x[validation],
+                y_val=y[validation],
+                x_test=x_test,
+                y_test=y_test,
             )
-            prepared = run_plan.prepare(
+            plan = prepare(
                 arguments.name,
                 weights=arguments.weights,
                 preprocessing=arguments.preprocessing,
@@ -101,18 +108,18 @@ def main():
                 run=Path(folder) / f"{seed}",
                 verbose=0,
             )
-            recipe = dataclasses.replace(prepared.recipe, preprocess={"cover": (arguments.size, arguments.size)})
-            for way, changed in plans(recipe, arguments.epochs).items():
-                run = run_plan.Run.create(Path(folder) / f"{way}-{seed}", "")
-                run = carry_out(dataclasses.replace(prepared, recipe=changed, run=run))
-                body, statistics = (
-                    unmoved(
+            recipe = dataclasses.replace(plan.recipe, preprocess={"cover": (arguments.size, arguments.size)})
+            for way, changed in recipes(recipe, arguments.epochs).items():
+                run = Run.create(Path(folder) / f"{way}-{seed}", "")
+                run = fit(dataclasses.replace(plan, recipe=changed, run=run))
+                backbone, statistics = (
+                    unchanged(
                         run, arguments.name, run.config["options"], arguments.weights, arguments.preprocessing or ""
                     )
                     if changed.weights
                     else ("", "")
                 )
-                assert way != "frozen" or body, "the frozen body has changed"
+                assert way != "frozen" or backbone, "the frozen backbone has changed"
                 assert way != "finetuned" or statistics, "the frozen statistics have changed"
                 accuracy = run.metrics["accuracy"]
                 found.setdefault(way, []).append(accuracy)
@@ -127,7 +134,7 @@ def main():
                         "seed": seed,
                         "accuracy": f"{accuracy:.4f}",
                         "nearest_neighbour": f"{run.results['baselines']['1-nearest-neighbour']:.4f}",
-                        "body_unchanged": body,
+                        "body_unchanged": backbone,
                         "statistics_unchanged": statistics,
                         "fit_seconds": run.results["fit_seconds"],
                     })  # fmt: skip

@@ -1,10 +1,11 @@
 # %% [markdown]
 # # 01 · How many people will watch tomorrow?
 #
-# Machine learning looks for a function. Here the function takes the views a channel had on the last days (in
-# thousands) and returns the views of tomorrow. You will see the three steps that every later lesson repeats: write
-# down a function with unknown numbers in it, say how bad a choice of the numbers is, and turn the numbers until it is
-# less bad.
+# Machine learning looks for a function. Here the function takes the views a channel had on the last days (in thousands)
+# and returns the views of tomorrow. What comes out is a number, so the task is called **regression**. You will see the
+# three steps that every later lesson repeats: write down a function with unknown numbers in it (a **model** and its
+# **parameters**), say how bad a choice of the numbers is (a **loss function**), and turn the numbers until it is less
+# bad (**optimisation**, or **training**).
 #
 # **You will see** a loss drawn over its two parameters, gradient descent crawling along a valley (the failure of this
 # lesson, and its cure), a week's rhythm found by seven weights, and straight lines bent into curves.
@@ -12,7 +13,7 @@
 # **Claims** Seven days as input leave at most 0.56 of the error that one day leaves. A sum of sigmoids beats the best
 # straight line. Two ReLUs are one hard sigmoid. 10,000 examples in batches of 10 are 1,000 updates.
 #
-# **Beside them** the mean of all days, yesterday's number again, and the same weekday of last week.
+# **Beside them**, as **baselines**, the mean of all days, yesterday's number again, and the same weekday of last week.
 #
 # **Takes** under two minutes on two cores. Follows S4:74-321 of the notes (regression, the three steps, sums of
 # sigmoids).
@@ -30,9 +31,10 @@ BATCH = 64
 
 # %% [markdown]
 # ## The data
-# An example is seven days (`week`, the latest last) and the day that follows. The numbers are generated: a weekly
-# rhythm, a slow trend, and noise. Time is not shuffled between the splits: 2017 to 2020 to learn from, 2021 to be
-# tested on.
+# An example is seven days (`week`, the latest last), its **input** or **features**, and the day that follows, its
+# **target** or **label**. The numbers are generated: a weekly rhythm, a slow trend, and noise. Time is not shuffled
+# between the splits: 2017 to 2020 to learn from (the **training set**; the last 100 days are kept apart as a
+# **validation set**), 2021 to be tested on (the **test set**).
 
 
 # %%
@@ -62,18 +64,19 @@ print({name: round(error, 3) for name, error in baselines.items()})
 
 figure = new_figure(10, 3.2)
 whole, part = figure.subplots(1, 2, width_ratios=(2, 1))
-whole.plot(days, color=INK, linewidth=0.6, label="learn from")
+whole.plot(days, color=INK, linewidth=0.6, label="training")
 whole.plot(len(days) + 100 + np.arange(len(test_days)), test_days, color=SECOND, linewidth=0.6, label="test")
 whole.set(xlabel="day (the 100 between the colours are for validation)", ylabel="views, thousands")
 whole.legend(frameon=False)
 part.plot(test_days[:28], color=SECOND, marker="o", markersize=3)
 part.set(xlabel="day of 2021", xticks=range(0, 29, 7), title="four weeks")
 part.grid(axis="x")
-lesson.figure(figure, "series")
+lesson.plot(figure, "series")
 
 # %% [markdown]
 # ## Step 1: a function with unknown numbers
-# The simplest guess: tomorrow is today times $w$, plus $b$:  $y = b + w x_1$.
+# The simplest guess is a **linear model**: tomorrow is today times $w$ (a **weight**), plus $b$ (the **bias**):
+# $y = b + w x_1$.
 #
 # With $b = 0.5$ and $w = 1$, a day of 4.8 thousand views promises 5.3 thousand. If 4.9 thousand came, the error is
 # 0.4.
@@ -88,17 +91,20 @@ lesson.claim("worked example: distance from 5.3", abs(promised - 5.3), "<=", 1e-
 # %% [markdown]
 # ## Step 2: how bad is a choice of b and w?
 # The **loss** is a function too: parameters in, badness out. We take the mean of the squared errors over all training
-# days. With two parameters it can be drawn.
+# days (the **mean squared error**, MSE). With two parameters it can be drawn, as an **error surface** (or **loss
+# landscape**).
 #
 # ## Step 3: make it less bad
-# **Gradient descent**: stand at some $(b, w)$, compute in which direction the loss rises, take a step the other way:
-# $w \leftarrow w - \eta\,\partial L/\partial w$, and the same for $b$. We let Keras do it, all days in one batch, so
-# that one epoch is one step.
+# **Gradient descent**: stand at some $(b, w)$, compute in which direction the loss rises (the **gradient**, the vector
+# of its partial derivatives), take a step the other way: $w \leftarrow w - \eta\,\partial L/\partial w$, and the same
+# for $b$. The factor $\eta$, the **learning rate**, sets how long the step is. We let Keras do it, all days in one
+# batch, so that one epoch is one step.
 #
-# What we expect is a walk to the minimum. What we get with raw numbers is a jump into a narrow valley and then a
-# crawl: all $x$ lie near 5, so a larger $w$ can be paid back by a smaller $b$, and along that direction the loss
-# hardly changes. A longer step does not help: it bounces between the walls. **Standardising** the input (subtract the
-# mean, divide by the standard deviation) makes the valley round.
+# What we expect is a walk to the minimum. What we get with raw numbers is a jump into a narrow valley and then a crawl:
+# all $x$ lie near 5, so a larger $w$ can be paid back by a smaller $b$, and along that direction the loss hardly
+# changes (the problem is **ill-conditioned**). A longer step does not help: it bounces between the walls.
+# **Standardising** the input (subtract the mean, divide by the standard deviation; a kind of **feature scaling**) makes
+# the valley round.
 
 
 # %%
@@ -146,7 +152,7 @@ axes.plot(*standard.T, color="white", marker="o", markersize=3, label=f"standard
 axes.plot(b_best, w_best, "*", color="gold", markersize=16, markeredgecolor="black", label="the minimum")
 axes.set(xlabel="b", ylabel="w", xlim=(-1.5, 6), ylim=(-0.4, 1.5), title="The loss over (b, w) of  y = b + w x₁")
 axes.legend(loc="lower right", facecolor="#9fb8c8")
-lesson.figure(figure, "loss_contour")
+lesson.plot(figure, "loss_contour")
 
 
 def distance(path):
@@ -160,9 +166,11 @@ lesson.claim(
 
 # %% [markdown]
 # ## Seven days in place of one
-# A channel has a weekly rhythm, and yesterday alone does not say which weekday it is. Knowledge of the field enters
-# as a better function: $y = b + \sum_{j=1}^{7} w_j x_j$. `zoo.load_data` standardises the input by the training set,
-# the batches are small, and Adam (lesson 03) takes the steps.
+# A channel has a weekly rhythm, and yesterday alone does not say which weekday it is. Knowledge of the field enters as
+# a better function: $y = b + \sum_{j=1}^{7} w_j x_j$. `zoo.load_data` standardises the input by the training set, the
+# batches are small (**mini-batches**), and the steps are those of **Adam**: gradient descent with **momentum** (it goes
+# on in the mean direction of its last gradients) and a step size for each parameter. Its learning rate falls to 0 along
+# a cosine, a **learning rate schedule**.
 
 
 # %%
@@ -199,12 +207,12 @@ for axes, forecast, title in (
     axes.grid(axis="x")
     axes.legend(frameon=False, loc="upper right", ncols=2)
 below.set(xlabel="day of 2021", xticks=range(0, 43, 7))
-lesson.figure(figure, "fit")
+lesson.plot(figure, "fit")
 
 # %% [markdown]
-# How much further could anyone get? Every day brings news that no past day knows: the generator multiplies each day
-# by about $1 \pm 0.05$ (0.25 x 0.2 in `zoo.data.builtin.tables.DailyViews`). The mean size of that is the error of
-# somebody who knows everything else.
+# How much further could anyone get? Every day brings news that no past day knows: the generator multiplies each day by
+# about $1 \pm 0.05$ (0.25 x 0.2 in `zoo.data.builtin.tables.DailyViews`). The mean size of that is the error of
+# somebody who knows everything else (the **irreducible error**).
 
 # %%
 floor = 0.25 * 0.2 * np.sqrt(2 / np.pi) * test_days.mean()
@@ -218,9 +226,10 @@ lesson.claim(
 
 # %% [markdown]
 # ## Lines are too stiff: bend them
-# A curve of straight pieces is a constant plus some **hard sigmoids**: functions that are flat, rise (or fall), and
-# are flat again. A ReLU, $c\max(0, b + w x)$, is flat and then rises for ever. Two of them, the second turned over,
-# make one hard sigmoid. `relu_sum` with weights set by hand:
+# A straight line cannot follow a curve, whatever its parameters: it **underfits**. A curve of straight pieces
+# (**piecewise linear**) is a constant plus some **hard sigmoids**: functions that are flat, rise (or fall), and are
+# flat again. A ReLU (**rectified linear unit**), $c\max(0, b + w x)$, is flat and then rises for ever. Two of them, the
+# second turned over, make one hard sigmoid. `relu_sum` with weights set by hand:
 
 
 # %%
@@ -261,12 +270,16 @@ right.plot(x, outputs(soft, x), color=INK, label="with soft sigmoids: smooth")
 right.set(ylim=(-2, 5.5), xlabel="x")
 right.legend(frameon=False, loc="upper left")
 left.set(xlabel="x")
-lesson.figure(figure, "bent_lines")
+lesson.plot(figure, "bent_lines")
 
 # %% [markdown]
 # ## A sum of sigmoids over seven days
 # $y = b + \sum_i c_i\,\sigma(b_i + \sum_j w_{ij} x_j)$, or $y = b + c^\top \sigma(b' + W x)$: every unknown is turned
-# by the same three steps. How many sigmoids are needed? We train each size from three different beginnings.
+# by the same three steps. This is a **neural network** with one **hidden layer**: each sigmoid is a **unit** or
+# **neuron**, and the sigmoid its **activation function**. With enough of them the sum comes as close as you like to any
+# continuous function on a bounded region (the **universal approximation theorem**). How many are needed here? Their
+# number is chosen, not trained: a **hyperparameter**. We train each size from three different beginnings
+# (**initialisations**, each from a **random seed** of its own).
 
 # %%
 sizes = (1, 100) if lesson.smoke else (1, 3, 10, 30, 100)
@@ -287,7 +300,7 @@ axes.set_xticks(sizes, sizes)
 handles, labels = axes.get_legend_handles_labels()
 once = dict(zip(labels, handles))
 axes.legend(once.values(), once.keys(), frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.82))
-lesson.figure(figure, "error_by_sigmoids")
+lesson.plot(figure, "error_by_sigmoids")
 
 lesson.claim(
     "error of 100 sigmoids, worst seed",
@@ -299,9 +312,9 @@ lesson.claim(
 
 # %% [markdown]
 # ## Batches, updates, epochs
-# The gradient of all days at once is a luxury. A **batch** gives an estimate of it, each batch gives one **update**,
-# and once through all the batches is an **epoch**. So 10,000 examples in batches of 10 make 1,000 updates per epoch.
-# The optimizer counts them:
+# The gradient of all days at once is a luxury. A **batch** gives an estimate of it (**stochastic gradient descent**,
+# SGD), each batch gives one **update** (or **step**, or **iteration**), and once through all the batches is an
+# **epoch**. So 10,000 examples in batches of 10 make 1,000 updates per epoch. The optimizer counts them:
 
 # %%
 model = zoo.build("lagged_linear")
@@ -313,7 +326,8 @@ lesson.claim("updates in one epoch", int(model.optimizer.iterations), "==", 1_00
 # ## Try it
 # * Give `walk` a learning rate of 0.05 for the raw input. What happens, and in which direction?
 # * Look at `linear.get_weights()[0]`: which of the seven days count most? Why the first?
-# * The errors fall with more sigmoids. Do they fall on the training days by as much?
+# * The errors fall with more sigmoids. Do they fall on the training days by as much, or by more? More is what
+#   **overfitting** looks like.
 
 # %%
 lesson.finish()

@@ -1,19 +1,20 @@
 # %% [markdown]
 # # 10 · LeNet-5: a network that looks
 #
-# A dense layer treats a picture as a bag of pixels. A convolution brings two ideas: look at small neighbourhoods
-# (**locality**), and look for the same thing everywhere (**sharing**: one filter slides over the whole picture).
-# LeNet-5 (LeCun et al., 1998) alternates convolutions with subsampling until a whole digit fits under a single unit.
+# A dense (fully connected) layer treats an image as a bag of pixels. A **convolution** brings two ideas: look at small
+# neighbourhoods (**locality**), and look for the same thing everywhere (**weight sharing**: one filter slides over the
+# whole image). LeNet-5 (LeCun et al., 1998), a **convolutional neural network** (CNN), alternates convolutions with
+# subsampling (**pooling**) until a whole digit fits under a single unit.
 #
-# **You will see** the arithmetic of sizes, every parameter counted, what a unit at each depth can see, the six
-# filters of the first layer, one digit on its way through the network, and what happens when digits move (the failure
-# of this lesson).
+# **You will see** the arithmetic of sizes, every parameter counted, what a unit at each depth can see (its **receptive
+# field**), the six filters of the first layer, one digit on its way through the network (its **feature maps**), and
+# what happens when digits move (the failure of this lesson).
 #
-# **Claims** Exactly 61,706 numbers as taught today and 60,000 in the network of 1998. At least .97 of the test digits
-# right. On MNIST-1D a convolutional twin gets at least .90, and .25 more than an MLP.
+# **Claims** Exactly 61,706 parameters as taught today and 60,000 in the network of 1998. An accuracy of at least .97 on
+# the test digits. On MNIST-1D a convolutional twin gets at least .90, and .25 more than an MLP.
 #
-# **Beside them** chance, and the nearest training example (on the small digits it is hard to beat; on MNIST-1D it is
-# not).
+# **Beside them** chance, and the nearest training example, 1-nearest-neighbour (on the small digits it is hard to beat;
+# on MNIST-1D it is not).
 #
 # **Takes** under two minutes on two cores; `--data full` trains on MNIST, half an hour. Follows S1:169-207,
 # S2:537-682, S3:643-773.
@@ -35,8 +36,8 @@ CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 # %% [markdown]
 # ## Sizes
-# A filter of $f$ pixels on a side, in steps of $s$, on $n$ pixels with $p$ pixels of padding at each end gives
-# $\lfloor (n + 2p - f) / s \rfloor + 1$. Say what you expect before you ask the network:
+# A filter (or **kernel**) of $f$ pixels on a side, in steps of $s$ (the **stride**), on $n$ pixels with $p$ pixels of
+# **padding** at each end gives $\lfloor (n + 2p - f) / s \rfloor + 1$. Say what you expect before you ask the network:
 
 
 # %%
@@ -55,19 +56,20 @@ lesson.claim("layers whose size is not what the formula says", wrong, "==", 0, e
 
 # %% [markdown]
 # ## Parameters
-# A filter over $c$ maps has $f \cdot f \cdot c$ weights and one bias, no matter how large the picture is. C1: $6 (25
-# + 1) = 156$. A dense layer from 28x28 pixels to C1's 28x28x6 outputs would have 3,692,640.
+# A filter over $c$ maps (or **channels**) has $f \cdot f \cdot c$ weights and one bias, no matter how large the image
+# is. C1: $6 (25 + 1) = 156$. A dense layer from 28x28 pixels to C1's 28x28x6 outputs would have 3,692,640.
 
 # %%
 for name, model in (("lenet5", lenet5), ("lenet5_1998", lenet5_1998)):
     counts = {layer.name: sum(int(np.prod(w.shape)) for w in layer.trainable_weights) for layer in model.layers}
     print(f"{name}: " + ", ".join(f"{layer} {count:,}" for layer, count in counts.items() if count))
-    lesson.claim(f"{name}: trainable numbers", sum(counts.values()), "==", zoo.info(name).params, exact=True)
+    lesson.claim(f"{name}: trainable parameters", sum(counts.values()), "==", zoo.info(name).params, exact=True)
 
 # %% [markdown]
-# Two ideas of 1998 are gone today. C3 did not connect every map to every map: Table I of the paper chooses, which
-# saves numbers and forces the maps to differ. And the output layer had no weights to learn: it measured how far the
-# 84 units of F6 are from a drawing of each digit, 7 x 12 pixels. (These drawings are the zoo's own.)
+# Two ideas of 1998 are gone today. C3 did not connect every map to every map (**sparse connections**): Table I of the
+# paper chooses, which saves parameters and forces the maps to differ. And the output layer had no weights to learn: it
+# measured how far the 84 units of F6 are from a drawing of each digit, 7 x 12 pixels (**radial basis functions**, RBF).
+# (These drawings are the zoo's own.)
 
 # %%
 figure = new_figure(10, 4.2)
@@ -81,14 +83,14 @@ right.suptitle("what F6 should look like for each digit")
 for axes, code in zip(right.subplots(2, 5).ravel(), digit_codes()):
     axes.imshow(np.pad(code.reshape(12, 7), 1, constant_values=-1), cmap="gray_r")
     axes.axis("off")
-lesson.figure(figure, "table_and_codes")
+lesson.plot(figure, "table_and_codes")
 
 # %% [markdown]
-# ## What a unit sees
-# A unit of C1 sees 5 x 5 pixels. A unit of S2 sees four units of C1, which overlap: 6 x 6. Each layer adds (its
-# filter - 1) times the distance in pixels of the units below; each step of $s$ multiplies that distance. To check it
-# on a real network we change every pixel in turn and see whether the unit notices. (Average pooling and no activation
-# for this, because a maximum ignores all but its winner.)
+# ## What a unit sees: the receptive field
+# A unit of C1 sees 5 x 5 pixels. A unit of S2 sees four units of C1, which overlap: 6 x 6. Each layer adds $f - 1$
+# times the distance in pixels of the units below; each stride of $s$ multiplies that distance by $s$. To check it on a
+# real network we change every pixel in turn and see whether the unit notices. (**Average pooling** and no **activation
+# function** for this, because **max pooling** ignores all but its winner.)
 
 # %%
 field, step, fields = 1, 1, {}
@@ -109,12 +111,14 @@ for name, before, after in zip(fields, maps(background[None]), maps(poked)):
 measured = {name: int(seen.any(0).sum()) for name, seen in noticed.items()}
 print("formula", fields, "measured", measured)
 wrong = sum(fields[name] != measured[name] for name in fields)
-lesson.claim("layers whose field is not what the formula says", wrong, "==", 0, exact=True)
+lesson.claim("layers whose receptive field is not what the formula says", wrong, "==", 0, exact=True)
 
 # %% [markdown]
 # ## Training
-# Digits of 43 people, stretched to 28 x 28; each epoch moves every picture by up to two pixels. Three networks from
-# each seed: LeNet-5; the same one without the shifts; and an MLP without the shifts.
+# Digits of 43 people, stretched to 28 x 28; each epoch (each pass through the training set) moves every image by up to
+# two pixels, at random: **data augmentation**. The loss is the **cross-entropy** of the **softmax** of the ten outputs
+# (the **logits**), and Adam takes the steps. Three networks from each seed: LeNet-5; the same one without the shifts;
+# and an MLP without the shifts.
 
 # %%
 DATASET, PREPROCESS, EPOCHS = ("mnist", {}, 15) if lesson.full else ("digits", {"resize": (28, 28)}, 25)
@@ -175,13 +179,13 @@ for axes, (name, field) in zip(figure.subplots(1, 4), fields.items()):
     axes.imshow(np.where(noticed[name], 1.0, np.nan), cmap="autumn", vmin=0.5, vmax=2, alpha=0.4)
     axes.set_title(f"a unit of {name.upper()} sees {field} x {field}", fontsize=10)
     axes.axis("off")
-lesson.figure(figure, "receptive_field")
+lesson.plot(figure, "receptive_field")
 
 # %% [markdown]
 # ## What it has learned to look for
-# Left, the six filters of C1: red weighs ink up, blue weighs it down. Nobody told them what to look for. Some answer
-# to ink, some to an edge of one direction, some to paper. To the right, what they make of a digit: the maps get
-# smaller, more, and harder to name. Where a map is white, its ReLU let nothing through.
+# Left, the six filters of C1: red weighs ink up, blue weighs it down. Nobody told them what to look for. Some answer to
+# ink, some to an edge of one direction (**edge detectors**), some to paper. To the right, what they make of a digit,
+# the feature maps: they get smaller, more, and harder to name. Where a map is white, its ReLU let nothing through.
 
 # %%
 stages = keras.Model(model.input, [model.get_layer(name).output for name in fields])
@@ -201,24 +205,26 @@ for row, (name, stage) in zip(rows, zip(fields, stages(example))):
     for number, axes in enumerate(row.subplots(max(1, count // 8), min(count, 8), squeeze=False).ravel()):
         axes.imshow(stage[..., number], cmap="gray_r", vmin=0, vmax=stage.max())
         axes.axis("off")
-lesson.figure(figure, "filters_and_maps")
+lesson.plot(figure, "filters_and_maps")
 
 # %% [markdown]
 # ## When digits move
-# Sharing means that a filter answers to its edge wherever the edge is. It does not mean that the whole network gives
-# the same answer: the dense layers on top know each place by itself. We move the test digits to one side and measure
-# again. Up to four pixels little more than margin is lost; at eight, some digits lose a part.
+# Weight sharing means that a filter answers to its edge wherever the edge is: the map moves with the digit
+# (**translation equivariance**). It does not mean that the whole network gives the same answer (**translation
+# invariance**): the dense layers on top have weights of their own for each position. We move the test digits to one
+# side, so that they are no longer like those it was trained on (a **distribution shift**), and measure again. Up to
+# four pixels little more than margin is lost; at eight, some digits lose a part.
 
 
 # %%
-def moved(pictures, pixels):
-    """Pictures moved to the right; what comes in is the paper's own grey."""
-    paper = pictures.min()
-    return np.pad(pictures, ((0, 0), (0, 0), (pixels, 0), (0, 0)), constant_values=paper)[:, :, :28]
+def moved(images, pixels):
+    """Images moved to the right; what comes in is the paper's own grey."""
+    paper = images.min()
+    return np.pad(images, ((0, 0), (0, 0), (pixels, 0), (0, 0)), constant_values=paper)[:, :, :28]
 
 
 seeds = lesson.seeds[:1] if lesson.full else lesson.seeds
-rivals = {
+variants = {
     "LeNet-5, trained with shifts of up to 2": networks,
     "LeNet-5, trained without": [train("lenet5", seed, None) for seed in seeds],
     "MLP, trained without": [train("mlp", seed, None) for seed in seeds],
@@ -226,7 +232,7 @@ rivals = {
 distances = range(0, 9, 2)
 curves = {
     name: np.array([[accuracy(model, moved(x_test, pixels), y_test) for pixels in distances] for model in models])
-    for name, models in rivals.items()
+    for name, models in variants.items()
 }
 figure = new_figure(10, 3.8)
 left, right = figure.subfigures(1, 2, width_ratios=(1.6, 1))
@@ -240,7 +246,7 @@ axes.legend(frameon=False, fontsize=8, loc="upper right")
 for axes, pixels in zip(right.subplots(1, len(distances)), distances):
     axes.imshow(moved(example, pixels)[0, ..., 0], cmap="gray_r")
     axes.set(title=str(pixels), xticks=[], yticks=[])
-lesson.figure(figure, "shifts")
+lesson.plot(figure, "shifts")
 at_four = {name: float(curve[:, 2].mean()) for name, curve in curves.items()}
 (_, with_shifts), (_, without), (_, mlp) = at_four.items()
 lesson.claim("accuracy at 4 pixels, LeNet-5 with shifts", with_shifts, ">=", without + 0.05, baseline=at_four)
@@ -250,13 +256,14 @@ lesson.claim("accuracy at 4 pixels, LeNet-5 with shifts", with_shifts, ">=", wit
 
 # %%
 names = [str(digit) for digit in range(10)]
-lesson.figure(plots.worst_mistakes(x_test.__getitem__, y_test, logits(model, x_test), names), "mistakes")
+lesson.plot(plots.worst_mistakes(x_test.__getitem__, y_test, logits(model, x_test), names), "mistakes")
 
 # %% [markdown]
 # ## Where convolution is worth .25
 # The small digits are nearly solved by looking for the nearest example, so they prove little. In MNIST-1D (lesson 09)
 # the shape sits anywhere, and an MLP barely beats the nearest example. Here is LeNet-5 with one axis instead of two,
-# more maps and some dropout, because 4,000 signals are few. The MLP has as many numbers and the same dropout.
+# more maps and some **dropout** (units are silenced at random in training, a **regularisation** against
+# **overfitting**), because 4,000 signals are few. The MLP has as many parameters and the same dropout.
 
 # %%
 signals = mnist1d()
@@ -295,7 +302,7 @@ else:
             model.compile(keras.optimizers.Adam(rate), loss=CROSS_ENTROPY)
             model.fit(x, y, batch_size=100, epochs=epochs, verbose=0)
             scores.append(accuracy(model, x_test, y_test))
-        print(f"{name}: {model.count_params():,} numbers, test accuracy {', '.join(f'{s:.3f}' for s in scores)}")
+        print(f"{name}: {model.count_params():,} parameters, test accuracy {', '.join(f'{s:.3f}' for s in scores)}")
     nearest = nearest_example(x, y, x_test, y_test)
     baseline = {"chance": 0.1, "nearest example": nearest, "MLP, best seed": max(results["MLP"])}
     worst = min(results["LeNet-5 in 1-D"])

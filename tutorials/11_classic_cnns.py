@@ -1,20 +1,20 @@
 # %% [markdown]
 # # 11 · The classic networks: AlexNet, VGG, Inception, ResNet
 #
-# Between 2012 and 2015 networks for pictures went from 8 layers to 152, and the error on ImageNet fell by half. They
+# Between 2012 and 2015 networks for images went from 8 layers to 152, and the error on ImageNet fell by half. They
 # did not simply grow. Each of them is an answer to one question: what does a layer cost, and what does it buy?
 #
-# **You will see** the parameters and the work of thirteen networks, where in the network they sit, why small filters
-# beat large ones, what a 1x1 convolution saves, small versions of three of them learning digits, and VGG-16 just as
-# it was published failing to learn them at all (the failure of this lesson).
+# **You will see** the parameters and the work (**multiply-adds**) of thirteen networks, where in the network they sit,
+# why small filters beat large ones, what a 1x1 convolution saves, small versions of three of them learning digits, and
+# VGG-16 just as it was published failing to learn them at all (the failure of this lesson).
 #
-# **Claims** The parameters to the last one: AlexNet 60,965,224 in two groups and 62,378,344 in one, VGG-16
-# 138,357,544. A 1x1 convolution cuts 120,422,400 multiplications to 12,443,648. From the same short training a small
-# AlexNet and Inception v1 get at least .90 of the test digits right, and VGG-16 for small pictures .95.
+# **Claims** The parameters to the last one: AlexNet 60,965,224 in two groups and 62,378,344 in one, VGG-16 138,357,544.
+# A 1x1 convolution cuts 120,422,400 multiplications to 12,443,648. From the same short training a small AlexNet and
+# Inception v1 reach an accuracy of at least .90 on the test digits, and VGG-16 for small images .95.
 #
 # **Beside them** chance, and the nearest training example (on the small digits it is hard to beat).
 #
-# **Takes** three minutes on two cores. `--data full` trains VGG-16 for small pictures on Fashion-MNIST by its recipe,
+# **Takes** three minutes on two cores. `--data full` trains VGG-16 for small images on Fashion-MNIST by its recipe,
 # a job for a GPU. Follows S2:756-758, S3:723-820.
 
 # %%
@@ -32,11 +32,12 @@ CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 # %% [markdown]
 # ## Parameters and work
-# A convolution of $f \times f$ pixels from $c$ to $d$ maps has $f f c d$ weights. Each of them works once at every
-# pixel of the result, in one multiplication and one addition: $f f c d \cdot h w$ **multiply-adds**. So memory is what
-# the weights cost, time is what the pixels cost, and the two need not go together. Which of these networks has the
-# most weights, and which does the most work? Guess before you look. (Published accuracies are not all measured alike:
-# the cards say how.)
+# A convolution of $f \times f$ pixels (the **kernel size**) from $c$ to $d$ **feature maps** (or **channels**) has
+# $f f c d$ weights. Each of them works once at every pixel of the result, in one multiplication and one addition:
+# $f f c d \cdot h w$ multiply-adds (MACs; whoever counts **FLOPs** counts each as two). So memory is what the weights
+# cost, time is what the pixels cost, and the two need not go together. Which of these networks has the most weights,
+# and which does the most work? Guess before you look. (Published accuracies are not all measured alike: the cards say
+# how.)
 
 # %%
 FAMILIES = {
@@ -79,29 +80,30 @@ axes = figure.subplots()
 for family, (colour, names) in FAMILIES.items():
     across, up = zip(*[(work(networks[name]) / 1e9, parameters(networks[name]) / 1e6) for name in names])
     axes.plot(across, up, "o-", color=colour, label=family)
-    for number, (name, *place) in enumerate(zip(names, across, up)):
+    for number, (name, *point) in enumerate(zip(names, across, up)):
         published = zoo.info(name).recipe("imagenet2012").expected.bound
         side, shift = ("right", (-8, 2)) if family == "ResNet" else ("center", (0, 8 if number % 2 else -16))
-        axes.annotate(f"{name} {published:.2f}", place, shift, textcoords="offset points", fontsize=8, ha=side)
+        axes.annotate(f"{name} {published:.2f}", point, shift, textcoords="offset points", fontsize=8, ha=side)
 axes.set(xscale="log", yscale="log", xlim=(0.5, 45), ylim=(5, 250))
-axes.set(xlabel="multiply-adds of one picture, in billions", ylabel="parameters, in millions")
+axes.set(xlabel="multiply-adds of one image, in billions", ylabel="parameters, in millions")
 axes.set_title("beside each name its published accuracy on ImageNet (not measured here)", fontsize=10)
 axes.legend(frameon=False, loc="lower right")
 axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "cost")
+lesson.plot(figure, "cost")
 
 # %% [markdown]
 # Inception v1 has a ninth of AlexNet's weights, does twice its work, and is better. ResNet-50 does a quarter of
 # VGG-16's work with a fifth of its weights.
 #
 # ## Where they sit
-# A dense layer uses each of its weights once. A convolution uses it at every pixel. So dense layers are rich in
-# weights and poor in work. VGG-16's first dense layer alone, from 7 x 7 x 512 numbers to 4,096, has 102,764,544
-# weights. Inception and ResNet take the **mean** of each map instead, and one small dense layer is left.
+# A dense (**fully connected**) layer uses each of its weights once. A convolution uses it at every pixel. So dense
+# layers are rich in weights and poor in work. VGG-16's first dense layer alone, from 7 x 7 x 512 values to 4,096, has
+# 102,764,544 weights. Inception and ResNet take the mean of each map instead (**global average pooling**), and one
+# small dense layer is left.
 
 
 # %%
-def dense_share(name, column):
+def dense_fraction(name, column):
     amounts = [(getattr(row, column), row.type == "Dense") for row in zoo.costs(networks[name])]
     return sum(amount for amount, dense in amounts if dense) / sum(amount for amount, _ in amounts)
 
@@ -110,37 +112,39 @@ figure = new_figure(10, 3)
 shown = ("alexnet", "vgg16", "inception_v1", "resnet50")
 columns = {"params": "parameters", "multiply_adds": "multiply-adds"}
 for axes, (column, meaning) in zip(figure.subplots(1, 2, sharey=True), columns.items()):
-    shares = np.array([dense_share(name, column) for name in shown])
-    axes.barh(shown, shares, color=SECOND, label="dense layers")
-    axes.barh(shown, 1 - shares, left=shares, color=INK, label="convolutions")
-    for place, share in enumerate(shares):
-        axes.text(1.02, place, f"dense {share:.1%}", va="center", fontsize=9)
-    axes.set(title=f"share of the {meaning}", xlim=(0, 1.25), xticks=(0, 0.5, 1))
+    fractions = np.array([dense_fraction(name, column) for name in shown])
+    axes.barh(shown, fractions, color=SECOND, label="dense layers")
+    axes.barh(shown, 1 - fractions, left=fractions, color=INK, label="convolutions")
+    for row, fraction in enumerate(fractions):
+        axes.text(1.02, row, f"dense {fraction:.1%}", va="center", fontsize=9)
+    axes.set(title=f"fraction of the {meaning}", xlim=(0, 1.25), xticks=(0, 0.5, 1))
     axes.spines[["top", "right"]].set_visible(False)
 axes.invert_yaxis()
 figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-lesson.figure(figure, "shares")
-lesson.claim("dense layers' share of VGG-16's parameters", dense_share("vgg16", "params"), ">=", 0.89, exact=True)
-lesson.claim("their share of its multiply-adds", dense_share("vgg16", "multiply_adds"), "<=", 0.01, exact=True)
+lesson.plot(figure, "dense_fractions")
+lesson.claim("dense layers' fraction of VGG-16's parameters", dense_fraction("vgg16", "params"), ">=", 0.89, exact=True)
+lesson.claim("their fraction of its multiply-adds", dense_fraction("vgg16", "multiply_adds"), "<=", 0.01, exact=True)
 
 # %% [markdown]
 # ## VGG: small filters, more of them
-# Three 3x3 convolutions on top of each other see as far as one of 7x7: with filters of ones, a single bright pixel
-# spreads over the same square. They have 27 weights for each pair of maps in place of 49, and two more ReLUs between
-# them. What they see they weigh differently: the middle is in many of their windows, a corner in one.
+# Three 3x3 convolutions on top of each other see as far as one of 7x7 (the same **receptive field**): with filters of
+# ones, a single bright pixel spreads over the same square. They have 27 weights for each pair of maps in place of 49,
+# and two more ReLUs (**activation functions**) between them. What they see they weigh differently: the middle is in
+# many of their windows, a corner in one.
 #
 # ## Inception: thin out first
-# A 5x5 convolution from 192 to 32 maps of 28 x 28 pixels takes $28^2 \cdot 32 \cdot 5^2 \cdot 192$ multiplications.
-# A 1x1 convolution in front, which mixes the 192 maps into 16, costs something itself and saves a lot more.
+# A 5x5 convolution from 192 to 32 maps of 28 x 28 pixels takes $28^2 \cdot 32 \cdot 5^2 \cdot 192$ multiplications. A
+# 1x1 convolution (**pointwise**) in front, a **bottleneck** which mixes the 192 maps into 16, costs something itself
+# and saves a lot more.
 
 
 # %%
 def chain(shape, *filters):
     """Convolutions (maps, side of the filter), without biases, all weights 1."""
-    x = picture = keras.Input(shape)
+    x = image = keras.Input(shape)
     for maps, side in filters:
         x = layers.Conv2D(maps, side, padding="same", use_bias=False, kernel_initializer="ones")(x)
-    return keras.Model(picture, x)
+    return keras.Model(image, x)
 
 
 pixel = np.zeros((1, 15, 15, 1), "float32")
@@ -164,7 +168,7 @@ right.text(sum(parts) / 1e6 + 2, 1, f"{parts[0]:,} + {parts[1]:,}", va="center")
 right.set_yticks((0, 1), ("5x5", "1x1, then 5x5"))
 right.set(xlabel="millions of multiplications", title="what a 1x1 convolution saves")
 right.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "filters")
+lesson.plot(figure, "filters")
 
 fields = {name: int((spread.max(0) > 0).sum()) for name, spread in spreads.items()}
 lesson.claim("pixels across that three 3x3 see", fields["three 3x3"], "==", 7, baseline=fields, exact=True)
@@ -178,13 +182,14 @@ lesson.claim("the same two layers in Inception v1, module 3a", tower, "==", 12_4
 
 # %% [markdown]
 # ## Three of them on digits
-# An eighth or a quarter of the channels is plenty for ten digits. Each network gets the same twelve epochs, rates and
-# seeds, and the smallest pictures that suit it. VGG-16 comes twice: for small pictures (Liu and Deng, 2015), with
-# normalisation after each convolution; and as published in 2014, when normalisation was not known. Its authors first
-# trained VGG-11 and grew it, because the deeper ones did not start by themselves.
+# An eighth or a quarter of the channels is plenty for ten digits. Each network gets the same twelve epochs (passes
+# through the training set), learning rates and seeds, and the smallest images that suit it. VGG-16 comes twice: for
+# small images (Liu and Deng, 2015), with **batch normalisation** after each convolution (each map scaled to mean 0 and
+# standard deviation 1 over the batch, then by a scale and a shift that are learned); and as published in 2014, when
+# that was not known. Its authors first trained VGG-11 and grew it, because the deeper ones did not start by themselves.
 
 # %%
-NETWORKS = {  # side of the pictures, options, colour
+NETWORKS = {  # side of the images, options, colour
     "alexnet": (67, {"width": 0.25}, THIRD),
     "vgg16_small": (32, {"width": 0.125, "dropout": 0.0}, INK),
     "inception_v1": (32, {"width": 0.25, "batch_norm": True, "dropout": 0.0}, "#e0a030"),
@@ -239,9 +244,12 @@ lesson.claim("digits, vgg16 as published, best seed", max(results["vgg16"][1]), 
 
 # %% [markdown]
 # ## Why VGG-16 does not start
-# We look at how much the maps of each layer differ from one digit to the next, before any training. Each layer of the
-# published network about halves the differences: thirteen layers later all digits look the same, the logits are the
-# same for all, and hardly any step improves them. Normalisation restores the differences after each layer.
+# The loss is the **cross-entropy**; the logarithmic axis shows one network stuck at $\ln 10$. We look at how much the
+# maps of each layer differ from one digit to the next, before any training. Each layer of the published network about
+# halves the differences: thirteen layers later all digits look the same, the **logits** (the outputs before the
+# softmax) are the same for all, and hardly any step improves them. Normalisation restores the differences after each
+# layer. (The other cure came later too: an **initialisation** whose random weights are large enough for ReLUs, He et
+# al. 2015.)
 
 
 # %%
@@ -271,7 +279,7 @@ for axes in (left, right):
     axes.set_yscale("log")
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "training")
+lesson.plot(figure, "training")
 kept = published[-1] / published[0]
 beside = {"normalised": normalised[-1] / normalised[0]}
 lesson.claim(
@@ -290,7 +298,7 @@ if lesson.full:
 
 # %% [markdown]
 # ## Try it
-# * Train `vgg16` at a rate of 1e-3, or `vgg11` at 2e-3: does it start?
+# * Train `vgg16` at a **learning rate** of 1e-3, or `vgg11` at 2e-3: does it start?
 # * How many weights has `zoo.build("vgg16", top=False)`? What would a mean over its maps save?
 # * Build Inception v1 with `auxiliary=True`. How many weights serve the training alone?
 

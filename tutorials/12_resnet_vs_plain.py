@@ -2,12 +2,14 @@
 # # 12 · Residual networks: why shortcuts
 #
 # If ten layers are good, are fifty better? By 2015 deeper networks had become *worse*, and on their own training
-# examples too. That is not overfitting: a network that overfits knows its training examples by heart. These networks
-# could not be trained. He, Zhang, Ren and Sun changed one thing: every second layer adds its input to its output.
+# examples too. That is not **overfitting**: a network that overfits knows its training examples by heart, and fails on
+# new ones (it does not **generalise**). These networks could not be trained: it is a problem of **optimisation**, which
+# the paper calls **degradation**. He, Zhang, Ren and Sun changed one thing: each pair of layers adds its input to its
+# output, through a **shortcut** (or **skip connection**).
 #
 # **You will see** that a deeper residual network can imitate a shallower one exactly, what depth does to the training
-# loss with shortcuts and without, and the gradients that the first step of training sends to each layer: those of
-# the deep plain network explode (the failure of this lesson).
+# loss with shortcuts and without, and the gradients that the first step of training sends to each layer: those of the
+# deep plain network explode (**exploding gradients**, the failure of this lesson).
 #
 # **Claims** Shortcuts cost no parameters. After the same number of epochs the training loss of 50 plain layers is at
 # least five times that of 8; that of 50 residual layers is no larger than that of 8. At the first step the gradients
@@ -34,10 +36,11 @@ FAMILIES = {"plain": ("plain20", SECOND), "residual": ("resnet20", INK)}
 
 # %% [markdown]
 # ## Two families
-# A plain block computes $y = \mathrm{relu}(F(x))$, where $F$ is two 3x3 convolutions, each normalised. A residual
-# block computes $y = \mathrm{relu}(F(x) + x)$: $F$ learns what to **add** to $x$. Where a stage halves the maps and
-# doubles the channels, $x$ is taken at every second pixel and filled up with channels of zeros. So the shortcut has
-# nothing to learn, and both families have equally many parameters, to the last one.
+# A plain block computes $y = \mathrm{relu}(F(x))$, where $F$ is two 3x3 convolutions, each followed by **batch
+# normalisation**. A residual block computes $y = \mathrm{relu}(F(x) + x)$: $F$ learns what to **add** to $x$. Where a
+# stage halves the **feature maps** (its first convolution has a **stride** of 2) and doubles the channels, $x$ is taken
+# at every second pixel and filled up with channels of zeros (**zero padding**). So the shortcut has nothing to learn,
+# and both families have equally many parameters, to the last one.
 
 # %%
 PAIRS = {"resnet20": "plain20", "resnet32": "plain32", "resnet44": "plain44", "resnet56": "plain56"}
@@ -55,10 +58,11 @@ lesson.claim("parameters that the shortcuts cost", extra, "==", 0, exact=True)
 
 # %% [markdown]
 # ## Deeper can do whatever shallower can
-# Take a residual network of 8 layers with any weights. Copy them into one of 50 layers, and set the last scale of
-# each block that is new to 0. Now $F(x) = 0$ there, so $y = \mathrm{relu}(0 + x) = x$ and the 50 layers compute what
-# the 8 did. To do nothing is easy for a residual block: it is where it stands if it has nothing to add. A plain block
-# would have to learn two convolutions that together copy their input through a normalisation and two ReLUs.
+# Take a residual network of 8 layers with any weights. Copy them into one of 50 layers, and set the last scale
+# ($\gamma$ of its batch normalisation) of each block that is new to 0. Now $F(x) = 0$ there, so
+# $y = \mathrm{relu}(0 + x) = x$ and the 50 layers compute what the 8 did. To do nothing (the **identity mapping**) is
+# easy for a residual block: it is where it stands if it has nothing to add. A plain block would have to learn two
+# convolutions that together copy their input through a normalisation and two ReLUs.
 
 
 # %%
@@ -83,9 +87,10 @@ lesson.claim("50 residual layers less the 8 they imitate, largest difference", d
 
 # %% [markdown]
 # ## Depth and training loss
-# Both families at four depths on the same 1,257 digits: same epochs, same batches, same rates. A network that knows
-# nothing has a loss of $\ln 10 = 2.30$. Before you run it: which of the four corners (plain or residual, 8 or 50
-# layers) will be highest, and which lowest?
+# Both families at four depths on the same 1,257 digits: same epochs (passes through the training set), same
+# **batches**, same **learning rates**. A network that knows nothing has a loss (the **cross-entropy**) of
+# $\ln 10 = 2.30$. Before you run it: which of the four corners (plain or residual, 8 or 50 layers) will be highest, and
+# which lowest?
 
 # %%
 DEPTHS = {6 * blocks + 2: blocks for blocks in ((1, 2) if lesson.smoke else (1, 3, 5, 8))}
@@ -100,19 +105,19 @@ def accuracy(model, x, y):
 
 
 def train(family, depth):
-    """For each seed the losses by epoch, and the share of the training and of the test digits that it gets right."""
+    """For each seed the losses by epoch, and the accuracies on the training and on the test digits."""
     model = network(family, DEPTHS[depth], lesson.seed)
     rate = keras.optimizers.schedules.CosineDecay(3e-3, EPOCHS * -(-len(x) // BATCH))
     model.compile(keras.optimizers.Adam(rate), loss=CROSS_ENTROPY, **COMPILE)
-    losses, right = [], []
+    losses, accuracies = [], []
     for seed in lesson.seeds:  # the graph is traced once: a new start means new values
         model.set_weights(network(family, DEPTHS[depth], seed).get_weights())
         for variable in model.optimizer.variables:
             variable.assign(ops.zeros(variable.shape, variable.dtype))
         losses.append(model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0).history["loss"])
-        right.append((accuracy(model, x, y), accuracy(model, x_test, y_test)))
+        accuracies.append((accuracy(model, x, y), accuracy(model, x_test, y_test)))
     print(f"{family:>8} {depth:>2} layers, training loss " + ", ".join(f"{row[-1]:.4f}" for row in losses))
-    return np.array(losses), np.array(right)
+    return np.array(losses), np.array(accuracies)
 
 
 runs = {(family, depth): train(family, depth) for family in FAMILIES for depth in DEPTHS}
@@ -136,7 +141,7 @@ for axes in (by_epoch, by_depth):
     axes.set_yscale("log")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "loss_against_depth")
+lesson.plot(figure, "loss_against_depth")
 
 # %% [markdown]
 # Left: all but one of the four learn the digits in a few epochs. Right: the lines part. What depth takes from the
@@ -156,21 +161,24 @@ lesson.claim("training loss, worst residual-50", deep, "<=", shallow, baseline=b
 
 # %%
 nearest = KNeighborsClassifier(1).fit(x.reshape(len(x), -1), y).score(x_test.reshape(len(x_test), -1), y_test)
-right = {key: shares for key, (_, shares) in runs.items()}  # (seeds, 2)
-for (family, depth), shares in right.items():
-    print("{:>8} {:>2} layers, mean accuracy: training {:.3f}, test {:.3f}".format(family, depth, *shares.mean(0)))
-baseline = {"chance": 0.1, "nearest example": nearest, "best plain-50": right["plain", DEEPEST][:, 1].max()}
-lesson.claim("test accuracy, worst residual-50", right["residual", DEEPEST][:, 1].min(), ">=", 0.90, baseline=baseline)
+accuracies = {key: found for key, (_, found) in runs.items()}  # (seeds, 2): training, test
+for (family, depth), found in accuracies.items():
+    print("{:>8} {:>2} layers, mean accuracy: training {:.3f}, test {:.3f}".format(family, depth, *found.mean(0)))
+baseline = {"chance": 0.1, "nearest example": nearest, "best plain-50": accuracies["plain", DEEPEST][:, 1].max()}
+lesson.claim(
+    "test accuracy, worst residual-50", accuracies["residual", DEEPEST][:, 1].min(), ">=", 0.90, baseline=baseline
+)
 
 # %% [markdown]
 # It has not even learned its training examples. (The deep residual network knows all of those, and does no better on
 # new digits than the shallow one: on 1,257 examples depth buys fit, not insight.)
 #
 # ## What goes wrong: the gradients
-# Before the first step we ask each convolution for its gradient. Its size means nothing by itself, because the
-# normalisation after a convolution undoes any scaling of its weights. So we divide it by the size of the weights: a
-# relative gradient of 2 asks for a change twice as large as the weights themselves. (To get at the gradients on any
-# backend, we take one step of plain gradient descent at rate 1: the weights change by exactly the gradient.)
+# Before the first step we ask each convolution for its gradient, which **backpropagation** computes. Its size means
+# nothing by itself, because the normalisation after a convolution undoes any scaling of its weights. So we divide it by
+# the size of the weights: a relative gradient of 2 asks for a change twice as large as the weights themselves. (To get
+# at the gradients on any backend, we take one step of plain **gradient descent** at learning rate 1: the weights change
+# by exactly the gradient.)
 
 
 # %%
@@ -186,7 +194,7 @@ def relative_gradients(family, depth, seed):
 
 
 gradients = {key: relative_gradients(*key, lesson.seed) for key in runs}
-spread = {
+ratios = {
     family: [
         sizes.max() / sizes.min() for sizes in (relative_gradients(family, DEEPEST, seed) for seed in lesson.seeds)
     ]
@@ -198,27 +206,27 @@ by_layer, by_depth = figure.subplots(1, 2)
 for family, (_, colour) in FAMILIES.items():
     sizes = gradients[family, DEEPEST]
     by_layer.plot(range(1, len(sizes) + 1), sizes, color=colour, marker=".", label=f"{family}, {DEEPEST} layers")
-    ratios = [gradients[family, depth].max() / gradients[family, depth].min() for depth in DEPTHS]
-    by_depth.plot(list(DEPTHS), ratios, color=colour, marker="o", label=family)
-by_layer.set(xlabel="convolution, from the picture to the logits", ylabel="gradient / weights", title="at the start")
+    largest = [gradients[family, depth].max() / gradients[family, depth].min() for depth in DEPTHS]
+    by_depth.plot(list(DEPTHS), largest, color=colour, marker="o", label=family)
+by_layer.set(xlabel="convolution, from the image to the logits", ylabel="gradient / weights", title="at the start")
 by_depth.set(xlabel="layers", xticks=list(DEPTHS), title="largest over smallest layer of a network")
 for axes in (by_layer, by_depth):
     axes.set_yscale("log")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "gradients")
+lesson.plot(figure, "gradients")
 baseline = {"plain-8": gradients["plain", SHALLOWEST].max() / gradients["plain", SHALLOWEST].min()}
-lesson.claim("gradients of plain-50, largest over smallest", min(spread["plain"]), ">=", 100, baseline=baseline)
-lesson.claim("gradients of residual-50, largest over smallest", max(spread["residual"]), "<=", 20, baseline=baseline)
+lesson.claim("gradients of plain-50, largest over smallest", min(ratios["plain"]), ">=", 100, baseline=baseline)
+lesson.claim("gradients of residual-50, largest over smallest", max(ratios["residual"]), "<=", 20, baseline=baseline)
 
 # %% [markdown]
-# On its way back through a plain network the gradient is multiplied by something at each layer. The normalisation
-# keeps what goes *forward* at size 1, layer by layer; what comes *back* it does not, and here each layer makes it a
-# little larger. A little, forty-nine times, is a lot: a straight line on this scale, an explosion on any other. No
-# single rate suits layers that differ so much. With a shortcut, the derivative of $F(x) + x$ is $F'(x) + 1$: whatever
-# $F$ does, the 1 hands the gradient down as it is.
+# On its way back through a plain network the gradient is multiplied by something at each layer (the **chain rule**).
+# The normalisation keeps what goes *forward* at size 1, layer by layer; what comes *back* it does not, and here each
+# layer makes it a little larger. A little, forty-nine times, is a lot: a straight line on this scale, an explosion on
+# any other. No single learning rate suits layers that differ so much. With a shortcut, the derivative of $F(x) + x$ is
+# $F'(x) + 1$: whatever $F$ does, the 1 hands the gradient down as it is.
 #
-# (Vanishing gradients are not to blame, as the paper says too: normalisation prevents those.)
+# (**Vanishing gradients** are not to blame, as the paper says too: normalisation prevents those.)
 #
 # ## CIFAR-10 (`--data full`)
 # The recipe is the paper's: 64,000 steps. Its Table 6 gives .9125 for ResNet-20; not measured here.
@@ -233,7 +241,7 @@ if lesson.full:
 # %% [markdown]
 # ## Try it
 # * Give plain-50 thirty epochs in place of ten. Does it get there? Where is residual-50 by then?
-# * Is it the rate? Try 3e-4 and 3e-2 for both families.
+# * Is it the learning rate? Try 3e-4 and 3e-2 for both families.
 # * Set the last scale of *every* block of residual-50 to 0 before training. What do its gradients look like now?
 
 # %%

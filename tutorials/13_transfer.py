@@ -1,18 +1,20 @@
 # %% [markdown]
-# # 13 · Transfer: learning from a few labels
+# # 13 · Transfer learning: learning from a few labels
 #
-# A network that starts from nothing needs thousands of labelled pictures. Most people have a few dozen. But edges,
+# A network that starts from nothing needs thousands of labelled images. Most people have a few dozen. But edges,
 # corners and bends look alike everywhere: who has learned to read one alphabet does not start from nothing with the
-# next. We teach LeNet-5 two hundred characters, and then a new alphabet of fifty from one, five or ten drawings of
-# each: from scratch, with the body frozen, and fine-tuned.
+# next. To carry over what was learned is **transfer learning**. We teach LeNet-5 two hundred characters
+# (**pretraining**), and then a new alphabet of fifty from one, five or ten drawings of each (**few-shot learning**):
+# from scratch, with the body frozen (**feature extraction**), and **fine-tuned**.
 #
 # **You will see** accuracy against labels for the three ways to train, that frozen layers stay bit for bit what they
-# were, how slowly the first layers move under layer-wise rates, and a transfer that hurts (the failure of this lesson).
+# were, how slowly the first layers move under layer-wise **learning rates**, and a transfer that hurts (**negative
+# transfer**, the failure of this lesson).
 #
 # **Claims** In the worst of three seeds fine-tuning is at least five points better than training from scratch with one
 # drawing of each character, and three with five. The frozen body is unchanged to the last bit.
 #
-# **Beside them** chance, and the nearest labelled drawing.
+# **Beside them** chance, and the nearest labelled drawing (1-nearest-neighbour).
 #
 # **Takes** four minutes on two cores. Follows S3:600-621, S4:22-27, S2:126-128.
 
@@ -40,15 +42,15 @@ EPOCHS = 1 if lesson.smoke else 30
 
 
 # %%
-def pictures(split, scale=None):
-    """Scaled pictures and labels from 0 on."""
+def images(split, scale=None):
+    """Scaled images and labels from 0 on."""
     x, y = next(zoo.load_data("glyphs", split=split, batch_size=4000, scaling="none").as_numpy_iterator())
     scale = scale or (x.mean(), x.std())
     return (x - scale[0]) / scale[1], y - y.min(), scale
 
 
-known_x, known_y, scale = pictures("train")
-new_x, new_y, _ = pictures("test", scale)
+known_x, known_y, scale = images("train")
+new_x, new_y, _ = images("test", scale)
 
 figure = new_figure(9, 2.2)
 for axes, (x, y, number) in zip(
@@ -57,11 +59,13 @@ for axes, (x, y, number) in zip(
     axes.imshow(x[y == number // 2][number % 2, ..., 0], cmap="gray_r")
     axes.axis("off")
 figure.suptitle("two drawings each of six known characters (above) and of six new ones (below)", fontsize=9)
-lesson.figure(figure, "alphabets")
+lesson.plot(figure, "alphabets")
 
 # %% [markdown]
 # ## Before: two hundred known characters
-# LeNet-5 with ReLU and max pooling learns to tell them apart. What we keep is all but its last layer.
+# LeNet-5 with ReLU and **max pooling** learns to tell them apart, by the **cross-entropy**. What we keep is all but its
+# last layer: the body (or **backbone**), which turns an image into **features**. The last layer, the **head**, turns
+# those into classes.
 
 
 # %%
@@ -94,8 +98,8 @@ for seed in lesson.seeds:
 # * **Scratch**: the whole network from fresh weights.
 # * **Frozen**: `zoo.freeze(model)`. The head learns, from features that know nothing of this alphabet.
 # * **Fine-tuned**: the head first, alone, so that its first wild gradients do not shake the body. Then `zoo.unfreeze`
-#   and `zoo.layerwise`: each layer at 0.7 times the rate of the one behind it, for the first layers know most that
-#   is of use.
+#   and `zoo.layerwise`: each layer at 0.7 times the learning rate of the one behind it (**layer-wise learning rate
+#   decay**), for the first layers know most that is of use.
 #
 # Before you run it: with one drawing of each character, how much better than 1 in 50 can the three be?
 
@@ -143,7 +147,7 @@ def compare(x, y, x_test=None, y_test=None):
                 found[way][row, column] = accuracy(model, *test)
                 if way != "scratch":
                     models[way] = model
-        print(f"{count:>2} of each: " + ", ".join(f"{way} {rates[row].mean():.3f}" for way, rates in found.items()))
+        print(f"{count:>2} of each: " + ", ".join(f"{way} {each[row].mean():.3f}" for way, each in found.items()))
     return found
 
 
@@ -152,8 +156,8 @@ glyphs = compare(new_x, new_y)
 
 # %% [markdown]
 # ## What stayed, and what moved
-# Frozen means frozen: every bit of every weight. And under layer-wise rates the first layer moves least. We divide how
-# far each layer went by the size of its weights.
+# Frozen means frozen: every bit of every weight. And under layer-wise learning rates the first layer moves least. We
+# divide how far each layer went by the size of its weights.
 
 # %%
 body = bodies[lesson.seeds[-1]]
@@ -181,27 +185,27 @@ bars.bar(names, steps, color=INK)
 bars.set(ylabel="change / weights", title="how far fine-tuning moves each layer")
 for axes in (curves, bars):
     axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "accuracy_against_labels")
+lesson.plot(figure, "accuracy_against_labels")
 
 # %%
 for count, bound in ((1, 0.05), (5, 0.03)):
     if count in LABELS:
         row = LABELS.index(count)
         gain = float((glyphs["fine-tuned"] - glyphs["scratch"])[row].min())
-        baseline = {"chance": 1 / 50, **{way: rates[row].mean() for way, rates in glyphs.items()}}
+        baseline = {"chance": 1 / 50, **{way: each[row].mean() for way, each in glyphs.items()}}
         lesson.claim(f"fine-tuned less scratch, {count} of each, worst seed", gain, ">=", bound, baseline=baseline)
 
 # %% [markdown]
 # ## A transfer that hurts
 # The same bodies, and another problem: the handwritten digits of scikit-learn. White ink on black here as there, and
 # yet those are eight pixels wide, drawn by 43 real people, and ten classes are soon told apart from nothing. Features
-# that were made for two hundred invented characters are in the way. That pretrained is better is not a law. It is a
-# measurement, and the only way to know is to train from scratch as well.
+# that were made for two hundred invented characters are in the way: the data differ too much (**domain shift**). That
+# pretrained is better is not a law. It is a measurement, and the only way to know is to train from scratch as well.
 
 
 # %%
 def digits(split):
-    """All digits of a split as pictures of 28 x 28, scaled as the characters were."""
+    """All digits of a split as images of 28 x 28, scaled as the characters were."""
     x, y = next(
         zoo.load_data(
             "digits", split=split, batch_size=2000, preprocess={"resize": (28, 28)}, scaling="none"
@@ -212,7 +216,7 @@ def digits(split):
 
 hurt = compare(*digits("train"), *digits("test"))
 row = LABELS.index(5)
-baseline = {"chance": 0.1, **{way: rates[row].mean() for way, rates in hurt.items()}}
+baseline = {"chance": 0.1, **{way: each[row].mean() for way, each in hurt.items()}}
 gain = float((hurt["fine-tuned"] - hurt["scratch"])[row].mean())
 lesson.claim("digits, 5 of each: fine-tuned less scratch, mean", gain, "<=", 0.0, baseline=baseline)
 
@@ -226,10 +230,10 @@ axes.set(
 )
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "a_transfer_that_hurts")
+lesson.plot(figure, "a_transfer_that_hurts")
 
 # %% [markdown]
-# ## Your own pictures
+# ## Your own images
 # With published weights of a large network the recipe is the same and the command short:
 #
 #     zoo train resnet50 --weights imagenet --data PHOTOS/

@@ -1,21 +1,23 @@
 # %% [markdown]
 # # 16 · Face verification: networks that compare
 #
-# A door that knows ten people must not be trained anew when the eleventh is hired. One picture has to do. So the
-# network does not learn *who* somebody is. It learns a distance: small between two pictures of one person, large
-# between pictures of two. Whoever comes later is compared, not classified.
+# A door that knows ten people must not be trained anew when the eleventh is hired. One image has to do. So the network
+# does not learn *who* somebody is. It learns a distance (**metric learning**): small between two images of one person,
+# large between images of two. Whoever comes later is compared, not classified; one image is enough (**one-shot
+# learning**).
 #
 # Faces need a download, so the lesson writes its own "people": 300 invented characters, drawn twenty times each by an
-# unsteady hand. 200 are learned from, 50 serve to choose a threshold, and 50 that no network has seen are the test.
+# unsteady hand. 200 are learned from (the **training set**), 50 serve to choose a threshold (the **validation set**),
+# and 50 that no network has seen are the **test set**.
 #
 # **You will see** the triplet loss and four ways to choose triplets, three heads that decide "same or different", and
-# three failures: triplets so hard that everything collapses onto one point, a margin with the wrong sign, and too few
-# people to learn from.
+# three failures: triplets so hard that everything **collapses** onto one point, a margin with the wrong sign, and too
+# few people to learn from.
 #
-# **Claims** On unseen characters the nearest picture is of the same character at least nine times in ten, where raw
+# **Claims** On unseen characters the nearest image is of the same character at least nine times in ten, where raw
 # pixels manage less than seven. The hardest triplets end in a loss that is the margin itself. With a margin below zero
-# a network that sees nothing has the loss 0. With five characters to learn from it does worse than raw pixels. Each of
-# the three heads is right about more pairs than raw pixels are, by four in a hundred at least; triplets are far better.
+# a network that sees nothing has the loss 0. With five characters to learn from it does worse than raw pixels. The
+# accuracy of each of the three heads on pairs is at least .04 above that of raw pixels; triplets are far better.
 #
 # **Beside them** chance, raw pixels, and the network before it has learned anything.
 #
@@ -37,7 +39,7 @@ from zoo.plots import INK, SECOND, THIRD, embeddings, new_figure
 from zoo.tasks.metric_learning import encoder_of
 
 lesson = Tutorial("16_face_verification", full_data="omniglot")
-PER_CLASS, BATCH = 4, 64  # 16 characters, 4 pictures of each
+PER_CLASS, BATCH = 4, 64  # 16 characters, 4 images of each
 EPOCHS, FEW, STEPS = (1, 1, 3) if lesson.smoke else (10, 5, 4000 // BATCH)
 TOWER = {"tower": "resnet20", "tower_options": {"blocks": (1, 1, 1), "width": 8}}
 # XLA, which Keras asks of TensorFlow, takes longer to compile than it saves in trainings this short.
@@ -55,19 +57,20 @@ def load(split):
 
 (x, y), (x_known, y_known), (x_new, y_new) = (load(split) for split in ("train", "validation", "test"))
 figure = new_figure(6.4, 4.2)
-for row, axes in zip(figure.subplots(5, 8), np.unique(y_new)):
-    for place, picture in zip(row, x_new[y_new == axes]):
-        place.imshow(picture[..., 0], cmap="gray_r")
-        place.axis("off")
-lesson.figure(figure, "characters")
+for row, label in zip(figure.subplots(5, 8), np.unique(y_new)):
+    for axes, image in zip(row, x_new[y_new == label]):
+        axes.imshow(image[..., 0], cmap="gray_r")
+        axes.axis("off")
+lesson.plot(figure, "characters")
 shared = len(set(y) & set(y_new)) + len(set(y) & set(y_known)) + len(set(y_known) & set(y_new))
 lesson.claim("characters that two splits share", shared, "==", 0, exact=True)
 
 # %% [markdown]
 # ## The loss
-# A network $f$ turns a picture into a point, scaled to length 1. The distance is $d(A, B) = |f(A) - f(B)|^2$. To ask
-# only that pictures of one person be close is not enough: put everybody onto one point, and they are. So we look at
-# three pictures: an anchor $A$, a positive $P$ of the same person, a negative $N$ of another, and ask
+# A network $f$, the **encoder**, turns an image into a point, its **embedding**: a vector, scaled to length 1
+# (**L2-normalised**). The distance is the squared Euclidean one, $d(A, B) = |f(A) - f(B)|^2$. To ask only that images
+# of one person be close is not enough: put everybody onto one point, and they are. So we look at three images: an
+# anchor $A$, a positive $P$ of the same person, a negative $N$ of another, and ask (the **triplet loss**)
 #
 # $$d(A, P) + \alpha \le d(A, N), \qquad L = \max(d(A, P) - d(A, N) + \alpha,\; 0), \qquad \alpha > 0.$$
 #
@@ -90,8 +93,8 @@ lesson.claim("anchor 0, positive 1, negative 2, margin 4", given, "==", 1 - 4 + 
 
 # %% [markdown]
 # ## Before learning
-# Search for each new picture among all other new pictures. *Recall@1* is how often the nearest one is of the same
-# character. Pixels can be compared as they are; so can the points of a network that has learned nothing yet.
+# Search for each new image among all other new images (**retrieval**). *Recall@1* is how often the nearest one is of
+# the same character. Pixels can be compared as they are; so can the points of a network that has learned nothing yet.
 
 
 # %%
@@ -110,28 +113,28 @@ beside = {"chance": chance, "raw pixels": raw, "untrained": before}
 
 # %% [markdown]
 # ## Learning
-# Triplets are found inside the batch, so a batch must hold several people and several pictures of each: here 16
-# characters and 4 drawings of each ("P x K"). There are far more triplets than pictures, and most of them soon teach
-# nothing: the negative is far away already. FaceNet takes *semi-hard* ones: of the negatives that are farther than the
-# positive, the nearest.
+# Triplets are found inside the **batch** (**online triplet mining**), so a batch must hold several people and several
+# images of each: here 16 characters and 4 drawings of each ("P x K"). There are far more triplets than images, and most
+# of them soon teach nothing: the negative is far away already. FaceNet takes *semi-hard* ones: of the negatives that
+# are farther than the positive, the nearest.
 
 
 # %%
 def train(loss, *, seed=lesson.seed, classes=200, epochs=EPOCHS):
-    """A network after so many epochs, its losses, and after each epoch the spread of the unseen points."""
+    """A network after so many epochs, its losses, and after each epoch the std of the unseen embeddings."""
     model = network(seed=seed)
     chosen = np.flatnonzero(y < classes)
     at_once = min(BATCH // PER_CLASS, classes)
     rows = identity_rows(y[chosen], classes=at_once, per_class=PER_CLASS, batches=STEPS, seed=seed)
     schedule = keras.optimizers.schedules.CosineDecay(3e-3, STEPS * epochs)
     model.compile(keras.optimizers.Adam(schedule), loss, **COMPILE)
-    history, spreads = [], [embedding_std(encoder_of(model).embed(x_new))]
+    history, stds = [], [embedding_std(encoder_of(model).embed(x_new))]
     for _ in range(epochs):
         order = chosen[np.concatenate(list(rows.as_numpy_iterator()))]  # the rows of another P x K draw
         fitted = model.fit(x[order], y[order], batch_size=at_once * PER_CLASS, shuffle=False, verbose=0)
         history += fitted.history["loss"]
-        spreads.append(embedding_std(encoder_of(model).embed(x_new)))
-    return model, history, spreads
+        stds.append(embedding_std(encoder_of(model).embed(x_new)))
+    return model, history, stds
 
 
 def recall(model):
@@ -145,21 +148,22 @@ lesson.claim("recall@1 of raw pixels", raw, "<=", 0.70, baseline={"chance": chan
 lesson.claim("recall@1, worst seed", min(found), ">=", 0.90, baseline=beside)
 
 # %% [markdown]
-# Left of each row a picture that is looked for, then what was found; a red frame is a mistake.
+# Left of each row an image that is looked for, then what was found; a red frame is a mistake.
 
 # %%
-model, history, spreads = runs[lesson.seed]
+model, history, stds = runs[lesson.seed]
 trained = encoder_of(model).embed(x_new)
 queries = np.random.default_rng(lesson.seed).permutation(len(y_new))[:8]
 ranked = neighbours(trained, queries)[:, :7]
 shown = x_new[np.concatenate([queries[:, None], ranked], axis=1)]
-lesson.figure(embeddings.nearest(shown, y_new[ranked] == y_new[queries, None]), "neighbours")
-lesson.figure(embeddings.maps({"untrained": untrained, "trained": trained}, y_new), "map")
+lesson.plot(embeddings.nearest(shown, y_new[ranked] == y_new[queries, None]), "neighbours")
+lesson.plot(embeddings.maps({"untrained": untrained, "trained": trained}, y_new), "map")
 
 # %% [markdown]
 # ## Which triplets?
-# Random ones, all that still cost something, semi-hard ones; and a loss that asks for the right one among all others
-# at once (N-pair, or InfoNCE). All of them learn. Half the epochs, one seed: a tendency, no claim.
+# Random ones, all that still cost something, semi-hard ones; and a loss that asks for the right one among all others at
+# once (N-pair, or InfoNCE, the loss of **contrastive learning**: the **cross-entropy** of a **softmax** over the
+# similarities). All of them learn. Half the epochs, one seed: a tendency, no claim.
 
 # %%
 for name in ("triplet_random", "triplet_all", "triplet_semi_hard", "n_pair"):
@@ -170,48 +174,51 @@ for name in ("triplet_random", "triplet_all", "triplet_semi_hard", "n_pair"):
 # If semi-hard is good, is hardest better? For each anchor its farthest positive and its nearest negative: at the start
 # the negative is *nearer* than the positive. The quickest way to make such triplets cheaper is to pull everything
 # together, down to one point, where each costs exactly the margin. There the distances are so small that their
-# gradients are too, and it stays. The loss looks like one that "does not learn yet". The spread of the points, their
-# root mean square distance from their mean, tells.
+# gradients are too, and it stays. The loss looks like one that "does not learn yet". The **standard deviation** of the
+# embeddings, their root mean square distance from their mean, tells.
 #
 # And with a margin below 0 the loss is 0 as soon as the right order is there, or no order at all.
 
 # %%
-hard, hard_losses, hard_spreads = train(losses.Triplet(mining="hard"), epochs=FEW)
+hard, hard_losses, hard_stds = train(losses.Triplet(mining="hard"), epochs=FEW)
 negative = losses.Triplet(mining="semi_hard")
 negative.margin = -0.2
-wrong, wrong_losses, wrong_spreads = train(negative, epochs=FEW)
+wrong, wrong_losses, wrong_stds = train(negative, epochs=FEW)
 
 figure = new_figure(10, 3.6)
 left, right = figure.subplots(1, 2)
 lines = {
-    "semi-hard": (history, spreads, INK),
-    "hardest": (hard_losses, hard_spreads, SECOND),
-    "margin -.2": (wrong_losses, wrong_spreads, THIRD),
+    "semi-hard": (history, stds, INK),
+    "hardest": (hard_losses, hard_stds, SECOND),
+    "margin -.2": (wrong_losses, wrong_stds, THIRD),
 }
-for name, (losses_of, spreads_of, colour) in lines.items():
+for name, (losses_of, stds_of, colour) in lines.items():
     left.plot(range(1, len(losses_of) + 1), losses_of, marker="o", color=colour, label=name)
-    right.plot(range(len(spreads_of)), spreads_of, marker="o", color=colour, label=name)
+    right.plot(range(len(stds_of)), stds_of, marker="o", color=colour, label=name)
 left.axhline(0.2, color="black", linestyle=":", linewidth=1, label="the margin")
 left.set(xlabel="epoch", ylabel="training loss", title="which of these is in trouble?")
-right.set(xlabel="epoch", ylabel="spread of unseen pictures", yscale="log", title="the one that sees one point")
+right.set(
+    xlabel="epoch", ylabel="std of unseen embeddings", yscale="log", title="the one whose embeddings are one point"
+)
 left.legend(frameon=False, fontsize=8)
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "collapse")
+lesson.plot(figure, "collapse")
 
 print(f"recall@1: hardest {recall(hard):.3f}, margin -.2 {recall(wrong):.3f}, semi-hard {found[0]:.3f}")
 lesson.claim("hardest triplets: |loss - margin| at the end", abs(hard_losses[-1] - 0.2), "<=", 2e-3)
-lesson.claim("hardest triplets: spread", hard_spreads[-1], "<=", 0.1, baseline={"semi-hard": spreads[-1]})
+lesson.claim("hardest triplets: standard deviation", hard_stds[-1], "<=", 0.1, baseline={"semi-hard": stds[-1]})
 lesson.claim("hardest triplets: recall@1", recall(hard), "<=", raw, baseline=beside)
 lesson.claim("margin -.2: loss at the end", wrong_losses[-1], "<=", 0.02, baseline={"semi-hard": history[-1]})
 lesson.claim("margin -.2: recall@1", recall(wrong), "<=", raw, baseline=beside)
 
 # %% [markdown]
-# `zoo train` watches the spread after each epoch, says so in one line if everything has become one point, and what to
-# do: begin with semi-hard triplets.
+# `zoo train` watches this standard deviation after each epoch (each pass through the training set), says so in one line
+# if everything has become one point, and what to do: begin with semi-hard triplets.
 #
 # ## Failure 3: too few people
-# The loss falls to nothing with five characters too. What was learned is what tells *these five* apart.
+# The loss falls to nothing with five characters too. What was learned is what tells *these five* apart: the network
+# **overfits**, and does not **generalise** to new characters.
 
 # %%
 COUNTS = (5, 200) if lesson.smoke else (5, 20, 60, 200)
@@ -227,20 +234,21 @@ axes.set(xscale="log", xlabel="characters in the training set", ylim=(0, 1), xti
 axes.minorticks_off()
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "how_many_people")
+lesson.plot(figure, "how_many_people")
 lesson.claim("recall@1 after five characters", recalls[0], "<=", raw, baseline=beside)
 
 # %% [markdown]
 # ## Same or different: three heads
-# A door needs a yes or a no. `siamese_pairs` sends two pictures through one tower and puts a head on the two points:
+# A door needs a yes or a no. `siamese_pairs` sends two images through one tower (the encoder again; to use it twice,
+# with **shared weights**, makes a **siamese network**) and puts a head on the two embeddings:
 #
 # * `absolute`: a weighted sum of $|f_k - f'_k|$ and a sigmoid;
 # * `chi_square`: the same with $(f_k - f'_k)^2 / (f_k + f'_k)$. As printed it divides by zero for opposite features;
 #   with $|f_k| + |f'_k|$ it is finite for all;
-# * `distance`: $|f - f'|^2$ with nothing to learn, and the contrastive loss.
+# * `distance`: $|f - f'|^2$ with nothing to learn, and the **contrastive loss** (pairs, a margin).
 #
-# The threshold is chosen on the 50 validation characters and judged on the 50 test characters, in equally many pairs
-# of both kinds: a guess is right half of the time.
+# The threshold is chosen on the 50 validation characters and judged on the 50 test characters, in equally many pairs of
+# both kinds: a guess is right half of the time. (The area under the **ROC curve**, AUC, judges all thresholds at once.)
 
 # %%
 opposite = np.array([[0.5, 1e-4]], "float32"), np.array([[-0.5, -1e-4]], "float32")
@@ -267,12 +275,12 @@ def train_pairs(head, loss):
 
 
 def verify(model):
-    """Share of right answers and area under the ROC curve on unseen characters."""
-    eye = encoder_of(model)
-    points, rows_and_same = eye.embed(x_known), pairs(y_known)
-    threshold = best_threshold(eye.between(points, rows_and_same[0]), rows_and_same[1])
+    """Accuracy and area under the ROC curve on pairs of unseen characters."""
+    encoder = encoder_of(model)
+    rows, same = pairs(y_known)
+    threshold = best_threshold(encoder.between(encoder.embed(x_known), rows), same)
     rows, same = pairs(y_new)
-    return verification(eye.between(eye.embed(x_new), rows), same, threshold)
+    return verification(encoder.between(encoder.embed(x_new), rows), same, threshold)
 
 
 rows, same = pairs(y_known)
@@ -286,32 +294,34 @@ HEADS = {
 }
 verified = {head: verify(train_pairs(head, loss)) for head, loss in HEADS.items()}
 verified["triplets"] = verify(model)
-for name, figures in {"raw pixels": of_pixels, **verified}.items():
-    print(f"{name:>12}: {figures['accuracy']:.1%} of the pairs right, area under the ROC curve {figures['auc']:.3f}")
+for name, metrics in {"raw pixels": of_pixels, **verified}.items():
+    print(f"{name:>12}: {metrics['accuracy']:.1%} of the pairs correct, area under the ROC curve {metrics['auc']:.3f}")
 worst = min(verified[head]["accuracy"] for head in HEADS)
 baseline = {"worst head": worst, "raw pixels": of_pixels["accuracy"], "a guess": 0.5}
-lesson.claim("pairs right, worst head less raw pixels", worst - of_pixels["accuracy"], ">=", 0.04, baseline=baseline)
+lesson.claim(
+    "accuracy on pairs, worst head less raw pixels", worst - of_pixels["accuracy"], ">=", 0.04, baseline=baseline
+)
 
 # %%
 rows, same = pairs(y_new)
 figure = new_figure(10, 3.2)
-for axes, (name, points) in zip(
+for axes, (name, vectors) in zip(
     figure.subplots(1, 3), {"raw pixels": pixels, "untrained": untrained, "trained": trained}.items()
 ):
-    lengths = np.linalg.norm(points[rows[:, 0]] - points[rows[:, 1]], axis=1)
+    lengths = np.linalg.norm(vectors[rows[:, 0]] - vectors[rows[:, 1]], axis=1)
     bins = np.linspace(*np.percentile(lengths, [0.2, 99.8]), 40)
     axes.hist(lengths[same], bins, color=INK, alpha=0.6, label="same")
     axes.hist(lengths[~same], bins, color=SECOND, alpha=0.5, label="different")
     axes.set(title=name, xlabel="distance", yticks=[])
-    axes.margins(y=0.3)  # room for the legend
+    axes.margins(y=0.3)  # for the legend
     axes.spines[["top", "right", "left"]].set_visible(False)
 axes.legend(frameon=False)
-lesson.figure(figure, "distances")
+lesson.plot(figure, "distances")
 
 # %% [markdown]
 # ## Where the data brings the triplets
 # Somebody may know which mix-ups matter. `triplet_inputs` takes anchor, positive and negative as three inputs. It is
-# the same tower: with the weights of the network above it gives the same points.
+# the same tower: with the weights of the network above it gives the same embeddings.
 
 # %%
 explicit = network("triplet_inputs")
@@ -319,10 +329,10 @@ for layer in model.layers:
     if layer.weights:
         explicit.get_layer(layer.name).set_weights(layer.get_weights())
 chosen = {"anchor": x_new[:1], "positive": x_new[1:2], "negative": x_new[-1:]}
-points = ops.convert_to_numpy(explicit(chosen, training=False))[0]
-difference = np.abs(points - trained[[0, 1, len(x_new) - 1]]).max()
-lesson.claim("points of the three-input network, largest difference", float(difference), "<=", 1e-4, exact=True)
-print("distance to the positive {:.3f}, to the negative {:.3f}".format(*euclidean(points[:1], points[1:])[0]))
+embedded = ops.convert_to_numpy(explicit(chosen, training=False))[0]
+difference = np.abs(embedded - trained[[0, 1, len(x_new) - 1]]).max()
+lesson.claim("embeddings of the three-input network, largest difference", float(difference), "<=", 1e-4, exact=True)
+print("distance to the positive {:.3f}, to the negative {:.3f}".format(*euclidean(embedded[:1], embedded[1:])[0]))
 
 # %% [markdown]
 # ## Omniglot (`--data full`)
@@ -338,7 +348,7 @@ if lesson.full:
 # %% [markdown]
 # ## Try it
 # * Start with semi-hard triplets and go on with the hardest. Do they collapse still?
-# * How small may the points be? 64 dimensions, 16, 4, 2?
+# * How small may the embeddings be? 64 dimensions, 16, 4, 2?
 # * `zoo train siamese --data FACES` learns from a folder with a sub-folder for each person; then
 #   `zoo compare RUN a.jpg b.jpg` and `zoo search RUN a.jpg FACES`. How many people does it take?
 

@@ -1,18 +1,20 @@
 # %% [markdown]
 # # 18 · Recurrent networks: what gates are for
 #
-# A sentence, a melody, a week of sales: data of any length, where the order matters. A recurrent network reads one
-# step after another and keeps a state, its memory of what came before. The plain one computes the state anew at each
-# step. The gated ones (GRU, LSTM) decide how much of it to replace.
+# A sentence, a melody, a week of sales: data of any length, where the order matters (**sequences**). A **recurrent
+# neural network** (RNN) reads one step after another and keeps a **hidden state**, its memory of what came before. The
+# plain one (also called **vanilla** or Elman network) computes the state anew at each step. The gated ones (GRU,
+# **gated recurrent unit**; LSTM, **long short-term memory**) decide how much of it to replace.
 #
-# **You will see** the equations of the four cells at work and equal to Keras's layers; backpropagation through time
-# by hand; how the influence of a step on a later one fades; a memory task that gates solve and the plain network
-# does not (the failure of this lesson); the gates as they do it; and a network that writes Python documentation.
+# **You will see** the equations of the four cells at work and equal to Keras's layers; backpropagation through time by
+# hand; how the influence of a step on a later one fades (**vanishing gradients**); a memory task that gates solve and
+# the plain network does not (the failure of this lesson); the gates as they do it; and a network that writes Python
+# documentation.
 #
 # **Claims** The full GRU of the courses is Keras's `GRU(reset_after=False)` with its update gate negated, to 1e-6.
-# Backpropagation by hand, by differences and by Keras agree. Fifty noisy steps after it saw a symbol, an LSTM and a
-# GRU name it at least 95 times in a hundred, and a plain network at most 60. A small character model is at least
-# .2 nats better than counting pairs of characters.
+# Backpropagation by hand, by finite differences and by Keras agree. Fifty noisy steps after it saw a symbol, an LSTM
+# and a GRU name it with an accuracy of at least .95, and a plain network of at most .60. A small character model is at
+# least .2 nats better than counting pairs of characters (a **bigram** model).
 #
 # **Beside them** chance, and a bigram and a 5-gram model with Kneser-Ney smoothing.
 #
@@ -96,9 +98,12 @@ lesson.claim("full GRU less Keras's, largest difference", difference, "<=", 1e-6
 
 # %% [markdown]
 # ## Backpropagation through time, by hand
-# The loss here is the sum of the last state. Going back from it, each step passes its gradient to the one before
-# through $\tanh'$ and the same matrix: $\delta_{t-1} = W_{aa} (\delta_t (1 - a_t^2))$. That product of one matrix
-# with itself, `TIME` times over, is what the rest of this lesson is about.
+# **Unrolled** over its steps, a recurrent network is a deep network whose layers share their weights, and the gradient
+# is found by the **chain rule**, backwards. The loss here is the sum of the last state. Going back from it, each step
+# passes its gradient to the one before through $\tanh'$ and the same matrix:
+# $\delta_{t-1} = W_{aa} (\delta_t (1 - a_t^2))$. That product of one matrix with itself, `TIME` times over, is what the
+# rest of this lesson is about. (To compare the result with **finite differences**, the loss after a small change of
+# each weight, is called a **gradient check**.)
 
 # %%
 plain = layers.RNN(PlainCell(UNITS))
@@ -122,62 +127,65 @@ for t in reversed(range(TIME)):
     delta = before @ kernel[:UNITS].T  # to the state before
 
 numeric = np.zeros_like(kernel)
-for place in np.ndindex(kernel.shape):
+for index in np.ndindex(kernel.shape):
     nudge = np.zeros_like(kernel)
-    nudge[place] = 1e-6
-    numeric[place] = (forward(kernel + nudge, bias)[-1] - forward(kernel - nudge, bias)[-1]).sum() / 2e-6
+    nudge[index] = 1e-6
+    numeric[index] = (forward(kernel + nudge, bias)[-1] - forward(kernel - nudge, bias)[-1]).sum() / 2e-6
 given = keras.Input((TIME, FEATURES))
 model = keras.Model(given, ops.sum(plain(given), axis=-1, keepdims=True))
 model.compile(keras.optimizers.SGD(1.0), loss=lambda _, output: len(x) * output, run_eagerly=True)
 model.train_on_batch(x, np.zeros((len(x), 1)))  # one step at rate 1: the weights change by the gradient
 by_keras = kernel - plain.get_weights()[0]
 worst = float(np.abs(gradient - numeric).max())
-lesson.claim("by hand less differences, largest", worst, "<=", 1e-6, exact=True)
+lesson.claim("by hand less finite differences, largest", worst, "<=", 1e-6, exact=True)
 worst = float(np.abs(gradient - by_keras).max())
 baseline = {"the gradient itself": np.abs(gradient).max()}
 lesson.claim("by hand less Keras, largest", worst, "<=", 1e-4, baseline=baseline, exact=True)
 
 # %% [markdown]
 # ## A memory task
-# Sixty-one tokens. One of them is one of 8 symbols; all others are noise from 8 other letters. At the end: which
-# symbol was it? In training it stands anywhere, so the lag between symbol and answer is 1 to 60. Chance is 1 in 8,
-# a loss of $\ln 8 = 2.08$. The networks are the zoo's text classifiers, made small; only the kind of layer differs.
+# Sixty-one **tokens**. One of them is one of 8 symbols; all others are noise from 8 other letters. At the end: which
+# symbol was it? In training it stands anywhere, so the lag between symbol and answer is 1 to 60 (a **long-range
+# dependency**). Chance is 1 in 8, a loss (**cross-entropy**) of $\ln 8 = 2.08$. The networks are the zoo's text
+# classifiers, made small: an **embedding** turns each token into a vector, the recurrent layer reads the vectors, a
+# dense layer answers; only the kind of recurrent layer differs. Gradients longer than 1 are shortened to 1 (**gradient
+# clipping**), for in a recurrent network they can **explode** as well.
 
 # %%
-SYMBOLS, NOISE, LONGEST = 8, 8, 60
+SYMBOLS, NOISE, MAX_LAG = 8, 8, 60
 BATCH, BATCHES = 64, 2 if lesson.smoke else 1800
 LAGS = (1, 10, 20, 30, 40, 50, 60)
 
 
 def examples(rng, count, lag=None):
     """Tokens (count, 61): 1-8 are symbols, 9-16 noise. And the number of the symbol, from 0."""
-    tokens = rng.integers(SYMBOLS + 1, SYMBOLS + NOISE + 1, (count, LONGEST + 1))
+    tokens = rng.integers(SYMBOLS + 1, SYMBOLS + NOISE + 1, (count, MAX_LAG + 1))
     symbol = rng.integers(0, SYMBOLS, count)
-    lags = np.full(count, lag) if lag else rng.integers(1, LONGEST + 1, count)
-    tokens[np.arange(count), LONGEST - lags] = symbol + 1
+    lags = np.full(count, lag) if lag else rng.integers(1, MAX_LAG + 1, count)
+    tokens[np.arange(count), MAX_LAG - lags] = symbol + 1
     return tokens.astype("int32"), symbol.astype("int32")
 
 
 def memory(kind, seed):
     keras.utils.set_random_seed(seed)
     sizes = {"vocabulary_size": 17, "embedding": 16, "units": (64,), "dropout": 0.0}
-    return zoo.build(KINDS[kind][0], input_shape=(LONGEST + 1,), num_classes=SYMBOLS, **sizes)
+    return zoo.build(KINDS[kind][0], input_shape=(MAX_LAG + 1,), num_classes=SYMBOLS, **sizes)
 
 
 def train(kind, seed):
-    """The trained network, and how often it is right at each lag."""
+    """The trained network, and its accuracy at each lag."""
     model = memory(kind, seed)
     rate = keras.optimizers.schedules.CosineDecay(3e-3, BATCHES)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss)
     tokens, symbol = examples(np.random.default_rng(seed), BATCH * BATCHES)
     model.fit(tokens, symbol, batch_size=BATCH, verbose=0)
-    right = []
+    accuracies = []
     for lag in LAGS:
         tokens, symbol = examples(np.random.default_rng(1000 + lag), 500, lag)
-        right.append(float(np.mean(model.predict(tokens, batch_size=500, verbose=0).argmax(1) == symbol)))
-    print(f"{kind:>5}, seed {seed}: " + ", ".join(f"lag {lag} {share:.3f}" for lag, share in zip(LAGS, right)))
-    return model, right
+        accuracies.append(float(np.mean(model.predict(tokens, batch_size=500, verbose=0).argmax(1) == symbol)))
+    print(f"{kind:>5}, seed {seed}: " + ", ".join(f"lag {lag} {each:.3f}" for lag, each in zip(LAGS, accuracies)))
+    return model, accuracies
 
 
 runs = {(kind, seed): train(kind, seed) for kind in KINDS for seed in lesson.seeds}
@@ -194,17 +202,17 @@ def influence(kind, model, lags, nudge=1e-2):
     embedded = numpy(model.get_layer("embedding")(examples(np.random.default_rng(5), 32)[0]))
     cell, directions = model.get_layer(f"{kind}1").cell, np.random.default_rng(6)
     state, trail = [np.zeros((32, 64), "float32")] * (2 if kind == "lstm" else 1), []
-    for t in range(LONGEST + 1):
+    for t in range(MAX_LAG + 1):
         trail.append(state)
         state = [numpy(each) for each in cell(embedded[:, t], state)[1]]
     ratios = []
     for lag in lags:
-        moved = list(trail[LONGEST + 1 - lag])
+        moved = list(trail[MAX_LAG + 1 - lag])
         memory = len(moved) - 1  # an LSTM keeps it in c, its second state
         direction = directions.normal(size=moved[memory].shape)
         direction *= nudge / np.linalg.norm(direction, axis=1, keepdims=True)
         moved[memory] = (moved[memory] + direction).astype("float32")
-        for t in range(LONGEST + 1 - lag, LONGEST + 1):
+        for t in range(MAX_LAG + 1 - lag, MAX_LAG + 1):
             moved = [numpy(each) for each in cell(embedded[:, t], moved)[1]]
         ratios.append(np.linalg.norm(moved[memory] - state[memory], axis=1).mean() / nudge)
     return np.array(ratios)
@@ -213,42 +221,44 @@ def influence(kind, model, lags, nudge=1e-2):
 figure = new_figure(10.5, 4)
 untrained, trained = figure.subplots(1, 2, sharey=True)
 steps = (1, 2, 5, 10, 15, 20, 30, 40, 50)
-reach = {}
 for kind, (_, colour) in KINDS.items():
     for axes, model in ((untrained, memory(kind, lesson.seed)), (trained, runs[kind, lesson.seed][0])):
-        reach[kind] = influence(kind, model, steps)
-        seen = np.maximum(reach[kind], 1e-6)  # below is rounding
+        seen = np.maximum(influence(kind, model, steps), 1e-6)  # below is rounding
         axes.plot(steps, seen, color=colour, marker="o", markersize=3, label=kind)
 untrained.set(xlabel="steps back", ylabel="influence on the last state", title="untrained", yscale="log")
 trained.set(xlabel="steps back", title="trained on the memory task")
 for axes in (untrained, trained):
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "influence")
+lesson.plot(figure, "influence")
 
 # %% [markdown]
-# Left, a surprise: before training it is the plain network that keeps. Its matrix starts orthogonal, which changes no
-# length, and its inputs start so small that $\tanh$ hardly bends. The gates start half open, and half of a half of a
-# half is soon nothing. Right, after training, it is the other way round. To use what it reads, the plain network had
-# to let its inputs in, and then $\tanh' < 1$ at every step: whatever it writes, it writes over what was there. The
-# gated ones have learned to keep: a gate that closes makes the factor 1.
+# Left, a surprise: before training it is the plain network that keeps. Its matrix starts orthogonal (Keras's
+# **initialisation**), which changes no length, and its inputs start so small that $\tanh$ hardly bends. The gates start
+# half open, and half of a half of a half is soon nothing. Right, after training, it is the other way round. To use what
+# it reads, the plain network had to let its inputs in, and then $\tanh' < 1$ at every step: whatever it writes, it
+# writes over what was there. The gated ones have learned to keep: a gate that closes makes the factor 1.
 
 # %%
 figure = new_figure(6, 4)
 axes = figure.subplots()
-shares = {kind: np.array([runs[kind, seed][1] for seed in lesson.seeds]) for kind in KINDS}
+accuracies = {kind: np.array([runs[kind, seed][1] for seed in lesson.seeds]) for kind in KINDS}
 for kind, (_, colour) in KINDS.items():
-    axes.fill_between(LAGS, shares[kind].min(0), shares[kind].max(0), color=colour, alpha=0.25, linewidth=0)
-    axes.plot(LAGS, shares[kind].mean(0), color=colour, marker="o", label=kind)
+    axes.fill_between(LAGS, accuracies[kind].min(0), accuracies[kind].max(0), color=colour, alpha=0.25, linewidth=0)
+    axes.plot(LAGS, accuracies[kind].mean(0), color=colour, marker="o", label=kind)
 axes.axhline(1 / SYMBOLS, color="black", linestyle=":", label="chance")
-axes.set(xlabel="steps between symbol and answer", ylabel="right", ylim=(0, 1.03))
+axes.set(xlabel="steps between symbol and answer", ylabel="accuracy", ylim=(0, 1.03))
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "memory")
+lesson.plot(figure, "memory")
 chance = {"chance": 1 / SYMBOLS}
 for kind in ("gru", "lstm"):
-    lesson.claim(f"right at lag 50, worst {kind}", shares[kind][:, LAGS.index(50)].min(), ">=", 0.95, baseline=chance)
-lesson.claim("right at lag 50, best plain network", shares["rnn"][:, LAGS.index(50)].max(), "<=", 0.60, baseline=chance)
+    lesson.claim(
+        f"accuracy at lag 50, worst {kind}", accuracies[kind][:, LAGS.index(50)].min(), ">=", 0.95, baseline=chance
+    )
+lesson.claim(
+    "accuracy at lag 50, best plain network", accuracies["rnn"][:, LAGS.index(50)].max(), "<=", 0.60, baseline=chance
+)
 
 # %% [markdown]
 # ## The gates at work
@@ -266,16 +276,16 @@ for part, number in parts.items():
     getattr(cell, part)[0].assign(np.concatenate([state_kernel[:, columns], kernel[:, columns]]))
     getattr(cell, part)[1].assign(bias[columns])
 
-PLACE = 10
-tokens, _ = examples(np.random.default_rng(9), 1, LONGEST - PLACE)
+POSITION = 10
+tokens, _ = examples(np.random.default_rng(9), 1, MAX_LAG - POSITION)
 embedded = model.get_layer("embedding")(tokens)
 state, gates, contents = cell.get_initial_state(1), [], []
-for t in range(LONGEST + 1):
+for t in range(MAX_LAG + 1):
     gates.append([numpy(ops.sigmoid(cell.affine(part, state[0], embedded[:, t])))[0] for part in ("update", "forget")])
     state = cell(embedded[:, t], state)[1]
     contents.append(numpy(state[1])[0])
 gates, contents = np.array(gates), np.array(contents)  # (61, 2, 64), (61, 64)
-busiest = np.argsort(-np.abs(contents[PLACE] - contents[PLACE - 1]))[:8]
+busiest = np.argsort(-np.abs(contents[POSITION] - contents[POSITION - 1]))[:8]
 
 figure = new_figure(9, 5)
 above, below = figure.subplots(2, 1, sharex=True)
@@ -286,22 +296,23 @@ above.legend(frameon=False, fontsize=8, loc="center right")
 below.plot(contents[:, busiest], color=THIRD, linewidth=1)
 below.set(xlabel="step", ylabel="memory c, 8 units")
 for axes in (above, below):
-    axes.axvline(PLACE, color="black", linestyle=":", linewidth=1)
+    axes.axvline(POSITION, color="black", linestyle=":", linewidth=1)
     axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "gates")
+lesson.plot(figure, "gates")
 
 # %% [markdown]
 # When the symbol comes, the forget gate empties these units and the update gate opens to write. From then on the
 # forget gate stays near 1, and the memory is held (or goes on growing the same way, where the update gate stays open).
 
 # %%
-kept = gates[PLACE + 1 :, 1, busiest].mean()
+kept = gates[POSITION + 1 :, 1, busiest].mean()
 lesson.claim("forget gate of those units after the symbol, mean", kept, ">=", 0.8, baseline={"untrained": 0.73})
 
 # %% [markdown]
 # ## The builders
-# What the zoo makes of these layers. A text's padding is left out without a Keras mask, because a mask would cost
-# the fused kernel on two of three backends (`zoo info lstm_classifier` says which).
+# What the zoo makes of these layers. A text's **padding** (the zeros that fill a batch up to one length) is left out
+# without a Keras **mask**, because a mask would cost the fused kernel on two of three backends
+# (`zoo info lstm_classifier` says which).
 
 # %%
 for name in (
@@ -313,10 +324,13 @@ for name in (
 
 # %% [markdown]
 # ## Writing
-# A language model gives a chance to each character that may come next. Its text here is Python's own documentation,
-# which comes with Python: 300,000 characters to learn from, other articles to be judged on. The measure is the
-# perplexity, $e$ to the mean negative log-likelihood: between how many equally likely characters does it hesitate?
-# Beside it stand models that only count: how often did this character follow the one before, or the four before?
+# A **language model** gives a probability to each character that may come next, from those before it alone (it is
+# **causal**). In training each prediction is made from the true characters before it (**teacher forcing**); in writing,
+# from those it wrote itself (**autoregressive** generation). Its text here is Python's own documentation, which comes
+# with Python: 300,000 characters to learn from, other articles to be judged on. The measure is the **perplexity**, $e$
+# to the mean negative log-likelihood (which is the cross-entropy, in nats a character): between how many equally likely
+# characters does it hesitate? Beside it stand models that only count: how often did this character follow the one
+# before, or the four before (**n-gram** models)?
 
 # %%
 EPOCHS = 1 if lesson.smoke else 4
@@ -338,9 +352,10 @@ baseline = {"2-gram": bigram, "5-gram": fivegram, "knows nothing": np.log(letter
 lesson.claim("nats a character on other articles, worst seed", max(losses), "<=", bigram - 0.2, baseline=baseline)
 
 # %% [markdown]
-# At temperature 0 it always takes the likeliest character and soon walks in a circle; at 1.5 it babbles. Note the
-# 5-gram: on a text this small, with its many set phrases, counting is hard to beat. After these few epochs the network
-# has not; the recipe `zoo train gru_lm` goes on for twenty and comes out even (`results/demo.csv`).
+# The next character is **sampled** from the softmax of the **logits**, which are first divided by the **temperature**.
+# At temperature 0 it always takes the likeliest character (**greedy decoding**) and soon walks in a circle; at 1.5 it
+# babbles. Note the 5-gram: on a text this small, with its many set phrases, counting is hard to beat. After these few
+# epochs the network has not; the recipe `zoo train gru_lm` goes on for twenty and comes out even (`results/demo.csv`).
 #
 # ## Shakespeare (`--data full`)
 # The recipe is `tiny_shakespeare`: two layers of 512. Its bound, 1.70 nats, lies between published figures of small

@@ -1,7 +1,7 @@
-"""What the tutorials share: their arguments, their figures, and the claims they are held to.
+"""What the tutorials share: their arguments, their plots, and the claims they are held to.
 
 lesson = Tutorial("10_lenet", full_data="mnist")
-lesson.figure(figure, "filters")  # out/10_filters.png, unless it is blank
+lesson.plot(figure, "filters")  # out/10_filters.png, unless it is blank
 lesson.claim("test accuracy", accuracy, ">=", 0.97, baseline={"chance": 0.1})
 lesson.finish()  # out/10.json; exit code 1 if a claim does not hold
 """
@@ -12,18 +12,26 @@ import json
 import operator
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
 from zoo.data.sources import open_source
 from zoo.errors import UsageError, unknown
 
-RELATIONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Examples = tuple[np.ndarray, np.ndarray]  # inputs and labels
+RELATIONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq,
+}  # fmt: skip
 
 
-def in_one_line(kind, error, traceback):
+def in_one_line(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """What a script says when it cannot go on: a mistake of its user in one line, anything else in full."""
     if issubclass(kind, (UsageError, OSError)):
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
@@ -49,7 +57,7 @@ class Tutorial:
         parser = argparse.ArgumentParser(prog=f"{name}.py", allow_abbrev=False)
         parser.add_argument("--smoke", action="store_true", help="run every line with the fewest steps")
         parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where the figures go")
+        parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where the plots go")
         parser.add_argument("--data", choices=("embedded", "full"), default="embedded")
         parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
         chosen, left = parser.parse_known_args(arguments)
@@ -68,24 +76,35 @@ class Tutorial:
         if self.full:
             open_source(full_data, data_dir=self.data_dir)  # raises now if it is not there and cannot be fetched
         self.seeds = list(range(self.seed, self.seed + (1 if self.smoke else 3)))
-        self.figures, self.claims, self.skipped = [], [], []
+        self.plots: list[str] = []
+        self.claims: list[dict[str, Any]] = []
+        self.skipped: list[str] = []
         self.started = time.perf_counter()
         self.out.mkdir(parents=True, exist_ok=True)
 
-    def figure(self, figure, title: str):
+    def plot(self, figure: "Figure", title: str) -> "Figure":
         """Write a matplotlib figure as ``NN_title.png`` and return it, for a notebook to show.
 
         Raises:
             UsageError: if there is nothing to be seen on it.
         """
         if is_blank(figure):
-            raise UsageError(f"the figure {title!r} is blank; expected something drawn in every frame: check its data")
+            raise UsageError(f"the plot {title!r} is blank; expected something drawn in all axes: check its data")
         path = self.out / f"{self.number}_{title}.png"
         figure.savefig(path)
-        self.figures.append(path.name)
+        self.plots.append(path.name)
         return figure
 
-    def claim(self, name: str, value, relation: str, bound, *, baseline: Mapping | None = None, exact: bool = False):
+    def claim(
+        self,
+        name: str,
+        value: SupportsFloat,
+        relation: str,
+        bound: SupportsFloat,
+        *,
+        baseline: Mapping[str, SupportsFloat] | None = None,
+        exact: bool = False,
+    ) -> None:
         """Hold `value` to a bound, print the verdict in one line and remember it.
 
         Args:
@@ -93,21 +112,24 @@ class Tutorial:
             value: what came out; NaN never holds.
             relation: ``">="``, ``"<="``, ``">"``, ``"<"`` or ``"=="``.
             bound: a number.
-            baseline: figures that the reader compares the value with, by name.
+            baseline: what the reader compares the value with, by name.
             exact: true without training, hence judged under ``--smoke`` as well.
+
+        Raises:
+            UsageError: for another relation.
         """
         if relation not in RELATIONS:
             raise unknown("relation", relation, RELATIONS)
         value, bound = as_number(value), as_number(bound)
-        baseline = {key: as_number(figure) for key, figure in (baseline or {}).items()}
+        baselines = {key: as_number(each) for key, each in (baseline or {}).items()}
         holds = bool(RELATIONS[relation](value, bound)) if exact or not self.smoke else None
         verdict = {True: "holds", False: "DOES NOT HOLD", None: "not judged (--smoke)"}[holds]
-        beside = ", ".join(f"{key} {short(figure)}" for key, figure in baseline.items())
+        beside = ", ".join(f"{key} {short(each)}" for key, each in baselines.items())
         print(
             f"{verdict}: {name} {short(value)} {relation} {short(bound)}" + (f"  (beside {beside})" if beside else "")
         )
         self.claims.append({
-            "name": name, "value": value, "relation": relation, "bound": bound, "baseline": baseline, "holds": holds,
+            "name": name, "value": value, "relation": relation, "bound": bound, "baseline": baselines, "holds": holds,
         })  # fmt: skip
 
     def skip(self, why: str) -> None:
@@ -126,27 +148,27 @@ class Tutorial:
             "smoke": self.smoke,
             "seconds": round(time.perf_counter() - self.started, 1),
             "versions": versions(),
-            "figures": self.figures,
+            "plots": self.plots,
             "skipped": self.skipped,
             "claims": self.claims,
         }
         path = self.out / f"{self.number}.json"
         path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         failed = [claim["name"] for claim in self.claims if claim["holds"] is False]
-        print(f"{record['seconds']:.0f} s; {len(self.figures)} figures and {path.name} in {self.out}")
+        print(f"{record['seconds']:.0f} s; {len(self.plots)} plots and {path.name} in {self.out}")
         if failed:
             raise SystemExit(
                 f"{self.name}: {len(failed)} of {len(self.claims)} claims do not hold: {'; '.join(failed)}"
             )
 
 
-def as_number(value):
+def as_number(value: Any) -> int | float:
     """A NumPy or tensor scalar as the Python number that JSON can hold."""
     value = value.item() if hasattr(value, "item") else value
     return value if isinstance(value, int) else float(value)
 
 
-def short(number) -> str:
+def short(number: int | float) -> str:
     """Four significant digits; whole numbers in full.
 
     >>> short(61706), short(0.97222), short(3e-8)
@@ -155,25 +177,25 @@ def short(number) -> str:
     return f"{number:,}" if isinstance(number, int) else f"{number:.4g}"
 
 
-def is_blank(figure) -> bool:
+def is_blank(figure: "Figure") -> bool:
     """Whether a figure, or the inside of one of its framed axes, has one colour only."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[::-1, :, :3]  # (height, width, 3), from the bottom as matplotlib counts
 
-    def plain(part):
-        return part.size == 0 or (part == part[0, 0]).all()
+    def has_one_colour(part: np.ndarray) -> bool:
+        return part.size == 0 or bool((part == part[0, 0]).all())
 
-    def inside(axes):
+    def inside(axes: Any) -> np.ndarray:
         left, bottom, right, top = axes.get_window_extent().extents.round().astype(int)
         return pixels[bottom + 3 : top - 3, left + 3 : right - 3]  # within the frame's own line
 
-    return plain(pixels) or any(plain(inside(axes)) for axes in figure.axes if axes.axison)
+    return has_one_colour(pixels) or any(has_one_colour(inside(axes)) for axes in figure.axes if axes.axison)
 
 
-def mnist1d():
+def mnist1d() -> tuple[Examples, Examples] | None:
     """MNIST-1D (Greydanus 2020), generated here: 4,000 and 1,000 signals of 40 numbers in 10 classes.
 
     Returns:

@@ -1,4 +1,4 @@
-"""lesson: arguments, claims, figures."""
+"""lesson: arguments, claims, plots."""
 
 import json
 
@@ -94,16 +94,16 @@ SEEN = {
 
 
 @pytest.mark.parametrize("what", BLANK)
-def test_a_blank_figure_is_refused(lesson, what, tmp_path):
+def test_a_blank_plot_is_refused(lesson, what, tmp_path):
     with pytest.raises(UsageError, match="'picture' is blank"):
-        lesson.figure(drawn(BLANK[what]), "picture")
+        lesson.plot(drawn(BLANK[what]), "picture")
     assert not list(tmp_path.glob("*.png"))
 
 
 @pytest.mark.parametrize("what", SEEN)
-def test_a_figure_is_written(lesson, what, tmp_path):
-    lesson.figure(drawn(SEEN[what]), "picture")
-    assert (tmp_path / "42_picture.png").stat().st_size > 1000 and lesson.figures == ["42_picture.png"]
+def test_a_plot_is_written(lesson, what, tmp_path):
+    lesson.plot(drawn(SEEN[what]), "picture")
+    assert (tmp_path / "42_picture.png").stat().st_size > 1000 and lesson.plots == ["42_picture.png"]
 
 
 def test_a_figure_without_anything_is_blank():

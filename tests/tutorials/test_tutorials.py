@@ -47,8 +47,8 @@ def run(script, out, *arguments):
 
 def check(finished, record, out):
     assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-4000:]
-    assert record["figures"] and record["claims"]
-    assert {path.name for path in out.glob("*.png")} == set(record["figures"])
+    assert record["plots"] and record["claims"]
+    assert {path.name for path in out.glob("*.png")} == set(record["plots"])
     for claim in record["claims"]:
         assert claim["holds"] is not False, claim
 
