@@ -27,6 +27,7 @@ Action Recognition", CVPR 2018 (arXiv:1711.11248), section 3; the layers in deta
 """
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -35,62 +36,12 @@ from keras import layers
 from zoo.errors import UsageError
 from zoo.layers.normalization import BatchNormalization
 from zoo.layers.width import scaled
-from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.recipes.conv3d import RECIPES
+from zoo.records import Card, Input, replace
 from zoo.registry import register
 
 C3D = "Tran, Bourdev, Fergus, Torresani & Paluri 2015, arXiv:1412.0767 (ICCV), section 3"
 R3D = "Tran, Wang, Torresani, Ray, LeCun & Paluri 2018, arXiv:1711.11248 (CVPR), section 3"
-
-DEMO = Recipe(
-    name="demo",
-    dataset="moving_digits:1.0.0",
-    preprocess={"frames": 8, "resize": (16, 16)},  # as they are; a folder of anybody's clips is brought to this size
-    epochs=10,
-    batch_size=64,
-    learning_rate=3e-3,
-    schedule="cosine",
-)
-MOVING_MNIST = replace(
-    DEMO,
-    name="moving_mnist",
-    dataset="moving_pictures/mnist:1.0.0",
-    train="train[:20%]",
-    preprocess={"frames": 8},
-    epochs=6,
-)
-MOVING_FASHION_MNIST = replace(MOVING_MNIST, name="moving_fashion_mnist", dataset="moving_pictures/fashion_mnist:1.0.0")
-# The official split: a random one puts clips of one recording on both sides. The validation clips do share recordings
-# with the training set; they show when to stop worrying, and decide nothing.
-UCF101 = Recipe(
-    name="ucf101",
-    dataset="ucf101/ucf101_1_256:2.0.0",
-    train="train[:90%]",
-    validation="train[90%:]",
-    preprocess={"frames": 64, "resize": (112, 112)},
-    augment={"jitter": 4, "flip": True},  # 16 frames, one of each 4
-    epochs=60,
-    batch_size=32,
-    optimizer="sgd",
-    optimizer_options={"momentum": 0.9, "weight_decay": 5e-3},
-    learning_rate=0.02,
-    schedule="cosine",
-    schedule_options={"warmup_epochs": 3},
-    precision="mixed_bfloat16",
-    expected=Expected(
-        "accuracy", 0.40, "3-D networks from scratch, 41 to 44 %: Tran 2017, arXiv:1708.05038", measured=False
-    ),
-)
-FOLDER = replace(  # clips of one's own: `zoo train r3d_18 --recipe folder --data VIDEOS`
-    DEMO,
-    name="folder",
-    dataset="",
-    preprocess={"frames": 32, "resize": (64, 64)},
-    augment={"jitter": 2},  # no flip: left and right may be what the classes differ in
-    epochs=30,
-    batch_size=8,
-    learning_rate=1e-3,
-    model={},
-)
 
 CLIP = Input("clip", (16, 112, 112, 3), holds="colour frames in their order, standardised by the training set")
 WEEK = Input("series", (7,), holds="one value a day, the latest last, standardised by the training set")
@@ -186,21 +137,7 @@ def inflate(kernel, depth):
         ),
         inputs=(replace(CLIP, shape=(22, 160, 100, 3)),),
         preprocessing="standardise",
-        recipes=(
-            replace(
-                DEMO,
-                model={"kernels": ((3, 3, 3), (3, 3, 3), (3, 3, 3)), "pool": (1, 2, 2), "filters": (16, 24, 32)},
-                expected=Expected("accuracy", 0.95, "worst of 5 seeds: results/demo.csv"),
-            ),
-            replace(
-                MOVING_MNIST,
-                model={"kernels": ((3, 5, 5), (3, 3, 3), (3, 3, 3)), "pool": (1, 3, 3), "filters": (16, 24, 32)},
-            ),
-            replace(
-                MOVING_FASHION_MNIST,
-                model={"kernels": ((3, 5, 5), (3, 3, 3), (3, 3, 3)), "pool": (1, 3, 3), "filters": (16, 24, 32)},
-            ),
-        ),
+        recipes=RECIPES["conv3d_demo"],
         tiny={
             "input_shape": (8, 16, 16, 1),
             "kernels": ((3, 3, 3), (3, 3, 3), (3, 3, 3)),
@@ -211,16 +148,10 @@ def inflate(kernel, depth):
     )
 )
 def conv3d_demo(
-    *,
-    input_shape=(22, 160, 100, 3),
-    num_classes=8,
-    filters=(10, 30, 50),
-    kernels=((9, 9, 9), (7, 5, 5), (5, 9, 8)),
-    pool=(1, 4, 4),
-    dropout=0.0,
-    top=True,
-    name="conv3d_demo",
-):
+    *, input_shape: tuple[int | None, ...] = (22, 160, 100, 3), num_classes: int = 8,
+    filters: Sequence[int] = (10, 30, 50), kernels: Sequence[tuple[int, int, int]] = ((9, 9, 9), (7, 5, 5), (5, 9, 8)),
+    pool: tuple[int, int, int] = (1, 4, 4), dropout: float = 0.0, top: bool = True, name: str = "conv3d_demo",
+) -> keras.Model:  # fmt: skip
     """The chain of 3-D convolutions that courses draw, without padding, so that every size can be counted by hand.
 
         clip    22, 160, 100,  3
@@ -275,18 +206,15 @@ def conv3d_demo(
         ),
         inputs=(CLIP,),
         preprocessing="standardise",
-        recipes=(
-            replace(DEMO, learning_rate=1e-3, model={"width": 0.25, "dropout": 0.2}),
-            replace(MOVING_MNIST, learning_rate=1e-3, model={"width": 0.125, "dropout": 0.2}),
-            replace(MOVING_FASHION_MNIST, learning_rate=1e-3, model={"width": 0.125, "dropout": 0.2}),
-            replace(UCF101, learning_rate=0.003),  # the paper's, for a network without normalisation
-            replace(FOLDER, learning_rate=1e-4),
-        ),
+        recipes=RECIPES["c3d"],
         tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "width": 0.125, "dropout": 0.0},
         tutorial="14_conv3d_video.py",
     )
 )
-def c3d(*, input_shape=(16, 112, 112, 3), num_classes=487, width=1.0, dropout=0.5, top=True, name="c3d"):
+def c3d(
+    *, input_shape: tuple[int | None, ...] = (16, 112, 112, 3), num_classes: int = 487, width: float = 1.0,
+    dropout: float = 0.5, top: bool = True, name: str = "c3d",
+) -> keras.Model:  # fmt: skip
     """C3D (Tran 2015, section 3): 3x3x3 convolutions and 2x2x2 pools, but for the first pool, which keeps time.
 
     The pools round up, as Caffe's do: 7x7 maps become 4x4, and fc6 reads 8,192 numbers. With the 101 classes of UCF101
@@ -388,7 +316,6 @@ def residual(convolutions, input_shape, num_classes, width, blocks, dropout, top
     return keras.Model(clip, classifier(x, num_classes, dropout) if top else x, name=name)
 
 
-SMALL = {"width": 16, "blocks": (1, 1, 1, 1)}
 R3D_18 = Card(
     task="video_classification",
     summary="R3D: ResNet-18 with 3x3x3 convolutions",
@@ -398,13 +325,7 @@ R3D_18 = Card(
     deviations=("truncated He initialisation", "frames standardised by the training set at hand"),
     inputs=(CLIP,),
     preprocessing="standardise",
-    recipes=(
-        replace(DEMO, model=SMALL),
-        replace(MOVING_MNIST, model=SMALL),
-        replace(MOVING_FASHION_MNIST, model=SMALL),
-        UCF101,
-        FOLDER,
-    ),
+    recipes=RECIPES["r3d_18"],
     tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "width": 8, "blocks": (1,)},
     tutorial="14_conv3d_video.py",
 )
@@ -412,15 +333,9 @@ R3D_18 = Card(
 
 @register(R3D_18)
 def r3d_18(
-    *,
-    input_shape=(16, 112, 112, 3),
-    num_classes=400,
-    width=64,
-    blocks=(2, 2, 2, 2),
-    dropout=0.0,
-    top=True,
-    name="r3d_18",
-):
+    *, input_shape: tuple[int | None, ...] = (16, 112, 112, 3), num_classes: int = 400, width: int = 64,
+    blocks: Sequence[int] = (2, 2, 2, 2), dropout: float = 0.0, top: bool = True, name: str = "r3d_18",
+) -> keras.Model:  # fmt: skip
     """R3D with 18 layers (Tran 2018, section 3.3): every convolution reaches over 3 frames.
 
     Args:
@@ -454,15 +369,9 @@ def r3d_18(
     )
 )
 def mc3_18(
-    *,
-    input_shape=(16, 112, 112, 3),
-    num_classes=400,
-    width=64,
-    blocks=(2, 2, 2, 2),
-    dropout=0.0,
-    top=True,
-    name="mc3_18",
-):
+    *, input_shape: tuple[int | None, ...] = (16, 112, 112, 3), num_classes: int = 400, width: int = 64,
+    blocks: Sequence[int] = (2, 2, 2, 2), dropout: float = 0.0, top: bool = True, name: str = "mc3_18",
+) -> keras.Model:  # fmt: skip
     """MC3 with 18 layers (Tran 2018, section 3.4): motion is found early, and what follows looks at frames.
 
     Arguments, result and errors are those of `r3d_18`; the frames are never thinned out.
@@ -486,15 +395,9 @@ def mc3_18(
     )
 )
 def r2plus1d_18(
-    *,
-    input_shape=(16, 112, 112, 3),
-    num_classes=400,
-    width=64,
-    blocks=(2, 2, 2, 2),
-    dropout=0.0,
-    top=True,
-    name="r2plus1d_18",
-):
+    *, input_shape: tuple[int | None, ...] = (16, 112, 112, 3), num_classes: int = 400, width: int = 64,
+    blocks: Sequence[int] = (2, 2, 2, 2), dropout: float = 0.0, top: bool = True, name: str = "r2plus1d_18",
+) -> keras.Model:  # fmt: skip
     """R(2+1)D with 18 layers (Tran 2018, section 3.5): twice the ReLUs of `r3d_18` from as many weights.
 
     Arguments, result and errors are those of `r3d_18`.
@@ -518,15 +421,16 @@ def r2plus1d_18(
         deviations=("a small network of 3x3 convolutions in place of an AlexNet",),
         inputs=(CLIP,),
         preprocessing="standardise",
-        recipes=(DEMO, MOVING_MNIST, MOVING_FASHION_MNIST, replace(UCF101, expected=None), FOLDER),
+        recipes=RECIPES["frame_cnn"],
         tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "filters": (8, 8)},
         baseline=True,
         tutorial="14_conv3d_video.py",
     )
 )
 def frame_cnn(
-    *, input_shape=(16, 112, 112, 3), num_classes=101, filters=(32, 64, 128, 256), dropout=0.0, name="frame_cnn"
-):
+    *, input_shape: tuple[int | None, ...] = (16, 112, 112, 3), num_classes: int = 101,
+    filters: Sequence[int] = (32, 64, 128, 256), dropout: float = 0.0, name: str = "frame_cnn",
+) -> keras.Model:  # fmt: skip
     """The baseline of every claim about motion: it sees the middle frame, and nothing of the others.
 
     Args:
@@ -567,21 +471,15 @@ def frame_cnn(
         deviations=("ReLU in place of the sigmoid", "a forecast in place of phonemes"),
         inputs=(WEEK,),
         preprocessing="standardise",
-        recipes=(
-            Recipe(
-                name="demo",
-                dataset="daily_views:1.1.0",
-                epochs=60,
-                batch_size=32,
-                learning_rate=1e-2,
-                schedule="cosine",
-            ),
-        ),
+        recipes=RECIPES["conv1d"],
         tiny={"filters": (8, 8)},
         tutorial="14_conv3d_video.py",
     )
 )
-def conv1d(*, input_shape=(7,), filters=(8, 8), kernel_size=3, dropout=0.0, name="conv1d"):
+def conv1d(
+    *, input_shape: tuple[int | None, ...] = (7,), filters: Sequence[int] = (8, 8), kernel_size: int = 3,
+    dropout: float = 0.0, name: str = "conv1d",
+) -> keras.Model:  # fmt: skip
     """Convolutions along a series: the same small window looks at every stretch of days.
 
     With one filter as long as the series and no activation, a convolution is the weighted sum of `lagged_linear`.

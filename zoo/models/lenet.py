@@ -25,44 +25,11 @@ from keras import layers, ops
 
 from zoo.checks import check_image
 from zoo.errors import UsageError
-from zoo.recipes import FOLDER
-from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.recipes.lenet import RECIPES
+from zoo.records import Card, Input
 from zoo.registry import register
 
 PAPER = "LeCun, Bottou, Bengio & Haffner 1998, Proc. IEEE 86(11), section II"
-
-DEMO = Recipe(
-    name="demo",
-    dataset="digits:1.0.0",
-    preprocess={"resize": (28, 28)},
-    augment={"shift": 2},
-    epochs=25,
-    batch_size=64,
-    learning_rate=2e-3,
-    schedule="cosine",
-    expected=Expected("accuracy", 0.97, "worst of 5 seeds: results/demo.csv"),
-)
-MNIST = Recipe(
-    name="mnist",
-    dataset="mnist:3.0.1",
-    train="train[:55000]",
-    validation="train[55000:]",
-    augment={"shift": 2},
-    epochs=15,
-    learning_rate=2e-3,
-    schedule="cosine",
-    expected=Expected(
-        "accuracy", 0.990, "LeCun 1998, Figure 9: 0.95 % error without distortions; 3 seeds: results/mnist.csv"
-    ),
-)
-FASHION_MNIST = replace(
-    MNIST,
-    name="fashion_mnist",
-    dataset="fashion_mnist:3.0.1",
-    augment={"flip": True},
-    epochs=20,
-    expected=Expected("accuracy", 0.900, "3 seeds: results/fashion_mnist.csv"),
-)
 
 
 @register(
@@ -80,12 +47,15 @@ FASHION_MNIST = replace(
         ),
         inputs=(Input("image", (28, 28, 1), holds="grey pixels, standardised by the training set"),),
         preprocessing="standardise",
-        recipes=(DEMO, MNIST, FASHION_MNIST, replace(FOLDER, preprocess={"cover": (28, 28)})),
+        recipes=RECIPES["lenet5"],
         tiny={},
         tutorial="10_lenet.py",
     )
 )
-def lenet5(*, input_shape=(28, 28, 1), num_classes=10, activation="relu", pooling="max", dropout=0.0, name="lenet5"):
+def lenet5(
+    *, input_shape: tuple[int | None, ...] = (28, 28, 1), num_classes: int = 10, activation: str = "relu",
+    pooling: str = "max", dropout: float = 0.0, name: str = "lenet5",
+) -> keras.Model:  # fmt: skip
     """LeNet-5 with today's parts (LeCun 1998, Figure 2, less the parts nobody kept).
 
     Args:
@@ -278,22 +248,12 @@ class DistanceToCodes(layers.Layer):
         ),
         inputs=(Input("image", (32, 32, 1), holds="grey pixels, standardised by the training set"),),
         preprocessing="standardise",
-        recipes=(
-            replace(
-                DEMO,
-                preprocess={"resize": (32, 32)},
-                epochs=40,
-                learning_rate=1e-3,
-                expected=Expected("accuracy", 0.96, "worst of 5 seeds: results/demo.csv"),
-            ),
-            replace(MNIST, preprocess={"pad": (32, 32)}, expected=None),
-            replace(FASHION_MNIST, preprocess={"pad": (32, 32)}, expected=None),
-        ),
+        recipes=RECIPES["lenet5_1998"],
         tiny={},
         tutorial="10_lenet.py",
     )
 )
-def lenet5_1998(*, num_classes=10, name="lenet5_1998"):
+def lenet5_1998(*, num_classes: int = 10, name: str = "lenet5_1998") -> keras.Model:
     """LeNet-5 as published (LeCun 1998, section II.B, Figure 2, Table I).
 
     Args:

@@ -9,48 +9,29 @@
 
     tokens (batch, time) -> embedding -> recurrent layers, one on the other -> one vector -> logits (batch, classes)
 
-The equations stand in `zoo.layers.recurrent`; here they run in Keras's layers. Texts of different lengths share a batch: token 0
-fills them up on the right, and `zoo.layers.sequence` leaves the padding out without a Keras mask, because a mask costs the
-fused kernel on JAX and on PyTorch. Everything else that cuDNN asks for is kept too (tanh and sigmoid, biases, no
-`unroll`, the GRU with ``reset_after=True``); only `recurrent_dropout`, if asked for, goes back to a loop of steps. On
-a CPU no backend has a fused kernel, and the loop over time sets the pace.
+The equations stand in `zoo.layers.recurrent`; here they run in Keras's layers. Texts of different lengths share a
+batch: token 0 fills them up on the right, and `zoo.layers.sequence` leaves the padding out without a Keras mask,
+because a mask costs the fused kernel on JAX and on PyTorch. Everything else that cuDNN asks for is kept too (tanh and
+sigmoid, biases, no `unroll`, the GRU with ``reset_after=True``); only `recurrent_dropout`, if asked for, goes back to a
+loop of steps. On a CPU no backend has a fused kernel, and the loop over time sets the pace.
 """
 
+from collections.abc import Sequence
+
 import keras
+import numpy as np
 from keras import layers
 
 from zoo.checks import is_whole
 from zoo.errors import UsageError
 from zoo.layers.sequence import PoolSequence, ReverseSequence
-from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.recipes.recurrent import RECIPES
+from zoo.records import Card, Input, replace
 from zoo.registry import register
 
 KINDS = {"rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
 
 TOKENS = Input("tokens", (400,), "int32", "numbers of words, 0 after the end")
-AGREEMENT = Recipe(
-    name="demo",
-    dataset="agreement:1.0.0",
-    preprocess={"tokens": "words", "vocabulary": 200, "length": 40},
-    model={"embedding": 16, "units": (64,), "dropout": 0.0},
-    epochs=10,
-    batch_size=64,
-    learning_rate=5e-3,
-    schedule="cosine",
-)
-IMDB = Recipe(
-    name="imdb_reviews",
-    dataset="imdb_reviews/plain_text:1.0.0",
-    train="train[:90%]",
-    validation="train[90%:]",
-    preprocess={"tokens": "words", "vocabulary": 20_000, "length": 400},
-    model={"embedding": 64, "units": (64,), "pooling": "max", "dropout": 0.4},
-    epochs=3,
-    batch_size=64,
-    learning_rate=2e-3,
-    schedule="cosine",
-)
-TEXT_FOLDER = replace(IMDB, name="text_folder", dataset="", train="train", validation="validation")
 FUSED_LSTM = (
     "on a GPU one cuDNN kernel on TensorFlow, JAX and PyTorch; recurrent_dropout gives it up",
     "on a CPU no backend has a fused kernel",
@@ -130,11 +111,7 @@ GRU_CARD = Card(
     notes=FUSED_GRU,
     inputs=(TOKENS,),
     preprocessing="none",
-    recipes=(
-        replace(AGREEMENT, expected=Expected("accuracy", 0.99, "worst of 3 seeds: results/demo.csv")),
-        IMDB,
-        TEXT_FOLDER,
-    ),
+    recipes=RECIPES["gru_classifier"],
     tiny={"input_shape": (None,), "vocabulary_size": 12, "embedding": 8, "units": (8,)},
     tutorial="18_recurrent_nets.py",
 )
@@ -142,19 +119,11 @@ GRU_CARD = Card(
 
 @register(GRU_CARD)
 def gru_classifier(
-    *,
-    input_shape=(400,),
-    num_classes=2,
-    vocabulary_size=20_000,
-    embedding=128,
-    units=(128,),
-    bidirectional=False,
-    pooling="last",
-    dropout=0.3,
-    recurrent_dropout=0.0,
-    vectors=None,
-    name="gru_classifier",
-):
+    *, input_shape: tuple[int | None, ...] = (400,), num_classes: int = 2, vocabulary_size: int = 20_000,
+    embedding: int = 128, units: int | Sequence[int] = (128,), bidirectional: bool = False, pooling: str = "last",
+    dropout: float = 0.3, recurrent_dropout: float = 0.0, vectors: np.ndarray | None = None,
+    name: str = "gru_classifier",
+) -> keras.Model:  # fmt: skip
     """A text classifier of gated recurrent units (Cho et al. 2014).
 
     Args:
@@ -191,23 +160,15 @@ def gru_classifier(
         paper="Elman 1990, Cognitive Science 14(2)",
         deviations=("backpropagation through all steps, where Elman's stopped after one",),
         notes=NOT_FUSED,
-        recipes=(replace(AGREEMENT, learning_rate=1e-3), IMDB, TEXT_FOLDER),
+        recipes=RECIPES["rnn_classifier"],
     )
 )
 def rnn_classifier(
-    *,
-    input_shape=(400,),
-    num_classes=2,
-    vocabulary_size=20_000,
-    embedding=128,
-    units=(128,),
-    bidirectional=False,
-    pooling="last",
-    dropout=0.3,
-    recurrent_dropout=0.0,
-    vectors=None,
-    name="rnn_classifier",
-):
+    *, input_shape: tuple[int | None, ...] = (400,), num_classes: int = 2, vocabulary_size: int = 20_000,
+    embedding: int = 128, units: int | Sequence[int] = (128,), bidirectional: bool = False, pooling: str = "last",
+    dropout: float = 0.3, recurrent_dropout: float = 0.0, vectors: np.ndarray | None = None,
+    name: str = "rnn_classifier",
+) -> keras.Model:  # fmt: skip
     """A text classifier of plain recurrent layers (Elman 1990). Arguments and shapes as in `gru_classifier`.
 
     Args:
@@ -233,19 +194,11 @@ def rnn_classifier(
     )
 )
 def lstm_classifier(
-    *,
-    input_shape=(400,),
-    num_classes=2,
-    vocabulary_size=20_000,
-    embedding=128,
-    units=(128,),
-    bidirectional=False,
-    pooling="last",
-    dropout=0.3,
-    recurrent_dropout=0.0,
-    vectors=None,
-    name="lstm_classifier",
-):
+    *, input_shape: tuple[int | None, ...] = (400,), num_classes: int = 2, vocabulary_size: int = 20_000,
+    embedding: int = 128, units: int | Sequence[int] = (128,), bidirectional: bool = False, pooling: str = "last",
+    dropout: float = 0.3, recurrent_dropout: float = 0.0, vectors: np.ndarray | None = None,
+    name: str = "lstm_classifier",
+) -> keras.Model:  # fmt: skip
     """A text classifier of LSTM layers (Hochreiter & Schmidhuber 1997). Arguments and shapes as in `gru_classifier`.
 
     Args:
@@ -271,19 +224,11 @@ def lstm_classifier(
     )
 )
 def bilstm_classifier(
-    *,
-    input_shape=(400,),
-    num_classes=2,
-    vocabulary_size=20_000,
-    embedding=128,
-    units=(64,),
-    bidirectional=True,
-    pooling="last",
-    dropout=0.3,
-    recurrent_dropout=0.0,
-    vectors=None,
-    name="bilstm_classifier",
-):
+    *, input_shape: tuple[int | None, ...] = (400,), num_classes: int = 2, vocabulary_size: int = 20_000,
+    embedding: int = 128, units: int | Sequence[int] = (64,), bidirectional: bool = True, pooling: str = "last",
+    dropout: float = 0.3, recurrent_dropout: float = 0.0, vectors: np.ndarray | None = None,
+    name: str = "bilstm_classifier",
+) -> keras.Model:  # fmt: skip
     """A text classifier that reads from both ends (Graves & Schmidhuber 2005). Arguments as in `gru_classifier`.
 
     Args:
@@ -308,28 +253,6 @@ def stack_of_lstms(x, units, dropout):
     return x
 
 
-ROWS = Recipe(
-    name="demo",
-    dataset="digits:1.0.0",
-    epochs=40,
-    batch_size=64,
-    learning_rate=5e-3,
-    schedule="cosine",
-    expected=Expected("accuracy", 0.95, "worst of 3 seeds: results/demo.csv"),
-)
-ROWS_OF_MNIST = replace(
-    ROWS,
-    name="mnist",
-    dataset="mnist:3.0.1",
-    train="train[:55000]",
-    validation="train[55000:]",
-    epochs=10,
-    batch_size=128,
-    learning_rate=2e-3,
-    expected=None,
-)
-
-
 @register(
     Card(
         task="image_classification",
@@ -340,16 +263,15 @@ ROWS_OF_MNIST = replace(
         notes=FUSED_LSTM,
         inputs=(Input("image", (28, 28, 1), holds="grey pixels, standardised by the training set"),),
         preprocessing="standardise",
-        recipes=(
-            ROWS,
-            ROWS_OF_MNIST,
-            replace(ROWS_OF_MNIST, name="fashion_mnist", dataset="fashion_mnist:3.0.1"),
-        ),
+        recipes=RECIPES["row_lstm"],
         tiny={"input_shape": (6, 5, 1), "units": (8,)},
         tutorial="18_recurrent_nets.py",
     )
 )
-def row_lstm(*, input_shape=(28, 28, 1), num_classes=10, units=(128,), dropout=0.0, name="row_lstm"):
+def row_lstm(
+    *, input_shape: tuple[int | None, ...] = (28, 28, 1), num_classes: int = 10, units: int | Sequence[int] = (128,),
+    dropout: float = 0.0, name: str = "row_lstm",
+) -> keras.Model:  # fmt: skip
     """An LSTM over the rows of an image: row after row comes in, and after the last the answer goes out.
 
     Args:
@@ -383,21 +305,15 @@ def row_lstm(*, input_shape=(28, 28, 1), num_classes=10, units=(128,), dropout=0
         notes=FUSED_LSTM,
         inputs=(Input("week", (7,), holds="one value a day, the latest last, standardised by the training set"),),
         preprocessing="standardise",
-        recipes=(
-            Recipe(
-                name="demo",
-                dataset="daily_views:1.1.0",
-                epochs=60,
-                batch_size=32,
-                learning_rate=5e-3,
-                schedule="cosine",
-            ),
-        ),
+        recipes=RECIPES["lstm_forecaster"],
         tiny={"units": (8,)},
         tutorial="18_recurrent_nets.py",
     )
 )
-def lstm_forecaster(*, input_shape=(7,), units=(32,), dropout=0.0, name="lstm_forecaster"):
+def lstm_forecaster(
+    *, input_shape: tuple[int | None, ...] = (7,), units: int | Sequence[int] = (32,), dropout: float = 0.0,
+    name: str = "lstm_forecaster",
+) -> keras.Model:  # fmt: skip
     """An LSTM over the last days of a series to the next one; beside it stand `lagged_linear` and `sigmoid_sum`.
 
     Args:

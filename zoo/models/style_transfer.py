@@ -21,31 +21,9 @@ from zoo.layers.normalization import AdaptiveInstanceNormalization
 from zoo.layers.padding import ReflectionPadding
 from zoo.layers.width import scaled
 from zoo.models.vgg import FILTERS
-from zoo.records import Card, Input, Recipe, replace
+from zoo.recipes.style_transfer import RECIPES
+from zoo.records import Card, Input
 from zoo.registry import register
-
-DEMO = Recipe(
-    name="demo",
-    dataset="style_pair:1.0.0",
-    validation="train",  # the image that is learned is the one that is looked at
-    test="train",
-    preprocess={"cover": (64, 96)},
-    epochs=300,
-    batch_size=1,
-    learning_rate=0.02,
-)
-FAST_DEMO = Recipe(
-    name="demo",
-    dataset="photo_tiles:1.0.0",
-    preprocess={"cover": (64, 64)},
-    augment={"flip": True},
-    epochs=30,
-    batch_size=4,
-    learning_rate=3e-3,
-    schedule="cosine",
-    model={"input_shape": (None, None, 3), "width": 0.25, "blocks": 2},
-)
-ADAIN_DEMO = replace(FAST_DEMO, model={"input_shape": (None, None, 3), "width": 0.25})
 
 ENCODER = (2, 2, 4, 1)  # convolutions in each block of VGG-19 up to block4_conv1
 DECODER = ((4, (256,)), (3, (256, 256, 256, 128)), (2, (128, 64)))  # block, and channels before it doubles its size
@@ -66,12 +44,14 @@ DECODER = ((4, (256,)), (3, (256, 256, 256, 128)), (2, (128, 64)))  # block, and
         inputs=(Input("number", (), "int32", holds="which of the images that are learned, from 0"),),
         preprocessing="unit",
         loss="perceptual",
-        recipes=(DEMO,),
+        recipes=RECIPES["style_transfer"],
         tiny={"image_shape": (16, 16, 3), "num_images": 16},
         tutorial="17_style_transfer.py",
     )
 )
-def style_transfer(*, image_shape=(256, 256, 3), num_images=1, name="style_transfer"):
+def style_transfer(
+    *, image_shape: tuple[int, int, int] = (256, 256, 3), num_images: int = 1, name: str = "style_transfer"
+) -> keras.Model:
     """An image as a model (Gatys 2016): what is learned is what is looked up, as with the vector of a word.
 
     Args:
@@ -136,12 +116,15 @@ class Colours(keras.constraints.Constraint):
         inputs=(Input("image", (256, 256, 3), holds="colours, 0 to 1"),),
         preprocessing="unit",
         loss="perceptual",
-        recipes=(FAST_DEMO,),
+        recipes=RECIPES["fast_style"],
         tiny={"input_shape": (32, 32, 3), "width": 0.25, "blocks": 1},
         tutorial="17_style_transfer.py",
     )
 )
-def fast_style(*, input_shape=(256, 256, 3), width=1.0, blocks=5, name="fast_style"):
+def fast_style(
+    *, input_shape: tuple[int | None, ...] = (256, 256, 3), width: float = 1.0, blocks: int = 5,
+    name: str = "fast_style",
+) -> keras.Model:  # fmt: skip
     """An image in one style, in one pass (Johnson 2016).
 
     Args:
@@ -207,12 +190,15 @@ def convolution(x, filters, size, name, *, strides=1, relu=True):
         ),
         preprocessing="unit",
         loss="perceptual",
-        recipes=(ADAIN_DEMO,),
+        recipes=RECIPES["adain"],
         tiny={"input_shape": (32, 32, 3), "width": 0.125},
         tutorial="17_style_transfer.py",
     )
 )
-def adain(*, input_shape=(256, 256, 3), width=1.0, strength=1.0, name="adain"):
+def adain(
+    *, input_shape: tuple[int | None, ...] = (256, 256, 3), width: float = 1.0, strength: float = 1.0,
+    name: str = "adain",
+) -> keras.Model:  # fmt: skip
     """A photograph in any style, in one pass (Huang & Belongie 2017).
 
     The front of a VGG-19, which stays as it is, looks at both images; the photograph's maps take the style's means
