@@ -80,7 +80,7 @@ def alexnet(
         num_classes: length of the logit vector.
         groups: of conv2, conv4 and conv5: 2 as on the paper's two cards, 1 as if on one (62,378,344 weights).
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the units of fc6 and fc7 silenced in training.
+        dropout: fraction of the units of fc6 and fc7 dropped in training.
         top: False stops at the maps of `pool5`, which fc6 would read.
         name: of the returned model.
 
@@ -145,7 +145,7 @@ def alexnet_owt(
         input_shape: (height, width, channels); at least 63 x 63 pixels.
         num_classes: length of the logit vector.
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the inputs of fc6 and fc7 silenced in training.
+        dropout: fraction of the inputs of fc6 and fc7 dropped in training.
         top: False stops at the maps of `pool5`, which fc6 would read.
         name: of the returned model.
 

@@ -24,6 +24,8 @@ D. Tran, L. Bourdev, R. Fergus, L. Torresani and M. Paluri, "Learning Spatiotemp
 Networks", ICCV 2015 (arXiv:1412.0767), section 3.
 D. Tran, H. Wang, L. Torresani, J. Ray, Y. LeCun and M. Paluri, "A Closer Look at Spatiotemporal Convolutions for
 Action Recognition", CVPR 2018 (arXiv:1711.11248), section 3; the layers in detail as torchvision has them.
+
+Longer than other files: seven networks that are there to be compared, and differ in a line each.
 """
 
 import math
@@ -67,15 +69,15 @@ def check_clip(input_shape, smallest, name):
 
 
 def conv(x, filters, size, name, stride=(1, 1, 1)):
-    """A convolution that keeps the place of things: (batch, t, h, w, c) -> (batch, t / st, h / sh, w / sw, filters)."""
-    whole = max(stride) == 1
-    if not whole and max(size) > 1:  # "same" would pad a halving on one side only
+    """A convolution padded evenly. (batch, t, h, w, c) -> (batch, t / st, h / sh, w / sw, filters)."""
+    strided = max(stride) > 1
+    if strided and max(size) > 1:  # "same" would pad a halving on one side only
         x = layers.ZeroPadding3D([side // 2 for side in size], name=f"{name}_pad")(x)
     return layers.Conv3D(
         filters,
         size,
         strides=stride,
-        padding="same" if whole else "valid",
+        padding="valid" if strided else "same",
         use_bias=False,
         kernel_initializer="he_normal",
         name=f"{name}_conv",
@@ -90,7 +92,7 @@ def normalised(x, name, *, relu=True):
 
 def max_pool(x, size, name, padding="valid"):
     """The largest of each `size` (time, height, width)."""
-    # TensorFlow has no such kernel for float16 on a CPU; the largest of some numbers is the same in float32.
+    # TensorFlow has no such kernel for float16 on a CPU; a maximum is the same in float32.
     dtype = "float32" if x.dtype == "float16" else None
     return layers.MaxPooling3D(size, padding=padding, dtype=dtype, name=name)(x)
 
@@ -105,7 +107,7 @@ def classifier(x, num_classes, dropout):
 def inflate(kernel, depth):
     """An image's kernel for clips: the same at each of `depth` frames, with a `depth`-th of the weight.
 
-    On a clip that stands still the answer is that of the image, so that a network can start from weights learned on
+    On a clip that stands still the output is that of the image, so that a network can start from weights learned on
     images (Carreira & Zisserman 2017, arXiv:1705.07750, section 2.4).
 
     Args:
@@ -166,8 +168,8 @@ def conv3d_demo(
         filters: of each convolution.
         kernels: (time, height, width) of each.
         pool: what the largest of is taken over after the first convolution, (time, height, width).
-        dropout: share of the averaged maps silenced in training.
-        top: False ends at the last maps.
+        dropout: fraction of the averaged feature maps dropped in training.
+        top: False ends at the last feature maps.
         name: of the returned model.
 
     Returns:
@@ -217,14 +219,14 @@ def c3d(
 ) -> keras.Model:  # fmt: skip
     """C3D (Tran 2015, section 3): 3x3x3 convolutions and 2x2x2 pools, but for the first pool, which keeps time.
 
-    The pools round up, as Caffe's do: 7x7 maps become 4x4, and fc6 reads 8,192 numbers. With the 101 classes of UCF101
+    The pools round up, as Caffe's do: 7x7 maps become 4x4, and fc6 reads 8,192 features. With the 101 classes of UCF101
     there are 78,409,573 parameters; the 487 are Sports-1M's.
 
     Args:
         input_shape: (time, height, width, channels).
         num_classes: length of the logit vector.
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the units of fc6 and fc7 silenced in training.
+        dropout: fraction of the units of fc6 and fc7 dropped in training.
         top: False stops at the maps of `pool5`, which fc6 would read.
         name: of the returned model.
 
@@ -275,7 +277,7 @@ def flat(x, filters, name, stride, middle):
 
 
 def factored(x, filters, name, stride, middle):
-    """1x3x3 to `middle` channels, ReLU, 3x1x1: places first, then time."""
+    """1x3x3 to `middle` channels, ReLU, 3x1x1: first space, then time."""
     x = normalised(conv(x, middle, (1, 3, 3), f"{name}_space", (1, stride, stride)), f"{name}_space")
     return conv(x, filters, (3, 1, 1), f"{name}_time", (stride, 1, 1))
 
@@ -343,8 +345,8 @@ def r3d_18(
         num_classes: length of the logit vector; 400 are those of Kinetics.
         width: channels of the first stage; each further stage doubles them.
         blocks: how many blocks of two convolutions each stage has.
-        dropout: share of the averaged maps silenced in training; the paper has none.
-        top: False ends at the last maps.
+        dropout: fraction of the averaged feature maps dropped in training; the paper has none.
+        top: False ends at the last feature maps.
         name: of the returned model.
 
     Returns:
@@ -437,7 +439,7 @@ def frame_cnn(
         input_shape: (time, height, width, channels) with a known time.
         num_classes: length of the logit vector.
         filters: of each 1x3x3 convolution; a pool of 2x2 follows each.
-        dropout: share of the averaged maps silenced in training.
+        dropout: fraction of the averaged feature maps dropped in training.
         name: of the returned model.
 
     Returns:
@@ -452,7 +454,7 @@ def frame_cnn(
     check_clip(input_shape, (1, 1, 1), name)
     frames = input_shape[0]
     if frames is None:
-        raise UsageError(f"input_shape is {tuple(input_shape)}; {name} takes the middle frame: say how many there are")
+        raise UsageError(f"input_shape is {tuple(input_shape)}; {name} takes the middle frame: give their number")
     clip = keras.Input(input_shape, name="clip")
     middle = frames // 2
     x = layers.Cropping3D(((middle, frames - middle - 1), (0, 0), (0, 0)), name="frame")(clip)
@@ -480,7 +482,7 @@ def conv1d(
     *, input_shape: tuple[int | None, ...] = (7,), filters: Sequence[int] = (8, 8), kernel_size: int = 3,
     dropout: float = 0.0, name: str = "conv1d",
 ) -> keras.Model:  # fmt: skip
-    """Convolutions along a series: the same small window looks at every stretch of days.
+    """Convolutions along a series: the same small window slides over all days.
 
     With one filter as long as the series and no activation, a convolution is the weighted sum of `lagged_linear`.
 
@@ -488,7 +490,7 @@ def conv1d(
         input_shape: (time,), or (time, channels) where several values are known of each day.
         filters: of each convolution, with ReLU.
         kernel_size: days that one window sees.
-        dropout: share of the last maps silenced in training.
+        dropout: fraction of the last feature maps dropped in training.
         name: of the returned model.
 
     Returns:

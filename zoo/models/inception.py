@@ -5,7 +5,7 @@ the network is known as GoogLeNet. C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens
 the Inception Architecture for Computer Vision", CVPR 2016 (arXiv:1512.00567): sections 3 to 8, Table 1.
 
 Which filter size suits a layer? A module takes all of them: 1x1, 3x3 and 5x5 convolutions and a pool
-read the same maps, and their outputs are laid side by side. 1x1 convolutions in front of the large
+read the same feature maps, and their outputs are laid side by side. 1x1 convolutions in front of the large
 filters thin the maps out first, which is what makes it affordable. Version 3 then takes the large filters
 apart: 7x7 becomes 1x7 after 7x1, and every convolution is normalised.
 
@@ -31,6 +31,8 @@ to be trained on the same labels for each and on a weighted sum of their losses:
     model.compile("sgd", loss=dict.fromkeys(model.output, loss), loss_weights={"logits": 1, **AUXILIARY_WEIGHTS})
     model.fit(batches.map(lambda x, y: (x, dict.fromkeys(model.output, y))))
     model = keras.Model(model.input, model.output["logits"])  # without the heads; the weights are shared
+
+Longer than other files: the two papers have modules, heads and a network each.
 """
 
 import functools
@@ -70,7 +72,7 @@ def convolution(x, filters, size, *, strides=1, padding="same", batch_norm=True,
     Args:
         x: (batch, height, width, any).
         filters: how many, before `width`.
-        size: of the filters: a number or (height, width).
+        size: of the filters: one integer or (height, width).
         strides, padding: as in ``keras.layers.Conv2D``.
         batch_norm: normalise.
         scale: whether the normalisation learns a scale. The ReLU passes a scale on to the next layer, so it can go.
@@ -143,7 +145,7 @@ def inception_v1(
         batch_norm: the later variant whose weights TensorFlow-slim and torchvision publish: normalised convolutions in
             place of response normalisation, 3x3 filters in the 5x5 towers, and 2x2 windows in pool4.
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the averaged maps silenced in training; in the auxiliary heads it is always 0.7.
+        dropout: fraction of the averaged feature maps dropped in training; in the auxiliary heads it is always 0.7.
         top: False stops at the maps of `inception_5b`.
         name: of the returned model.
 
@@ -280,7 +282,7 @@ def inception_v3(
         auxiliary: add the head after `mixed7`, for training (see the top of this file; weighted 0.4 in
             TensorFlow-slim, the paper does not tell).
         width: multiplies the channels of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the averaged maps silenced in training.
+        dropout: fraction of the averaged feature maps dropped in training.
         top: False stops at the maps of `mixed10`.
         name: of the returned model.
 

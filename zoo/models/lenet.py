@@ -5,9 +5,9 @@ Recognition", Proceedings of the IEEE 86(11), 1998: section II and Figure 2.
 
 Two networks go by the name. `lenet5_1998` is the paper's own: pooling layers that learn a scale and
 an offset, a convolution C3 that sees only chosen pairs of maps, a scaled tanh, and an output layer
-that measures distances to drawings of the digits; exactly 60,000 trainable numbers. `lenet5` is what
+that measures distances to drawings of the digits; exactly 60,000 trainable parameters. `lenet5` is what
 courses have taught since: the same sizes with every map connected, plain pooling, ReLU and a softmax
-layer; 61,706 numbers.
+layer; 61,706 parameters.
 
     layer   1998                                        shape (height, width, maps)   trainable
     C1      6 filters 5x5                               28, 28, 6                           156
@@ -63,7 +63,7 @@ def lenet5(
         num_classes: length of the logit vector.
         activation: of every layer but the last; ``"tanh"`` is nearer to the paper.
         pooling: ``"max"`` or ``"average"``.
-        dropout: share of F6's units silenced in training.
+        dropout: fraction of F6's units dropped in training.
         name: of the returned model.
 
     Returns:
@@ -146,7 +146,7 @@ class FanIn(keras.initializers.RandomUniform):
 
 @keras.saving.register_keras_serializable("zoo")
 class Subsampling(layers.Layer):
-    """S2 and S4: the four pixels of a 2x2 square are added, scaled, shifted and squashed; two numbers for each map.
+    """S2 and S4: the four pixels of a 2x2 square are added, scaled, shifted and squashed; two weights for each map.
 
     (batch, height, width, maps) -> (batch, height // 2, width // 2, maps)
     """
@@ -257,7 +257,7 @@ def lenet5_1998(*, num_classes: int = 10, name: str = "lenet5_1998") -> keras.Mo
     """LeNet-5 as published (LeCun 1998, section II.B, Figure 2, Table I).
 
     Args:
-        num_classes: 10 has the drawn codes; any other number gets random codes of +1 and -1.
+        num_classes: 10 has the drawn codes; any other number of classes gets random codes of +1 and -1.
         name: of the returned model.
 
     Returns:

@@ -4,7 +4,7 @@ The smallest networks there are, in the order in which courses meet them. Every 
 weighted sums; what differs is how many, what is put between them, and what the last one means.
 
     lagged_linear          y = b + w . x                          tomorrow from the last 7 days
-    sigmoid_sum            y = b + c . sigmoid(b' + W x)          the same, bent: a sum of soft steps
+    sigmoid_sum            y = b + c . sigmoid(b' + W x)          the same, bent: a sum of smooth steps
     relu_sum               y = b + c . max(0, b' + W x)           the same, of hinges: two make one hard step
     perceptron             class = sign(b + w . x)                Rosenblatt 1958
     logistic_regression    P(class 1) = sigmoid(b + w . x)
@@ -276,7 +276,7 @@ def mlp(
         num_classes: length of the logit vector.
         hidden: units of each hidden layer; ``()`` is softmax regression.
         activation: of the hidden layers; ``"linear"`` collapses the whole chain to one matrix.
-        dropout: share of each hidden layer silenced in training.
+        dropout: fraction of each hidden layer dropped in training.
         name: of the returned model.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Recurrent networks that read a sequence and answer once: texts, images row by row, a week of values.
+"""Recurrent networks that read a sequence and give one output: texts, images row by row, a week of values.
 
     rnn_classifier      J. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990
     gru_classifier      K. Cho et al., EMNLP 2014, section 2.3
@@ -14,6 +14,8 @@ batch: token 0 fills them up on the right, and `zoo.layers.sequence` leaves the 
 because a mask costs the fused kernel on JAX and on PyTorch. Everything else that cuDNN asks for is kept too (tanh and
 sigmoid, biases, no `unroll`, the GRU with ``reset_after=True``); only `recurrent_dropout`, if asked for, goes back to a
 loop of steps. On a CPU no backend has a fused kernel, and the loop over time sets the pace.
+
+A little longer than other files: four names share twelve options, which each signature shows.
 """
 
 from collections.abc import Sequence
@@ -25,22 +27,11 @@ from keras import layers
 from zoo.checks import is_whole
 from zoo.errors import UsageError
 from zoo.layers.sequence import PoolSequence, ReverseSequence
-from zoo.recipes.recurrent import RECIPES
+from zoo.recipes.recurrent import FUSED_GRU, FUSED_LSTM, NOT_FUSED, RECIPES
 from zoo.records import Card, Input, replace
 from zoo.registry import register
 
 KINDS = {"rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
-
-TOKENS = Input("tokens", (400,), "int32", "numbers of words, 0 after the end")
-FUSED_LSTM = (
-    "on a GPU one cuDNN kernel on TensorFlow, JAX and PyTorch; recurrent_dropout gives it up",
-    "on a CPU no backend has a fused kernel",
-)
-FUSED_GRU = (
-    "on a GPU a cuDNN kernel on TensorFlow and PyTorch, a compiled loop on JAX; recurrent_dropout gives it up",
-    "on a CPU no backend has a fused kernel",
-)
-NOT_FUSED = ("a loop of steps on every backend: no library has a fused kernel for it in Keras",)
 
 
 def check_units(units):
@@ -55,10 +46,10 @@ def check_units(units):
     return tuple(sizes)
 
 
-def read_tokens(tokens, kind, *, vocabulary_size, embedding, units, bidirectional, pooling, dropout, recurrent_dropout):
-    """(batch, time) tokens -> (batch, features): embedded, read by each layer in turn, pooled over the real steps."""
+def encode(tokens, kind, *, vocabulary_size, embedding, units, bidirectional, pooling, dropout, recurrent_dropout):
+    """(batch, time) token ids -> (batch, features): embedded, through all layers, pooled over the real steps."""
 
-    def reader(size, name):
+    def recurrent(size, name):
         return KINDS[kind](size, return_sequences=True, recurrent_dropout=recurrent_dropout, name=name)
 
     x = layers.Embedding(vocabulary_size, embedding, name="embedding")(tokens)  # (batch, time, embedding)
@@ -66,39 +57,37 @@ def read_tokens(tokens, kind, *, vocabulary_size, embedding, units, bidirectiona
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)
         name = f"{kind}{number}"
         if not bidirectional:
-            x = readings = reader(size, name)(x)  # (batch, time, units)
+            x = recurrent(size, name)(x)  # (batch, time, units)
             continue
-        forward = reader(size, f"{name}_forward")(x)
-        backward = reader(size, f"{name}_backward")(ReverseSequence(name=f"{name}_reverse")(x, tokens))
-        readings = forward, backward  # each in the order in which it was read
+        forward = recurrent(size, f"{name}_forward")(x)
+        backward = recurrent(size, f"{name}_backward")(ReverseSequence(name=f"{name}_reverse")(x, tokens))
         if number < len(units):
             aligned = ReverseSequence(name=f"{name}_align")(backward, tokens)
             x = layers.Concatenate(name=f"{name}_both")([forward, aligned])
     if not bidirectional:
-        return PoolSequence(pooling, name="pool")(readings, tokens)
-    pooled = [
-        PoolSequence(pooling, name=f"pool_{way}")(reading, tokens)
-        for way, reading in zip(("forward", "backward"), readings)
+        return PoolSequence(pooling, name="pool")(x, tokens)
+    pooled = [  # each direction in its own order: its last step has read all
+        PoolSequence(pooling, name="pool_forward")(forward, tokens),
+        PoolSequence(pooling, name="pool_backward")(backward, tokens),
     ]
     return layers.Concatenate(name="pool")(pooled)
 
 
-def classifier(kind, input_shape, num_classes, vocabulary_size, dropout, vectors, name, **reading):
+def classifier(kind, input_shape, num_classes, vocabulary_size, dropout, vectors, name, **options):
     """The network behind the four names."""
     tokens = keras.Input(input_shape, dtype="int32", name="tokens")
-    reading["units"] = check_units(reading["units"])
-    x = read_tokens(tokens, kind, vocabulary_size=vocabulary_size, dropout=dropout, **reading)
+    options["units"] = check_units(options["units"])
+    x = encode(tokens, kind, vocabulary_size=vocabulary_size, dropout=dropout, **options)
     x = layers.Dropout(dropout, name="dropout_top")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     model = keras.Model(tokens, logits, name=name)
     if vectors is not None:
-        embedding = model.get_layer("embedding")
-        if tuple(vectors.shape) != tuple(embedding.embeddings.shape):
+        expected = (vocabulary_size, options["embedding"])
+        if tuple(vectors.shape) != expected:
             raise UsageError(
-                f"vectors have shape {tuple(vectors.shape)}; expected {tuple(embedding.embeddings.shape)}: "
-                "(vocabulary_size, embedding)"
+                f"vectors have shape {tuple(vectors.shape)}; expected {expected}: (vocabulary_size, embedding)"
             )
-        embedding.set_weights([vectors])
+        model.get_layer("embedding").set_weights([vectors])
     return model
 
 
@@ -109,7 +98,7 @@ GRU_CARD = Card(
     paper="Cho et al. 2014, EMNLP, section 2.3",
     deviations=("the reset gate after the matrix and not before it, as fused kernels have it",),
     notes=FUSED_GRU,
-    inputs=(TOKENS,),
+    inputs=(Input("tokens", (400,), "int32", "numbers of words, 0 after the end"),),
     preprocessing="none",
     recipes=RECIPES["gru_classifier"],
     tiny={"input_shape": (None,), "vocabulary_size": 12, "embedding": 8, "units": (8,)},
@@ -130,17 +119,17 @@ def gru_classifier(
         input_shape: (tokens,), or (None,) for any number of them; padding, token 0, comes last.
         num_classes: length of the logit vector.
         vocabulary_size: how many tokens there are, 0 (padding) and 1 (unknown) among them.
-        embedding: numbers that stand for a token.
+        embedding: length of a token's vector.
         units: of each recurrent layer, from the tokens up; ``(64, 64)`` is a deep one.
         bidirectional: read each text from both ends.
         pooling: what represents a text: its ``"last"`` step, or the ``"mean"`` or ``"max"`` of all its steps.
-        dropout: share of the numbers silenced before each recurrent layer and before the logits.
-        recurrent_dropout: share of each state silenced between steps; gives up fused kernels.
+        dropout: fraction of the features dropped before each recurrent layer and before the logits.
+        recurrent_dropout: fraction of each state dropped between steps; gives up fused kernels.
         vectors: (vocabulary_size, embedding) array to start the embedding from, or None.
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+        A `keras.Model`: (batch, tokens) token ids to (batch, num_classes) logits.
 
     Raises:
         UsageError: for units that are no whole numbers, or an unknown `pooling`.
@@ -169,13 +158,7 @@ def rnn_classifier(
     dropout: float = 0.3, recurrent_dropout: float = 0.0, vectors: np.ndarray | None = None,
     name: str = "rnn_classifier",
 ) -> keras.Model:  # fmt: skip
-    """A text classifier of plain recurrent layers (Elman 1990). Arguments and shapes as in `gru_classifier`.
-
-    Args:
-        name: of the returned model.
-
-    Returns:
-        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+    """A text classifier of plain recurrent layers (Elman 1990). Arguments, result and errors as in `gru_classifier`.
 
     >>> rnn_classifier(vocabulary_size=10, embedding=4, units=3).count_params()  # 40, then (4 + 3 + 1) 3, then 4 x 2
     72
@@ -199,13 +182,7 @@ def lstm_classifier(
     dropout: float = 0.3, recurrent_dropout: float = 0.0, vectors: np.ndarray | None = None,
     name: str = "lstm_classifier",
 ) -> keras.Model:  # fmt: skip
-    """A text classifier of LSTM layers (Hochreiter & Schmidhuber 1997). Arguments and shapes as in `gru_classifier`.
-
-    Args:
-        name: of the returned model.
-
-    Returns:
-        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+    """A text classifier of LSTM layers (Hochreiter & Schmidhuber 1997); the rest as in `gru_classifier`.
 
     >>> lstm_classifier(vocabulary_size=10, embedding=4, units=3).count_params()  # 40, then 4 (4 + 3 + 1) 3, then 8
     144
@@ -229,14 +206,9 @@ def bilstm_classifier(
     dropout: float = 0.3, recurrent_dropout: float = 0.0, vectors: np.ndarray | None = None,
     name: str = "bilstm_classifier",
 ) -> keras.Model:  # fmt: skip
-    """A text classifier that reads from both ends (Graves & Schmidhuber 2005). Arguments as in `gru_classifier`.
+    """A text classifier that reads from both ends (Graves & Schmidhuber 2005); the rest as in `gru_classifier`.
 
-    Args:
-        units: of each recurrent layer *and direction*.
-        name: of the returned model.
-
-    Returns:
-        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+    `units` counts those of each recurrent layer *and direction*.
 
     >>> bilstm_classifier(vocabulary_size=10, embedding=4, units=3).count_params()  # 40, then 2 x 96, then 7 x 2
     246
@@ -272,13 +244,13 @@ def row_lstm(
     *, input_shape: tuple[int | None, ...] = (28, 28, 1), num_classes: int = 10, units: int | Sequence[int] = (128,),
     dropout: float = 0.0, name: str = "row_lstm",
 ) -> keras.Model:  # fmt: skip
-    """An LSTM over the rows of an image: row after row comes in, and after the last the answer goes out.
+    """An LSTM over the rows of an image, from the top; the output of its last step is classified.
 
     Args:
         input_shape: (height, width, channels).
         num_classes: length of the logit vector.
         units: of each recurrent layer, from the rows up.
-        dropout: share of each layer's output silenced in training.
+        dropout: fraction of each layer's output dropped in training.
         name: of the returned model.
 
     Returns:
@@ -319,7 +291,7 @@ def lstm_forecaster(
     Args:
         input_shape: (days,).
         units: of each recurrent layer, from the days up.
-        dropout: share of each layer's output silenced in training.
+        dropout: fraction of each layer's output dropped in training.
         name: of the returned model.
 
     Returns:

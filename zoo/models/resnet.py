@@ -29,6 +29,9 @@ and fills the new channels with zeros, at no parameter (`resnet20` to `resnet110
 Layers are called as keras.applications calls them (conv3_block1_2_conv, ..., but `logits` in place of
 `predictions`); the graph and the order of the weights are the same too, so that its ResNet-50, 101 and 152 weights
 fit as they are.
+
+Longer than other files: the fourteen names of one paper, each with its card, its signature and an example. The networks
+themselves are the first hundred lines.
 """
 
 from collections.abc import Sequence
@@ -171,7 +174,7 @@ def resnet18(
     Args:
         input_shape: (height, width, channels) of at least 32 x 32 pixels, 8 x 8 with the small stem; None is any size.
         num_classes: length of the logit vector.
-        dropout: share of the last features that training silences; the paper has none.
+        dropout: fraction of the last features dropped in training; the paper has none.
         top: False ends at the last feature maps.
         stem: ``"7x7"``, the paper's, quarters height and width; ``"3x3"``, one convolution without pooling, keeps them,
             for images of 28 to 64 pixels.
@@ -245,7 +248,7 @@ def resnet50(
         input_shape, num_classes, dropout, top, stem, width, blocks, name: as in `resnet18`; the maps at the end have
             32 times the channels of `width`.
         stride_in: the convolution of a block that halves: ``"1x1"`` or ``"3x3"``.
-        use_bias: whether convolutions have biases. False leaves 25,557,032 trainable numbers, as torchvision has.
+        use_bias: whether convolutions have biases. False leaves 25,557,032 trainable parameters, as torchvision has.
 
     Raises:
         UsageError: as `resnet18`, and if `stride_in` is not one of the two.
@@ -332,7 +335,7 @@ def resnet20(
     Args:
         input_shape: (height, width, channels) of at least 4 x 4 pixels; None is any size.
         num_classes: length of the logit vector.
-        dropout: share of the last features that training silences; the paper has none.
+        dropout: fraction of the last features dropped in training; the paper has none.
         top: False ends at the last feature maps.
         width: channels of the first stage; each further stage doubles them.
         blocks: how many blocks each stage has: n of them make 6n + 2 layers.

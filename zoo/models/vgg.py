@@ -50,7 +50,7 @@ def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="val
         convolutions: how many in each block.
         batch_norm: normalise between each convolution and its ReLU.
         width: multiplies the channels.
-        dropout: share of the activities silenced in training between the convolutions of a block.
+        dropout: fraction of the activations dropped in training between the convolutions of a block.
         pool_padding: "valid" drops an odd last row, "same" keeps it.
     """
     for block, (filters, count) in enumerate(zip(FILTERS, convolutions), start=1):
@@ -160,7 +160,7 @@ def vgg16(
         batch_norm: normalise between each convolution and its ReLU, which the paper did not know yet: trains from
             fresh weights at ten times the rate.
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the units of fc1 and fc2 silenced in training.
+        dropout: fraction of the units of fc1 and fc2 dropped in training.
         top: False stops at the maps of `block5_pool`, which fc1 would read.
         name: of the returned model.
 
@@ -227,7 +227,7 @@ def vgg16_small(
         input_shape: (height, width, channels); at least 17 x 17 pixels.
         num_classes: length of the logit vector.
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the units silenced in training before and after `fc1`; between the convolutions of a block
+        dropout: fraction of the units dropped in training before and after `fc1`; between the convolutions of a block
             it is four fifths of that. 0 for none.
         top: False stops at the maps of `block5_pool`.
         name: of the returned model.

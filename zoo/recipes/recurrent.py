@@ -1,4 +1,4 @@
-"""Recipes of the recurrent networks that answer once (`zoo/models/recurrent.py`)."""
+"""Recipes of the recurrent networks with one output, and notes on their speed (`zoo/models/recurrent.py`)."""
 
 from zoo.recipes import DAILY_VIEWS, DIGITS, FASHION_MNIST, IMDB_REVIEWS, MNIST
 from zoo.records import Expected, Recipe, replace
@@ -40,3 +40,13 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
     ),
     "lstm_forecaster": (replace(DAILY_VIEWS, learning_rate=5e-3),),
 }
+
+FUSED_LSTM = (
+    "on a GPU one cuDNN kernel on TensorFlow, JAX and PyTorch; recurrent_dropout gives it up",
+    "on a CPU no backend has a fused kernel",
+)
+FUSED_GRU = (
+    "on a GPU a cuDNN kernel on TensorFlow and PyTorch, a compiled loop on JAX; recurrent_dropout gives it up",
+    "on a CPU no backend has a fused kernel",
+)
+NOT_FUSED = ("a loop of steps on every backend: no library has a fused kernel for it in Keras",)
