@@ -52,7 +52,7 @@ WEEK = Input("series", (7,), holds="one value a day, the latest last, standardis
 # Parts
 
 
-def check_clip(input_shape, smallest, name):
+def check_clip(input_shape: Sequence[int | None], smallest: Sequence[int], name: str) -> None:
     """Raise unless clips are (time, height, width, channels) of at least `smallest`. None is any size."""
     if len(input_shape) != 4:
         raise UsageError(
@@ -104,7 +104,7 @@ def classifier(x, num_classes, dropout):
     return layers.Dense(num_classes, dtype="float32", name="logits")(x)
 
 
-def inflate(kernel, depth):
+def inflate(kernel: np.ndarray, depth: int) -> np.ndarray:
     """An image's kernel for clips: the same at each of `depth` frames, with a `depth`-th of the weight.
 
     On a clip that stands still the output is that of the image, so that a network can start from weights learned on
@@ -282,7 +282,7 @@ def factored(x, filters, name, stride, middle):
     return conv(x, filters, (3, 1, 1), f"{name}_time", (stride, 1, 1))
 
 
-def factored_channels(before, after):
+def factored_channels(before: int, after: int) -> int:
     """So many channels between the two parts that they hold as many weights as one 3x3x3 kernel (section 3.5)."""
     return 27 * before * after // (9 * before + 3 * after)
 
@@ -454,7 +454,7 @@ def frame_cnn(
     check_clip(input_shape, (1, 1, 1), name)
     frames = input_shape[0]
     if frames is None:
-        raise UsageError(f"input_shape is {tuple(input_shape)}; {name} takes the middle frame: give their number")
+        raise UsageError(f"input_shape is {tuple(input_shape)}; {name} takes the middle frame: say how many there are")
     clip = keras.Input(input_shape, name="clip")
     middle = frames // 2
     x = layers.Cropping3D(((middle, frames - middle - 1), (0, 0), (0, 0)), name="frame")(clip)
@@ -479,7 +479,7 @@ def frame_cnn(
     )
 )
 def conv1d(
-    *, input_shape: tuple[int | None, ...] = (7,), filters: Sequence[int] = (8, 8), kernel_size: int = 3,
+    *, input_shape: tuple[int, ...] = (7,), filters: Sequence[int] = (8, 8), kernel_size: int = 3,
     dropout: float = 0.0, name: str = "conv1d",
 ) -> keras.Model:  # fmt: skip
     """Convolutions along a series: the same small window slides over all days.

@@ -36,6 +36,7 @@ Longer than other files: the two papers have modules, heads and a network each.
 """
 
 import functools
+from typing import Any
 
 import keras
 from keras import layers
@@ -195,10 +196,13 @@ def inception_v1(
     return keras.Model(image, {"logits": logits, **heads} if heads else logits, name=name)
 
 
-def check_heads(auxiliary, top):
+def check_heads(auxiliary: bool, top: bool) -> None:
     """Raise for auxiliary heads on a network without a head of its own."""
     if auxiliary and not top:
         raise UsageError("auxiliary=True with top=False; expected heads or maps: leave one of the two options out")
+
+
+Towers = dict[str, list[tuple[Any, ...]]]  # by name: the convolutions of each, as `tower` takes them
 
 
 def tower(x, steps, conv, name):
@@ -311,7 +315,7 @@ def inception_v3(
     x = layers.MaxPooling2D(3, strides=2, name="pool2")(x)  # (batch, 35, 35, 192)
 
     for number, projection in enumerate((32, 64, 64)):  # Figure 5
-        towers = {"1x1": [(64, 1)], "5x5": [(48, 1), (64, 5)], "double3x3": [(64, 1), (96, 3), (96, 3)]}
+        towers: Towers = {"1x1": [(64, 1)], "5x5": [(48, 1), (64, 5)], "double3x3": [(64, 1), (96, 3), (96, 3)]}
         x = mixed(x, towers, projection, conv, f"mixed{number}")  # (batch, 35, 35, 256 or 288)
     towers = {"3x3": [(384, 3, 2)], "double3x3": [(64, 1), (96, 3), (96, 3, 2)]}
     x = mixed_reduction(x, towers, conv, "mixed3")  # (batch, 17, 17, 768)

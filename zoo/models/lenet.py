@@ -116,7 +116,7 @@ GLYPHS = """
 """
 
 
-def digit_codes():
+def digit_codes() -> np.ndarray:
     """The drawings of `GLYPHS` as the target codes of the output layer: (10, 84), +1 for ink and -1 for paper."""
     rows = [line.split() for line in GLYPHS.split("\n") if line]
     return np.array([[1.0 if dot == "#" else -1.0 for row in rows for dot in row[digit]] for digit in range(10)])

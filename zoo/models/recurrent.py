@@ -34,7 +34,7 @@ from zoo.registry import register
 KINDS = {"rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
 
 
-def check_units(units):
+def check_units(units: int | Sequence[int]) -> tuple[int, ...]:
     """Units of each layer as a tuple.
 
     >>> check_units(8), check_units([32, 16])
@@ -241,7 +241,7 @@ def stack_of_lstms(x, units, dropout):
     )
 )
 def row_lstm(
-    *, input_shape: tuple[int | None, ...] = (28, 28, 1), num_classes: int = 10, units: int | Sequence[int] = (128,),
+    *, input_shape: tuple[int, int, int] = (28, 28, 1), num_classes: int = 10, units: int | Sequence[int] = (128,),
     dropout: float = 0.0, name: str = "row_lstm",
 ) -> keras.Model:  # fmt: skip
     """An LSTM over the rows of an image, from the top; the output of its last step is classified.
@@ -283,7 +283,7 @@ def row_lstm(
     )
 )
 def lstm_forecaster(
-    *, input_shape: tuple[int | None, ...] = (7,), units: int | Sequence[int] = (32,), dropout: float = 0.0,
+    *, input_shape: tuple[int, ...] = (7,), units: int | Sequence[int] = (32,), dropout: float = 0.0,
     name: str = "lstm_forecaster",
 ) -> keras.Model:  # fmt: skip
     """An LSTM over the last days of a series to the next one; beside it stand `lagged_linear` and `sigmoid_sum`.

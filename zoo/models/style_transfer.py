@@ -28,12 +28,12 @@ from zoo.registry import register
 # Parts
 
 
-def check_colours(shape):
+def check_colours(shape: tuple[int, ...]) -> None:
     if len(shape) != 3 or shape[-1] != 3 or min(shape[:2]) < 16:
         raise UsageError(f"image_shape is {shape}; expected (height, width, 3) of at least 16x16 pixels")
 
 
-def check_sides(shape):
+def check_sides(shape: tuple[int | None, ...]) -> None:
     if any(size is not None and size < 16 for size in shape[:2]):
         raise UsageError(f"input_shape is {shape}; expected images of at least 16x16 pixels")
 
