@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import records, registry
+from zoo import recipes, records, registry
 from zoo.cards import read_cards
 from zoo.errors import UsageError, unknown
 
@@ -124,6 +124,29 @@ def test_a_card_may_use_plain_functions_and_annotated_constants(constant, tmp_pa
     (tmp_path / "new.py").write_text(source)
     read, broken = read_cards(tmp_path / "new.py")
     assert not broken and read["newnet"].params == 56 and read["newnet"].inputs[0].shape == (28, 28, 1)
+
+
+def test_a_card_may_import_from_the_recipes_and_the_modules_among_them(tmp_path):
+    imports = "from zoo.recipes import MNIST as DIGITS\nfrom zoo.recipes.lenet import RECIPES\n"
+    source = imports + DROPPED_IN.replace(
+        'recipes=(DEMO, replace(DEMO, name="long"))', 'recipes=(DIGITS, *RECIPES["lenet5"])'
+    )
+    (tmp_path / "new.py").write_text(source)
+    read, broken = read_cards(tmp_path / "new.py")
+    assert not broken
+    assert read["newnet"].recipes == (recipes.MNIST, *zoo.info("lenet5").recipes)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "missing"),
+    [("from zoo.recipes import MNITS", "MNITS"), ("from zoo.recipes.lenett import RECIPES", "zoo.recipes.lenett")],
+)
+def test_a_wrong_import_from_the_recipes_names_the_card(wrong, missing, tmp_path):
+    (tmp_path / "new.py").write_text(wrong + DROPPED_IN)
+    read, broken = read_cards(tmp_path / "new.py")
+    assert not read
+    assert str(broken["newnet"]).startswith(f"{tmp_path}/new.py:7: the card of newnet cannot be read: ")
+    assert missing in str(broken["newnet"])
 
 
 def test_import_list_and_info_load_nothing_heavy():

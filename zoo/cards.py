@@ -1,20 +1,22 @@
 """Cards, read from the source of a family's file without importing it, and with it Keras.
 
-A card is data: literals, the records of `zoo.records`, the shared recipes of `zoo.recipes` that its file imports,
-constants of the file itself, and a few functions that only make data (`tuple`, `sum`, ...). So its expression can be
-evaluated by itself, and nothing else of the file runs until something is built.
+A card is data: literals, the records of `zoo.records`, what its file imports from `zoo.recipes` and the modules in it
+(which are free of Keras), constants of the file itself, and a few functions that only make data (`tuple`, `sum`, ...).
+So its expression can be evaluated by itself, and nothing else of the file runs until something is built.
 """
 
 import ast
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from zoo import recipes, records
+from zoo import records
 from zoo.errors import UsageError
 from zoo.records import Card, replace
 
+RECIPES = "zoo.recipes"  # the modules that may be imported to read a card
 RECORDS = {name: getattr(records, name) for name in ("Card", "Expected", "Input", "Recipe", "Weights", "replace")}
 PLAIN_FUNCTIONS: dict[str, Callable[..., Any]] = {
     function.__name__: function
@@ -29,8 +31,9 @@ class Constants(dict[str, Any]):
         super().__init__(RECORDS | PLAIN_FUNCTIONS | {"zoo": SimpleNamespace(**RECORDS)})
         self.assigned: dict[str, ast.expr] = {}
         for node in tree.body:
-            if isinstance(node, ast.ImportFrom) and node.module == recipes.__name__:
-                self |= {alias.asname or alias.name: getattr(recipes, alias.name) for alias in node.names}
+            if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{RECIPES}."):
+                module = importlib.import_module(str(node.module))
+                self |= {alias.asname or alias.name: getattr(module, alias.name) for alias in node.names}
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
             for target in targets:
                 if isinstance(target, ast.Name) and getattr(node, "value", None) is not None:
@@ -41,7 +44,7 @@ class Constants(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         if name not in self.assigned:
             raise UsageError(
-                f"it uses {name}, which is neither a record, nor in zoo.recipes, nor a constant of the file"
+                f"it uses {name}, which is neither a record, nor imported from {RECIPES}, nor a constant of the file"
             )
         self[name] = self.evaluate(self.assigned[name])
         return self[name]

@@ -6,6 +6,7 @@ import pytest
 
 import zoo
 from zoo.models import resnet
+from zoo.recipes.resnet import PAPER_SGD
 
 IMAGENET = {
     "resnet18": ("basic", (2, 2, 2, 2)),
@@ -320,7 +321,7 @@ def test_options():
 
 def test_weight_decay_of_the_recipes_is_the_paper_s():
     """L2 of 1e-4 that passes through a momentum of .9 against Keras's decay beside it, with no other gradient."""
-    sgd = keras.optimizers.SGD(0.1, **resnet.PAPER_SGD)
+    sgd = keras.optimizers.SGD(0.1, **PAPER_SGD)
     weight = keras.Variable(1.0)
     sgd.apply([keras.ops.zeros(())], [weight])
     keras_s = float(keras.ops.convert_to_numpy(weight))  # what one step leaves of a weight

@@ -28,105 +28,12 @@ from keras import layers, ops
 from zoo.checks import check_image
 from zoo.layers.normalization import LocalResponseNormalization
 from zoo.layers.width import scaled
-from zoo.recipes import FINETUNE, FOLDER
-from zoo.records import Card, Expected, Input, Recipe, Weights, replace
+from zoo.recipes.alexnet import RECIPES, WEIGHTS
+from zoo.records import Card, Input, replace
 from zoo.registry import register
 
 SMALLEST = 67  # pool5 needs 3x3 maps: 67 -> 15 -> 7 -> 3 -> 1
 SMALLEST_OWT = 63  # conv1 is padded by 2 on each side
-
-DEMO = Recipe(
-    name="demo",
-    dataset="digits:1.0.0",
-    preprocess={"resize": (67, 67)},
-    augment={"shift": 6},
-    epochs=15,
-    batch_size=64,
-    learning_rate=1e-3,
-    schedule="cosine",
-    model={"width": 0.25},
-)
-FASHION_MNIST = Recipe(
-    name="fashion_mnist",
-    dataset="fashion_mnist:3.0.1",
-    train="train[:55000]",
-    validation="train[55000:]",
-    preprocess={"resize": (67, 67)},
-    augment={"shift": 4, "flip": True},
-    epochs=30,
-    optimizer="sgd",
-    optimizer_options={"momentum": 0.9, "weight_decay": 5e-3},
-    learning_rate=0.01,
-    schedule="cosine",
-)
-CIFAR10 = replace(
-    FASHION_MNIST,
-    name="cifar10",
-    dataset="cifar10:3.0.2",
-    train="train[:45000]",
-    validation="train[45000:]",
-    augment={"shift": 8, "flip": True},
-    epochs=60,
-)
-# Section 5. The paper decays weights by 0.0005 inside the momentum of 0.9, which adds it up ten times; Keras decays
-# outside of it, hence 0.005. Random crops of 227 from 256 are shifts by up to 15. When the rate was cut three times is
-# not told.
-IMAGENET2012 = Recipe(
-    name="imagenet2012",
-    dataset="imagenet2012:5.1.0",
-    train="train[:99%]",
-    validation="train[99%:]",
-    test="validation",  # the labels of the real test set were never published
-    preprocess={"resize": (227, 227)},
-    augment={"shift": 15, "flip": True},
-    epochs=90,
-    batch_size=128,
-    optimizer="sgd",
-    optimizer_options={"momentum": 0.9, "weight_decay": 5e-3},
-    learning_rate=0.01,
-    schedule="step",
-    schedule_options={"at": (0.25, 0.5, 0.75), "factor": 0.1},
-    expected=Expected("accuracy", 0.593, "Krizhevsky 2012, Table 2: 40.7 % top-1 error, one network", measured=False),
-)
-IMAGENETTE = replace(
-    IMAGENET2012,
-    name="imagenette",
-    dataset="imagenette/320px-v2:1.0.0",
-    train="train[:90%]",
-    validation="train[90%:]",
-    epochs=100,
-    expected=None,
-)
-CARD = Card(
-    task="image_classification",
-    summary="AlexNet as published: two groups, response normalisation, overlapping pools",
-    params=60_965_224,
-    paper="Krizhevsky, Sutskever & Hinton 2012, NIPS, sections 3-5",
-    deviations=(
-        "227x227 input: the paper says 224, which an 11x11 filter at stride 4 does not fit",
-        "both groups in one graph, on whatever device there is; response normalisation reaches across their border",
-        "Glorot-uniform start without biases in place of a deviation of 0.01 with biases of 1 (section 5)",
-        "no noise along the principal components of colour; one centred view in place of ten at test time",
-    ),
-    inputs=(Input("image", (227, 227, 3), holds="colours, standardised by the training set"),),
-    preprocessing="standardise",
-    recipes=(DEMO, FASHION_MNIST, CIFAR10, IMAGENETTE, IMAGENET2012, replace(FOLDER, preprocess={"cover": (227, 227)})),
-    tiny={"input_shape": (67, 67, 3), "num_classes": 10, "width": 0.0625},
-    tutorial="11_classic_cnns.py",
-)
-
-TORCHVISION = "torchvision, AlexNet_Weights.IMAGENET1K_V1"
-OWT_WEIGHTS = Weights(
-    tag="imagenet",
-    url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-    hash="sha256:7be5be79",  # all that is published of it
-    preprocessing="torch",
-    licence="BSD-3-Clause (torchvision)",
-    published=(
-        Expected("accuracy", 0.56522, TORCHVISION, measured=False),
-        Expected("top5_accuracy", 0.79066, TORCHVISION, measured=False),
-    ),
-)
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -142,8 +49,30 @@ class GroupedConv2D(layers.Conv2D):
         return ops.concatenate(maps, axis=-1)
 
 
-@register(CARD)
-def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0, dropout=0.5, top=True, name="alexnet"):
+ALEXNET = Card(
+    task="image_classification",
+    summary="AlexNet as published: two groups, response normalisation, overlapping pools",
+    params=60_965_224,
+    paper="Krizhevsky, Sutskever & Hinton 2012, NIPS, sections 3-5",
+    deviations=(
+        "227x227 input: the paper says 224, which an 11x11 filter at stride 4 does not fit",
+        "both groups in one graph, on whatever device there is; response normalisation reaches across their border",
+        "Glorot-uniform start without biases in place of a deviation of 0.01 with biases of 1 (section 5)",
+        "no noise along the principal components of colour; one centred view in place of ten at test time",
+    ),
+    inputs=(Input("image", (227, 227, 3), holds="colours, standardised by the training set"),),
+    preprocessing="standardise",
+    recipes=RECIPES["alexnet"],
+    tiny={"input_shape": (67, 67, 3), "num_classes": 10, "width": 0.0625},
+    tutorial="11_classic_cnns.py",
+)
+
+
+@register(ALEXNET)
+def alexnet(
+    *, input_shape: tuple[int | None, ...] = (227, 227, 3), num_classes: int = 1000, groups: int = 2,
+    width: float = 1.0, dropout: float = 0.5, top: bool = True, name: str = "alexnet",
+) -> keras.Model:  # fmt: skip
     """AlexNet as published (Krizhevsky 2012, Figure 2).
 
     Args:
@@ -151,7 +80,7 @@ def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0,
         num_classes: length of the logit vector.
         groups: of conv2, conv4 and conv5: 2 as on the paper's two cards, 1 as if on one (62,378,344 weights).
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the units of fc6 and fc7 silenced in training.
+        dropout: fraction of the units of fc6 and fc7 dropped in training.
         top: False stops at the maps of `pool5`, which fc6 would read.
         name: of the returned model.
 
@@ -192,43 +121,31 @@ def alexnet(*, input_shape=(227, 227, 3), num_classes=1000, groups=2, width=1.0,
 
 @register(
     replace(
-        CARD,
+        ALEXNET,
         summary="AlexNet in one tower, as most libraries ship it: fewer maps, no groups, no normalisation",
         params=61_100_840,
         paper="Krizhevsky 2014, arXiv:1404.5997",
-        weights=(OWT_WEIGHTS,),
+        weights=WEIGHTS["alexnet_owt"],
         deviations=(
             "no response normalisation, and dropout before fc6 and fc7 rather than after: as torchvision",
             "one device in place of the paper's scheme for several",
         ),
         inputs=(Input("image", (224, 224, 3), holds="colours, standardised by the training set"),),
-        recipes=(
-            replace(DEMO, preprocess={"resize": (63, 63)}),
-            replace(FASHION_MNIST, preprocess={"resize": (63, 63)}),
-            replace(CIFAR10, preprocess={"resize": (63, 63)}),
-            replace(IMAGENETTE, preprocess={"resize": (224, 224)}, augment={"shift": 16, "flip": True}),
-            replace(
-                IMAGENET2012,
-                preprocess={"resize": (224, 224)},
-                augment={"shift": 16, "flip": True},
-                expected=Expected(
-                    "accuracy", 0.56522, "torchvision, AlexNet_Weights.IMAGENET1K_V1: 56.522 % top-1", measured=False
-                ),
-            ),
-            FINETUNE,
-            FOLDER,
-        ),
+        recipes=RECIPES["alexnet_owt"],
         tiny={"input_shape": (63, 63, 3), "num_classes": 10, "width": 0.0625},
     )
 )
-def alexnet_owt(*, input_shape=(224, 224, 3), num_classes=1000, width=1.0, dropout=0.5, top=True, name="alexnet_owt"):
+def alexnet_owt(
+    *, input_shape: tuple[int | None, ...] = (224, 224, 3), num_classes: int = 1000, width: float = 1.0,
+    dropout: float = 0.5, top: bool = True, name: str = "alexnet_owt",
+) -> keras.Model:  # fmt: skip
     """AlexNet in one tower ("one weird trick", Krizhevsky 2014), with torchvision's order of layers.
 
     Args:
         input_shape: (height, width, channels); at least 63 x 63 pixels.
         num_classes: length of the logit vector.
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the inputs of fc6 and fc7 silenced in training.
+        dropout: fraction of the inputs of fc6 and fc7 dropped in training.
         top: False stops at the maps of `pool5`, which fc6 would read.
         name: of the returned model.
 

@@ -24,9 +24,12 @@ D. Tran, L. Bourdev, R. Fergus, L. Torresani and M. Paluri, "Learning Spatiotemp
 Networks", ICCV 2015 (arXiv:1412.0767), section 3.
 D. Tran, H. Wang, L. Torresani, J. Ray, Y. LeCun and M. Paluri, "A Closer Look at Spatiotemporal Convolutions for
 Action Recognition", CVPR 2018 (arXiv:1711.11248), section 3; the layers in detail as torchvision has them.
+
+Longer than other files: seven networks that are there to be compared, and differ in a line each.
 """
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -35,62 +38,12 @@ from keras import layers
 from zoo.errors import UsageError
 from zoo.layers.normalization import BatchNormalization
 from zoo.layers.width import scaled
-from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.recipes.conv3d import RECIPES
+from zoo.records import Card, Input, replace
 from zoo.registry import register
 
 C3D = "Tran, Bourdev, Fergus, Torresani & Paluri 2015, arXiv:1412.0767 (ICCV), section 3"
 R3D = "Tran, Wang, Torresani, Ray, LeCun & Paluri 2018, arXiv:1711.11248 (CVPR), section 3"
-
-DEMO = Recipe(
-    name="demo",
-    dataset="moving_digits:1.0.0",
-    preprocess={"frames": 8, "resize": (16, 16)},  # as they are; a folder of anybody's clips is brought to this size
-    epochs=10,
-    batch_size=64,
-    learning_rate=3e-3,
-    schedule="cosine",
-)
-MOVING_MNIST = replace(
-    DEMO,
-    name="moving_mnist",
-    dataset="moving_pictures/mnist:1.0.0",
-    train="train[:20%]",
-    preprocess={"frames": 8},
-    epochs=6,
-)
-MOVING_FASHION_MNIST = replace(MOVING_MNIST, name="moving_fashion_mnist", dataset="moving_pictures/fashion_mnist:1.0.0")
-# The official split: a random one puts clips of one recording on both sides. The validation clips do share recordings
-# with the training set; they show when to stop worrying, and decide nothing.
-UCF101 = Recipe(
-    name="ucf101",
-    dataset="ucf101/ucf101_1_256:2.0.0",
-    train="train[:90%]",
-    validation="train[90%:]",
-    preprocess={"frames": 64, "resize": (112, 112)},
-    augment={"jitter": 4, "flip": True},  # 16 frames, one of each 4
-    epochs=60,
-    batch_size=32,
-    optimizer="sgd",
-    optimizer_options={"momentum": 0.9, "weight_decay": 5e-3},
-    learning_rate=0.02,
-    schedule="cosine",
-    schedule_options={"warmup_epochs": 3},
-    precision="mixed_bfloat16",
-    expected=Expected(
-        "accuracy", 0.40, "3-D networks from scratch, 41 to 44 %: Tran 2017, arXiv:1708.05038", measured=False
-    ),
-)
-FOLDER = replace(  # clips of one's own: `zoo train r3d_18 --recipe folder --data VIDEOS`
-    DEMO,
-    name="folder",
-    dataset="",
-    preprocess={"frames": 32, "resize": (64, 64)},
-    augment={"jitter": 2},  # no flip: left and right may be what the classes differ in
-    epochs=30,
-    batch_size=8,
-    learning_rate=1e-3,
-    model={},
-)
 
 CLIP = Input("clip", (16, 112, 112, 3), holds="colour frames in their order, standardised by the training set")
 WEEK = Input("series", (7,), holds="one value a day, the latest last, standardised by the training set")
@@ -99,7 +52,7 @@ WEEK = Input("series", (7,), holds="one value a day, the latest last, standardis
 # Parts
 
 
-def check_clip(input_shape, smallest, name):
+def check_clip(input_shape: Sequence[int | None], smallest: Sequence[int], name: str) -> None:
     """Raise unless clips are (time, height, width, channels) of at least `smallest`. None is any size."""
     if len(input_shape) != 4:
         raise UsageError(
@@ -116,15 +69,15 @@ def check_clip(input_shape, smallest, name):
 
 
 def conv(x, filters, size, name, stride=(1, 1, 1)):
-    """A convolution that keeps the place of things: (batch, t, h, w, c) -> (batch, t / st, h / sh, w / sw, filters)."""
-    whole = max(stride) == 1
-    if not whole and max(size) > 1:  # "same" would pad a halving on one side only
+    """A convolution padded evenly. (batch, t, h, w, c) -> (batch, t / st, h / sh, w / sw, filters)."""
+    strided = max(stride) > 1
+    if strided and max(size) > 1:  # "same" would pad a halving on one side only
         x = layers.ZeroPadding3D([side // 2 for side in size], name=f"{name}_pad")(x)
     return layers.Conv3D(
         filters,
         size,
         strides=stride,
-        padding="same" if whole else "valid",
+        padding="valid" if strided else "same",
         use_bias=False,
         kernel_initializer="he_normal",
         name=f"{name}_conv",
@@ -139,7 +92,7 @@ def normalised(x, name, *, relu=True):
 
 def max_pool(x, size, name, padding="valid"):
     """The largest of each `size` (time, height, width)."""
-    # TensorFlow has no such kernel for float16 on a CPU; the largest of some numbers is the same in float32.
+    # TensorFlow has no such kernel for float16 on a CPU; a maximum is the same in float32.
     dtype = "float32" if x.dtype == "float16" else None
     return layers.MaxPooling3D(size, padding=padding, dtype=dtype, name=name)(x)
 
@@ -151,10 +104,10 @@ def classifier(x, num_classes, dropout):
     return layers.Dense(num_classes, dtype="float32", name="logits")(x)
 
 
-def inflate(kernel, depth):
+def inflate(kernel: np.ndarray, depth: int) -> np.ndarray:
     """An image's kernel for clips: the same at each of `depth` frames, with a `depth`-th of the weight.
 
-    On a clip that stands still the answer is that of the image, so that a network can start from weights learned on
+    On a clip that stands still the output is that of the image, so that a network can start from weights learned on
     images (Carreira & Zisserman 2017, arXiv:1705.07750, section 2.4).
 
     Args:
@@ -186,21 +139,7 @@ def inflate(kernel, depth):
         ),
         inputs=(replace(CLIP, shape=(22, 160, 100, 3)),),
         preprocessing="standardise",
-        recipes=(
-            replace(
-                DEMO,
-                model={"kernels": ((3, 3, 3), (3, 3, 3), (3, 3, 3)), "pool": (1, 2, 2), "filters": (16, 24, 32)},
-                expected=Expected("accuracy", 0.95, "worst of 5 seeds: results/demo.csv"),
-            ),
-            replace(
-                MOVING_MNIST,
-                model={"kernels": ((3, 5, 5), (3, 3, 3), (3, 3, 3)), "pool": (1, 3, 3), "filters": (16, 24, 32)},
-            ),
-            replace(
-                MOVING_FASHION_MNIST,
-                model={"kernels": ((3, 5, 5), (3, 3, 3), (3, 3, 3)), "pool": (1, 3, 3), "filters": (16, 24, 32)},
-            ),
-        ),
+        recipes=RECIPES["conv3d_demo"],
         tiny={
             "input_shape": (8, 16, 16, 1),
             "kernels": ((3, 3, 3), (3, 3, 3), (3, 3, 3)),
@@ -211,16 +150,10 @@ def inflate(kernel, depth):
     )
 )
 def conv3d_demo(
-    *,
-    input_shape=(22, 160, 100, 3),
-    num_classes=8,
-    filters=(10, 30, 50),
-    kernels=((9, 9, 9), (7, 5, 5), (5, 9, 8)),
-    pool=(1, 4, 4),
-    dropout=0.0,
-    top=True,
-    name="conv3d_demo",
-):
+    *, input_shape: tuple[int | None, ...] = (22, 160, 100, 3), num_classes: int = 8,
+    filters: Sequence[int] = (10, 30, 50), kernels: Sequence[tuple[int, int, int]] = ((9, 9, 9), (7, 5, 5), (5, 9, 8)),
+    pool: tuple[int, int, int] = (1, 4, 4), dropout: float = 0.0, top: bool = True, name: str = "conv3d_demo",
+) -> keras.Model:  # fmt: skip
     """The chain of 3-D convolutions that courses draw, without padding, so that every size can be counted by hand.
 
         clip    22, 160, 100,  3
@@ -235,8 +168,8 @@ def conv3d_demo(
         filters: of each convolution.
         kernels: (time, height, width) of each.
         pool: what the largest of is taken over after the first convolution, (time, height, width).
-        dropout: share of the averaged maps silenced in training.
-        top: False ends at the last maps.
+        dropout: fraction of the averaged feature maps dropped in training.
+        top: False ends at the last feature maps.
         name: of the returned model.
 
     Returns:
@@ -275,28 +208,25 @@ def conv3d_demo(
         ),
         inputs=(CLIP,),
         preprocessing="standardise",
-        recipes=(
-            replace(DEMO, learning_rate=1e-3, model={"width": 0.25, "dropout": 0.2}),
-            replace(MOVING_MNIST, learning_rate=1e-3, model={"width": 0.125, "dropout": 0.2}),
-            replace(MOVING_FASHION_MNIST, learning_rate=1e-3, model={"width": 0.125, "dropout": 0.2}),
-            replace(UCF101, learning_rate=0.003),  # the paper's, for a network without normalisation
-            replace(FOLDER, learning_rate=1e-4),
-        ),
+        recipes=RECIPES["c3d"],
         tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "width": 0.125, "dropout": 0.0},
         tutorial="14_conv3d_video.py",
     )
 )
-def c3d(*, input_shape=(16, 112, 112, 3), num_classes=487, width=1.0, dropout=0.5, top=True, name="c3d"):
+def c3d(
+    *, input_shape: tuple[int | None, ...] = (16, 112, 112, 3), num_classes: int = 487, width: float = 1.0,
+    dropout: float = 0.5, top: bool = True, name: str = "c3d",
+) -> keras.Model:  # fmt: skip
     """C3D (Tran 2015, section 3): 3x3x3 convolutions and 2x2x2 pools, but for the first pool, which keeps time.
 
-    The pools round up, as Caffe's do: 7x7 maps become 4x4, and fc6 reads 8,192 numbers. With the 101 classes of UCF101
+    The pools round up, as Caffe's do: 7x7 maps become 4x4, and fc6 reads 8,192 features. With the 101 classes of UCF101
     there are 78,409,573 parameters; the 487 are Sports-1M's.
 
     Args:
         input_shape: (time, height, width, channels).
         num_classes: length of the logit vector.
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the units of fc6 and fc7 silenced in training.
+        dropout: fraction of the units of fc6 and fc7 dropped in training.
         top: False stops at the maps of `pool5`, which fc6 would read.
         name: of the returned model.
 
@@ -347,12 +277,12 @@ def flat(x, filters, name, stride, middle):
 
 
 def factored(x, filters, name, stride, middle):
-    """1x3x3 to `middle` channels, ReLU, 3x1x1: places first, then time."""
+    """1x3x3 to `middle` channels, ReLU, 3x1x1: first space, then time."""
     x = normalised(conv(x, middle, (1, 3, 3), f"{name}_space", (1, stride, stride)), f"{name}_space")
     return conv(x, filters, (3, 1, 1), f"{name}_time", (stride, 1, 1))
 
 
-def factored_channels(before, after):
+def factored_channels(before: int, after: int) -> int:
     """So many channels between the two parts that they hold as many weights as one 3x3x3 kernel (section 3.5)."""
     return 27 * before * after // (9 * before + 3 * after)
 
@@ -388,7 +318,6 @@ def residual(convolutions, input_shape, num_classes, width, blocks, dropout, top
     return keras.Model(clip, classifier(x, num_classes, dropout) if top else x, name=name)
 
 
-SMALL = {"width": 16, "blocks": (1, 1, 1, 1)}
 R3D_18 = Card(
     task="video_classification",
     summary="R3D: ResNet-18 with 3x3x3 convolutions",
@@ -398,13 +327,7 @@ R3D_18 = Card(
     deviations=("truncated He initialisation", "frames standardised by the training set at hand"),
     inputs=(CLIP,),
     preprocessing="standardise",
-    recipes=(
-        replace(DEMO, model=SMALL),
-        replace(MOVING_MNIST, model=SMALL),
-        replace(MOVING_FASHION_MNIST, model=SMALL),
-        UCF101,
-        FOLDER,
-    ),
+    recipes=RECIPES["r3d_18"],
     tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "width": 8, "blocks": (1,)},
     tutorial="14_conv3d_video.py",
 )
@@ -412,15 +335,9 @@ R3D_18 = Card(
 
 @register(R3D_18)
 def r3d_18(
-    *,
-    input_shape=(16, 112, 112, 3),
-    num_classes=400,
-    width=64,
-    blocks=(2, 2, 2, 2),
-    dropout=0.0,
-    top=True,
-    name="r3d_18",
-):
+    *, input_shape: tuple[int | None, ...] = (16, 112, 112, 3), num_classes: int = 400, width: int = 64,
+    blocks: Sequence[int] = (2, 2, 2, 2), dropout: float = 0.0, top: bool = True, name: str = "r3d_18",
+) -> keras.Model:  # fmt: skip
     """R3D with 18 layers (Tran 2018, section 3.3): every convolution reaches over 3 frames.
 
     Args:
@@ -428,8 +345,8 @@ def r3d_18(
         num_classes: length of the logit vector; 400 are those of Kinetics.
         width: channels of the first stage; each further stage doubles them.
         blocks: how many blocks of two convolutions each stage has.
-        dropout: share of the averaged maps silenced in training; the paper has none.
-        top: False ends at the last maps.
+        dropout: fraction of the averaged feature maps dropped in training; the paper has none.
+        top: False ends at the last feature maps.
         name: of the returned model.
 
     Returns:
@@ -454,15 +371,9 @@ def r3d_18(
     )
 )
 def mc3_18(
-    *,
-    input_shape=(16, 112, 112, 3),
-    num_classes=400,
-    width=64,
-    blocks=(2, 2, 2, 2),
-    dropout=0.0,
-    top=True,
-    name="mc3_18",
-):
+    *, input_shape: tuple[int | None, ...] = (16, 112, 112, 3), num_classes: int = 400, width: int = 64,
+    blocks: Sequence[int] = (2, 2, 2, 2), dropout: float = 0.0, top: bool = True, name: str = "mc3_18",
+) -> keras.Model:  # fmt: skip
     """MC3 with 18 layers (Tran 2018, section 3.4): motion is found early, and what follows looks at frames.
 
     Arguments, result and errors are those of `r3d_18`; the frames are never thinned out.
@@ -486,15 +397,9 @@ def mc3_18(
     )
 )
 def r2plus1d_18(
-    *,
-    input_shape=(16, 112, 112, 3),
-    num_classes=400,
-    width=64,
-    blocks=(2, 2, 2, 2),
-    dropout=0.0,
-    top=True,
-    name="r2plus1d_18",
-):
+    *, input_shape: tuple[int | None, ...] = (16, 112, 112, 3), num_classes: int = 400, width: int = 64,
+    blocks: Sequence[int] = (2, 2, 2, 2), dropout: float = 0.0, top: bool = True, name: str = "r2plus1d_18",
+) -> keras.Model:  # fmt: skip
     """R(2+1)D with 18 layers (Tran 2018, section 3.5): twice the ReLUs of `r3d_18` from as many weights.
 
     Arguments, result and errors are those of `r3d_18`.
@@ -518,22 +423,23 @@ def r2plus1d_18(
         deviations=("a small network of 3x3 convolutions in place of an AlexNet",),
         inputs=(CLIP,),
         preprocessing="standardise",
-        recipes=(DEMO, MOVING_MNIST, MOVING_FASHION_MNIST, replace(UCF101, expected=None), FOLDER),
+        recipes=RECIPES["frame_cnn"],
         tiny={"input_shape": (8, 16, 16, 1), "num_classes": 8, "filters": (8, 8)},
         baseline=True,
         tutorial="14_conv3d_video.py",
     )
 )
 def frame_cnn(
-    *, input_shape=(16, 112, 112, 3), num_classes=101, filters=(32, 64, 128, 256), dropout=0.0, name="frame_cnn"
-):
+    *, input_shape: tuple[int | None, ...] = (16, 112, 112, 3), num_classes: int = 101,
+    filters: Sequence[int] = (32, 64, 128, 256), dropout: float = 0.0, name: str = "frame_cnn",
+) -> keras.Model:  # fmt: skip
     """The baseline of every claim about motion: it sees the middle frame, and nothing of the others.
 
     Args:
         input_shape: (time, height, width, channels) with a known time.
         num_classes: length of the logit vector.
         filters: of each 1x3x3 convolution; a pool of 2x2 follows each.
-        dropout: share of the averaged maps silenced in training.
+        dropout: fraction of the averaged feature maps dropped in training.
         name: of the returned model.
 
     Returns:
@@ -567,22 +473,16 @@ def frame_cnn(
         deviations=("ReLU in place of the sigmoid", "a forecast in place of phonemes"),
         inputs=(WEEK,),
         preprocessing="standardise",
-        recipes=(
-            Recipe(
-                name="demo",
-                dataset="daily_views:1.1.0",
-                epochs=60,
-                batch_size=32,
-                learning_rate=1e-2,
-                schedule="cosine",
-            ),
-        ),
+        recipes=RECIPES["conv1d"],
         tiny={"filters": (8, 8)},
         tutorial="14_conv3d_video.py",
     )
 )
-def conv1d(*, input_shape=(7,), filters=(8, 8), kernel_size=3, dropout=0.0, name="conv1d"):
-    """Convolutions along a series: the same small window looks at every stretch of days.
+def conv1d(
+    *, input_shape: tuple[int, ...] = (7,), filters: Sequence[int] = (8, 8), kernel_size: int = 3,
+    dropout: float = 0.0, name: str = "conv1d",
+) -> keras.Model:  # fmt: skip
+    """Convolutions along a series: the same small window slides over all days.
 
     With one filter as long as the series and no activation, a convolution is the weighted sum of `lagged_linear`.
 
@@ -590,7 +490,7 @@ def conv1d(*, input_shape=(7,), filters=(8, 8), kernel_size=3, dropout=0.0, name
         input_shape: (time,), or (time, channels) where several values are known of each day.
         filters: of each convolution, with ReLU.
         kernel_size: days that one window sees.
-        dropout: share of the last maps silenced in training.
+        dropout: fraction of the last feature maps dropped in training.
         name: of the returned model.
 
     Returns:

@@ -5,7 +5,7 @@ the network is known as GoogLeNet. C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens
 the Inception Architecture for Computer Vision", CVPR 2016 (arXiv:1512.00567): sections 3 to 8, Table 1.
 
 Which filter size suits a layer? A module takes all of them: 1x1, 3x3 and 5x5 convolutions and a pool
-read the same maps, and their outputs are laid side by side. 1x1 convolutions in front of the large
+read the same feature maps, and their outputs are laid side by side. 1x1 convolutions in front of the large
 filters thin the maps out first, which is what makes it affordable. Version 3 then takes the large filters
 apart: 7x7 becomes 1x7 after 7x1, and every convolution is normalised.
 
@@ -31,9 +31,12 @@ to be trained on the same labels for each and on a weighted sum of their losses:
     model.compile("sgd", loss=dict.fromkeys(model.output, loss), loss_weights={"logits": 1, **AUXILIARY_WEIGHTS})
     model.fit(batches.map(lambda x, y: (x, dict.fromkeys(model.output, y))))
     model = keras.Model(model.input, model.output["logits"])  # without the heads; the weights are shared
+
+Longer than other files: the two papers have modules, heads and a network each.
 """
 
 import functools
+from typing import Any
 
 import keras
 from keras import layers
@@ -42,8 +45,8 @@ from zoo.checks import check_image
 from zoo.errors import UsageError
 from zoo.layers.normalization import BatchNormalization, LocalResponseNormalization
 from zoo.layers.width import scaled
-from zoo.recipes import FINETUNE, FOLDER
-from zoo.records import Card, Expected, Input, Recipe, Weights, replace
+from zoo.recipes.inception import RECIPES, WEIGHTS
+from zoo.records import Card, Input
 from zoo.registry import register
 
 V1_MODULES = {  # Table 1: 1x1, 3x3 after a 1x1 "reduce", 5x5 after a 1x1 "reduce", 1x1 after the pool
@@ -63,129 +66,6 @@ V3_SMALLEST = {False: 75, True: 299}  # one pixel left in mixed8; 17x17 maps for
 AUXILIARY_WEIGHTS = {"auxiliary1": 0.3, "auxiliary2": 0.3}  # of the losses in v1: section 5
 AUXILIARY_WEIGHT_V3 = {"auxiliary": 0.4}  # TensorFlow-slim's: the paper does not tell
 
-DEMO = Recipe(
-    name="demo",
-    dataset="digits:1.0.0",
-    preprocess={"resize": (32, 32)},
-    augment={"shift": 3},
-    epochs=20,
-    batch_size=64,
-    learning_rate=2e-3,
-    schedule="cosine",
-    model={"width": 0.25, "batch_norm": True},
-)
-# Weight decay, here and below: 0.0005 inside a momentum of 0.9 adds up ten times; Keras decays outside of it, hence
-# 0.005.
-FASHION_MNIST = Recipe(
-    name="fashion_mnist",
-    dataset="fashion_mnist:3.0.1",
-    train="train[:55000]",
-    validation="train[55000:]",
-    preprocess={"resize": (64, 64)},
-    augment={"shift": 6, "flip": True},
-    epochs=30,
-    optimizer="sgd",
-    optimizer_options={"momentum": 0.9, "nesterov": True, "weight_decay": 5e-3},
-    learning_rate=0.05,
-    schedule="cosine",
-    schedule_options={"warmup_epochs": 2},
-    model={"batch_norm": True},
-    expected=Expected("accuracy", 0.937, "zalandoresearch/fashion-mnist, README: GoogleNet", measured=False),
-)
-CIFAR10 = replace(
-    FASHION_MNIST,
-    name="cifar10",
-    dataset="cifar10:3.0.2",
-    train="train[:45000]",
-    validation="train[45000:]",
-    augment={"shift": 8, "flip": True},
-    epochs=100,
-    expected=None,
-)
-# Section 6 of the paper: momentum 0.9, the rate falls by 4 % every 8 epochs, the weights are averaged over time, crops
-# hold 8 to 100 % of the image. The rate at the start, the decay and the length are not told: those of BVLC's model.
-IMAGENET2012_V1 = Recipe(
-    name="imagenet2012",
-    dataset="imagenet2012:5.1.0",
-    train="train[:99%]",
-    validation="train[99%:]",
-    test="validation",  # the labels of the real test set were never published
-    preprocess={"resize": (224, 224)},
-    augment={"crop": (0.08, 1.0), "flip": True},
-    epochs=64,
-    batch_size=32,
-    optimizer="sgd",
-    optimizer_options={"momentum": 0.9, "weight_decay": 2e-3, "use_ema": True, "ema_momentum": 0.9999},
-    learning_rate=0.01,
-    schedule="step",
-    schedule_options={"at": (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), "factor": 0.96},
-    model={"auxiliary": True},
-    expected=Expected("accuracy", 0.687, "BVLC/caffe, models/bvlc_googlenet: 68.7 % top-1", measured=False),
-)
-# Section 8: RMSProp with decay 0.9 and epsilon 1, clipped at 2, 100 epochs, the rate falls by 6 % every 2 epochs (here
-# by 0.94^5 every 10), evaluated on averaged weights. Its 50 machines each took steps of 32 images.
-IMAGENET2012_V3 = replace(
-    IMAGENET2012_V1,
-    preprocess={"resize": (299, 299)},
-    epochs=100,
-    batch_size=32,
-    optimizer="rmsprop",
-    optimizer_options={"rho": 0.9, "epsilon": 1.0, "global_clipnorm": 2.0, "use_ema": True, "ema_momentum": 0.9999},
-    learning_rate=0.045,
-    schedule_options={"at": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), "factor": 0.734},
-    expected=Expected("accuracy", 0.788, "Szegedy 2016, Table 3: 21.2 % top-1 error, one crop", measured=False),
-)
-IMAGENETTE = replace(
-    FASHION_MNIST,
-    name="imagenette",
-    dataset="imagenette/320px-v2:1.0.0",
-    train="train[:90%]",
-    validation="train[90%:]",
-    preprocess={"resize": (224, 224)},
-    augment={"crop": (0.35, 1.0), "flip": True},
-    epochs=100,
-    batch_size=64,
-    expected=None,
-)
-
-# Published weights. Of v1 there are none for the network of the paper: torchvision's are of the variant with batch
-# normalisation, ported from TensorFlow's, which saw pixels in -1..1 (its `transform_input` takes them back there), with
-# auxiliary heads that nobody trained. torchvision's of v3 are not for this network: their average pools count padding.
-V1_WEIGHTS = Weights(
-    tag="imagenet",
-    url="https://download.pytorch.org/models/googlenet-1378be20.pth",
-    hash="sha256:1378be20",  # all that is published of it
-    preprocessing="tf",
-    licence="BSD-3-Clause (torchvision)",
-    published=(
-        Expected("accuracy", 0.69778, "torchvision, GoogLeNet_Weights.IMAGENET1K_V1", measured=False),
-        Expected("top5_accuracy", 0.89530, "torchvision, GoogLeNet_Weights.IMAGENET1K_V1", measured=False),
-    ),
-    options={"batch_norm": True},
-)
-KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
-V3_WEIGHTS = Weights(
-    tag="imagenet",
-    url=KERAS + "inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
-    hash="md5:9a0d58056eeedaa3f26cb7ebd46da564",
-    size=96_112_376,
-    preprocessing="tf",
-    licence="Apache-2.0 (tensorflow/models)",
-    published=(
-        Expected("accuracy", 0.779, "keras.io/api/applications", measured=False),
-        Expected("top5_accuracy", 0.937, "keras.io/api/applications", measured=False),
-    ),
-)
-V3_BODY = replace(
-    V3_WEIGHTS,
-    tag="imagenet_notop",
-    url=KERAS + "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    hash="md5:bcbd6486424b2319ff4ef7d526e38f63",
-    size=87_910_968,
-    top=False,
-    published=(),
-)
-
 
 def convolution(x, filters, size, *, strides=1, padding="same", batch_norm=True, scale=False, width=1.0, name):
     """A convolution and its ReLU, normalised in between (then it needs no biases), or plain.
@@ -193,7 +73,7 @@ def convolution(x, filters, size, *, strides=1, padding="same", batch_norm=True,
     Args:
         x: (batch, height, width, any).
         filters: how many, before `width`.
-        size: of the filters: a number or (height, width).
+        size: of the filters: one integer or (height, width).
         strides, padding: as in ``keras.layers.Conv2D``.
         batch_norm: normalise.
         scale: whether the normalisation learns a scale. The ReLU passes a scale on to the next layer, so it can go.
@@ -247,31 +127,16 @@ def v1_head(x, num_classes, conv, width, name):
         inputs=(Input("image", (224, 224, 3), holds="colours, standardised by the training set"),),
         preprocessing="standardise",
         loss_weights=AUXILIARY_WEIGHTS,
-        weights=(V1_WEIGHTS,),
-        recipes=(
-            DEMO,
-            FASHION_MNIST,
-            CIFAR10,
-            IMAGENETTE,
-            IMAGENET2012_V1,
-            replace(FINETUNE, model={"batch_norm": True}),
-            FOLDER,
-        ),
+        weights=WEIGHTS["inception_v1"],
+        recipes=RECIPES["inception_v1"],
         tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125},
         tutorial="11_classic_cnns.py",
     )
 )
 def inception_v1(
-    *,
-    input_shape=(224, 224, 3),
-    num_classes=1000,
-    auxiliary=False,
-    batch_norm=False,
-    width=1.0,
-    dropout=0.4,
-    top=True,
-    name="inception_v1",
-):
+    *, input_shape: tuple[int | None, ...] = (224, 224, 3), num_classes: int = 1000, auxiliary: bool = False,
+    batch_norm: bool = False, width: float = 1.0, dropout: float = 0.4, top: bool = True, name: str = "inception_v1",
+) -> keras.Model:  # fmt: skip
     """GoogLeNet (Szegedy 2015, Table 1).
 
     Args:
@@ -281,7 +146,7 @@ def inception_v1(
         batch_norm: the later variant whose weights TensorFlow-slim and torchvision publish: normalised convolutions in
             place of response normalisation, 3x3 filters in the 5x5 towers, and 2x2 windows in pool4.
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the averaged maps silenced in training; in the auxiliary heads it is always 0.7.
+        dropout: fraction of the averaged feature maps dropped in training; in the auxiliary heads it is always 0.7.
         top: False stops at the maps of `inception_5b`.
         name: of the returned model.
 
@@ -331,10 +196,13 @@ def inception_v1(
     return keras.Model(image, {"logits": logits, **heads} if heads else logits, name=name)
 
 
-def check_heads(auxiliary, top):
+def check_heads(auxiliary: bool, top: bool) -> None:
     """Raise for auxiliary heads on a network without a head of its own."""
     if auxiliary and not top:
         raise UsageError("auxiliary=True with top=False; expected heads or maps: leave one of the two options out")
+
+
+Towers = dict[str, list[tuple[Any, ...]]]  # by name: the convolutions of each, as `tower` takes them
 
 
 def tower(x, steps, conv, name):
@@ -400,37 +268,16 @@ def v3_head(x, num_classes, conv, name):
         inputs=(Input("image", (299, 299, 3), holds="colours, standardised by the training set"),),
         preprocessing="standardise",
         loss_weights=AUXILIARY_WEIGHT_V3,
-        weights=(V3_WEIGHTS, V3_BODY),
-        recipes=(
-            replace(
-                DEMO,
-                preprocess={"resize": (75, 75)},
-                augment={"shift": 6},
-                epochs=15,
-                batch_size=32,
-                model={"width": 0.25},
-            ),
-            replace(FASHION_MNIST, preprocess={"resize": (75, 75)}, model={}, expected=None),
-            replace(CIFAR10, preprocess={"resize": (75, 75)}, model={}),
-            replace(IMAGENETTE, preprocess={"resize": (299, 299)}, model={}),
-            IMAGENET2012_V3,
-            replace(FINETUNE, preprocess={"cover": (299, 299)}),
-            replace(FOLDER, preprocess={"cover": (299, 299)}),
-        ),
+        weights=WEIGHTS["inception_v3"],
+        recipes=RECIPES["inception_v3"],
         tiny={"input_shape": (75, 75, 3), "num_classes": 10, "width": 0.125},
         tutorial="11_classic_cnns.py",
     )
 )
 def inception_v3(
-    *,
-    input_shape=(299, 299, 3),
-    num_classes=1000,
-    auxiliary=False,
-    width=1.0,
-    dropout=0.2,
-    top=True,
-    name="inception_v3",
-):
+    *, input_shape: tuple[int | None, ...] = (299, 299, 3), num_classes: int = 1000, auxiliary: bool = False,
+    width: float = 1.0, dropout: float = 0.2, top: bool = True, name: str = "inception_v3",
+) -> keras.Model:  # fmt: skip
     """Inception v3 (Szegedy 2016, Table 1), layer by layer as in keras.applications, so that its weights fit.
 
     Args:
@@ -439,7 +286,7 @@ def inception_v3(
         auxiliary: add the head after `mixed7`, for training (see the top of this file; weighted 0.4 in
             TensorFlow-slim, the paper does not tell).
         width: multiplies the channels of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the averaged maps silenced in training.
+        dropout: fraction of the averaged feature maps dropped in training.
         top: False stops at the maps of `mixed10`.
         name: of the returned model.
 
@@ -468,7 +315,7 @@ def inception_v3(
     x = layers.MaxPooling2D(3, strides=2, name="pool2")(x)  # (batch, 35, 35, 192)
 
     for number, projection in enumerate((32, 64, 64)):  # Figure 5
-        towers = {"1x1": [(64, 1)], "5x5": [(48, 1), (64, 5)], "double3x3": [(64, 1), (96, 3), (96, 3)]}
+        towers: Towers = {"1x1": [(64, 1)], "5x5": [(48, 1), (64, 5)], "double3x3": [(64, 1), (96, 3), (96, 3)]}
         x = mixed(x, towers, projection, conv, f"mixed{number}")  # (batch, 35, 35, 256 or 288)
     towers = {"3x3": [(384, 3, 2)], "double3x3": [(64, 1), (96, 3), (96, 3, 2)]}
     x = mixed_reduction(x, towers, conv, "mixed3")  # (batch, 17, 17, 768)

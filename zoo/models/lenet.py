@@ -5,9 +5,9 @@ Recognition", Proceedings of the IEEE 86(11), 1998: section II and Figure 2.
 
 Two networks go by the name. `lenet5_1998` is the paper's own: pooling layers that learn a scale and
 an offset, a convolution C3 that sees only chosen pairs of maps, a scaled tanh, and an output layer
-that measures distances to drawings of the digits; exactly 60,000 trainable numbers. `lenet5` is what
+that measures distances to drawings of the digits; exactly 60,000 trainable parameters. `lenet5` is what
 courses have taught since: the same sizes with every map connected, plain pooling, ReLU and a softmax
-layer; 61,706 numbers.
+layer; 61,706 parameters.
 
     layer   1998                                        shape (height, width, maps)   trainable
     C1      6 filters 5x5                               28, 28, 6                           156
@@ -25,44 +25,11 @@ from keras import layers, ops
 
 from zoo.checks import check_image
 from zoo.errors import UsageError
-from zoo.recipes import FOLDER
-from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.recipes.lenet import RECIPES
+from zoo.records import Card, Input
 from zoo.registry import register
 
 PAPER = "LeCun, Bottou, Bengio & Haffner 1998, Proc. IEEE 86(11), section II"
-
-DEMO = Recipe(
-    name="demo",
-    dataset="digits:1.0.0",
-    preprocess={"resize": (28, 28)},
-    augment={"shift": 2},
-    epochs=25,
-    batch_size=64,
-    learning_rate=2e-3,
-    schedule="cosine",
-    expected=Expected("accuracy", 0.97, "worst of 5 seeds: results/demo.csv"),
-)
-MNIST = Recipe(
-    name="mnist",
-    dataset="mnist:3.0.1",
-    train="train[:55000]",
-    validation="train[55000:]",
-    augment={"shift": 2},
-    epochs=15,
-    learning_rate=2e-3,
-    schedule="cosine",
-    expected=Expected(
-        "accuracy", 0.990, "LeCun 1998, Figure 9: 0.95 % error without distortions; 3 seeds: results/mnist.csv"
-    ),
-)
-FASHION_MNIST = replace(
-    MNIST,
-    name="fashion_mnist",
-    dataset="fashion_mnist:3.0.1",
-    augment={"flip": True},
-    epochs=20,
-    expected=Expected("accuracy", 0.900, "3 seeds: results/fashion_mnist.csv"),
-)
 
 
 @register(
@@ -80,12 +47,15 @@ FASHION_MNIST = replace(
         ),
         inputs=(Input("image", (28, 28, 1), holds="grey pixels, standardised by the training set"),),
         preprocessing="standardise",
-        recipes=(DEMO, MNIST, FASHION_MNIST, replace(FOLDER, preprocess={"cover": (28, 28)})),
+        recipes=RECIPES["lenet5"],
         tiny={},
         tutorial="10_lenet.py",
     )
 )
-def lenet5(*, input_shape=(28, 28, 1), num_classes=10, activation="relu", pooling="max", dropout=0.0, name="lenet5"):
+def lenet5(
+    *, input_shape: tuple[int | None, ...] = (28, 28, 1), num_classes: int = 10, activation: str = "relu",
+    pooling: str = "max", dropout: float = 0.0, name: str = "lenet5",
+) -> keras.Model:  # fmt: skip
     """LeNet-5 with today's parts (LeCun 1998, Figure 2, less the parts nobody kept).
 
     Args:
@@ -93,7 +63,7 @@ def lenet5(*, input_shape=(28, 28, 1), num_classes=10, activation="relu", poolin
         num_classes: length of the logit vector.
         activation: of every layer but the last; ``"tanh"`` is nearer to the paper.
         pooling: ``"max"`` or ``"average"``.
-        dropout: share of F6's units silenced in training.
+        dropout: fraction of F6's units dropped in training.
         name: of the returned model.
 
     Returns:
@@ -146,7 +116,7 @@ GLYPHS = """
 """
 
 
-def digit_codes():
+def digit_codes() -> np.ndarray:
     """The drawings of `GLYPHS` as the target codes of the output layer: (10, 84), +1 for ink and -1 for paper."""
     rows = [line.split() for line in GLYPHS.split("\n") if line]
     return np.array([[1.0 if dot == "#" else -1.0 for row in rows for dot in row[digit]] for digit in range(10)])
@@ -176,7 +146,7 @@ class FanIn(keras.initializers.RandomUniform):
 
 @keras.saving.register_keras_serializable("zoo")
 class Subsampling(layers.Layer):
-    """S2 and S4: the four pixels of a 2x2 square are added, scaled, shifted and squashed; two numbers for each map.
+    """S2 and S4: the four pixels of a 2x2 square are added, scaled, shifted and squashed; two weights for each map.
 
     (batch, height, width, maps) -> (batch, height // 2, width // 2, maps)
     """
@@ -278,26 +248,16 @@ class DistanceToCodes(layers.Layer):
         ),
         inputs=(Input("image", (32, 32, 1), holds="grey pixels, standardised by the training set"),),
         preprocessing="standardise",
-        recipes=(
-            replace(
-                DEMO,
-                preprocess={"resize": (32, 32)},
-                epochs=40,
-                learning_rate=1e-3,
-                expected=Expected("accuracy", 0.96, "worst of 5 seeds: results/demo.csv"),
-            ),
-            replace(MNIST, preprocess={"pad": (32, 32)}, expected=None),
-            replace(FASHION_MNIST, preprocess={"pad": (32, 32)}, expected=None),
-        ),
+        recipes=RECIPES["lenet5_1998"],
         tiny={},
         tutorial="10_lenet.py",
     )
 )
-def lenet5_1998(*, num_classes=10, name="lenet5_1998"):
+def lenet5_1998(*, num_classes: int = 10, name: str = "lenet5_1998") -> keras.Model:
     """LeNet-5 as published (LeCun 1998, section II.B, Figure 2, Table I).
 
     Args:
-        num_classes: 10 has the drawn codes; any other number gets random codes of +1 and -1.
+        num_classes: 10 has the drawn codes; any other number of classes gets random codes of +1 and -1.
         name: of the returned model.
 
     Returns:

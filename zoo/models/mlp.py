@@ -4,7 +4,7 @@ The smallest networks there are, in the order in which courses meet them. Every 
 weighted sums; what differs is how many, what is put between them, and what the last one means.
 
     lagged_linear          y = b + w . x                          tomorrow from the last 7 days
-    sigmoid_sum            y = b + c . sigmoid(b' + W x)          the same, bent: a sum of soft steps
+    sigmoid_sum            y = b + c . sigmoid(b' + W x)          the same, bent: a sum of smooth steps
     relu_sum               y = b + c . max(0, b' + W x)           the same, of hinges: two make one hard step
     perceptron             class = sign(b + w . x)                Rosenblatt 1958
     logistic_regression    P(class 1) = sigmoid(b + w . x)
@@ -17,29 +17,15 @@ D. Rumelhart, G. Hinton and R. Williams, "Learning representations by back-propa
 Nature 323, 1986.
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
+from zoo.recipes import DAILY_VIEWS, DIGITS, FASHION_MNIST, MNIST
 from zoo.records import Card, Input, Recipe, replace
 from zoo.registry import register
 
-DIGITS = Recipe(
-    name="demo",
-    dataset="digits:1.0.0",
-    epochs=30,
-    batch_size=64,
-    learning_rate=2e-3,
-    schedule="cosine",
-)
-MNIST = Recipe(
-    name="mnist",
-    dataset="mnist:3.0.1",
-    train="train[:55000]",
-    validation="train[55000:]",
-    epochs=15,
-    schedule="cosine",
-)
-FASHION_MNIST = replace(MNIST, name="fashion_mnist", dataset="fashion_mnist:3.0.1")
 BREAST_CANCER = Recipe(
     name="demo",
     dataset="breast_cancer:1.0.0",
@@ -48,15 +34,6 @@ BREAST_CANCER = Recipe(
     learning_rate=1e-2,
     schedule="cosine",
 )
-VIEWS = Recipe(
-    name="demo",
-    dataset="daily_views:1.1.0",
-    epochs=60,
-    batch_size=32,
-    learning_rate=1e-2,
-    schedule="cosine",
-)
-
 GREY_DIGIT = Input("image", (28, 28, 1), holds="grey pixels, standardised by the training set")
 MEASUREMENTS = Input("features", (30,), holds="measurements, each standardised by the training set")
 WEEK = Input("week", (7,), holds="one value a day, the latest last, standardised by the training set")
@@ -71,12 +48,12 @@ WEEK = Input("week", (7,), holds="one value a day, the latest last, standardised
         deviations=("fitted by gradient descent, though a closed form exists",),
         inputs=(WEEK,),
         preprocessing="standardise",
-        recipes=(VIEWS,),
+        recipes=(DAILY_VIEWS,),
         tiny={},
         tutorial="01_views_regression.py",
     )
 )
-def lagged_linear(*, input_shape=(7,), name="lagged_linear"):
+def lagged_linear(*, input_shape: tuple[int | None, ...] = (7,), name: str = "lagged_linear") -> keras.Model:
     """A weighted sum of the last days: y = b + w . x.
 
     Args:
@@ -110,12 +87,14 @@ def sum_of(activation, units, input_shape, name):
         paper="Cybenko 1989: such sums come as near as wished to any continuous function",
         inputs=(WEEK,),
         preprocessing="standardise",
-        recipes=(VIEWS,),
+        recipes=(DAILY_VIEWS,),
         tiny={"units": 8},
         tutorial="01_views_regression.py",
     )
 )
-def sigmoid_sum(*, input_shape=(7,), units=100, name="sigmoid_sum"):
+def sigmoid_sum(
+    *, input_shape: tuple[int | None, ...] = (7,), units: int = 100, name: str = "sigmoid_sum"
+) -> keras.Model:
     """A sum of sigmoids: y = b + sum_i c_i sigmoid(b_i + w_i . x).
 
     Args:
@@ -140,12 +119,12 @@ def sigmoid_sum(*, input_shape=(7,), units=100, name="sigmoid_sum"):
         paper="Nair & Hinton 2010, ICML: rectified linear units",
         inputs=(WEEK,),
         preprocessing="standardise",
-        recipes=(VIEWS,),
+        recipes=(DAILY_VIEWS,),
         tiny={"units": 8},
         tutorial="01_views_regression.py",
     )
 )
-def relu_sum(*, input_shape=(7,), units=100, name="relu_sum"):
+def relu_sum(*, input_shape: tuple[int | None, ...] = (7,), units: int = 100, name: str = "relu_sum") -> keras.Model:
     """A sum of hinges: y = b + sum_i c_i max(0, b_i + w_i . x). Two hinges make one hard step.
 
     Args:
@@ -187,7 +166,7 @@ def one_neuron(input_shape, name):
         tutorial="09_perceptron_to_mlp.py",
     )
 )
-def perceptron(*, input_shape=(30,), name="perceptron"):
+def perceptron(*, input_shape: tuple[int | None, ...] = (30,), name: str = "perceptron") -> keras.Model:
     """Rosenblatt's perceptron: class 1 where b + w . x is positive, else class 0.
 
     Trained with `zoo.losses.Perceptron`, whose gradient is Rosenblatt's rule: wrong examples move the
@@ -219,7 +198,9 @@ def perceptron(*, input_shape=(30,), name="perceptron"):
         tutorial="09_perceptron_to_mlp.py",
     )
 )
-def logistic_regression(*, input_shape=(30,), name="logistic_regression"):
+def logistic_regression(
+    *, input_shape: tuple[int | None, ...] = (30,), name: str = "logistic_regression"
+) -> keras.Model:
     """Logistic regression: P(class 1) = sigmoid(b + w . x).
 
     Args:
@@ -248,7 +229,9 @@ def logistic_regression(*, input_shape=(30,), name="logistic_regression"):
         tutorial="09_perceptron_to_mlp.py",
     )
 )
-def softmax_regression(*, input_shape=(28, 28, 1), num_classes=10, name="softmax_regression"):
+def softmax_regression(
+    *, input_shape: tuple[int | None, ...] = (28, 28, 1), num_classes: int = 10, name: str = "softmax_regression"
+) -> keras.Model:
     """Softmax regression: P(class k) = softmax_k(b + W x) on the flattened input.
 
     Args:
@@ -282,7 +265,10 @@ def softmax_regression(*, input_shape=(28, 28, 1), num_classes=10, name="softmax
         tutorial="09_perceptron_to_mlp.py",
     )
 )
-def mlp(*, input_shape=(28, 28, 1), num_classes=10, hidden=(256, 128), activation="relu", dropout=0.0, name="mlp"):
+def mlp(
+    *, input_shape: tuple[int | None, ...] = (28, 28, 1), num_classes: int = 10, hidden: Sequence[int] = (256, 128),
+    activation: str = "relu", dropout: float = 0.0, name: str = "mlp",
+) -> keras.Model:  # fmt: skip
     """The multilayer perceptron: dense layers, each followed by an activation, then a linear classifier.
 
     Args:
@@ -290,7 +276,7 @@ def mlp(*, input_shape=(28, 28, 1), num_classes=10, hidden=(256, 128), activatio
         num_classes: length of the logit vector.
         hidden: units of each hidden layer; ``()`` is softmax regression.
         activation: of the hidden layers; ``"linear"`` collapses the whole chain to one matrix.
-        dropout: share of each hidden layer silenced in training.
+        dropout: fraction of each hidden layer dropped in training.
         name: of the returned model.
 
     Returns:

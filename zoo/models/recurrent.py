@@ -1,4 +1,4 @@
-"""Recurrent networks that read a sequence and answer once: texts, images row by row, a week of values.
+"""Recurrent networks that read a sequence and give one output: texts, images row by row, a week of values.
 
     rnn_classifier      J. Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990
     gru_classifier      K. Cho et al., EMNLP 2014, section 2.3
@@ -9,60 +9,32 @@
 
     tokens (batch, time) -> embedding -> recurrent layers, one on the other -> one vector -> logits (batch, classes)
 
-The equations stand in `zoo.layers.recurrent`; here they run in Keras's layers. Texts of different lengths share a batch: token 0
-fills them up on the right, and `zoo.layers.sequence` leaves the padding out without a Keras mask, because a mask costs the
-fused kernel on JAX and on PyTorch. Everything else that cuDNN asks for is kept too (tanh and sigmoid, biases, no
-`unroll`, the GRU with ``reset_after=True``); only `recurrent_dropout`, if asked for, goes back to a loop of steps. On
-a CPU no backend has a fused kernel, and the loop over time sets the pace.
+The equations stand in `zoo.layers.recurrent`; here they run in Keras's layers. Texts of different lengths share a
+batch: token 0 fills them up on the right, and `zoo.layers.sequence` leaves the padding out without a Keras mask,
+because a mask costs the fused kernel on JAX and on PyTorch. Everything else that cuDNN asks for is kept too (tanh and
+sigmoid, biases, no `unroll`, the GRU with ``reset_after=True``); only `recurrent_dropout`, if asked for, goes back to a
+loop of steps. On a CPU no backend has a fused kernel, and the loop over time sets the pace.
+
+A little longer than other files: four names share twelve options, which each signature shows.
 """
 
+from collections.abc import Sequence
+
 import keras
+import numpy as np
 from keras import layers
 
 from zoo.checks import is_whole
 from zoo.errors import UsageError
 from zoo.layers.sequence import PoolSequence, ReverseSequence
-from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.recipes.recurrent import FUSED_GRU, FUSED_LSTM, NOT_FUSED, RECIPES
+from zoo.records import Card, Input, replace
 from zoo.registry import register
 
 KINDS = {"rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
 
-TOKENS = Input("tokens", (400,), "int32", "numbers of words, 0 after the end")
-AGREEMENT = Recipe(
-    name="demo",
-    dataset="agreement:1.0.0",
-    preprocess={"tokens": "words", "vocabulary": 200, "length": 40},
-    model={"embedding": 16, "units": (64,), "dropout": 0.0},
-    epochs=10,
-    batch_size=64,
-    learning_rate=5e-3,
-    schedule="cosine",
-)
-IMDB = Recipe(
-    name="imdb_reviews",
-    dataset="imdb_reviews/plain_text:1.0.0",
-    train="train[:90%]",
-    validation="train[90%:]",
-    preprocess={"tokens": "words", "vocabulary": 20_000, "length": 400},
-    model={"embedding": 64, "units": (64,), "pooling": "max", "dropout": 0.4},
-    epochs=3,
-    batch_size=64,
-    learning_rate=2e-3,
-    schedule="cosine",
-)
-TEXT_FOLDER = replace(IMDB, name="text_folder", dataset="", train="train", validation="validation")
-FUSED_LSTM = (
-    "on a GPU one cuDNN kernel on TensorFlow, JAX and PyTorch; recurrent_dropout gives it up",
-    "on a CPU no backend has a fused kernel",
-)
-FUSED_GRU = (
-    "on a GPU a cuDNN kernel on TensorFlow and PyTorch, a compiled loop on JAX; recurrent_dropout gives it up",
-    "on a CPU no backend has a fused kernel",
-)
-NOT_FUSED = ("a loop of steps on every backend: no library has a fused kernel for it in Keras",)
 
-
-def check_units(units):
+def check_units(units: int | Sequence[int]) -> tuple[int, ...]:
     """Units of each layer as a tuple.
 
     >>> check_units(8), check_units([32, 16])
@@ -74,10 +46,10 @@ def check_units(units):
     return tuple(sizes)
 
 
-def read_tokens(tokens, kind, *, vocabulary_size, embedding, units, bidirectional, pooling, dropout, recurrent_dropout):
-    """(batch, time) tokens -> (batch, features): embedded, read by each layer in turn, pooled over the real steps."""
+def encode(tokens, kind, *, vocabulary_size, embedding, units, bidirectional, pooling, dropout, recurrent_dropout):
+    """(batch, time) token ids -> (batch, features): embedded, through all layers, pooled over the real steps."""
 
-    def reader(size, name):
+    def recurrent(size, name):
         return KINDS[kind](size, return_sequences=True, recurrent_dropout=recurrent_dropout, name=name)
 
     x = layers.Embedding(vocabulary_size, embedding, name="embedding")(tokens)  # (batch, time, embedding)
@@ -85,39 +57,37 @@ def read_tokens(tokens, kind, *, vocabulary_size, embedding, units, bidirectiona
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)
         name = f"{kind}{number}"
         if not bidirectional:
-            x = readings = reader(size, name)(x)  # (batch, time, units)
+            x = recurrent(size, name)(x)  # (batch, time, units)
             continue
-        forward = reader(size, f"{name}_forward")(x)
-        backward = reader(size, f"{name}_backward")(ReverseSequence(name=f"{name}_reverse")(x, tokens))
-        readings = forward, backward  # each in the order in which it was read
+        forward = recurrent(size, f"{name}_forward")(x)
+        backward = recurrent(size, f"{name}_backward")(ReverseSequence(name=f"{name}_reverse")(x, tokens))
         if number < len(units):
             aligned = ReverseSequence(name=f"{name}_align")(backward, tokens)
             x = layers.Concatenate(name=f"{name}_both")([forward, aligned])
     if not bidirectional:
-        return PoolSequence(pooling, name="pool")(readings, tokens)
-    pooled = [
-        PoolSequence(pooling, name=f"pool_{way}")(reading, tokens)
-        for way, reading in zip(("forward", "backward"), readings)
+        return PoolSequence(pooling, name="pool")(x, tokens)
+    pooled = [  # each direction in its own order: its last step has read all
+        PoolSequence(pooling, name="pool_forward")(forward, tokens),
+        PoolSequence(pooling, name="pool_backward")(backward, tokens),
     ]
     return layers.Concatenate(name="pool")(pooled)
 
 
-def classifier(kind, input_shape, num_classes, vocabulary_size, dropout, vectors, name, **reading):
+def classifier(kind, input_shape, num_classes, vocabulary_size, dropout, vectors, name, **options):
     """The network behind the four names."""
     tokens = keras.Input(input_shape, dtype="int32", name="tokens")
-    reading["units"] = check_units(reading["units"])
-    x = read_tokens(tokens, kind, vocabulary_size=vocabulary_size, dropout=dropout, **reading)
+    options["units"] = check_units(options["units"])
+    x = encode(tokens, kind, vocabulary_size=vocabulary_size, dropout=dropout, **options)
     x = layers.Dropout(dropout, name="dropout_top")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     model = keras.Model(tokens, logits, name=name)
     if vectors is not None:
-        embedding = model.get_layer("embedding")
-        if tuple(vectors.shape) != tuple(embedding.embeddings.shape):
+        expected = (vocabulary_size, options["embedding"])
+        if tuple(vectors.shape) != expected:
             raise UsageError(
-                f"vectors have shape {tuple(vectors.shape)}; expected {tuple(embedding.embeddings.shape)}: "
-                "(vocabulary_size, embedding)"
+                f"vectors have shape {tuple(vectors.shape)}; expected {expected}: (vocabulary_size, embedding)"
             )
-        embedding.set_weights([vectors])
+        model.get_layer("embedding").set_weights([vectors])
     return model
 
 
@@ -128,13 +98,9 @@ GRU_CARD = Card(
     paper="Cho et al. 2014, EMNLP, section 2.3",
     deviations=("the reset gate after the matrix and not before it, as fused kernels have it",),
     notes=FUSED_GRU,
-    inputs=(TOKENS,),
+    inputs=(Input("tokens", (400,), "int32", "numbers of words, 0 after the end"),),
     preprocessing="none",
-    recipes=(
-        replace(AGREEMENT, expected=Expected("accuracy", 0.99, "worst of 3 seeds: results/demo.csv")),
-        IMDB,
-        TEXT_FOLDER,
-    ),
+    recipes=RECIPES["gru_classifier"],
     tiny={"input_shape": (None,), "vocabulary_size": 12, "embedding": 8, "units": (8,)},
     tutorial="18_recurrent_nets.py",
 )
@@ -142,36 +108,28 @@ GRU_CARD = Card(
 
 @register(GRU_CARD)
 def gru_classifier(
-    *,
-    input_shape=(400,),
-    num_classes=2,
-    vocabulary_size=20_000,
-    embedding=128,
-    units=(128,),
-    bidirectional=False,
-    pooling="last",
-    dropout=0.3,
-    recurrent_dropout=0.0,
-    vectors=None,
-    name="gru_classifier",
-):
+    *, input_shape: tuple[int | None, ...] = (400,), num_classes: int = 2, vocabulary_size: int = 20_000,
+    embedding: int = 128, units: int | Sequence[int] = (128,), bidirectional: bool = False, pooling: str = "last",
+    dropout: float = 0.3, recurrent_dropout: float = 0.0, vectors: np.ndarray | None = None,
+    name: str = "gru_classifier",
+) -> keras.Model:  # fmt: skip
     """A text classifier of gated recurrent units (Cho et al. 2014).
 
     Args:
         input_shape: (tokens,), or (None,) for any number of them; padding, token 0, comes last.
         num_classes: length of the logit vector.
         vocabulary_size: how many tokens there are, 0 (padding) and 1 (unknown) among them.
-        embedding: numbers that stand for a token.
+        embedding: length of a token's vector.
         units: of each recurrent layer, from the tokens up; ``(64, 64)`` is a deep one.
         bidirectional: read each text from both ends.
         pooling: what represents a text: its ``"last"`` step, or the ``"mean"`` or ``"max"`` of all its steps.
-        dropout: share of the numbers silenced before each recurrent layer and before the logits.
-        recurrent_dropout: share of each state silenced between steps; gives up fused kernels.
+        dropout: fraction of the features dropped before each recurrent layer and before the logits.
+        recurrent_dropout: fraction of each state dropped between steps; gives up fused kernels.
         vectors: (vocabulary_size, embedding) array to start the embedding from, or None.
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+        A `keras.Model`: (batch, tokens) token ids to (batch, num_classes) logits.
 
     Raises:
         UsageError: for units that are no whole numbers, or an unknown `pooling`.
@@ -191,30 +149,16 @@ def gru_classifier(
         paper="Elman 1990, Cognitive Science 14(2)",
         deviations=("backpropagation through all steps, where Elman's stopped after one",),
         notes=NOT_FUSED,
-        recipes=(replace(AGREEMENT, learning_rate=1e-3), IMDB, TEXT_FOLDER),
+        recipes=RECIPES["rnn_classifier"],
     )
 )
 def rnn_classifier(
-    *,
-    input_shape=(400,),
-    num_classes=2,
-    vocabulary_size=20_000,
-    embedding=128,
-    units=(128,),
-    bidirectional=False,
-    pooling="last",
-    dropout=0.3,
-    recurrent_dropout=0.0,
-    vectors=None,
-    name="rnn_classifier",
-):
-    """A text classifier of plain recurrent layers (Elman 1990). Arguments and shapes as in `gru_classifier`.
-
-    Args:
-        name: of the returned model.
-
-    Returns:
-        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+    *, input_shape: tuple[int | None, ...] = (400,), num_classes: int = 2, vocabulary_size: int = 20_000,
+    embedding: int = 128, units: int | Sequence[int] = (128,), bidirectional: bool = False, pooling: str = "last",
+    dropout: float = 0.3, recurrent_dropout: float = 0.0, vectors: np.ndarray | None = None,
+    name: str = "rnn_classifier",
+) -> keras.Model:  # fmt: skip
+    """A text classifier of plain recurrent layers (Elman 1990). Arguments, result and errors as in `gru_classifier`.
 
     >>> rnn_classifier(vocabulary_size=10, embedding=4, units=3).count_params()  # 40, then (4 + 3 + 1) 3, then 4 x 2
     72
@@ -233,26 +177,12 @@ def rnn_classifier(
     )
 )
 def lstm_classifier(
-    *,
-    input_shape=(400,),
-    num_classes=2,
-    vocabulary_size=20_000,
-    embedding=128,
-    units=(128,),
-    bidirectional=False,
-    pooling="last",
-    dropout=0.3,
-    recurrent_dropout=0.0,
-    vectors=None,
-    name="lstm_classifier",
-):
-    """A text classifier of LSTM layers (Hochreiter & Schmidhuber 1997). Arguments and shapes as in `gru_classifier`.
-
-    Args:
-        name: of the returned model.
-
-    Returns:
-        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+    *, input_shape: tuple[int | None, ...] = (400,), num_classes: int = 2, vocabulary_size: int = 20_000,
+    embedding: int = 128, units: int | Sequence[int] = (128,), bidirectional: bool = False, pooling: str = "last",
+    dropout: float = 0.3, recurrent_dropout: float = 0.0, vectors: np.ndarray | None = None,
+    name: str = "lstm_classifier",
+) -> keras.Model:  # fmt: skip
+    """A text classifier of LSTM layers (Hochreiter & Schmidhuber 1997); the rest as in `gru_classifier`.
 
     >>> lstm_classifier(vocabulary_size=10, embedding=4, units=3).count_params()  # 40, then 4 (4 + 3 + 1) 3, then 8
     144
@@ -271,27 +201,14 @@ def lstm_classifier(
     )
 )
 def bilstm_classifier(
-    *,
-    input_shape=(400,),
-    num_classes=2,
-    vocabulary_size=20_000,
-    embedding=128,
-    units=(64,),
-    bidirectional=True,
-    pooling="last",
-    dropout=0.3,
-    recurrent_dropout=0.0,
-    vectors=None,
-    name="bilstm_classifier",
-):
-    """A text classifier that reads from both ends (Graves & Schmidhuber 2005). Arguments as in `gru_classifier`.
+    *, input_shape: tuple[int | None, ...] = (400,), num_classes: int = 2, vocabulary_size: int = 20_000,
+    embedding: int = 128, units: int | Sequence[int] = (64,), bidirectional: bool = True, pooling: str = "last",
+    dropout: float = 0.3, recurrent_dropout: float = 0.0, vectors: np.ndarray | None = None,
+    name: str = "bilstm_classifier",
+) -> keras.Model:  # fmt: skip
+    """A text classifier that reads from both ends (Graves & Schmidhuber 2005); the rest as in `gru_classifier`.
 
-    Args:
-        units: of each recurrent layer *and direction*.
-        name: of the returned model.
-
-    Returns:
-        A `keras.Model`: (batch, tokens) whole numbers to (batch, num_classes) logits.
+    `units` counts those of each recurrent layer *and direction*.
 
     >>> bilstm_classifier(vocabulary_size=10, embedding=4, units=3).count_params()  # 40, then 2 x 96, then 7 x 2
     246
@@ -308,28 +225,6 @@ def stack_of_lstms(x, units, dropout):
     return x
 
 
-ROWS = Recipe(
-    name="demo",
-    dataset="digits:1.0.0",
-    epochs=40,
-    batch_size=64,
-    learning_rate=5e-3,
-    schedule="cosine",
-    expected=Expected("accuracy", 0.95, "worst of 3 seeds: results/demo.csv"),
-)
-ROWS_OF_MNIST = replace(
-    ROWS,
-    name="mnist",
-    dataset="mnist:3.0.1",
-    train="train[:55000]",
-    validation="train[55000:]",
-    epochs=10,
-    batch_size=128,
-    learning_rate=2e-3,
-    expected=None,
-)
-
-
 @register(
     Card(
         task="image_classification",
@@ -340,23 +235,22 @@ ROWS_OF_MNIST = replace(
         notes=FUSED_LSTM,
         inputs=(Input("image", (28, 28, 1), holds="grey pixels, standardised by the training set"),),
         preprocessing="standardise",
-        recipes=(
-            ROWS,
-            ROWS_OF_MNIST,
-            replace(ROWS_OF_MNIST, name="fashion_mnist", dataset="fashion_mnist:3.0.1"),
-        ),
+        recipes=RECIPES["row_lstm"],
         tiny={"input_shape": (6, 5, 1), "units": (8,)},
         tutorial="18_recurrent_nets.py",
     )
 )
-def row_lstm(*, input_shape=(28, 28, 1), num_classes=10, units=(128,), dropout=0.0, name="row_lstm"):
-    """An LSTM over the rows of an image: row after row comes in, and after the last the answer goes out.
+def row_lstm(
+    *, input_shape: tuple[int, int, int] = (28, 28, 1), num_classes: int = 10, units: int | Sequence[int] = (128,),
+    dropout: float = 0.0, name: str = "row_lstm",
+) -> keras.Model:  # fmt: skip
+    """An LSTM over the rows of an image, from the top; the output of its last step is classified.
 
     Args:
         input_shape: (height, width, channels).
         num_classes: length of the logit vector.
         units: of each recurrent layer, from the rows up.
-        dropout: share of each layer's output silenced in training.
+        dropout: fraction of each layer's output dropped in training.
         name: of the returned model.
 
     Returns:
@@ -383,27 +277,21 @@ def row_lstm(*, input_shape=(28, 28, 1), num_classes=10, units=(128,), dropout=0
         notes=FUSED_LSTM,
         inputs=(Input("week", (7,), holds="one value a day, the latest last, standardised by the training set"),),
         preprocessing="standardise",
-        recipes=(
-            Recipe(
-                name="demo",
-                dataset="daily_views:1.1.0",
-                epochs=60,
-                batch_size=32,
-                learning_rate=5e-3,
-                schedule="cosine",
-            ),
-        ),
+        recipes=RECIPES["lstm_forecaster"],
         tiny={"units": (8,)},
         tutorial="18_recurrent_nets.py",
     )
 )
-def lstm_forecaster(*, input_shape=(7,), units=(32,), dropout=0.0, name="lstm_forecaster"):
+def lstm_forecaster(
+    *, input_shape: tuple[int, ...] = (7,), units: int | Sequence[int] = (32,), dropout: float = 0.0,
+    name: str = "lstm_forecaster",
+) -> keras.Model:  # fmt: skip
     """An LSTM over the last days of a series to the next one; beside it stand `lagged_linear` and `sigmoid_sum`.
 
     Args:
         input_shape: (days,).
         units: of each recurrent layer, from the days up.
-        dropout: share of each layer's output silenced in training.
+        dropout: fraction of each layer's output dropped in training.
         name: of the returned model.
 
     Returns:

@@ -29,8 +29,12 @@ and fills the new channels with zeros, at no parameter (`resnet20` to `resnet110
 Layers are called as keras.applications calls them (conv3_block1_2_conv, ..., but `logits` in place of
 `predictions`); the graph and the order of the weights are the same too, so that its ResNet-50, 101 and 152 weights
 fit as they are.
+
+Longer than other files: the fourteen names of one paper, each with its card, its signature and an example. The networks
+themselves are the first hundred lines.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import keras
@@ -39,180 +43,9 @@ from keras import layers
 from zoo.checks import check_image
 from zoo.errors import UsageError
 from zoo.layers.normalization import BatchNormalization
-from zoo.recipes import FINETUNE, FOLDER
-from zoo.records import Card, Expected, Input, Recipe, Weights, replace
+from zoo.recipes.resnet import RECIPES, WEIGHTS
+from zoo.records import Card, Input, replace
 from zoo.registry import register
-
-# L2 of 1e-4 in the gradient, as in the paper, passes through the momentum and comes to 1e-4 / (1 - .9) a step. Keras's
-# `weight_decay` acts beside the momentum.
-PAPER_SGD = {"momentum": 0.9, "weight_decay": 1e-3}
-
-IMAGENET = Recipe(
-    name="imagenet2012",
-    dataset="imagenet2012:5.1.0",
-    train="train[:99%]",
-    validation="train[99%:]",
-    test="validation",  # the test set's labels were never published
-    preprocess={"resize": (224, 224)},
-    augment={"crop": (0.08, 1.0), "flip": True},
-    epochs=120,  # the paper's 600,000 steps of 256
-    batch_size=256,
-    optimizer="sgd",
-    optimizer_options=PAPER_SGD,
-    learning_rate=0.1,
-    schedule="step",  # the paper waits for plateaus, which its Figure 4 shows near these places
-    schedule_options={"at": (0.25, 0.5), "factor": 0.1},
-    precision="mixed_bfloat16",
-)
-IMAGENETTE = replace(
-    IMAGENET,
-    name="imagenette",
-    dataset="imagenette/320px-v2:1.0.0",
-    train="train[:90%]",
-    validation="train[90%:]",
-    epochs=80,
-    batch_size=64,
-    learning_rate=0.025,  # 0.1 scaled by the batch size
-    schedule="cosine",
-    schedule_options={"warmup_epochs": 5},
-    model={"num_classes": 10},
-)
-CIFAR10 = Recipe(
-    name="cifar10",
-    dataset="cifar10:3.0.2",
-    train="train[:45000]",
-    validation="train[45000:]",
-    augment={"shift": 4, "flip": True},
-    epochs=182,  # the paper's 64,000 steps of 128
-    optimizer="sgd",
-    optimizer_options=PAPER_SGD,
-    learning_rate=0.1,
-    schedule="step",  # at 32,000 and 48,000 steps
-    schedule_options={"at": (0.5, 0.75), "factor": 0.1},
-)
-FASHION_MNIST = replace(
-    CIFAR10,
-    name="fashion_mnist",
-    dataset="fashion_mnist:3.0.1",
-    train="train[:55000]",
-    validation="train[55000:]",
-    augment={"shift": 2, "flip": True},
-    epochs=24,
-    schedule="cosine",
-    schedule_options={"warmup_epochs": 1},
-    model={"input_shape": (28, 28, 1)},
-)
-DEMO = Recipe(
-    name="demo",
-    dataset="digits:1.0.0",
-    preprocess={"resize": (16, 16)},
-    augment={"shift": 1},
-    epochs=12,
-    batch_size=64,
-    learning_rate=3e-3,
-    schedule="cosine",
-    model={"input_shape": (16, 16, 1)},
-)
-SMALL_DEMO = replace(
-    DEMO,
-    model={"input_shape": (16, 16, 1), "num_classes": 10, "stem": "3x3", "width": 16, "blocks": (1, 1, 1, 1)},
-)
-
-TABLE_6 = "He 2015, Table 6 (110 layers: mean of 5 runs)"
-RELEASED = "the authors' released model, one crop: KaimingHe/deep-residual-networks"
-TORCHVISION = "torchvision's IMAGENET1K_V1, one crop: its documentation"
-PAPER = "He, Zhang, Ren & Sun 2015, arXiv:1512.03385 (CVPR 2016)"
-STANDARDISED = "colour pixels, standardised by the training set"
-DEVIATIONS = (
-    "truncated He initialisation",
-    "running statistics with momentum .9 in place of one pass over the training set",
-)
-
-# Published weights: torchvision's own of the shallow two, and those of the authors in the files of keras.applications.
-# torchvision's and timm's of 50 layers and more are of version 1.5, for stride_in="3x3" and use_bias=False.
-RESNET18_WEIGHTS = Weights(
-    tag="imagenet",
-    url="https://download.pytorch.org/models/resnet18-f37072fd.pth",
-    hash="sha256:f37072fd",  # all that is published of it
-    preprocessing="torch",
-    licence="BSD-3-Clause (torchvision)",
-    published=(
-        Expected("accuracy", 0.69758, TORCHVISION, measured=False),
-        Expected("top5_accuracy", 0.89078, TORCHVISION, measured=False),
-    ),
-)
-RESNET34_WEIGHTS = replace(
-    RESNET18_WEIGHTS,
-    url="https://download.pytorch.org/models/resnet34-b627a593.pth",
-    hash="sha256:b627a593",
-    published=(
-        Expected("accuracy", 0.73314, TORCHVISION, measured=False),
-        Expected("top5_accuracy", 0.91420, TORCHVISION, measured=False),
-    ),
-)
-KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
-TABLE = "keras.io/api/applications"
-RESNET50_WEIGHTS = Weights(
-    tag="imagenet",
-    url=KERAS + "resnet50_weights_tf_dim_ordering_tf_kernels.h5",
-    hash="md5:2cb95161c43110f7111970584f804107",
-    size=102_967_424,
-    preprocessing="caffe",
-    licence="MIT (Kaiming He)",
-    published=(
-        Expected("accuracy", 0.749, TABLE, measured=False),
-        Expected("top5_accuracy", 0.921, TABLE, measured=False),
-    ),
-    options={"stride_in": "1x1"},
-)
-RESNET50_BODY = replace(
-    RESNET50_WEIGHTS,
-    tag="imagenet_notop",
-    url=KERAS + "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    hash="md5:4d473c1dd8becc155b73f8504c6f6626",
-    size=94_765_736,
-    top=False,
-    published=(),
-)
-RESNET101_WEIGHTS = replace(
-    RESNET50_WEIGHTS,
-    url=KERAS + "resnet101_weights_tf_dim_ordering_tf_kernels.h5",
-    hash="md5:f1aeb4b969a6efcfb50fad2f0c20cfc5",
-    size=179_648_224,
-    published=(
-        Expected("accuracy", 0.764, TABLE, measured=False),
-        Expected("top5_accuracy", 0.928, TABLE, measured=False),
-    ),
-)
-RESNET101_BODY = replace(
-    RESNET101_WEIGHTS,
-    tag="imagenet_notop",
-    url=KERAS + "resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    hash="md5:88cf7a10940856eca736dc7b7e228a21",
-    size=171_446_536,
-    top=False,
-    published=(),
-)
-RESNET152_WEIGHTS = replace(
-    RESNET50_WEIGHTS,
-    url=KERAS + "resnet152_weights_tf_dim_ordering_tf_kernels.h5",
-    hash="md5:100835be76be38e30d865e96f2aaae62",
-    size=None,
-    published=(
-        Expected("accuracy", 0.766, TABLE, measured=False),
-        Expected("top5_accuracy", 0.931, TABLE, measured=False),
-    ),
-)
-RESNET152_BODY = replace(
-    RESNET152_WEIGHTS,
-    tag="imagenet_notop",
-    url=KERAS + "resnet152_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    hash="md5:ee4c566cf9a93f14d82f913c2dc6dd0c",
-    size=234_698_864,
-    top=False,
-    published=(),
-)
-
 
 # Blocks
 
@@ -310,89 +143,38 @@ def bottlenecks(stride_in, use_bias):
     return partial(bottleneck, stride_in=stride_in, bias=use_bias)
 
 
-SMALL_FOLDER = replace(FOLDER, preprocess={"cover": (32, 32)})
+PAPER = "He, Zhang, Ren & Sun 2015, arXiv:1512.03385 (CVPR 2016)"
+STANDARDISED = "colour pixels, standardised by the training set"
 RESNET18 = Card(
     task="image_classification",
     summary="18 layers with shortcuts: two 3x3 convolutions to a block",
     params=11_689_512,
     non_trainable_params=9_600,
     paper=PAPER + ", Table 1",
-    deviations=DEVIATIONS,
+    deviations=(
+        "truncated He initialisation",
+        "running statistics with momentum .9 in place of one pass over the training set",
+    ),
     inputs=(Input("image", (224, 224, 3), holds=STANDARDISED),),
     preprocessing="standardise",
-    recipes=(
-        SMALL_DEMO,
-        replace(
-            FASHION_MNIST,
-            optimizer_options={"momentum": 0.9, "weight_decay": 5e-3},
-            model={"input_shape": (28, 28, 1), "num_classes": 10, "stem": "3x3"},
-            expected=Expected("accuracy", 0.949, "a ResNet-18 in Fashion-MNIST's README", measured=False),
-        ),
-        IMAGENETTE,
-        replace(IMAGENET, expected=Expected("accuracy", 0.69758, TORCHVISION, measured=False)),
-        FOLDER,
-    ),
+    weights=WEIGHTS["resnet18"],
+    recipes=RECIPES["resnet18"],
     tiny={"input_shape": (64, 64, 3), "num_classes": 10, "width": 8, "blocks": (1, 1, 1, 1)},
     tutorial="11_classic_cnns.py",
 )
-RESNET50 = replace(
-    RESNET18,
-    summary="50 layers with shortcuts: 1x1, 3x3 and 1x1 convolutions to a block",
-    params=25_583_592,
-    non_trainable_params=53_120,
-    deviations=(*DEVIATIONS, "convolutions have biases, as in keras.applications; the normalisation cancels them"),
-    recipes=(
-        SMALL_DEMO,
-        IMAGENETTE,
-        replace(IMAGENET, expected=Expected("accuracy", 0.753, RELEASED, measured=False)),
-        FOLDER,
-    ),
-    # No biases here: all that reaches them is rounding.
-    tiny={"input_shape": (64, 64, 3), "num_classes": 10, "width": 8, "blocks": (1, 1, 1, 1), "use_bias": False},
-)
-RESNET20 = Card(
-    task="image_classification",
-    summary="20 layers with parameter-free shortcuts, for images of 32x32",
-    params=269_722,
-    non_trainable_params=1_376,
-    paper=PAPER + ", section 4.2",
-    deviations=DEVIATIONS,
-    inputs=(Input("image", (32, 32, 3), holds=STANDARDISED),),
-    preprocessing="standardise",
-    recipes=(
-        DEMO,
-        replace(FASHION_MNIST, expected=Expected("accuracy", 0.935, "3 seeds: results/fashion_mnist.csv")),
-        replace(CIFAR10, expected=Expected("accuracy", 0.9125, TABLE_6, measured=False)),
-        SMALL_FOLDER,
-    ),
-    tiny={"input_shape": (16, 16, 3), "width": 8, "blocks": (1, 1, 1)},
-    tutorial="12_resnet_vs_plain.py",
-)
-PLAIN20 = replace(
-    RESNET20,
-    summary="resnet20 without the shortcuts",
-    recipes=(DEMO, FASHION_MNIST, CIFAR10, SMALL_FOLDER),
-)
 
 
-@register(replace(RESNET18, weights=(RESNET18_WEIGHTS,), recipes=(*RESNET18.recipes, FINETUNE)))
+@register(RESNET18)
 def resnet18(
-    *,
-    input_shape=(224, 224, 3),
-    num_classes=1000,
-    dropout=0.0,
-    top=True,
-    stem="7x7",
-    width=64,
-    blocks=(2, 2, 2, 2),
-    name="resnet18",
-):
+    *, input_shape: tuple[int | None, ...] = (224, 224, 3), num_classes: int = 1000, dropout: float = 0.0,
+    top: bool = True, stem: str = "7x7", width: int = 64, blocks: Sequence[int] = (2, 2, 2, 2), name: str = "resnet18",
+) -> keras.Model:  # fmt: skip
     """ResNet-18 (He 2015, Table 1), with a projection where the shape changes (option B).
 
     Args:
         input_shape: (height, width, channels) of at least 32 x 32 pixels, 8 x 8 with the small stem; None is any size.
         num_classes: length of the logit vector.
-        dropout: share of the last features that training silences; the paper has none.
+        dropout: fraction of the last features dropped in training; the paper has none.
         top: False ends at the last feature maps.
         stem: ``"7x7"``, the paper's, quarters height and width; ``"3x3"``, one convolution without pooling, keeps them,
             for images of 28 to 64 pixels.
@@ -417,29 +199,16 @@ def resnet18(
     replace(
         RESNET18,
         summary="34 layers with shortcuts: two 3x3 convolutions to a block",
-        weights=(RESNET34_WEIGHTS,),
         params=21_797_672,
         non_trainable_params=17_024,
-        recipes=(
-            SMALL_DEMO,
-            IMAGENETTE,
-            replace(IMAGENET, expected=Expected("accuracy", 0.73314, TORCHVISION, measured=False)),
-            FINETUNE,
-            FOLDER,
-        ),
+        weights=WEIGHTS["resnet34"],
+        recipes=RECIPES["resnet34"],
     )
 )
 def resnet34(
-    *,
-    input_shape=(224, 224, 3),
-    num_classes=1000,
-    dropout=0.0,
-    top=True,
-    stem="7x7",
-    width=64,
-    blocks=(3, 4, 6, 3),
-    name="resnet34",
-):
+    *, input_shape: tuple[int | None, ...] = (224, 224, 3), num_classes: int = 1000, dropout: float = 0.0,
+    top: bool = True, stem: str = "7x7", width: int = 64, blocks: Sequence[int] = (3, 4, 6, 3), name: str = "resnet34",
+) -> keras.Model:  # fmt: skip
     """ResNet-34 (He 2015, Table 1), with projections where `resnet18` has them; arguments, result and errors as there.
 
     >>> resnet34(input_shape=(28, 28, 1), stem="3x3", width=8, num_classes=10).output_shape
@@ -448,20 +217,28 @@ def resnet34(
     return network(basic, blocks, width, stem, input_shape, num_classes, dropout, top, name)
 
 
-@register(replace(RESNET50, weights=(RESNET50_WEIGHTS, RESNET50_BODY), recipes=(*RESNET50.recipes, FINETUNE)))
+RESNET50 = replace(
+    RESNET18,
+    summary="50 layers with shortcuts: 1x1, 3x3 and 1x1 convolutions to a block",
+    params=25_583_592,
+    non_trainable_params=53_120,
+    deviations=(
+        *RESNET18.deviations,
+        "convolutions have biases, as in keras.applications; the normalisation cancels them",
+    ),
+    weights=WEIGHTS["resnet50"],
+    recipes=RECIPES["resnet50"],
+    # No biases here: all that reaches them is rounding.
+    tiny={"input_shape": (64, 64, 3), "num_classes": 10, "width": 8, "blocks": (1, 1, 1, 1), "use_bias": False},
+)
+
+
+@register(RESNET50)
 def resnet50(
-    *,
-    input_shape=(224, 224, 3),
-    num_classes=1000,
-    dropout=0.0,
-    top=True,
-    stem="7x7",
-    width=64,
-    blocks=(3, 4, 6, 3),
-    stride_in="1x1",
-    use_bias=True,
-    name="resnet50",
-):
+    *, input_shape: tuple[int | None, ...] = (224, 224, 3), num_classes: int = 1000, dropout: float = 0.0,
+    top: bool = True, stem: str = "7x7", width: int = 64, blocks: Sequence[int] = (3, 4, 6, 3), stride_in: str = "1x1",
+    use_bias: bool = True, name: str = "resnet50",
+) -> keras.Model:  # fmt: skip
     """ResNet-50 (He 2015, Table 1). The weights of keras.applications' ResNet-50 fit as they are.
 
     The image is halved by the first 1x1 convolution of conv3, conv4 and conv5, as in the paper. Version 1.5, which
@@ -471,7 +248,7 @@ def resnet50(
         input_shape, num_classes, dropout, top, stem, width, blocks, name: as in `resnet18`; the maps at the end have
             32 times the channels of `width`.
         stride_in: the convolution of a block that halves: ``"1x1"`` or ``"3x3"``.
-        use_bias: whether convolutions have biases. False leaves 25,557,032 trainable numbers, as torchvision has.
+        use_bias: whether convolutions have biases. False leaves 25,557,032 trainable parameters, as torchvision has.
 
     Raises:
         UsageError: as `resnet18`, and if `stride_in` is not one of the two.
@@ -487,31 +264,17 @@ def resnet50(
     replace(
         RESNET50,
         summary="101 layers with shortcuts: 1x1, 3x3 and 1x1 convolutions to a block",
-        weights=(RESNET101_WEIGHTS, RESNET101_BODY),
         params=44_601_832,
         non_trainable_params=105_344,
-        recipes=(
-            SMALL_DEMO,
-            IMAGENETTE,
-            replace(IMAGENET, expected=Expected("accuracy", 0.764, RELEASED, measured=False)),
-            FINETUNE,
-            FOLDER,
-        ),
+        weights=WEIGHTS["resnet101"],
+        recipes=RECIPES["resnet101"],
     )
 )
 def resnet101(
-    *,
-    input_shape=(224, 224, 3),
-    num_classes=1000,
-    dropout=0.0,
-    top=True,
-    stem="7x7",
-    width=64,
-    blocks=(3, 4, 23, 3),
-    stride_in="1x1",
-    use_bias=True,
-    name="resnet101",
-):
+    *, input_shape: tuple[int | None, ...] = (224, 224, 3), num_classes: int = 1000, dropout: float = 0.0,
+    top: bool = True, stem: str = "7x7", width: int = 64, blocks: Sequence[int] = (3, 4, 23, 3), stride_in: str = "1x1",
+    use_bias: bool = True, name: str = "resnet101",
+) -> keras.Model:  # fmt: skip
     """ResNet-101 (He 2015, Table 1); the rest as in `resnet50`, and keras.applications' weights fit as they are.
 
     >>> resnet101(input_shape=(32, 32, 3), blocks=(1, 1, 1, 1), width=8, num_classes=10).output_shape
@@ -525,31 +288,17 @@ def resnet101(
     replace(
         RESNET50,
         summary="152 layers with shortcuts: 1x1, 3x3 and 1x1 convolutions to a block",
-        weights=(RESNET152_WEIGHTS, RESNET152_BODY),
         params=60_268_520,
         non_trainable_params=151_424,
-        recipes=(
-            SMALL_DEMO,
-            IMAGENETTE,
-            replace(IMAGENET, expected=Expected("accuracy", 0.77, RELEASED, measured=False)),
-            FINETUNE,
-            FOLDER,
-        ),
+        weights=WEIGHTS["resnet152"],
+        recipes=RECIPES["resnet152"],
     )
 )
 def resnet152(
-    *,
-    input_shape=(224, 224, 3),
-    num_classes=1000,
-    dropout=0.0,
-    top=True,
-    stem="7x7",
-    width=64,
-    blocks=(3, 8, 36, 3),
-    stride_in="1x1",
-    use_bias=True,
-    name="resnet152",
-):
+    *, input_shape: tuple[int | None, ...] = (224, 224, 3), num_classes: int = 1000, dropout: float = 0.0,
+    top: bool = True, stem: str = "7x7", width: int = 64, blocks: Sequence[int] = (3, 8, 36, 3), stride_in: str = "1x1",
+    use_bias: bool = True, name: str = "resnet152",
+) -> keras.Model:  # fmt: skip
     """ResNet-152 (He 2015, Table 1); the rest as in `resnet50`, and keras.applications' weights fit as they are.
 
     >>> resnet152(input_shape=(32, 32, 3), blocks=(1, 1, 1, 1), width=8, num_classes=10).output_shape
@@ -561,18 +310,32 @@ def resnet152(
 
 residual = partial(basic, shortcut=zero_padded)
 plain = partial(basic, shortcut=None)
+RESNET20 = Card(
+    task="image_classification",
+    summary="20 layers with parameter-free shortcuts, for images of 32x32",
+    params=269_722,
+    non_trainable_params=1_376,
+    paper=PAPER + ", section 4.2",
+    deviations=RESNET18.deviations,
+    inputs=(Input("image", (32, 32, 3), holds=STANDARDISED),),
+    preprocessing="standardise",
+    recipes=RECIPES["resnet20"],
+    tiny={"input_shape": (16, 16, 3), "width": 8, "blocks": (1, 1, 1)},
+    tutorial="12_resnet_vs_plain.py",
+)
 
 
 @register(RESNET20)
 def resnet20(
-    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(3, 3, 3), name="resnet20"
-):
+    *, input_shape: tuple[int | None, ...] = (32, 32, 3), num_classes: int = 10, dropout: float = 0.0, top: bool = True,
+    width: int = 16, blocks: Sequence[int] = (3, 3, 3), name: str = "resnet20",
+) -> keras.Model:  # fmt: skip
     """ResNet-20 (He 2015, section 4.2): three stages of three blocks, shortcuts without parameters (option A).
 
     Args:
         input_shape: (height, width, channels) of at least 4 x 4 pixels; None is any size.
         num_classes: length of the logit vector.
-        dropout: share of the last features that training silences; the paper has none.
+        dropout: fraction of the last features dropped in training; the paper has none.
         top: False ends at the last feature maps.
         width: channels of the first stage; each further stage doubles them.
         blocks: how many blocks each stage has: n of them make 6n + 2 layers.
@@ -597,17 +360,13 @@ def resnet20(
         summary="32 layers with parameter-free shortcuts, for images of 32x32",
         params=464_154,
         non_trainable_params=2_272,
-        recipes=(
-            DEMO,
-            FASHION_MNIST,
-            replace(CIFAR10, expected=Expected("accuracy", 0.9249, TABLE_6, measured=False)),
-            SMALL_FOLDER,
-        ),
+        recipes=RECIPES["resnet32"],
     )
 )
 def resnet32(
-    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(5, 5, 5), name="resnet32"
-):
+    *, input_shape: tuple[int | None, ...] = (32, 32, 3), num_classes: int = 10, dropout: float = 0.0, top: bool = True,
+    width: int = 16, blocks: Sequence[int] = (5, 5, 5), name: str = "resnet32",
+) -> keras.Model:  # fmt: skip
     """ResNet-32 (He 2015, section 4.2): 5 blocks to a stage; the rest as in `resnet20`.
 
     >>> resnet32(blocks=(1, 1, 1)).output_shape
@@ -622,17 +381,13 @@ def resnet32(
         summary="44 layers with parameter-free shortcuts, for images of 32x32",
         params=658_586,
         non_trainable_params=3_168,
-        recipes=(
-            DEMO,
-            FASHION_MNIST,
-            replace(CIFAR10, expected=Expected("accuracy", 0.9283, TABLE_6, measured=False)),
-            SMALL_FOLDER,
-        ),
+        recipes=RECIPES["resnet44"],
     )
 )
 def resnet44(
-    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(7, 7, 7), name="resnet44"
-):
+    *, input_shape: tuple[int | None, ...] = (32, 32, 3), num_classes: int = 10, dropout: float = 0.0, top: bool = True,
+    width: int = 16, blocks: Sequence[int] = (7, 7, 7), name: str = "resnet44",
+) -> keras.Model:  # fmt: skip
     """ResNet-44 (He 2015, section 4.2): 7 blocks to a stage; the rest as in `resnet20`.
 
     >>> resnet44(blocks=(1, 1, 1)).output_shape
@@ -647,17 +402,13 @@ def resnet44(
         summary="56 layers with parameter-free shortcuts, for images of 32x32",
         params=853_018,
         non_trainable_params=4_064,
-        recipes=(
-            DEMO,
-            FASHION_MNIST,
-            replace(CIFAR10, expected=Expected("accuracy", 0.9303, TABLE_6, measured=False)),
-            SMALL_FOLDER,
-        ),
+        recipes=RECIPES["resnet56"],
     )
 )
 def resnet56(
-    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(9, 9, 9), name="resnet56"
-):
+    *, input_shape: tuple[int | None, ...] = (32, 32, 3), num_classes: int = 10, dropout: float = 0.0, top: bool = True,
+    width: int = 16, blocks: Sequence[int] = (9, 9, 9), name: str = "resnet56",
+) -> keras.Model:  # fmt: skip
     """ResNet-56 (He 2015, section 4.2): 9 blocks to a stage; the rest as in `resnet20`.
 
     >>> resnet56(blocks=(1, 1, 1)).output_shape
@@ -672,17 +423,13 @@ def resnet56(
         summary="110 layers with parameter-free shortcuts, for images of 32x32",
         params=1_727_962,
         non_trainable_params=8_096,
-        recipes=(
-            DEMO,
-            FASHION_MNIST,
-            replace(CIFAR10, expected=Expected("accuracy", 0.9339, TABLE_6, measured=False)),
-            SMALL_FOLDER,
-        ),
+        recipes=RECIPES["resnet110"],
     )
 )
 def resnet110(
-    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(18, 18, 18), name="resnet110"
-):
+    *, input_shape: tuple[int | None, ...] = (32, 32, 3), num_classes: int = 10, dropout: float = 0.0, top: bool = True,
+    width: int = 16, blocks: Sequence[int] = (18, 18, 18), name: str = "resnet110",
+) -> keras.Model:  # fmt: skip
     """ResNet-110 (He 2015, section 4.2): 18 blocks to a stage; the rest as in `resnet20`.
 
     The paper starts it at a learning rate of .01 for some 400 steps. With .1, it says, the first epochs learn
@@ -694,10 +441,14 @@ def resnet110(
     return network(residual, blocks, width, "3x3", input_shape, num_classes, dropout, top, name)
 
 
+PLAIN20 = replace(RESNET20, summary="resnet20 without the shortcuts", recipes=RECIPES["plain20"])
+
+
 @register(PLAIN20)
 def plain20(
-    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(3, 3, 3), name="plain20"
-):
+    *, input_shape: tuple[int | None, ...] = (32, 32, 3), num_classes: int = 10, dropout: float = 0.0, top: bool = True,
+    width: int = 16, blocks: Sequence[int] = (3, 3, 3), name: str = "plain20",
+) -> keras.Model:  # fmt: skip
     """`resnet20` without its shortcuts (He 2015, section 4.2): a chain of 19 convolutions, and as many parameters.
 
     Arguments, result and errors are those of `resnet20`.
@@ -710,8 +461,9 @@ def plain20(
 
 @register(replace(PLAIN20, summary="resnet32 without the shortcuts", params=464_154, non_trainable_params=2_272))
 def plain32(
-    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(5, 5, 5), name="plain32"
-):
+    *, input_shape: tuple[int | None, ...] = (32, 32, 3), num_classes: int = 10, dropout: float = 0.0, top: bool = True,
+    width: int = 16, blocks: Sequence[int] = (5, 5, 5), name: str = "plain32",
+) -> keras.Model:  # fmt: skip
     """`resnet32` without its shortcuts (He 2015, section 4.2): 5 blocks to a stage; the rest as in `plain20`.
 
     >>> plain32(blocks=(1, 1, 1)).output_shape
@@ -722,8 +474,9 @@ def plain32(
 
 @register(replace(PLAIN20, summary="resnet44 without the shortcuts", params=658_586, non_trainable_params=3_168))
 def plain44(
-    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(7, 7, 7), name="plain44"
-):
+    *, input_shape: tuple[int | None, ...] = (32, 32, 3), num_classes: int = 10, dropout: float = 0.0, top: bool = True,
+    width: int = 16, blocks: Sequence[int] = (7, 7, 7), name: str = "plain44",
+) -> keras.Model:  # fmt: skip
     """`resnet44` without its shortcuts (He 2015, section 4.2): 7 blocks to a stage; the rest as in `plain20`.
 
     >>> plain44(blocks=(1, 1, 1)).output_shape
@@ -734,8 +487,9 @@ def plain44(
 
 @register(replace(PLAIN20, summary="resnet56 without the shortcuts", params=853_018, non_trainable_params=4_064))
 def plain56(
-    *, input_shape=(32, 32, 3), num_classes=10, dropout=0.0, top=True, width=16, blocks=(9, 9, 9), name="plain56"
-):
+    *, input_shape: tuple[int | None, ...] = (32, 32, 3), num_classes: int = 10, dropout: float = 0.0, top: bool = True,
+    width: int = 16, blocks: Sequence[int] = (9, 9, 9), name: str = "plain56",
+) -> keras.Model:  # fmt: skip
     """`resnet56` without its shortcuts (He 2015, section 4.2): 9 blocks to a stage; the rest as in `plain20`.
 
     >>> plain56(blocks=(1, 1, 1)).output_shape

@@ -1,11 +1,11 @@
 """Style transfer: one image's content in another's texture.
 
 L. Gatys, A. Ecker and M. Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016: an image is
-changed until the maps of a VGG are those of a photograph and their Gram matrices those of a painting. J. Johnson, A.
-Alahi and L. Fei-Fei, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", ECCV 2016, and its
-supplement: a network learns to do that for one style in one pass. X. Huang and S. Belongie, "Arbitrary Style Transfer
-in Real-Time with Adaptive Instance Normalization", ICCV 2017: one network for all styles. What each is trained with is
-`zoo.losses.Perceptual`: to Gatys what is trained is the image itself.
+changed until the feature maps of a VGG are those of a photograph and their Gram matrices those of a painting. J.
+Johnson, A. Alahi and L. Fei-Fei, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", ECCV 2016, and
+its supplement: a network learns to do that for one style in one pass. X. Huang and S. Belongie, "Arbitrary Style
+Transfer in Real-Time with Adaptive Instance Normalization", ICCV 2017: one network for all styles. What each is trained
+with is `zoo.losses.Perceptual`: to Gatys what is trained is the image itself.
 
                     what learns                                  an image takes     styles
     style_transfer  the pixels                                   hundreds of steps   any
@@ -21,34 +21,46 @@ from zoo.layers.normalization import AdaptiveInstanceNormalization
 from zoo.layers.padding import ReflectionPadding
 from zoo.layers.width import scaled
 from zoo.models.vgg import FILTERS
-from zoo.records import Card, Input, Recipe, replace
+from zoo.recipes.style_transfer import RECIPES
+from zoo.records import Card, Input
 from zoo.registry import register
 
-DEMO = Recipe(
-    name="demo",
-    dataset="style_pair:1.0.0",
-    validation="train",  # the image that is learned is the one that is looked at
-    test="train",
-    preprocess={"cover": (64, 96)},
-    epochs=300,
-    batch_size=1,
-    learning_rate=0.02,
-)
-FAST_DEMO = Recipe(
-    name="demo",
-    dataset="photo_tiles:1.0.0",
-    preprocess={"cover": (64, 64)},
-    augment={"flip": True},
-    epochs=30,
-    batch_size=4,
-    learning_rate=3e-3,
-    schedule="cosine",
-    model={"input_shape": (None, None, 3), "width": 0.25, "blocks": 2},
-)
-ADAIN_DEMO = replace(FAST_DEMO, model={"input_shape": (None, None, 3), "width": 0.25})
+# Parts
 
-ENCODER = (2, 2, 4, 1)  # convolutions in each block of VGG-19 up to block4_conv1
-DECODER = ((4, (256,)), (3, (256, 256, 256, 128)), (2, (128, 64)))  # block, and channels before it doubles its size
+
+def check_colours(shape: tuple[int, ...]) -> None:
+    if len(shape) != 3 or shape[-1] != 3 or min(shape[:2]) < 16:
+        raise UsageError(f"image_shape is {shape}; expected (height, width, 3) of at least 16x16 pixels")
+
+
+def check_sides(shape: tuple[int | None, ...]) -> None:
+    if any(size is not None and size < 16 for size in shape[:2]):
+        raise UsageError(f"input_shape is {shape}; expected images of at least 16x16 pixels")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Colours(keras.constraints.Constraint):
+    """Keeps colours within 0 to 1."""
+
+    def __call__(self, w):
+        return keras.ops.clip(w, 0.0, 1.0)
+
+
+def conv_norm(x, filters, size, name, *, strides=1, relu=True):
+    """Convolution, instance normalisation, ReLU. (batch, h, w, c) -> (batch, h / strides, w / strides, filters)."""
+    x = ReflectionPadding(size // 2, name=f"{name}_pad")(x)
+    x = layers.Conv2D(filters, size, strides=strides, use_bias=False, name=f"{name}_conv")(x)
+    x = layers.GroupNormalization(-1, name=f"{name}_norm")(x)  # a group for each channel: instance normalisation
+    return layers.Activation("relu", name=f"{name}_relu")(x) if relu else x
+
+
+def reflection_conv(x, filters, name, *, activation="relu", **options):
+    """A 3x3 convolution, padded by reflection. (batch, h, w, c) -> (batch, h, w, filters)."""
+    x = ReflectionPadding(1, name=f"{name}_pad")(x)
+    return layers.Conv2D(filters, 3, activation=activation, name=name, **options)(x)
+
+
+# Networks
 
 
 @register(
@@ -66,13 +78,15 @@ DECODER = ((4, (256,)), (3, (256, 256, 256, 128)), (2, (128, 64)))  # block, and
         inputs=(Input("number", (), "int32", holds="which of the images that are learned, from 0"),),
         preprocessing="unit",
         loss="perceptual",
-        recipes=(DEMO,),
+        recipes=RECIPES["style_transfer"],
         tiny={"image_shape": (16, 16, 3), "num_images": 16},
         tutorial="17_style_transfer.py",
     )
 )
-def style_transfer(*, image_shape=(256, 256, 3), num_images=1, name="style_transfer"):
-    """An image as a model (Gatys 2016): what is learned is what is looked up, as with the vector of a word.
+def style_transfer(
+    *, image_shape: tuple[int, int, int] = (256, 256, 3), num_images: int = 1, name: str = "style_transfer"
+) -> keras.Model:
+    """An image as a model (Gatys 2016): its pixels are looked up in an embedding, as a word's vector is.
 
     Args:
         image_shape: (height, width, 3), at least 16 x 16 pixels, for the VGG in its loss.
@@ -80,7 +94,7 @@ def style_transfer(*, image_shape=(256, 256, 3), num_images=1, name="style_trans
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch,) numbers of images to (batch, height, width, 3) colours of 0 to 1. They start as
+        A `keras.Model`: (batch,) indices of images to (batch, height, width, 3) colours of 0 to 1. They start as
         noise; ``model.get_layer("picture").set_weights([photograph.reshape(1, -1)])`` starts from a photograph.
 
     Raises:
@@ -92,7 +106,7 @@ def style_transfer(*, image_shape=(256, 256, 3), num_images=1, name="style_trans
     """
     check_colours(image_shape)
     height, width, channels = image_shape
-    number = keras.Input((), dtype="int32", name="number")
+    index = keras.Input((), dtype="int32", name="number")
     x = layers.Embedding(
         num_images,
         height * width * channels,
@@ -100,25 +114,9 @@ def style_transfer(*, image_shape=(256, 256, 3), num_images=1, name="style_trans
         embeddings_constraint=Colours(),
         dtype="float32",
         name="picture",
-    )(number)
+    )(index)
     x = layers.Reshape(image_shape, dtype="float32", name="as_rows")(x)  # (batch, height, width, 3)
-    return keras.Model(number, x, name=name)
-
-
-GREY = keras.initializers.Constant(0.5)
-
-
-def check_colours(shape):
-    if len(shape) != 3 or shape[-1] != 3 or min(shape[:2]) < 16:
-        raise UsageError(f"image_shape is {shape}; expected (height, width, 3) of at least 16x16 pixels")
-
-
-@keras.saving.register_keras_serializable("zoo")
-class Colours(keras.constraints.Constraint):
-    """Keeps numbers within 0 to 1."""
-
-    def __call__(self, w):
-        return keras.ops.clip(w, 0.0, 1.0)
+    return keras.Model(index, x, name=name)
 
 
 @register(
@@ -136,12 +134,15 @@ class Colours(keras.constraints.Constraint):
         inputs=(Input("image", (256, 256, 3), holds="colours, 0 to 1"),),
         preprocessing="unit",
         loss="perceptual",
-        recipes=(FAST_DEMO,),
+        recipes=RECIPES["fast_style"],
         tiny={"input_shape": (32, 32, 3), "width": 0.25, "blocks": 1},
         tutorial="17_style_transfer.py",
     )
 )
-def fast_style(*, input_shape=(256, 256, 3), width=1.0, blocks=5, name="fast_style"):
+def fast_style(
+    *, input_shape: tuple[int | None, ...] = (256, 256, 3), width: float = 1.0, blocks: int = 5,
+    name: str = "fast_style",
+) -> keras.Model:  # fmt: skip
     """An image in one style, in one pass (Johnson 2016).
 
     Args:
@@ -161,33 +162,25 @@ def fast_style(*, input_shape=(256, 256, 3), width=1.0, blocks=5, name="fast_sty
     """
     check_sides(input_shape)
     image = keras.Input(input_shape, name="image")
-    x = convolution(image, scaled(32, width), 9, "down1")
-    x = convolution(x, scaled(64, width), 3, "down2", strides=2)
-    x = convolution(x, scaled(128, width), 3, "down3", strides=2)  # (batch, height / 4, width / 4, 128)
+    x = conv_norm(image, scaled(32, width), 9, "down1")
+    x = conv_norm(x, scaled(64, width), 3, "down2", strides=2)
+    x = conv_norm(x, scaled(128, width), 3, "down3", strides=2)  # (batch, height / 4, width / 4, 128)
     for number in range(1, blocks + 1):
-        y = convolution(x, scaled(128, width), 3, f"block{number}_1")
-        y = convolution(y, scaled(128, width), 3, f"block{number}_2", relu=False)
+        y = conv_norm(x, scaled(128, width), 3, f"block{number}_1")
+        y = conv_norm(y, scaled(128, width), 3, f"block{number}_2", relu=False)
         x = layers.Add(name=f"block{number}_out")([y, x])
     for number, filters in ((1, 64), (2, 32)):
         x = layers.UpSampling2D(2, name=f"up{number}_size")(x)
-        x = convolution(x, scaled(filters, width), 3, f"up{number}")
+        x = conv_norm(x, scaled(filters, width), 3, f"up{number}")
     x = ReflectionPadding(4, name="picture_pad")(x)
     x = layers.Conv2D(3, 9, dtype="float32", name="picture")(x)
     x = layers.Activation("sigmoid", dtype="float32", name="colours")(x)
     return keras.Model(image, x, name=name)
 
 
-def check_sides(shape):
-    if any(size is not None and size < 16 for size in shape[:2]):
-        raise UsageError(f"input_shape is {shape}; expected images of at least 16x16 pixels")
-
-
-def convolution(x, filters, size, name, *, strides=1, relu=True):
-    """Padded by reflection, normalised image by image, and a ReLU."""
-    x = ReflectionPadding(size // 2, name=f"{name}_pad")(x)
-    x = layers.Conv2D(filters, size, strides=strides, use_bias=False, name=f"{name}_conv")(x)
-    x = layers.GroupNormalization(-1, name=f"{name}_norm")(x)  # a group for each channel: instance normalisation
-    return layers.Activation("relu", name=f"{name}_relu")(x) if relu else x
+ENCODER = (2, 2, 4, 1)  # convolutions in each block of VGG-19 up to block4_conv1
+DECODER = ((4, (256,)), (3, (256, 256, 256, 128)), (2, (128, 64)))  # block, and channels before it doubles its size
+GREY = keras.initializers.Constant(0.5)
 
 
 @register(
@@ -207,16 +200,19 @@ def convolution(x, filters, size, name, *, strides=1, relu=True):
         ),
         preprocessing="unit",
         loss="perceptual",
-        recipes=(ADAIN_DEMO,),
+        recipes=RECIPES["adain"],
         tiny={"input_shape": (32, 32, 3), "width": 0.125},
         tutorial="17_style_transfer.py",
     )
 )
-def adain(*, input_shape=(256, 256, 3), width=1.0, strength=1.0, name="adain"):
+def adain(
+    *, input_shape: tuple[int | None, ...] = (256, 256, 3), width: float = 1.0, strength: float = 1.0,
+    name: str = "adain",
+) -> keras.Model:  # fmt: skip
     """A photograph in any style, in one pass (Huang & Belongie 2017).
 
-    The front of a VGG-19, which stays as it is, looks at both images; the photograph's maps take the style's means
-    and deviations; a decoder, its mirror image, paints what they show.
+    The front of a VGG-19, frozen, encodes both images; the photograph's feature maps take the style's means and
+    standard deviations; a decoder, its mirror image, turns them into an image.
 
     Args:
         input_shape: (height, width, 3) of both images, None for any size; multiples of 8 come back as they were,
@@ -243,22 +239,16 @@ def adain(*, input_shape=(256, 256, 3), width=1.0, strength=1.0, name="adain"):
     x = layers.Conv2D(3, 1, trainable=False, name="preprocess")(x)  # to the colours that the VGG was trained on
     for block, count in enumerate(ENCODER, start=1):
         for number in range(1, count + 1):
-            x = mirrored(x, scaled(FILTERS[block - 1], width), f"block{block}_conv{number}", trainable=False)
+            x = reflection_conv(x, scaled(FILTERS[block - 1], width), f"block{block}_conv{number}", trainable=False)
         if block < len(ENCODER):
             x = layers.MaxPooling2D(2, padding="same", name=f"block{block}_pool")(x)
     x = AdaptiveInstanceNormalization(strength, name="adain")(x)  # (batch, height / 8, width / 8, 512)
     for block, filters in DECODER:
         for number, channels in enumerate(filters, start=1):
-            x = mirrored(x, scaled(channels, width), f"decode{block}_conv{number}")
+            x = reflection_conv(x, scaled(channels, width), f"decode{block}_conv{number}")
         x = layers.UpSampling2D(2, name=f"decode{block}_size")(x)
-    x = mirrored(x, scaled(64, width), "decode1_conv1")
+    x = reflection_conv(x, scaled(64, width), "decode1_conv1")
     # Nothing bounds the colours, as published; untrained, they start near grey.
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01), "bias_initializer": GREY}
-    x = mirrored(x, 3, "picture", activation=None, dtype="float32", **start)
+    x = reflection_conv(x, 3, "picture", activation=None, dtype="float32", **start)
     return keras.Model({"image": image, "style": style}, x, name=name)
-
-
-def mirrored(x, filters, name, *, activation="relu", **options):
-    """A 3x3 convolution, padded by reflection."""
-    x = ReflectionPadding(1, name=f"{name}_pad")(x)
-    return layers.Conv2D(filters, 3, activation=activation, name=name, **options)(x)

@@ -26,8 +26,8 @@ from keras import layers
 from zoo.checks import check_image
 from zoo.layers.normalization import BatchNormalization
 from zoo.layers.width import scaled
-from zoo.recipes import FINETUNE, FOLDER
-from zoo.records import Card, Expected, Input, Recipe, Weights, replace
+from zoo.recipes.vgg import RECIPES, WEIGHTS
+from zoo.records import Card, Input, replace
 from zoo.registry import register
 
 FILTERS = (64, 128, 256, 512, 512)  # of each block
@@ -41,145 +41,6 @@ MOMENTUM = 0.9  # of running statistics: Keras's 0.99 needs more steps to settle
 SMALLEST = 32  # five pools halve it to one pixel
 SMALLEST_OF_SMALL = 17  # below, the last of five pools, which round up, has one pixel to pool
 
-TABLE_3 = "Simonyan & Zisserman 2015, Table 3, images scaled to 256"
-TABLE_3_A = Expected("accuracy", 0.704, TABLE_3, measured=False)
-TABLE_3_B = Expected("accuracy", 0.713, TABLE_3, measured=False)
-TABLE_3_D = Expected("accuracy", 0.730, TABLE_3, measured=False)
-TABLE_3_E = Expected("accuracy", 0.727, TABLE_3, measured=False)
-
-DEMO = Recipe(
-    name="demo",
-    dataset="digits:1.0.0",
-    preprocess={"resize": (32, 32)},
-    augment={"shift": 3},
-    epochs=15,
-    batch_size=64,
-    learning_rate=1e-3,
-    schedule="cosine",
-    model={"width": 0.125, "batch_norm": True},
-)
-# Weight decay, here and below: 0.0005 inside the momentum of 0.9, as published, adds up ten times; Keras decays outside
-# of it, hence 0.005.
-FASHION_MNIST = Recipe(
-    name="fashion_mnist",
-    dataset="fashion_mnist:3.0.1",
-    train="train[:55000]",
-    validation="train[55000:]",
-    preprocess={"pad": (32, 32)},
-    augment={"shift": 4, "flip": True},
-    epochs=40,
-    optimizer="sgd",
-    optimizer_options={"momentum": 0.9, "nesterov": True, "weight_decay": 5e-3},
-    learning_rate=0.05,
-    schedule="cosine",
-    schedule_options={"warmup_epochs": 2},
-    model={"batch_norm": True},
-    expected=Expected(
-        "accuracy", 0.935, "zalandoresearch/fashion-mnist, README: VGG16 with 26 M parameters", measured=False
-    ),
-)
-CIFAR10 = replace(
-    FASHION_MNIST,
-    name="cifar10",
-    dataset="cifar10:3.0.2",
-    train="train[:45000]",
-    validation="train[45000:]",
-    preprocess={},
-    epochs=160,
-    expected=None,
-)
-# Section 3.1: 370,000 steps of 256 images are 74 epochs; the rate was cut three times, when is not told. Random crops
-# of 224 from 256 are shifts by up to 16.
-IMAGENET2012 = Recipe(
-    name="imagenet2012",
-    dataset="imagenet2012:5.1.0",
-    train="train[:99%]",
-    validation="train[99%:]",
-    test="validation",  # the labels of the real test set were never published
-    preprocess={"resize": (224, 224)},
-    augment={"shift": 16, "flip": True},
-    epochs=74,
-    batch_size=256,
-    optimizer="sgd",
-    optimizer_options={"momentum": 0.9, "weight_decay": 5e-3},
-    learning_rate=0.01,
-    schedule="step",
-    schedule_options={"at": (0.25, 0.5, 0.75), "factor": 0.1},
-    expected=TABLE_3_D,
-)
-IMAGENETTE = replace(
-    IMAGENET2012,
-    name="imagenette",
-    dataset="imagenette/320px-v2:1.0.0",
-    train="train[:90%]",
-    validation="train[90%:]",
-    epochs=100,
-    batch_size=64,
-    model={"batch_norm": True},
-    expected=None,
-)
-VGG16 = Card(
-    task="image_classification",
-    summary="VGG-16: thirteen 3x3 convolutions and three dense layers",
-    params=138_357_544,
-    loss_network=True,
-    paper="Simonyan & Zisserman 2015, ICLR, Table 1, configuration D",
-    deviations=(
-        "colours divided by their standard deviation as well as centred",
-        "no random colour shift or scale jitter; one view of 224x224 in place of dense evaluation",
-        "Glorot-uniform start, which the paper found to do as well as growing from a trained VGG-11 (section 3.1)",
-    ),
-    inputs=(Input("image", (224, 224, 3), holds="colours, standardised by the training set"),),
-    preprocessing="standardise",
-    recipes=(DEMO, FASHION_MNIST, CIFAR10, IMAGENETTE, IMAGENET2012, FOLDER),
-    tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125, "batch_norm": True},
-    tutorial="11_classic_cnns.py",
-)
-
-# The weights of keras.applications, which are those of the authors: blue, green and red, centred and not divided.
-KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
-TABLE = "keras.io/api/applications"
-VGG16_WEIGHTS = Weights(
-    tag="imagenet",
-    url=KERAS + "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5",
-    hash="md5:64373286793e3c8b2b4e3219cbf3544b",
-    size=553_467_096,
-    preprocessing="caffe",
-    licence="CC BY 4.0 (VGG, Oxford)",
-    published=(
-        Expected("accuracy", 0.713, TABLE, measured=False),
-        Expected("top5_accuracy", 0.901, TABLE, measured=False),
-    ),
-)
-VGG16_BODY = replace(
-    VGG16_WEIGHTS,
-    tag="imagenet_notop",
-    url=KERAS + "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    hash="md5:6d6bbae143d832006294945121d1f1fc",
-    size=58_889_256,
-    top=False,
-    published=(),
-)
-VGG19_WEIGHTS = replace(
-    VGG16_WEIGHTS,
-    url=KERAS + "vgg19/vgg19_weights_tf_dim_ordering_tf_kernels.h5",
-    hash="md5:cbe5617147190e668d6c5d5026f83318",
-    size=574_710_816,
-    published=(
-        Expected("accuracy", 0.713, TABLE, measured=False),
-        Expected("top5_accuracy", 0.900, TABLE, measured=False),
-    ),
-)
-VGG19_BODY = replace(
-    VGG19_WEIGHTS,
-    tag="imagenet_notop",
-    url=KERAS + "vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
-    hash="md5:253f8cb515780f3b799900260a226db6",
-    size=80_134_624,
-    top=False,
-    published=(),
-)
-
 
 def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="valid"):
     """Five blocks of 3x3 convolutions, each with a pool: (batch, height, width, any) -> (batch, h / 32, w / 32, 512).
@@ -189,7 +50,7 @@ def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="val
         convolutions: how many in each block.
         batch_norm: normalise between each convolution and its ReLU.
         width: multiplies the channels.
-        dropout: share of the activities silenced in training between the convolutions of a block.
+        dropout: fraction of the activations dropped in training between the convolutions of a block.
         pool_padding: "valid" drops an odd last row, "same" keeps it.
     """
     for block, (filters, count) in enumerate(zip(FILTERS, convolutions), start=1):
@@ -221,6 +82,26 @@ def vgg(configuration, input_shape, num_classes, batch_norm, width, dropout, top
     return keras.Model(image, logits, name=name)
 
 
+VGG16 = Card(
+    task="image_classification",
+    summary="VGG-16: thirteen 3x3 convolutions and three dense layers",
+    params=138_357_544,
+    loss_network=True,
+    paper="Simonyan & Zisserman 2015, ICLR, Table 1, configuration D",
+    deviations=(
+        "colours divided by their standard deviation as well as centred",
+        "no random colour shift or scale jitter; one view of 224x224 in place of dense evaluation",
+        "Glorot-uniform start, which the paper found to do as well as growing from a trained VGG-11 (section 3.1)",
+    ),
+    inputs=(Input("image", (224, 224, 3), holds="colours, standardised by the training set"),),
+    preprocessing="standardise",
+    weights=WEIGHTS["vgg16"],
+    recipes=RECIPES["vgg16"],
+    tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125, "batch_norm": True},
+    tutorial="11_classic_cnns.py",
+)
+
+
 @register(
     replace(
         VGG16,
@@ -228,19 +109,14 @@ def vgg(configuration, input_shape, num_classes, batch_norm, width, dropout, top
         params=132_863_336,
         paper="Simonyan & Zisserman 2015, ICLR, Table 1, configuration A",
         tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.125},
-        recipes=(
-            replace(DEMO, model={"width": 0.125}),
-            replace(FASHION_MNIST, expected=None),
-            CIFAR10,
-            IMAGENETTE,
-            replace(IMAGENET2012, expected=TABLE_3_A),
-            FOLDER,
-        ),
+        weights=(),
+        recipes=RECIPES["vgg11"],
     )
 )
 def vgg11(
-    *, input_shape=(224, 224, 3), num_classes=1000, batch_norm=False, width=1.0, dropout=0.5, top=True, name="vgg11"
-):
+    *, input_shape: tuple[int | None, ...] = (224, 224, 3), num_classes: int = 1000, batch_norm: bool = False,
+    width: float = 1.0, dropout: float = 0.5, top: bool = True, name: str = "vgg11",
+) -> keras.Model:  # fmt: skip
     """VGG-11 (Simonyan & Zisserman 2015, Table 1, column A). Options, shapes and errors are those of `vgg16`.
 
     >>> vgg11(width=0.125, num_classes=10).get_layer("fc2").output.shape
@@ -255,19 +131,14 @@ def vgg11(
         summary="VGG-13: ten 3x3 convolutions and three dense layers",
         params=133_047_848,
         paper="Simonyan & Zisserman 2015, ICLR, Table 1, configuration B",
-        recipes=(
-            DEMO,
-            replace(FASHION_MNIST, expected=None),
-            CIFAR10,
-            IMAGENETTE,
-            replace(IMAGENET2012, expected=TABLE_3_B),
-            FOLDER,
-        ),
+        weights=(),
+        recipes=RECIPES["vgg13"],
     )
 )
 def vgg13(
-    *, input_shape=(224, 224, 3), num_classes=1000, batch_norm=False, width=1.0, dropout=0.5, top=True, name="vgg13"
-):
+    *, input_shape: tuple[int | None, ...] = (224, 224, 3), num_classes: int = 1000, batch_norm: bool = False,
+    width: float = 1.0, dropout: float = 0.5, top: bool = True, name: str = "vgg13",
+) -> keras.Model:  # fmt: skip
     """VGG-13 (Simonyan & Zisserman 2015, Table 1, column B). Options, shapes and errors are those of `vgg16`.
 
     >>> len(vgg13(width=0.125).layers)  # an image, 10 convolutions, 5 pools, flatten, 3 dense layers, 2 dropouts
@@ -276,10 +147,11 @@ def vgg13(
     return vgg("B", input_shape, num_classes, batch_norm, width, dropout, top, name)
 
 
-@register(replace(VGG16, weights=(VGG16_WEIGHTS, VGG16_BODY), recipes=(*VGG16.recipes, FINETUNE)))
+@register(VGG16)
 def vgg16(
-    *, input_shape=(224, 224, 3), num_classes=1000, batch_norm=False, width=1.0, dropout=0.5, top=True, name="vgg16"
-):
+    *, input_shape: tuple[int | None, ...] = (224, 224, 3), num_classes: int = 1000, batch_norm: bool = False,
+    width: float = 1.0, dropout: float = 0.5, top: bool = True, name: str = "vgg16",
+) -> keras.Model:  # fmt: skip
     """VGG-16 (Simonyan & Zisserman 2015, Table 1, column D).
 
     Args:
@@ -288,7 +160,7 @@ def vgg16(
         batch_norm: normalise between each convolution and its ReLU, which the paper did not know yet: trains from
             fresh weights at ten times the rate.
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the units of fc1 and fc2 silenced in training.
+        dropout: fraction of the units of fc1 and fc2 dropped in training.
         top: False stops at the maps of `block5_pool`, which fc1 would read.
         name: of the returned model.
 
@@ -311,21 +183,14 @@ def vgg16(
         summary="VGG-19: sixteen 3x3 convolutions and three dense layers",
         params=143_667_240,
         paper="Simonyan & Zisserman 2015, ICLR, Table 1, configuration E",
-        weights=(VGG19_WEIGHTS, VGG19_BODY),
-        recipes=(
-            DEMO,
-            replace(FASHION_MNIST, expected=None),
-            CIFAR10,
-            IMAGENETTE,
-            replace(IMAGENET2012, expected=TABLE_3_E),
-            FINETUNE,
-            FOLDER,
-        ),
+        weights=WEIGHTS["vgg19"],
+        recipes=RECIPES["vgg19"],
     )
 )
 def vgg19(
-    *, input_shape=(224, 224, 3), num_classes=1000, batch_norm=False, width=1.0, dropout=0.5, top=True, name="vgg19"
-):
+    *, input_shape: tuple[int | None, ...] = (224, 224, 3), num_classes: int = 1000, batch_norm: bool = False,
+    width: float = 1.0, dropout: float = 0.5, top: bool = True, name: str = "vgg19",
+) -> keras.Model:  # fmt: skip
     """VGG-19 (Simonyan & Zisserman 2015, Table 1, column E). Options, shapes and errors are those of `vgg16`.
 
     >>> vgg19(width=0.125, top=False).output_shape
@@ -346,30 +211,23 @@ def vgg19(
             "batch normalisation before the ReLU; pools round odd sizes up, so that 28 pixels last",
         ),
         inputs=(Input("image", (32, 32, 3), holds="colours, standardised by the training set"),),
-        recipes=(
-            replace(DEMO, model={"width": 0.125, "dropout": 0.0}),
-            replace(FASHION_MNIST, preprocess={}, model={}),
-            replace(
-                CIFAR10,
-                model={},
-                expected=Expected("accuracy", 0.9155, "Liu & Deng 2015, abstract: 8.45 % error", measured=False),
-            ),
-            replace(IMAGENETTE, preprocess={"resize": (64, 64)}, augment={"shift": 8, "flip": True}, model={}),
-            replace(IMAGENET2012, preprocess={"resize": (64, 64)}, augment={"shift": 8, "flip": True}, expected=None),
-            replace(FOLDER, preprocess={"cover": (32, 32)}),
-        ),
+        weights=(),
+        recipes=RECIPES["vgg16_small"],
         loss_network=False,
         tiny={"width": 0.125, "dropout": 0.0},
     )
 )
-def vgg16_small(*, input_shape=(32, 32, 3), num_classes=10, width=1.0, dropout=0.5, top=True, name="vgg16_small"):
+def vgg16_small(
+    *, input_shape: tuple[int | None, ...] = (32, 32, 3), num_classes: int = 10, width: float = 1.0,
+    dropout: float = 0.5, top: bool = True, name: str = "vgg16_small",
+) -> keras.Model:  # fmt: skip
     """VGG-16 for images of 28 to 64 pixels (Liu & Deng 2015): the thirteen convolutions with a small head.
 
     Args:
         input_shape: (height, width, channels); at least 17 x 17 pixels.
         num_classes: length of the logit vector.
         width: multiplies the channels and units of every layer, down to 8; less than 1 for small experiments.
-        dropout: share of the units silenced in training before and after `fc1`; between the convolutions of a block
+        dropout: fraction of the units dropped in training before and after `fc1`; between the convolutions of a block
             it is four fifths of that. 0 for none.
         top: False stops at the maps of `block5_pool`.
         name: of the returned model.
