@@ -76,7 +76,7 @@ again = models[0].predict(x[test][:10], verbose=0)
 rows = [x[test][:10], again, pca(x[test][:10])]
 figure = plots.gallery([np.repeat((np.clip(row, -1, 1) + 1) / 2, 3, axis=-1) for row in rows], width=1)
 figure.suptitle("digits (above), eight numbers of the autoencoder, eight principal components", fontsize=10)
-lesson.figure(figure, "reconstructions")
+lesson.plot(figure, "reconstructions")
 
 # %% [markdown]
 # Is the bottleneck needed? A network without one can hand its input on and learn nothing. With linear layers only, the
@@ -126,7 +126,7 @@ for axes, digit in zip(np.atleast_1d(figure.subplots(1, len(held_out))), held_ou
     axes.hist(each["autoencoder"][each["strange"]], bins, color=SECOND, alpha=0.6, density=True, label=f"the {digit}")
     axes.set(title=f"never met: {digit} (AUROC {auroc['autoencoder'][digit]:.2f})", xlabel="error", yticks=[])
     axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "scores")
+lesson.plot(figure, "scores")
 
 # %% [markdown]
 # ## Where it fails
@@ -145,7 +145,7 @@ else:
     axes.axhline(0.5, color=SECOND, linewidth=1, linestyle=":", label="a guess")
     axes.set(xticks=np.arange(10) + 0.2, xticklabels=range(10), xlabel="held out", ylabel="AUROC", ylim=(0, 1.25))
     axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=3)
-    lesson.figure(figure, "held_out")
+    lesson.plot(figure, "held_out")
     print(f"hardest: {worst}")
     lesson.claim("AUROC of the hardest digit less the mean", auroc["autoencoder"][worst] - mean, "<=", -0.05)
 

@@ -17,27 +17,16 @@ import keras
 from keras import layers
 
 from zoo.errors import UsageError
-from zoo.records import Card, Expected, Input, Recipe, replace
+from zoo.recipes import DIGITS, FASHION_MNIST, MNIST
+from zoo.records import Card, Expected, Input, replace
 from zoo.registry import register
 
-DEMO = Recipe(
-    name="demo",
-    dataset="digits:1.0.0",
+DEMO = replace(
+    DIGITS,
     model={"units": (128, 64), "code_size": 8},
     epochs=60,
     batch_size=32,
-    learning_rate=2e-3,
-    schedule="cosine",
     expected=Expected("mse", 0.11, "worst of 3 seeds: results/demo.csv"),
-)
-MNIST = Recipe(
-    name="mnist",
-    dataset="mnist:3.0.1",
-    train="train[:55000]",
-    validation="train[55000:]",
-    epochs=30,
-    learning_rate=1e-3,
-    schedule="cosine",
 )
 
 
@@ -54,7 +43,7 @@ MNIST = Recipe(
         ),
         inputs=(Input("image", (28, 28, 1), holds="grey pixels, standardised by the training set"),),
         preprocessing="standardise",
-        recipes=(DEMO, MNIST, replace(MNIST, name="fashion_mnist", dataset="fashion_mnist:3.0.1")),
+        recipes=(DEMO, replace(MNIST, epochs=30), replace(FASHION_MNIST, epochs=30)),
         tiny={"input_shape": (6, 6, 1), "units": (24,), "code_size": 8},
         tutorial="26_anomaly_detection.py",
     )
