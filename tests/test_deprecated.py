@@ -88,4 +88,4 @@ def test_the_arguments_of_train_and_build_can_be_seen():
     train = inspect.signature(zoo.train).parameters
     assert {"weights", "run", "data", "epochs", "batch_size", "learning_rate", "seed", "precision"} <= set(train)
     assert all(parameter.annotation is not inspect.Parameter.empty for parameter in train.values())
-    assert list(inspect.signature(zoo.build).parameters) == ["name", "weights", "options"]
+    assert list(inspect.signature(zoo.build).parameters) == ["name", "weights", "preprocessing", "options"]

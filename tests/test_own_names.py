@@ -21,7 +21,8 @@ MY_LM = '''
 import keras
 import zoo
 
-DEMO = zoo.Recipe(name="demo", dataset="", preprocess={"tokens": "characters", "vocabulary": 60, "length": 10}, epochs=1)
+CHARACTERS = {"tokens": "characters", "vocabulary": 60, "length": 10}
+DEMO = zoo.Recipe(name="demo", dataset="", preprocess=CHARACTERS, epochs=1)
 
 
 @keras.saving.register_keras_serializable("mine")
@@ -65,7 +66,8 @@ class Upside(ImageClassification):
 
 CARD = zoo.Card(
     task="upside_down", summary="digits from 9 to 0", params=650, paper="none", preprocessing="standardise", tiny={},
-    inputs=(zoo.Input("image", (8, 8, 1)),), recipes=(zoo.Recipe(name="demo", dataset="digits:1.0.0", epochs=15, learning_rate=0.02),),
+    inputs=(zoo.Input("image", (8, 8, 1)),),
+    recipes=(zoo.Recipe(name="demo", dataset="digits:1.0.0", epochs=15, learning_rate=0.02),),
 )
 
 

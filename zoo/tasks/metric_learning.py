@@ -77,7 +77,7 @@ class MetricLearning(Task):
 
     def sample(self, card, head=""):
         def identities(rng, shape):
-            """Embeddings (batch, dimensions) come two of a class, triplets need no target, pairs are the same or not."""
+            """Embeddings come two of a class, triplets need no target, pairs are the same or not."""
             batch = shape[0]
             if len(shape) == 3:
                 return np.zeros(batch, "float32")
