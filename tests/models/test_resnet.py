@@ -38,7 +38,7 @@ def randomise(model):
 
 
 def assert_close(ours, theirs, relative=1e-5):
-    """The largest difference, as a share of the largest value."""
+    """The largest difference, as a fraction of the largest value."""
     assert ours.shape == theirs.shape
     assert np.isfinite(theirs).all() and np.abs(theirs).max() > 1e-3
     assert np.abs(ours - theirs).max() <= relative * np.abs(theirs).max()

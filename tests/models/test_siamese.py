@@ -1,4 +1,4 @@
-"""What is special in the siamese networks: one tower for all inputs, points of unit length, three heads by hand."""
+"""What is special in the siamese networks: one tower for all inputs, embeddings of unit length, three heads by hand."""
 
 import keras
 import numpy as np
@@ -28,9 +28,9 @@ def with_weights_of(model, other):
     return model
 
 
-def test_points_have_unit_length():
-    points = run(zoo.build("siamese", **SMALL), images(5))
-    np.testing.assert_allclose((points**2).sum(1), 1.0, rtol=1e-5)
+def test_embeddings_have_unit_length():
+    embeddings = run(zoo.build("siamese", **SMALL), images(5))
+    np.testing.assert_allclose((embeddings**2).sum(1), 1.0, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["lenet5", "mlp", "softmax_regression", "resnet20", "plain20", "vgg16_small"])
@@ -40,8 +40,8 @@ def test_classifiers_of_the_zoo_are_towers(name):
     model = zoo.build("siamese", tower=name, input_shape=shape, dimensions=6)
     tower = with_weights_of(zoo.build(name, input_shape=shape, num_classes=6), model)
     logits = run(tower, images(3, shape=shape))
-    points = run(model, images(3, shape=shape))
-    np.testing.assert_allclose(points, logits / np.linalg.norm(logits, axis=1, keepdims=True), rtol=1e-4, atol=1e-5)
+    embeddings = run(model, images(3, shape=shape))
+    np.testing.assert_allclose(embeddings, logits / np.linalg.norm(logits, axis=1, keepdims=True), rtol=1e-4, atol=1e-5)
 
 
 def test_a_tower_with_auxiliary_heads_gives_its_main_one():
@@ -56,10 +56,10 @@ def test_every_input_goes_through_the_same_tower(name, count):
     single = zoo.build("siamese", **SMALL)
     model = with_weights_of(zoo.build(name, **SMALL), single)
     assert len(single.weights) == len([w for w in model.weights if "same" not in w.path])
-    points = keras.Model(model.input, model.get_layer("apart").output)
+    embeddings = keras.Model(model.input, model.get_layer("apart").output)
     names = [given.name for given in zoo.info(name).inputs]
     batches = [images(4, seed) for seed in range(count)]
-    found = run(points, dict(zip(names, batches)))  # (4, count, 8)
+    found = run(embeddings, dict(zip(names, batches)))  # (4, count, 8)
     for number, batch in enumerate(batches):
         np.testing.assert_allclose(found[:, number], run(single, batch), rtol=1e-4, atol=1e-5)
 
@@ -82,8 +82,8 @@ def test_differences_by_hand(head, expected):
 
 def test_chi_square_is_finite_for_features_of_any_sign():
     """f + f', the divisor of DeepFace's formula, is 0 for opposite features; |f| + |f'| is 0 for absent ones only."""
-    points = np.array([[[1e-20, -0.5, 0.0], [-1e-20, 0.5, 0.0]]], "float32")
-    found = ops.convert_to_numpy(siamese.Difference("chi_square")(points))
+    embeddings = np.array([[[1e-20, -0.5, 0.0], [-1e-20, 0.5, 0.0]]], "float32")
+    found = ops.convert_to_numpy(siamese.Difference("chi_square")(embeddings))
     np.testing.assert_allclose(found, [[0.0, 1.0, 0.0]], atol=1e-5)
 
 
@@ -101,8 +101,8 @@ def test_a_weighted_difference_is_what_the_head_computes():
     weights, bias = np.linspace(-1, 1, 8)[:, None], np.array([0.25])
     model.get_layer("same").set_weights([weights, bias])
     x = {"first": images(3), "second": images(3, seed=1)}
-    points = run(keras.Model(model.input, model.get_layer("apart").output), x)
-    expected = np.abs(points[:, 0] - points[:, 1]) @ weights + bias
+    embeddings = run(keras.Model(model.input, model.get_layer("apart").output), x)
+    expected = np.abs(embeddings[:, 0] - embeddings[:, 1]) @ weights + bias
     np.testing.assert_allclose(run(model, x), expected, rtol=1e-4, atol=1e-5)
 
 

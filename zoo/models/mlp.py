@@ -22,18 +22,10 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from zoo.recipes import DAILY_VIEWS, DIGITS, FASHION_MNIST, MNIST
-from zoo.records import Card, Input, Recipe, replace
+from zoo.recipes import BREAST_CANCER, DAILY_VIEWS, DIGITS, FASHION_MNIST, MNIST
+from zoo.records import Card, Input, replace
 from zoo.registry import register
 
-BREAST_CANCER = Recipe(
-    name="demo",
-    dataset="breast_cancer:1.0.0",
-    epochs=60,
-    batch_size=32,
-    learning_rate=1e-2,
-    schedule="cosine",
-)
 GREY_DIGIT = Input("image", (28, 28, 1), holds="grey pixels, standardised by the training set")
 MEASUREMENTS = Input("features", (30,), holds="measurements, each standardised by the training set")
 WEEK = Input("week", (7,), holds="one value a day, the latest last, standardised by the training set")
