@@ -26,6 +26,7 @@ TEN_OF_IMAGENET = replace(
     dataset=IMAGENETTE.dataset,
     train=IMAGENETTE.train,
     validation=IMAGENETTE.validation,
+    test=IMAGENETTE.test,
     preprocess={"resize": (224, 224)},
     augment={"crop": (0.35, 1.0), "flip": True},
     epochs=100,
