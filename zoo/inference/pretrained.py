@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from zoo import factory, registry, tasks
-from zoo.data.image.module import ArrayDataModule
+from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.normalization import SCALING, Summary
 from zoo.errors import UsageError, some
 from zoo.preprocessing import preprocessing_of

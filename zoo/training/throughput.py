@@ -4,7 +4,7 @@ import time
 
 import keras
 
-from zoo.data.batching import Again, Batches
+from zoo.data.batching import Batches, RepeatedBatch
 
 
 def pipeline_rate(dataset, seconds: float = 1.0) -> float:
@@ -41,7 +41,7 @@ def model_rate(model, dataset, *, steps: int = 10, warmup: int = 2) -> float:
     clock = StepClock()
     count = (warmup + steps) * together
     batch = next(iter(dataset))
-    at_hand = Again(batch, count) if isinstance(dataset, Batches) else dataset.take(1).cache().repeat(count)
+    at_hand = RepeatedBatch(batch, count) if isinstance(dataset, Batches) else dataset.take(1).cache().repeat(count)
     model.fit(at_hand, verbose=0, callbacks=[clock], shuffle=False)  # the first step compiles
     for variable, value in zip(variables, before):
         variable.assign(value)

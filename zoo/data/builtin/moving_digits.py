@@ -3,9 +3,12 @@ directions over another that stands still, leaves at one side and comes in again
 
 A single frame says nothing about the label, by construction: where the image is in the middle frame is drawn without
 regard to the direction. And memory helps little: the images of the test split are those of the original's test split
-(of the digits, a fifth held out), and its trajectories, a place in the middle frame with a speed, occur in no other
+(of the digits, a fifth held out), and its trajectories, a position in the middle frame with a speed, occur in no other
 split. The same clip backwards is a clip of the opposite direction, four classes further.
 """
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -22,56 +25,62 @@ DIRECTIONS = {  # name -> (rows down, columns right) for each frame at speed 1
     "south": (1, 0),
     "south-east": (1, 1),
 }
-FRAMES = 8
-SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}  # of all trajectories
+FRAMES = 8  # of a clip
+SPLIT_FRACTIONS = {"train": 0.7, "validation": 0.1, "test": 0.2}  # of all trajectories
 
 
-def moving(image, size, place, step, frames=FRAMES):
+def moving(
+    image: np.ndarray, size: int, position: tuple[int, int], step: tuple[int, int], frames: int = FRAMES
+) -> np.ndarray:
     """One clip: an image that wanders over a black ground, and comes in again where it has left.
 
     Args:
         image: (height, width, channels).
         size: height and width of the frames.
-        place: (row, column) of the image's upper left corner in the middle frame, number ``frames // 2``.
+        position: (row, column) of the image's upper left corner in the middle frame, number ``frames // 2``.
         step: (rows, columns) from frame to frame.
         frames: how many.
 
     Returns:
         (frames, size, size, channels).
 
-    >>> moving(np.ones((1, 1, 1), int), 4, place=(0, 2), step=(0, 1), frames=3)[..., 0, :, 0].tolist()
+    >>> moving(np.ones((1, 1, 1), int), 4, position=(0, 2), step=(0, 1), frames=3)[..., 0, :, 0].tolist()
     [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     """
     height, width, channels = image.shape
     ground = np.zeros((size, size, channels), image.dtype)
     ground[:height, :width] = image
     times = np.arange(frames) - frames // 2
-    return np.stack([np.roll(ground, np.add(place, np.multiply(step, time)), axis=(0, 1)) for time in times])
+    return np.stack([np.roll(ground, np.add(position, np.multiply(step, time)), axis=(0, 1)) for time in times])
 
 
-def trajectories(split, size, speeds):
-    """The (row, column, speed) of a split, a row each; row and column in the middle frame. No two splits share one."""
+def trajectories(split: str, size: int, speeds: tuple[int, ...]) -> np.ndarray:
+    """The (row, column, speed) of a split, (trajectories, 3); row and column in the middle frame. No two splits share
+    one."""
     everything = np.stack(np.meshgrid(np.arange(size), np.arange(size), speeds, indexing="ij"), -1).reshape(-1, 3)
     shuffled = np.random.default_rng(0).permutation(everything)
-    ends = np.round(np.cumsum([0, *SHARES.values()]) * len(shuffled)).astype(int)
-    position = list(SHARES).index(split)
-    return shuffled[ends[position] : ends[position + 1]]
+    ends = np.round(np.cumsum([0, *SPLIT_FRACTIONS.values()]) * len(shuffled)).astype(int)
+    number = list(SPLIT_FRACTIONS).index(split)
+    return shuffled[ends[number] : ends[number + 1]]
 
 
-def clips(images, split, size, speeds, each):
-    """`each` clips of every image: pairs (key, example). All directions are equally frequent."""
-    rng = np.random.default_rng(list(SHARES).index(split))
+def clips(
+    images: np.ndarray, split: str, size: int, speeds: tuple[int, ...], each: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """`each` clips of every image (images, height, width, channels): pairs (key, example). All directions are equally frequent."""
+    rng = np.random.default_rng(list(SPLIT_FRACTIONS).index(split))
     paths = trajectories(split, size, speeds)
     labels = rng.permutation(np.arange(len(images) * each) % len(DIRECTIONS))
     steps = np.array(list(DIRECTIONS.values()))
     for number, label in enumerate(labels.tolist()):
-        *place, speed = paths[rng.integers(len(paths))]
-        mover = moving(images[number // each], size, place, speed * steps[label])
+        *position, speed = paths[rng.integers(len(paths))]
+        mover = moving(images[number // each], size, position, speed * steps[label])
         other = moving(images[rng.integers(len(images))], size, rng.integers(0, size, 2), (0, 0))
         yield number, {"clip": np.maximum(mover, other), "label": label}
 
 
-def features(size):
+def features(size: int) -> tfds.features.FeaturesDict:
+    """Clips of that height and width, and their direction."""
     return tfds.features.FeaturesDict(
         {
             "clip": tfds.features.Tensor(shape=(FRAMES, size, size, 1), dtype=np.uint8, encoding="zlib"),

@@ -5,6 +5,9 @@ After ``import zoo.data`` they are names like any other in tfds:
     tfds.load("digits", split="train[:100]", with_info=True)
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -12,11 +15,11 @@ import tensorflow_datasets as tfds
 class Embedded(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """A data set whose examples are computed or read from an installed package."""
 
-    def examples(self):
-        """Arrays x and y, all examples in a fixed order."""
+    def examples(self) -> tuple[Any, Any]:
+        """Inputs and targets of all examples, in a fixed order."""
         raise NotImplementedError
 
-    def rows(self, x, y):
+    def rows(self, x: Any, y: Any) -> Mapping[str, Any]:
         """The row numbers of each split: 70 % train, 10 % validation, 20 % test, stratified by class."""
         from sklearn.model_selection import train_test_split
 
@@ -56,7 +59,7 @@ class Digits(Embedded):
             "Repository, 1998",
         )
 
-    def examples(self):
+    def examples(self) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_digits
 
         digits = load_digits()
@@ -85,7 +88,7 @@ class BreastCancer(Embedded):
             "Machine Learning Repository, 1993",
         )
 
-    def examples(self):
+    def examples(self) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_breast_cancer
 
         table = load_breast_cancer()
@@ -118,7 +121,7 @@ class DailyViews(Embedded):
             disable_shuffling=True,  # days stay in their order
         )
 
-    def examples(self):
+    def examples(self) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(2017)
         day = np.arange(sum(days for _, days in self.DAYS))
         rhythm = np.array([0.9, 0.7, 0.4, 0.2, -0.4, -1.2, -0.6])[day % 7]  # fewest at the end of the week
@@ -130,7 +133,7 @@ class DailyViews(Embedded):
         weeks = np.lib.stride_tricks.sliding_window_view(views, self.LAGS)[:-1]
         return weeks, views[self.LAGS :]
 
-    def rows(self, x, y):
+    def rows(self, x: np.ndarray, y: np.ndarray) -> Mapping[str, np.ndarray]:
         ends = np.cumsum([days for _, days in self.DAYS]) - self.LAGS  # the first days have no week before them
         starts = [0, *ends[:-1]]
         return {split: np.arange(start, end) for (split, _), start, end in zip(self.DAYS, starts, ends)}

@@ -41,7 +41,7 @@ RELATIONS = {
     ),
 }
 FILLERS = ["the", "and", "of", "in", "with", "very", "then", "there"]
-OWN = 4  # invented words that go with a pair
+WORDS_OF_A_PAIR = 4  # invented ones that go with it
 
 PAIRS = {relation: [tuple(pair.split()) for pair in pairs.split(", ")] for relation, (pairs, _, _) in RELATIONS.items()}
 # relation: (a, b, c, d), "a is to b as c is to d"
@@ -66,12 +66,12 @@ def sentences(count: int, seed: int = 0) -> list[str]:
     True
     """
     rng = np.random.default_rng(seed)
-    names = iter(invented(OWN * sum(map(len, PAIRS.values())), rng))
+    names = iter(invented(WORDS_OF_A_PAIR * sum(map(len, PAIRS.values())), rng))
     subjects = [  # (word, its own words, the words of its side)
         (word, own, RELATIONS[relation][1 + side].split())
         for relation, pairs in PAIRS.items()
         for pair in pairs
-        for own in [list(itertools.islice(names, OWN))]
+        for own in [list(itertools.islice(names, WORDS_OF_A_PAIR))]
         for side, word in enumerate(pair)
     ]
     lines = []
@@ -79,8 +79,8 @@ def sentences(count: int, seed: int = 0) -> list[str]:
         word, own, side = subjects[number]
         company = [*rng.choice(own, 3), *rng.choice(side, 3), *rng.choice(FILLERS, 2)]
         rng.shuffle(company)
-        place = rng.integers(2, 7)
-        lines.append(" ".join([*company[:place], word, *company[place:]]))
+        position = rng.integers(2, 7)
+        lines.append(" ".join([*company[:position], word, *company[position:]]))
     return lines
 
 

@@ -8,18 +8,19 @@ import logging
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zoo.errors import UsageError, first_line
 
-SMALLEST = 16  # pixels of the shorter side, for the VGG that is to look: four pools halve it to one
+MIN_SIDE = 16  # pixels, for the VGG that compares images: four pools halve it to one
 SUFFIXES = (".png", ".jpg", ".jpeg")
 log = logging.getLogger("zoo")
 
 
-def read(path: str | os.PathLike):
-    """An image file as a PIL image in RGB, upright; transparent parts on white, which is said.
+def read(path: str | os.PathLike) -> Any:
+    """An image file as a PIL image in RGB, upright; transparent parts on white, with a line in the log.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
@@ -38,8 +39,8 @@ def read(path: str | os.PathLike):
             image = ImageOps.exif_transpose(file)  # cameras note which way they were held
             image.load()
     except Image.DecompressionBombError:
-        most = 2 * Image.MAX_IMAGE_PIXELS / 1e6
-        raise UsageError(f"{path} is larger than {most:.0f} million pixels; expected fewer: shrink it first") from None
+        limit = 2 * Image.MAX_IMAGE_PIXELS / 1e6
+        raise UsageError(f"{path} is larger than {limit:.0f} million pixels; expected fewer: shrink it first") from None
     except Image.UnidentifiedImageError:
         raise UsageError(f"{path} is not an image; expected a JPEG or PNG") from None
     except (OSError, SyntaxError, ValueError) as error:
@@ -61,18 +62,21 @@ def read(path: str | os.PathLike):
     return image.convert("RGB")
 
 
-def limited(size: tuple[int, int], longest: int, what) -> tuple[int, int]:
-    """(width, height) shrunk until the longer side is at most `longest`.
+def limited(size: tuple[int, int], max_side: int, what: Any) -> tuple[int, int]:
+    """(width, height) shrunk until the longer side is at most `max_side`.
+
+    Raises:
+        UsageError: if a side is shorter than `MIN_SIDE` then; `what` names the image.
 
     >>> limited((640, 427), 256, "china.jpg")
     (256, 171)
     """
-    scale = min(1.0, longest / max(size))
+    scale = min(1.0, max_side / max(size))
     width, height = (max(1, round(side * scale)) for side in size)
-    if min(width, height) < SMALLEST:
-        shrunk = f", {width}x{height} at a size of {longest}" if scale < 1 else ""
+    if min(width, height) < MIN_SIDE:
+        shrunk = f", {width}x{height} at a size of {max_side}" if scale < 1 else ""
         raise UsageError(
-            f"{what} is {size[0]}x{size[1]} pixels{shrunk}; expected at least {SMALLEST} on each side: "
+            f"{what} is {size[0]}x{size[1]} pixels{shrunk}; expected at least {MIN_SIDE} on each side: "
             "take a larger one"
         )
     return width, height
@@ -95,6 +99,7 @@ def write(image: np.ndarray, path: Path) -> None:
 
 
 def temporary_of(path: Path) -> Path:
+    """Where an image is written before it takes its name."""
     return path.with_name(f".{path.stem}.tmp{path.suffix}")
 
 
@@ -124,7 +129,7 @@ def free_name(path: Path) -> Path:
     return found
 
 
-def read_image(path: str, channels: int):
+def read_image(path: str, channels: int) -> Any:
     """An image file as (height, width, channels) of 0 to 255.
 
     Raises:

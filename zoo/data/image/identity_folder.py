@@ -16,7 +16,7 @@ from zoo.errors import UsageError, some, unknown
 
 log = logging.getLogger("zoo")
 
-FEWEST_IDENTITIES = 8  # 4 to learn from, 2 to validate on, 2 to test on
+MIN_IDENTITIES = 8  # 4 to learn from, 2 to validate on, 2 to test on
 
 
 class IdentityFolder:
@@ -28,10 +28,10 @@ class IdentityFolder:
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
         self.identities = subfolders(path)
-        if len(self.identities) < FEWEST_IDENTITIES:
+        if len(self.identities) < MIN_IDENTITIES:
             raise UsageError(
                 f"{path} has {len(self.identities)} sub-folders; expected one for each identity, at least "
-                f"{FEWEST_IDENTITIES}, with images ({', '.join(ENDINGS)}) in them"
+                f"{MIN_IDENTITIES}, with images ({', '.join(ENDINGS)}) in them"
             )
 
     def sha256(self) -> str:

@@ -1,13 +1,11 @@
-"""zoo.data.video.folder."""
+"""A folder of the user's own videos, one sub-folder for each class."""
 
 import numpy as np
 
-from zoo.data.image.folder import ImageFolder
+from zoo.data.image.folder import ImageFile, ImageFolder
 from zoo.data.sources import Source, tensorflow
 from zoo.data.video.files import ENDINGS, probe
 from zoo.errors import UsageError
-
-# A folder of the user's own
 
 
 class ClipFolder(ImageFolder):
@@ -34,7 +32,7 @@ class ClipFolder(ImageFolder):
 
         return Source(self.name, tuple(self.labels), split)
 
-    def _readable(self, image) -> bool:
+    def _readable(self, image: ImageFile) -> bool:
         try:
             return probe(image.path).frames > 0
         except UsageError as error:
