@@ -40,6 +40,7 @@ class DataModule:
     preprocessings: ClassVar[Collection[str]] = ("none",)
     preprocess: ClassVar[Collection[str]] = ()
     augment: ClassVar[Collection[str]] = ()
+    source: Any  # a `Source`; None for a finished run that only encodes
     examples: Mapping[str, int]  # how many each of `SPLITS` holds, known after `adapt`
     class_names: Sequence[str] = ()  # none where the targets are no classes
     loop: bool = False  # whether clips that are too short are repeated: `zoo predict --loop`

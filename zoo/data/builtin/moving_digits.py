@@ -67,7 +67,10 @@ def trajectories(split: str, size: int, speeds: tuple[int, ...]) -> np.ndarray:
 def clips(
     images: np.ndarray, split: str, size: int, speeds: tuple[int, ...], each: int
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """`each` clips of every image (images, height, width, channels): pairs (key, example). All directions are equally frequent."""
+    """`each` clips of every image (images, height, width, channels), as pairs (key, example).
+
+    All directions are equally frequent.
+    """
     rng = np.random.default_rng(list(SPLIT_FRACTIONS).index(split))
     paths = trajectories(split, size, speeds)
     labels = rng.permutation(np.arange(len(images) * each) % len(DIRECTIONS))

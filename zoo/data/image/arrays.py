@@ -1,4 +1,4 @@
-"""Images and vectors: the data modules of networks that take one array and give a class, a number, or several things."""
+"""Images and vectors: the data modules of networks that take one array and give a class, a number, or more."""
 
 import dataclasses
 import math

@@ -169,8 +169,8 @@ class IdentityDataModule(ArrayDataModule):
             large = [label for label, count in Counter(labels[split].tolist()).items() if count >= min_images]
             if len(large) < min_classes:
                 raise UsageError(
-                    f"{len(large)} classes of {source.name} ({split}) have {min_images} images; expected {min_classes} or "
-                    "more: add images"
+                    f"{len(large)} classes of {source.name} ({split}) have {min_images} images; expected {min_classes} "
+                    "or more: add images"
                 )
         classes = len(counts) - len(small)
         if classes < size // self.per_class:

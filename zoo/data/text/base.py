@@ -33,6 +33,7 @@ class TextDataModule(DataModule):
     preprocessings = ("none",)
     preprocess = ("tokens", "vocabulary", "length")
     augment = ()
+    vocabulary: Any  # a `Vocabulary`, known after `adapt`
 
     def __init__(self, card: Card, recipe: Recipe, source: Source | None, vocabulary: Vocabulary | None = None):
         super().__init__(card, recipe, source)

@@ -144,7 +144,7 @@ class TranslationDataModule(DataModule):
         return (second, first) if reverse else (first, second)
 
     def tokens(self, split: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Sources and targets as token ids, (tokens,) each. What is too long is left out of training, and cut elsewhere."""
+        """Sources and targets as token ids, (tokens,) each; what is too long is left out of training, cut elsewhere."""
         if split not in self._token_ids:
             sources, targets = map(self.tokenizer.encode, self.texts(split))
             fits = [len(s) <= self.length and len(t) < self.length for s, t in zip(sources, targets)]

@@ -76,17 +76,21 @@ def check_length(path: str | Path, frames: int, min_frames: int | None, loop: bo
     """Raise if a video has fewer frames than a network takes."""
     if min_frames and frames < min_frames and not loop:
         raise UsageError(
-            f"{path} has {frames} frames; expected at least {min_frames}: give a longer clip, or repeat this one (--loop)"
+            f"{path} has {frames} frames; expected at least {min_frames}: give a longer clip, or repeat this one "
+            "(--loop)"
         )
 
 
 def frame_indices(count: int, frames: int, draw: Sequence[float] | None = None) -> np.ndarray:
-    """Which of `count` frames, (frames,): one from each of `frames` equal parts (Wang 2016, arXiv:1608.00859: segments).
+    """Which of `count` frames: one from each of `frames` equal parts (Wang 2016, arXiv:1608.00859: segments).
 
     Args:
         count: how many there are.
         frames: how many are wanted.
         draw: a number in [0, 1) for each part, to choose at random; its middle if left out.
+
+    Returns:
+        Their numbers, (frames,) int64.
 
     >>> frame_indices(30, 3).tolist(), frame_indices(30, 3, draw=[0.0, 0.99, 0.5]).tolist()
     ([5, 15, 25], [0, 19, 25])

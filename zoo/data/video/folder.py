@@ -11,8 +11,8 @@ from zoo.errors import UsageError
 class ClipFolder(ImageFolder):
     """``VIDEOS/<class>/<clip>.mp4``, split here by content; or ``VIDEOS/<split>/<class>/<clip>.mp4``, by its owner.
 
-    Examples are pairs (path, label); the data module reads the files. Clips cut from one recording are no copies of each
-    other, and chance may put them on both sides: whoever has such gives the folder splits of its own.
+    Examples are pairs (path, label); the data module reads the files. Clips cut from one recording are no copies of
+    each other, and chance may put them on both sides: whoever has such gives the folder splits of its own.
     """
 
     KIND = "clips"

@@ -54,7 +54,7 @@ def taken(x: Tensor, y: Any, index: Tensor) -> Pair:
 
 
 def jitter(x: Tensor, y: Any, seed: Tensor, stride: int) -> Pair:
-    """Of a batch of clips one frame of every `stride`, a random one: (batch, time, ...) -> (batch, time / stride, ...)."""
+    """Of a batch of clips (batch, time, ...) one frame of every `stride`, a random one: (batch, time / stride, ...)."""
     import tensorflow as tf
 
     batch, time = tf.unstack(tf.shape(x)[:2])
