@@ -95,6 +95,19 @@ def test_crop_of_everything_leaves_boxes_and_masks():
     np.testing.assert_allclose(np.asarray(targets["boxes"])[square], y["boxes"][square], atol=1e-6)
 
 
+def test_crop_moves_boxes_by_the_very_map_of_the_pixels():
+    """Of an image whose pixels are the coordinates of their own middles, a crop tells where everything went."""
+    down, across = np.meshgrid((np.arange(12) + 0.5) / 12, (np.arange(16) + 0.5) / 16, indexing="ij")
+    x = np.stack([across, down], -1)[None].astype("float32").repeat(50, 0)
+    box = np.float32([0.4, 0.3, 0.6, 0.8])
+    found, targets = crop(x, {"boxes": box[None, None].repeat(50, 0)}, [1, 2], (0.3, 0.9))
+    for image, moved in zip(np.asarray(found), np.asarray(targets["boxes"])[:, 0]):
+        for axis, line in enumerate((image[0, :, 0], image[:, 0, 1])):  # the coordinates along a row, down a column
+            step = (line[-1] - line[0]) / (len(line) - 1)
+            expected = (0.5 + (box[axis::2] - line[0]) / step) / len(line)
+            np.testing.assert_allclose(moved[axis::2], np.clip(expected, 0, 1), atol=1e-5)
+
+
 def test_resize_pad_and_cover_by_hand():
     x = np.zeros((4, 8, 1), "float32")
     x[1:3, 2:6] = 1
