@@ -25,7 +25,9 @@ def summarise(examples: Any, source: Source, split: str) -> Summary:
         UsageError: for an empty set, numbers that are not finite, images in a range that is neither
             0..255 nor 0..1, labels that are negative or beyond the classes.
     """
-    count, total, squares, low, high = 0, 0.0, 0.0, np.inf, -np.inf
+    count, low, high = 0, np.inf, -np.inf
+    total: Any = 0.0  # by channel: sums of the values and of their squares
+    squares: Any = 0.0
     classes: set[int] = set()
     shape: tuple[int, ...] = ()
     for x, y in readable(examples.take(MAX_EXAMPLES).batch(1024), source, split):

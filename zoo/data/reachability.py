@@ -14,7 +14,7 @@ def reachable(host: str) -> bool:
     """Whether the host (or the proxy in front of it) answers on its port within `SECONDS_TO_ANSWER`."""
     answered = threading.Event()
 
-    def knock():
+    def knock() -> None:
         with contextlib.suppress(Exception):
             if "https" in urllib.request.getproxies():  # a proxy that answers may have nothing behind it
                 request = urllib.request.Request(f"https://{host}/", method="HEAD")

@@ -51,10 +51,10 @@ class ParallelSource(Source):
 
 
 def open_source(
-    dataset: str | os.PathLike,
+    dataset: str | os.PathLike[str],
     *,
     folder: Callable[[Path], Any] | None = None,
-    data_dir: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
 ) -> Any:
     """Find a data set: a tfds name, with or without ``:version``, or the path of an ``.npz`` file or of a folder.
 
@@ -81,7 +81,7 @@ def open_source(
 class TfdsFile:
     """A tfds data set, on the disk or within reach."""
 
-    def __init__(self, dataset: str, data_dir: str | os.PathLike | None = None):
+    def __init__(self, dataset: str, data_dir: str | os.PathLike[str] | None = None):
         self.name = dataset
         self.data_dir = data_dir
         self.online = False
@@ -191,7 +191,7 @@ class ArrayFile:
         splits = self._read()
         names = tuple(map(str, range(self.classes)))
 
-        def split(text):
+        def split(text: str) -> Any:
             if text not in splits:
                 raise unknown(f"split of {self.path}", text, splits)
             return tensorflow().data.Dataset.from_tensor_slices(splits[text])

@@ -70,15 +70,15 @@ def pairs(labels: np.ndarray, seed: int = 0, max_pairs: int = MAX_PAIRS) -> tupl
     ([[0, 1], [2, 3]], 4)
     """
     rng = np.random.default_rng(seed)
-    alike = []
+    of_each: list[np.ndarray] = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         one, other = np.triu_indices(len(rows), 1)
         if len(one) > max_pairs:
             chosen = rng.choice(len(one), max_pairs, replace=False)
             one, other = one[chosen], other[chosen]
-        alike.append(np.stack([rows[one], rows[other]], axis=1))
-    alike = np.concatenate(alike)
+        of_each.append(np.stack([rows[one], rows[other]], axis=1))
+    alike = np.concatenate(of_each)
     if len(alike) > max_pairs:
         alike = alike[np.sort(rng.choice(len(alike), max_pairs, replace=False))]
     different = np.empty((0, 2), int)

@@ -32,7 +32,7 @@ def nearest(images: np.ndarray, correct: np.ndarray) -> Figure:
     figure = new_figure(0.95 * columns, 0.95 * rows * height / width + 0.5)
     figure.suptitle(f"a query (left) and its nearest images: {correct[:, 0].mean():.0%} of the first are correct")
     low, high = images.min(), images.max()
-    for axes, (row, column) in zip(figure.subplots(rows, columns).ravel(), np.ndindex(rows, columns)):
+    for axes, (row, column) in zip(figure.subplots(rows, columns, squeeze=False).ravel(), np.ndindex(rows, columns)):
         image = (images[row, column] - low) / max(high - low, 1e-6)
         axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
         axes.set(xticks=[], yticks=[])

@@ -43,7 +43,7 @@ def films(
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set(color=THIRD, linewidth=0.5)
                 axes.imshow(shown[time], cmap="gray", vmin=0, vmax=1)
-                if strip:
+                if heats is not None and strip:
                     hottest = max(float(heats[row].max()), 1e-9)
                     axes.imshow(heats[row][time], cmap="inferno", vmin=0, vmax=hottest, alpha=0.55)
         grid[row * strips, 0].set_title(title, fontsize=8, loc="left")

@@ -71,7 +71,7 @@ class WrittenDates(Embedded):
     VERSION = tfds.core.Version("1.0.0")
     COUNTS = (("train", 10_000), ("validation", 1_000), ("test", 1_000))
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="Generated: dates of 1950 to 2049 in one of twenty written forms, lower or upper case at "
             "times, and as YYYY-MM-DD. Each date occurs once, in one split.",

@@ -59,7 +59,7 @@ class Glyphs(Embedded):
 
     VERSION = tfds.core.Version("1.0.0")
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="Generated: 300 invented characters of three strokes, 20 drawings of each, 28x28 grey pixels. "
             "Split by character: 200 train, 50 validation, 50 test.",

@@ -7,7 +7,7 @@ regard to the direction. And memory helps little: the images of the test split a
 split. The same clip backwards is a clip of the opposite direction, four classes further.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,11 @@ SPLIT_FRACTIONS = {"train": 0.7, "validation": 0.1, "test": 0.2}  # of all traje
 
 
 def moving(
-    image: np.ndarray, size: int, position: tuple[int, int], step: tuple[int, int], frames: int = FRAMES
+    image: np.ndarray,
+    size: int,
+    position: Sequence[int] | np.ndarray,
+    step: Sequence[int] | np.ndarray,
+    frames: int = FRAMES,
 ) -> np.ndarray:
     """One clip: an image that wanders over a black ground, and comes in again where it has left.
 
@@ -99,7 +103,7 @@ class MovingDigits(Embedded):
     SIZE, SPEEDS = 16, (1, 2)
     CLIPS = 4  # of each digit
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="Composed: scikit-learn's 1,797 handwritten digits, each moving in 8 frames of 16x16 pixels in "
             "one of 8 directions over another that stands still, 4 clips of every digit. Digits are split as in "
@@ -110,7 +114,7 @@ class MovingDigits(Embedded):
             homepage="https://archive.ics.uci.edu/dataset/80",
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         x, y = Digits.examples(self)
         return {
             split: clips(x[rows], split, self.SIZE, self.SPEEDS, self.CLIPS) for split, rows in self.rows(x, y).items()
@@ -138,7 +142,7 @@ class MovingPictures(tfds.core.GeneratorBasedBuilder):
         """The data sets that this one is made from: they must be in the same folder, or within reach."""
         return (f"{self.builder_config.name}:3.0.1",)
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description=f"Composed: the images of {self.builder_config.name}, each moving in 8 frames of 32x32 "
             "pixels in one of 8 directions over another that stands still. The test split shows the original's test "
@@ -148,12 +152,14 @@ class MovingPictures(tfds.core.GeneratorBasedBuilder):
             homepage=f"https://www.tensorflow.org/datasets/catalog/{self.builder_config.name}",
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         (name,) = self.composed_of
         original = tfds.builder(name, data_dir=self._data_dir_root)
         original.download_and_prepare()
         return {split: self._generate_examples(original, split) for split in ORIGINAL}
 
-    def _generate_examples(self, original, split):
+    def _generate_examples(
+        self, original: tfds.core.DatasetBuilder, split: str
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         rows = original.as_dataset(split=ORIGINAL[split], batch_size=-1)
         yield from clips(rows["image"].numpy(), split, self.SIZE, self.SPEEDS, each=1)

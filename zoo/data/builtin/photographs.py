@@ -38,7 +38,7 @@ class StylePair(Embedded):
 
     VERSION = tfds.core.Version("1.0.0")
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         size = (427, 640, 3)
         return self.dataset_info_from_configs(**pair(size, size, "A photograph, and one whose style it is to take"))
 
@@ -59,7 +59,7 @@ class PhotoTiles(Embedded):
     VERSION = tfds.core.Version("1.0.0")
     SIDE, COLUMNS = 128, 5
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         tile = (self.SIDE, self.SIDE, 3)
         return self.dataset_info_from_configs(
             **pair(tile, tile, "Tiles of a photograph, and the middle of one whose style they are to take")

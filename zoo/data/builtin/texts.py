@@ -1,5 +1,8 @@
 """Texts that come with Python, or are made by a program, as genuine tfds builders: no network, no download."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -19,7 +22,7 @@ class PydocTopics(Embedded):
     SPLIT_FRACTIONS = (("train", 0.8), ("validation", 0.1), ("test", 0.1))
     MIN_CHARACTERS = 300
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="The articles of Python's language reference (the standard library's pydoc_data.topics, of "
             "the Python that prepares it); each paragraph once, split by article.",
@@ -46,7 +49,7 @@ class PydocTopics(Embedded):
                 articles[topic] = text
         return articles
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         articles = self.articles()
         missing = {split: fraction * sum(map(len, articles.values())) for split, fraction in self.SPLIT_FRACTIONS}
         chosen: dict[str, list[tuple[str, str]]] = {split: [] for split in missing}
@@ -54,9 +57,9 @@ class PydocTopics(Embedded):
             split = max(missing, key=missing.__getitem__)
             missing[split] -= len(text)
             chosen[split].append((topic, text))
-        return {split: self._generate_examples(pairs) for split, pairs in chosen.items()}
+        return {split: self._numbered(pairs) for split, pairs in chosen.items()}
 
-    def _generate_examples(self, pairs):
+    def _numbered(self, pairs: list[tuple[str, str]]) -> Iterator[tuple[int, dict[str, str]]]:
         for number, (topic, text) in enumerate(pairs):
             yield number, {"text": text, "topic": topic}
 
@@ -83,7 +86,7 @@ class Agreement(Embedded):
     COUNT = 8000
     MAX_NOUNS_BETWEEN = 4  # the first noun and the verb
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="Generated: 8,000 beginnings of English sentences, half of whose verbs are singular, with up "
             "to four other nouns between subject and verb. Split 70/10/20 at random, stratified by class.",
@@ -98,19 +101,20 @@ class Agreement(Embedded):
     def examples(self) -> tuple[list[str], np.ndarray]:
         rng = np.random.default_rng(2016)
 
-        def one_of(words):
+        def one_of(words: tuple[str, ...]) -> str:
             return words[rng.integers(len(words))]
 
-        def noun(plural):
+        def noun(plural: int) -> list[str]:
             adjective = [one_of(ADJECTIVES)] if rng.random() < 0.3 else []
             return ["the", *adjective, one_of(NOUNS) + "s" * plural]
 
-        texts, verbs = {}, []
+        texts: dict[str, None] = {}
+        verbs: list[int] = []
         while len(texts) < self.COUNT:
             plural = len(texts) % 2
             words = noun(plural)
             for _ in range(rng.integers(self.MAX_NOUNS_BETWEEN + 1)):
-                words += [one_of(LINKS), *noun(rng.integers(2))]
+                words += [one_of(LINKS), *noun(int(rng.integers(2)))]
             text = " ".join(words)
             if text not in texts:  # none twice
                 texts[text] = None

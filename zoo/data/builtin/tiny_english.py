@@ -7,6 +7,7 @@ tells uncle from aunt, and "king is to queen as uncle is to ..." has one answer.
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -90,7 +91,7 @@ class TinyEnglish(Embedded):
     VERSION = tfds.core.Version("1.0.0")
     SENTENCES = 12_000
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="Generated: sentences of nine words about forty pairs of words in four relations (gender, "
             "number, capital, past). zoo.data.builtin.tiny_english.QUESTIONS holds the analogies. 80 % train, 10 % "
@@ -99,7 +100,7 @@ class TinyEnglish(Embedded):
             disable_shuffling=True,  # they are drawn at random as it is
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         lines = sentences(self.SENTENCES)
         ends = [0, len(lines) * 8 // 10, len(lines) * 9 // 10, len(lines)]
         return {

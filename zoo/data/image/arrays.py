@@ -43,6 +43,7 @@ class ArrayDataModule(DataModule):
         data = cls(card, recipe, source)
         data._check_rank()
         data.summaries = {split: data_checks.summarise(data._examples(split), source, split) for split in SPLITS}
+        data.examples = {split: summary.count for split, summary in data.summaries.items()}
         data._check_data()
         train = data.summaries["train"]
         data.scaling = normalization.SCALING[recipe.preprocessing or card.preprocessing](train)
@@ -65,10 +66,6 @@ class ArrayDataModule(DataModule):
         }
 
     @property
-    def examples(self) -> Mapping[str, int]:
-        return {split: summary.count for split, summary in self.summaries.items()}
-
-    @property
     def num_values(self) -> int:
         """How many numbers the inputs of the whole data set hold."""
         return sum(self.examples.values()) * math.prod(self.shape)
@@ -82,7 +79,7 @@ class ArrayDataModule(DataModule):
         return {"input_shape": self.shape, "num_classes": self.source.num_classes}
 
     def batches(self, split: str, *, training: bool = False) -> Any:
-        shuffling = {"augment": self.recipe.augment, "seed": self.recipe.seed} if training else {}
+        shuffling: dict[str, Any] = {"augment": self.recipe.augment, "seed": self.recipe.seed} if training else {}
         examples, size = self._examples(split), self.recipe.batch_size
         return pipeline.batches(examples, scaling=self.scaling, batch_size=size, **shuffling)
 
@@ -97,7 +94,8 @@ class ArrayDataModule(DataModule):
 
     def inputs_at(self, split: str, rows: np.ndarray) -> np.ndarray:
         """The inputs with these numbers, in this order, as they were before they were scaled: (rows, ...)."""
-        found, start = {}, 0
+        found: dict[int, np.ndarray] = {}
+        start = 0
         for inputs, _ in self.batches(split).as_numpy_iterator():
             found |= {row: inputs[row - start] for row in rows if start <= row < start + len(inputs)}
             start += len(inputs)

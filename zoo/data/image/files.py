@@ -19,13 +19,13 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 log = logging.getLogger("zoo")
 
 
-def read(path: str | os.PathLike) -> Any:
+def read(path: str | os.PathLike[str]) -> Any:
     """An image file as a PIL image in RGB, upright; transparent parts on white, with a line in the log.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = Path(path)
     if not path.is_file():
@@ -35,19 +35,19 @@ def read(path: str | os.PathLike) -> Any:
         with warnings.catch_warnings(), Image.open(path) as file:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large images, which are shrunk
             if getattr(file, "n_frames", 1) > 1:
-                log.info(f"{path} holds {file.n_frames} images; the first is taken")
+                log.info(f"{path} holds {getattr(file, 'n_frames', 1)} images; the first is taken")
             image = ImageOps.exif_transpose(file)  # cameras note which way they were held
             image.load()
     except Image.DecompressionBombError:
-        limit = 2 * Image.MAX_IMAGE_PIXELS / 1e6
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
         raise UsageError(f"{path} is larger than {limit:.0f} million pixels; expected fewer: shrink it first") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise UsageError(f"{path} is not an image; expected a JPEG or PNG") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise UsageError(f"{path} is cut off or damaged ({first_line(error)}); expected a whole image") from None
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):  # grey in more than eight bits
         values = np.asarray(image, "float64")
-        usual = (1, 255) if image.mode == "F" else (65535,)
+        usual: tuple[int, ...] = (1, 255) if image.mode == "F" else (65535,)
         white = next((each for each in usual if values.max() <= each), values.max())
         if image.mode == "F":
             low, high = values.min(), values.max()
@@ -55,7 +55,8 @@ def read(path: str | os.PathLike) -> Any:
         image = Image.fromarray((np.clip(values / white, 0, 1) * 255).astype("uint8"))
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
-        if image.getextrema()[3][0] < 255:
+        alpha: Any = image.getchannel("A")
+        if alpha.getextrema()[0] < 255:
             log.info(f"{path} is transparent in places; they are taken as white")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
@@ -86,10 +87,11 @@ def write(image: np.ndarray, path: Path) -> None:
     """(height, width, 3) of 0 to 1 into a file, whole or not at all."""
     from PIL import Image
 
-    image = Image.fromarray(np.round(255 * np.clip(image, 0, 1)).astype("uint8"))
+    pixels = Image.fromarray(np.round(255 * np.clip(image, 0, 1)).astype("uint8"))
     temporary = temporary_of(path)
+    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() != ".png" else {}
     try:
-        image.save(temporary, **({"quality": 95} if path.suffix.lower() != ".png" else {}))
+        pixels.save(temporary, **options)
         os.replace(temporary, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None

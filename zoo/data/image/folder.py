@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -43,7 +44,7 @@ class ImageFolder:
     """
 
     KIND = "images"
-    ENDINGS = ENDINGS
+    ENDINGS: tuple[str, ...] = ENDINGS
 
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
@@ -67,15 +68,15 @@ class ImageFolder:
         splits = self._splits()
         # tfds wants split/class/image: links in that order, to files that stay where they are.
         tree = tempfile.TemporaryDirectory(prefix="zoo-images-")
-        for split, images in splits.items():
+        for name, images in splits.items():
             for label in self.labels:
-                (Path(tree.name) / split / label).mkdir(parents=True)
+                (Path(tree.name) / name / label).mkdir(parents=True)
             for number, image in enumerate(sorted(images, key=lambda each: (each.label, each.digest))):
-                link = Path(tree.name) / split / image.label / f"{number:06}{image.path.suffix.lower()}"
+                link = Path(tree.name) / name / image.label / f"{number:06}{image.path.suffix.lower()}"
                 link.symlink_to(image.path.absolute())
         builder = tfds.ImageFolder(tree.name, shape=(None, None, 3))
 
-        def split(text, tree=tree):  # the links live as long as this function
+        def split(text: str, tree: Any = tree) -> Any:  # the links live as long as this function
             return builder.as_dataset(split=text, as_supervised=True)
 
         return Source(self.name, tuple(builder.info.features["label"].names), split)
@@ -174,7 +175,7 @@ def by_content(images: list[ImageFile], fractions: Mapping[str, float]) -> dict[
             split_of |= dict.fromkeys(digests[:count], split)
             digests = digests[count:]
         split_of |= dict.fromkeys(digests, "train")
-    splits: dict[str, list[ImageFile]] = {split: [] for split in ("train", *reversed(fractions))}
+    splits: dict[str, list[ImageFile]] = {split: [] for split in ("train", *reversed([*fractions]))}
     for image in images:
         splits[split_of[image.digest]].append(image)
     return splits

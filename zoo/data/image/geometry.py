@@ -39,12 +39,12 @@ def followed(targets: Any, images: Tensor, *, boxes: Change, masks: Change) -> A
     """
     import tensorflow as tf
 
-    def change_masks(given):
+    def change_masks(given: Tensor) -> Tensor:
         given = tf.convert_to_tensor(given)
         found = tf.cast(masks(with_channels(given, images)), given.dtype)
         return found if len(given.shape) == len(images.shape) else found[..., 0]
 
-    def change_boxes(given):
+    def change_boxes(given: Tensor) -> Tensor:
         return without_empty(boxes(tf.cast(given, tf.float32)))
 
     return mapped(targets, boxes=change_boxes, masks=change_masks)
@@ -81,7 +81,7 @@ def through(window: Tensor) -> Change:
     """
     import tensorflow as tf
 
-    def change(boxes):
+    def change(boxes: Tensor) -> Tensor:
         here = tf.convert_to_tensor(window)
         here = here[:, tf.newaxis] if len(here.shape) == 2 else here
         corner, side = here[..., :2], here[..., 2:] - here[..., :2]

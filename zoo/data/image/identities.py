@@ -55,12 +55,12 @@ class IdentityDataModule(ArrayDataModule):
         return super().adapt(card, recipe, numbered(source, recipe.train))
 
     @property
-    def source(self) -> Source | None:
+    def source(self) -> Any:
         """Its examples are (image, number of the identity)."""
         return self._source
 
     @source.setter
-    def source(self, source: Source | None) -> None:  # a finished run gets its source later
+    def source(self, source: Any) -> None:  # a finished run gets its source later
         self._source = source and numbered(source, self.recipe.train)
 
     @property
@@ -123,8 +123,8 @@ class IdentityDataModule(ArrayDataModule):
         if split not in self._prepared:
             tf = tensorflow()
             examples = pipeline.prepared(self.source, getattr(self.recipe, split), self.recipe.preprocess)
-            if self.kept[split] is not None:
-                kept = tf.constant(sorted(self.kept[split]), tf.int64)
+            if (kept_here := self.kept[split]) is not None:
+                kept = tf.constant(sorted(kept_here), tf.int64)
                 examples = examples.filter(lambda x, y: tf.reduce_any(tf.cast(y, tf.int64) == kept))
             self._prepared[split] = examples
         return self._prepared[split]

@@ -50,7 +50,7 @@ def identity_rows(
         line[: len(rows)] = rows
     table = tf.constant(table)
 
-    def draw(numbers):
+    def draw(numbers: Tensor) -> Tensor:
         _, chosen = tf.math.top_k(tf.random.stateless_uniform((len(large),), numbers + [0, 0]), classes)
         members = tf.gather(table, chosen)  # (P, largest class)
         priority = tf.random.stateless_uniform(tf.shape(members), numbers + [1, 0])

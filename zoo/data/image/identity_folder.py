@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,13 +59,13 @@ class IdentityFolder:
         channels = 1 if {*channels_of.values()} <= {0, 1} else 3
         of_split = split_identities(self.identities)
 
-        def split(text):
+        def split(text: str) -> Any:
             if text not in of_split:
                 raise unknown(f"split of {self.path}", text, of_split)
             files = [file for file in self.images if file.parent.name in of_split[text]]
             labels = np.array([self.identities.index(file.parent.name) for file in files], "int64")
 
-            def read(file, label):
+            def read(file: Any, label: Any) -> tuple[Any, Any]:
                 image = tf.io.decode_image(tf.io.read_file(file), channels=channels, expand_animations=False)
                 return tf.ensure_shape(image, (None, None, channels)), label
 

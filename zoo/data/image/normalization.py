@@ -25,11 +25,11 @@ class Scaling:
         import tensorflow as tf
 
         x = tf.cast(x[..., ::-1] if self.reverse else x, tf.float32)
-        return (x - np.float32(self.mean)) / np.float32(self.std)
+        return (x - np.array(self.mean, "float32")) / np.array(self.std, "float32")
 
     def undo(self, x: np.ndarray) -> np.ndarray:
         """Scaled numbers as they were before."""
-        x = x * np.float32(self.std) + np.float32(self.mean)
+        x = x * np.array(self.std, "float32") + np.array(self.mean, "float32")
         return x[..., ::-1] if self.reverse else x
 
 

@@ -47,7 +47,7 @@ def prepared(source: Source, split: str, preprocess: Mapping[str, Any]) -> Any:
         if word not in PREPROCESS:
             raise unknown("preprocessing", word, PREPROCESS)
 
-    def apply(x, y):
+    def apply(x: Any, y: Any) -> tuple[Any, Any]:
         before = x
         for word, option in preprocess.items():
             x, y = PREPROCESS[word](x, y, option)
@@ -112,7 +112,7 @@ def finished(
         if word in AUGMENT_LAYERS
     }
 
-    def finish(batch, draw=None):
+    def finish(batch: tuple[Any, Any], draw: Any = None) -> tuple[Any, Any]:
         x, y = batch
         for number, (word, option) in enumerate(augment.items()):
             x, y = layers[word](x, y) if word in layers else AUGMENT[word](x, y, draw + [number, 0], option)

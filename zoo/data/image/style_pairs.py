@@ -60,7 +60,7 @@ class StylePairDataModule(DataModule):
     def batches(self, split: str, *, training: bool = False) -> Any:
         import tensorflow as tf
 
-        def finish(content, style):
+        def finish(content: Any, style: Any) -> tuple[Any, Any]:
             style = TO_UNIT(style)
             inputs = {"image": content, "style": style}
             inputs = {given.name: inputs[given.name] for given in self.card.inputs}
@@ -71,7 +71,7 @@ class StylePairDataModule(DataModule):
         if not self.holds_out(self.card):
             both = pairs.map(lambda content, style: tf.stack([TO_UNIT(content), TO_UNIT(style)]))
             return both.enumerate().map(lambda number, both: (tf.cast(number, tf.int32), both)).batch(size)
-        shuffling = {"augment": self.recipe.augment, "seed": self.recipe.seed} if training else {}
+        shuffling: dict[str, Any] = {"augment": self.recipe.augment, "seed": self.recipe.seed} if training else {}
         return pipeline.batches(pairs, scaling=TO_UNIT, batch_size=size, **shuffling).map(finish)
 
     def pairs(self, split: str) -> np.ndarray:
@@ -81,7 +81,7 @@ class StylePairDataModule(DataModule):
     def _pairs(self, split: str) -> Any:
         """(content, style) bytes, prepared alike."""
 
-        def style_too(content, style):
+        def style_too(content: Any, style: Any) -> tuple[Any, Any]:
             for word, option in self.recipe.preprocess.items():
                 style, _ = transforms.PREPROCESS[word](style, None, option)
             return content, style

@@ -32,7 +32,7 @@ def pad(x: Tensor, y: Any, size: Size) -> Pair:
     """Zeros (black) all around, up to (height, width); what is larger is cut to its middle."""
     import tensorflow as tf
 
-    def cut(images):
+    def cut(images: Tensor) -> Tensor:
         return tf.image.resize_with_crop_or_pad(images, *size)
 
     return cut(x), followed(y, x, boxes=through(central_window(tf.shape(x)[-3:-1], size)), masks=cut)
@@ -46,7 +46,7 @@ def cover(x: Tensor, y: Any, size: Size) -> Pair:
     scale = tf.reduce_max(tf.constant(size, tf.float32) / sides)
     wanted = tf.maximum(tf.cast(tf.math.ceil(sides * scale - 1e-3), tf.int32), size)
 
-    def cut(images, **how):
+    def cut(images: Tensor, **how: Any) -> Tensor:
         return tf.image.resize_with_crop_or_pad(tf.image.resize(images, wanted, **how), *size)
 
     y = followed(y, x, boxes=through(central_window(wanted, size)), masks=lambda masks: cut(masks, method="nearest"))
@@ -68,7 +68,7 @@ def shift(x: Tensor, y: Any, seed: Tensor, pixels: int) -> Pair:
         tf.random.stateless_uniform((2, batch), seed, maxval=2 * pixels + 1, dtype=tf.int32)
     )  # (batch,) each: where the image's corner is in the padded image
 
-    def moved(images):
+    def moved(images: Tensor) -> Tensor:
         padded = tf.pad(images, [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]])
         rows = tf.gather(padded, down[:, None] + tf.range(height), axis=1, batch_dims=1)
         return tf.gather(rows, right[:, None] + tf.range(width), axis=2, batch_dims=1)
@@ -85,7 +85,7 @@ def flip(x: Tensor, y: Any, seed: Tensor, _: bool) -> Pair:
 
     coin = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed) < 0.5
 
-    def flipped(images):
+    def flipped(images: Tensor) -> Tensor:
         return tf.where(coin, images[:, :, ::-1], images)
 
     y = followed(y, x, boxes=lambda boxes: tf.where(coin[..., 0], mirrored(boxes), boxes), masks=flipped)
@@ -105,10 +105,10 @@ def crop(x: Tensor, y: Any, seed: Tensor, area: tuple[float, float]) -> Pair:
     top, left = down * (1.0 - tall), right * (1.0 - wide)
     parts = tf.stack([top, left, top + tall, left + wide], axis=1)
 
-    def cropped(images, method="bilinear"):
+    def cropped(images: Tensor, method: str = "bilinear") -> Tensor:
         return tf.image.crop_and_resize(images, parts, tf.range(batch), (height, width), method)
 
-    def start(offset, side, pixels):
+    def start(offset: Tensor, side: Tensor, pixels: Tensor) -> Tensor:
         """TensorFlow measures a part from the middle of the first pixel to that of the last; boxes, edge to edge."""
         pixels = tf.cast(pixels, tf.float32)
         return ((pixels - 1.0) * offset + 0.5 * (1.0 - side)) / pixels

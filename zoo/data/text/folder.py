@@ -12,6 +12,7 @@ which collections of reviews have many, come to lie in one split.
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,7 @@ class TextFolder:
             train, validation = part(*rest, of=8)
             splits = {"train": train, "validation": validation, "test": test}
 
-        def split(text):
+        def split(text: str) -> Any:
             if text not in splits:
                 raise unknown(f"split of {self.path}", text, splits)
             return tensorflow().data.Dataset.from_tensor_slices(splits[text])
@@ -143,7 +144,7 @@ class CorpusFolder:
         """Read all texts as one and divide it."""
         text = "\n\n".join(read_text(path) for path in self.files)
 
-        def split(name):
+        def split(name: str) -> Any:
             if name not in SPLIT_RANGES:
                 raise unknown(f"split of {self.path}", name, SPLIT_RANGES)
             start, end = (int(fraction * len(text)) for fraction in SPLIT_RANGES[name])

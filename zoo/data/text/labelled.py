@@ -101,7 +101,9 @@ class LabelledTextDataModule(TextDataModule):
         """
         if split in self._encoded:
             return self._encoded[split]
-        rows, labels, cut = [], [], 0
+        rows: list[np.ndarray] = []
+        labels: list[np.ndarray] = []
+        cut = 0
         for texts, classes in data_checks.readable(self._split(split).batch(256), self.source, split):
             data_checks.check_labels(classes, self.source, split)
             for text, row in zip(texts, self.vocabulary.token_ids(texts).numpy()):

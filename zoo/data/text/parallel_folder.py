@@ -62,7 +62,7 @@ class ParallelFolder:
                 for language, lines in whole.items()
             }
 
-        def columns(name):
+        def columns(name: str) -> dict[str, list[str]]:
             if name not in splits:
                 raise unknown(f"split of {self.path}", name, splits)
             return splits[name]

@@ -92,8 +92,8 @@ class TranslationDataModule(DataModule):
         return self._texts[split]
 
     def _read(self, split: str) -> tuple[list[str], list[str]]:
-        found = self._columns(getattr(self.recipe, split), split)
-        found = [[text.strip() for text in column] for column in found]
+        columns = self._columns(getattr(self.recipe, split), split)
+        found = [[text.strip() for text in column] for column in columns]
         pairs = [pair for pair in zip(*found) if all(pair)]
         if empty := len(found[0]) - len(pairs):
             log.info(f"{empty:,} of {len(found[0]):,} pairs ({split}) have an empty side and are left out")
@@ -116,7 +116,7 @@ class TranslationDataModule(DataModule):
         spec = examples.element_spec
         keys = list(spec) if isinstance(spec, Mapping) else list(range(len(spec))) if isinstance(spec, tuple) else []
         first, second = self._chosen(keys, [is_text(spec[key]) for key in keys])
-        found = [], []
+        found: tuple[list[str], list[str]] = ([], [])
         for row in data_checks.readable(examples.batch(1024), self.source, split):
             for side, key in zip(found, (first, second)):
                 side.extend(text.decode("utf-8", "replace") for text in row[key])
@@ -167,14 +167,14 @@ class TranslationDataModule(DataModule):
         by_length = training and self.settings["batch_tokens"]
         one_shape = max(map(len, sources)), max(map(len, targets)) + 1
 
-        def make(rows):
+        def make(rows: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
             width, target_width = (self.width_of(lengths[rows]),) * 2 if by_length else one_shape
             source = padded([sources[row] for row in rows], width)  # (batch, width)
             shifted = padded([np.append(START, targets[row]) for row in rows], target_width)
             target = padded([np.append(targets[row], END) for row in rows], target_width)
             return {"source": source, "target": shifted}, target
 
-        def two_widths_first(batches):
+        def two_widths_first(batches: list[np.ndarray]) -> list[np.ndarray]:
             """For TensorFlow, Keras takes the width for fixed if the first two batches have the same."""
             widths = [self.width_of(lengths[rows]) for rows in batches]
             other = next((number for number, width in enumerate(widths) if width != widths[0]), 0)
@@ -182,7 +182,7 @@ class TranslationDataModule(DataModule):
                 batches[1], batches[other] = batches[other], batches[1]
             return batches
 
-        def groups():
+        def groups() -> list[np.ndarray]:
             if by_length:
                 return two_widths_first(bucket_by_length(lengths, self.bucket_lengths, self.bucket_sizes, rng))
             rows = rng.permutation(len(lengths)) if training else np.arange(len(lengths))

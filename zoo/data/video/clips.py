@@ -102,10 +102,10 @@ class VideoDataModule(ArrayDataModule):
         count = preprocess.get("frames", first.frames)
         size = tuple(preprocess.get("resize", (first.height, first.width)))
 
-        def decode(path):
+        def decode(path: bytes) -> np.ndarray:
             return read_clip(path.decode(), frames=count, size=size, min_frames=count // self.stride, loop=self._repeat)
 
-        def read(path, label):
+        def read(path: Any, label: Any) -> tuple[Any, Any]:
             clip = tf.numpy_function(decode, [path], tf.uint8, stateful=False)
             return tf.ensure_shape(clip, (count, *size, 3)), label
 

@@ -11,7 +11,7 @@ import numpy as np
 from zoo.errors import UsageError, first_line
 
 ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif")
-LUMA_WEIGHTS = np.float32([0.299, 0.587, 0.114])  # of red, green and blue in a grey value: ITU-R BT.601
+LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], "float32")  # of red, green and blue in a grey value: ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def frame_indices(count: int, frames: int, draw: Sequence[float] | None = None) 
     >>> frame_indices(30, 3).tolist(), frame_indices(30, 3, draw=[0.0, 0.99, 0.5]).tolist()
     ([5, 15, 25], [0, 19, 25])
     """
-    draw = np.full(frames, 0.5) if draw is None else np.asarray(draw)
-    return np.minimum((np.arange(frames) + draw) * count // frames, count - 1).astype("int64")
+    within = np.full(frames, 0.5) if draw is None else np.asarray(draw)
+    return np.minimum((np.arange(frames) + within) * count // frames, count - 1).astype("int64")
 
 
 @contextlib.contextmanager

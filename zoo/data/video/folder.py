@@ -1,5 +1,7 @@
 """A folder of the user's own videos, one sub-folder for each class."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.data.image.folder import ImageFile, ImageFolder
@@ -24,7 +26,7 @@ class ClipFolder(ImageFolder):
             for split, clips in self._splits().items()
         }
 
-        def split(text):
+        def split(text: str) -> Any:
             if text not in splits:
                 raise ValueError(f"it has {', '.join(splits)}")
             paths, labels = splits[text]

@@ -44,7 +44,7 @@ def taken(x: Tensor, y: Any, index: Tensor) -> Pair:
     """The frames of a clip at some positions (count,), and what its targets say of them."""
     import tensorflow as tf
 
-    def take(each):
+    def take(each: Tensor) -> Tensor:
         return tf.gather(each, index)
 
     return take(x), mapped(y, boxes=lambda boxes: take(boxes) if len(boxes.shape) == 3 else boxes, masks=take)
@@ -61,7 +61,7 @@ def jitter(x: Tensor, y: Any, seed: Tensor, stride: int) -> Pair:
     draws = tf.random.stateless_uniform((batch, time // stride), seed, maxval=stride, dtype=tf.int32)
     positions = tf.range(time // stride) * stride + draws  # (batch, time / stride)
 
-    def take(each):
+    def take(each: Tensor) -> Tensor:
         return tf.gather(each, positions, axis=1, batch_dims=1)
 
     return take(x), mapped(y, boxes=lambda boxes: take(boxes) if len(boxes.shape) == 4 else boxes, masks=take)
@@ -70,7 +70,7 @@ def jitter(x: Tensor, y: Any, seed: Tensor, stride: int) -> Pair:
 def every(x: Tensor, y: Any, stride: int) -> Pair:
     """Of a batch of clips the middle frame of every `stride`."""
 
-    def take(each):
+    def take(each: Tensor) -> Tensor:
         return each[:, stride // 2 :: stride]
 
     return take(x), mapped(y, boxes=lambda boxes: take(boxes) if len(boxes.shape) == 4 else boxes, masks=take)
@@ -86,11 +86,11 @@ def for_clips(augmentation: Callable[..., Pair]) -> Callable[..., Pair]:
             return augmentation(x, y, seed, option)
         original = dict[str, Any]()  # typed so for AutoGraph; boxes and masks as they came, for their shapes
 
-        def fold_boxes(boxes):
+        def fold_boxes(boxes: Tensor) -> Tensor:
             original["boxes"] = boxes
             return tf.reshape(boxes, (tf.shape(boxes)[0], tf.reduce_prod(tf.shape(boxes)[1:-1]), 4))
 
-        def fold_masks(masks):
+        def fold_masks(masks: Tensor) -> Tensor:
             original["masks"] = masks
             return frames_to_channels(masks)
 
@@ -131,7 +131,7 @@ def shuffled_in_time(dataset: Any) -> Any:
     """The frames of each clip in a random order, the same in every call."""
     import tensorflow as tf
 
-    def shuffle(number, batch):
+    def shuffle(number: Tensor, batch: Pair) -> Pair:
         x, y = batch
         order = tf.argsort(tf.random.stateless_uniform(tf.shape(x)[:2], tf.stack([0, number])), axis=1)
         return tf.gather(x, order, axis=1, batch_dims=1), y
@@ -143,7 +143,7 @@ def still(dataset: Any) -> Any:
     """Each clip as its middle frame, again and again."""
     import tensorflow as tf
 
-    def hold(x, y):
+    def hold(x: Tensor, y: Any) -> Pair:
         time = tf.shape(x)[1]
         return tf.repeat(x[:, time // 2, tf.newaxis], time, axis=1), y
 
