@@ -74,8 +74,8 @@ def test_a_family_without_a_stepper_is_asked_about_everything():
         ({"length": 0}, "length is 0; expected a whole number of at least 1"),
         ({"seed": -1}, "seed is -1"),
         ({"prompt": []}, "the prompt is empty"),
-        ({"prompt": [2, 6]}, "token 6 at place 1 is outside the vocabulary; expected 0 to 5"),
-        ({"prompt": [-1]}, "token -1 at place 0 is outside the vocabulary"),
+        ({"prompt": [2, 6]}, "token 6 at position 1 is outside the vocabulary; expected 0 to 5"),
+        ({"prompt": [-1]}, "token -1 at position 0 is outside the vocabulary"),
     ],
 )
 def test_settings_are_checked_before_anything_is_written(settings, says):

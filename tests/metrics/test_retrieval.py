@@ -27,7 +27,7 @@ def by_loops(points, labels):
 
 
 def test_retrieval_against_loops(monkeypatch):
-    monkeypatch.setattr(retrieval, "QUERIES", 7)
+    monkeypatch.setattr(retrieval, "QUERIES_AT_A_TIME", 7)
     found = retrieval.retrieval(POINTS, LABELS)
     assert found == pytest.approx(by_loops(POINTS, LABELS))
     assert 0.2 < found["recall@1"] < 0.95
@@ -45,13 +45,13 @@ def test_points_without_order_are_as_good_as_a_guess():
     assert found["recall@1"] == pytest.approx(0.1, abs=0.03)
 
 
-@pytest.mark.parametrize("most", [10_000, 30])
-def test_pairs_are_balanced_different_and_what_they_say(most):
-    rows, same = retrieval.pairs(LABELS, most=most)
-    assert same.sum() == (~same).sum() == min(most, 0 + 1 + 3 + 28 + 45 + 120)
+@pytest.mark.parametrize("max_pairs", [10_000, 30])
+def test_pairs_are_balanced_different_and_what_they_say(max_pairs):
+    rows, same = retrieval.pairs(LABELS, max_pairs=max_pairs)
+    assert same.sum() == (~same).sum() == min(max_pairs, 0 + 1 + 3 + 28 + 45 + 120)
     assert (rows[:, 0] < rows[:, 1]).all() and len(np.unique(rows, axis=0)) == len(rows)
     np.testing.assert_array_equal(LABELS[rows[:, 0]] == LABELS[rows[:, 1]], same)
-    again, _ = retrieval.pairs(LABELS, most=most)
+    again, _ = retrieval.pairs(LABELS, max_pairs=max_pairs)
     np.testing.assert_array_equal(rows, again)
 
 

@@ -363,7 +363,7 @@ def test_large_sets_are_counted_whole_and_trained_without_baselines(data_dir, tm
     from zoo.data import checks as data_checks
     from zoo.tasks import image_classification
 
-    monkeypatch.setattr(data_checks, "LOOK_AT", 200)
+    monkeypatch.setattr(data_checks, "MAX_EXAMPLES", 200)
     monkeypatch.setattr(image_classification, "BASELINE_NUMBERS", 1000)
     run = zoo.train("softmax_regression", run=tmp_path / "run", data_dir=data_dir, epochs=1, verbose=0)
     assert run.config["examples"]["train"] == 1257
@@ -373,7 +373,7 @@ def test_large_sets_are_counted_whole_and_trained_without_baselines(data_dir, tm
 
 def test_inputs_at_given_rows(tmp_path):
     from zoo.data import ArrayFile
-    from zoo.data.image.module import ArrayDataModule
+    from zoo.data.image.arrays import ArrayDataModule
 
     x = np.arange(100.0)[:, None] + np.zeros(7)
     np.savez(tmp_path / "data.npz", x_train=x, y_train=x[:, 0], x_test=x, y_test=x[:, 0])

@@ -1,15 +1,18 @@
-"""What stands between a source of examples and a network: it looks at the data, refuses what cannot train, keeps
-what must travel with the run, and makes the batches. One class for each kind of data."""
+"""What stands between a source of examples and a network: the data module, one class for each kind of data.
+
+It looks at the data once, refuses what cannot train, keeps what must travel with the run, and makes the batches.
+"""
 
 import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from zoo.data.sources import Source
 from zoo.errors import UsageError
+from zoo.records import Card, Recipe
 
 log = logging.getLogger("zoo")
 
@@ -17,50 +20,87 @@ SPLITS = ("train", "validation", "test")
 
 
 class DataModule:
-    """Batches of one kind of data, for the network of a card by the recipe `recipe`."""
+    """Batches of one kind of data, for the network of a card, as a recipe wants them.
+
+    A task names its data module; `zoo.train` and `zoo.evaluate` use it like this::
+
+        data = Module.adapt(card, recipe, source)           # looks at the training set; raises where it cannot train
+        model = zoo.build(card.name, **data.model_options())
+        model.fit(data.batches("train", training=True), validation_data=data.batches("validation"))
+        config = data.get_config()                          # goes into config.json
+
+        data = Module.from_config(card, recipe, source, config)  # of a finished run
+        data.batches("test"); data.encode(["photo.jpg"])
+
+    A subclass defines `adapt`, `from_config`, `get_config`, `model_options` and `batches`, sets `examples` in `adapt`,
+    and may define the rest.
+    """
 
     # What a card's `preprocessing` and a recipe's `preprocess` and `augment` may say.
-    preprocessings: Collection[str] = ("none",)
-    preprocess: Collection[str] = ()
-    augment: Collection[str] = ()
-    examples: Mapping[str, int]  # how many each split holds
+    preprocessings: ClassVar[Collection[str]] = ("none",)
+    preprocess: ClassVar[Collection[str]] = ()
+    augment: ClassVar[Collection[str]] = ()
+    source: Any  # a `Source`; None for a finished run that only encodes
+    examples: Mapping[str, int]  # how many each of `SPLITS` holds, known after `adapt`
     class_names: Sequence[str] = ()  # none where the targets are no classes
-    loop = False  # whether clips that are too short are repeated
-    files: Sequence[str] = ()  # of the user's own, to be measured against as well
+    loop: bool = False  # whether clips that are too short are repeated: `zoo predict --loop`
+    files: Sequence[str] = ()  # of the user's own, to be measured against as well: `zoo evaluate --with`
 
-    def __init__(self, card, recipe, source: Source | None):
+    def __init__(self, card: Card, recipe: Recipe, source: Source | None):
         self.card, self.recipe, self.source = card, recipe, source
 
     @classmethod
-    def adapt(cls, card, recipe, source: Source) -> "DataModule":
-        """Look at the data once, and keep what the network must know of it.
+    def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
+        """Look at the data, and keep what the network must know of it: means, a vocabulary, the classes.
 
         Raises:
-            UsageError: where this data cannot train this network.
+            UsageError: in one line, where this data cannot train this network.
         """
         raise NotImplementedError
 
     @classmethod
-    def from_config(cls, card, recipe, source: Source | None, config: Mapping[str, Any]) -> "DataModule":
-        """The data module of a finished run. Without a source it can `encode`, no more."""
+    def from_config(cls, card: Card, recipe: Recipe, source: Source | None, config: Mapping[str, Any]) -> Self:
+        """The data module of a finished run, by its `get_config`. Nothing is looked at again.
+
+        Without a source it can `encode`, and no more; a source may be set later.
+        """
         raise NotImplementedError
 
     @classmethod
-    def holds_out(cls, card) -> bool:
-        """Whether validation and test are other examples than those of training. Not so where a network *is* what it
-        was trained on."""
+    def holds_out(cls, card: Card) -> bool:
+        """Whether validation and test are other examples than those of training.
+
+        Not so where a network *is* what it was trained on.
+        """
         return True
 
     def get_config(self) -> dict[str, Any]:
-        """What `restore` needs, as JSON."""
+        """What `from_config` needs, as JSON can hold it."""
         raise NotImplementedError
 
     def model_options(self) -> dict[str, Any]:
-        """The builder's options that the data decides."""
+        """The builder's options that the data decides: ``{"input_shape": (28, 28, 1), "num_classes": 10}``.
+
+        Those that a builder does not have are left out.
+
+        Raises:
+            UsageError: where the network takes one size of input, and the data has another.
+        """
         raise NotImplementedError
 
-    def batches(self, split: str, *, training: bool = False):
-        """A ``tf.data.Dataset`` of (inputs, targets); for training shuffled and augmented anew in each epoch."""
+    def batches(self, split: str, *, training: bool = False) -> Any:
+        """A ``tf.data.Dataset`` (or a `zoo.data.batching.Batches`) of (inputs, targets), batch first.
+
+        Inputs and targets are arrays, or dictionaries of them by the names of the network's inputs and outputs.
+
+        Args:
+            split: one of `SPLITS`; the recipe says which examples that is.
+            training: shuffled and augmented, differently in each epoch and equally in each run with the recipe's seed.
+                Otherwise all examples once, in their order.
+
+        Raises:
+            UsageError: if the source has no such split, or it cannot be read.
+        """
         raise NotImplementedError
 
     @property
@@ -69,26 +109,37 @@ class DataModule:
         return math.ceil(self.examples["train"] / self.recipe.batch_size)
 
     def encode(self, raws: Sequence[str]) -> np.ndarray:
-        """A batch of inputs from what a user has: paths of files, or texts."""
+        """A batch of inputs, (examples, ...), from what a user has: paths of files, or texts.
+
+        Raises:
+            UsageError: for a file that cannot be read, a text that holds nothing; here, for everything.
+        """
         raise UsageError(f"{self.card.name} answers no single input; `zoo evaluate` measures it on its test set")
 
 
-def check_classes(card, source: Source, found: Sequence[int], *, only: int | None = None) -> None:
-    """Raise unless the targets are classes, `only` so many where that is given; `found` occur in training."""
+def check_classes(source: Source, found: Collection[int], card: Card, *, exactly: int | None = None) -> None:
+    """Raise unless the targets are classes, at least two, and as many as the network can tell apart.
+
+    Args:
+        source: of the examples.
+        found: the classes that occur in training.
+        card: of the network.
+        exactly: how many classes it tells apart; None for as many as there are.
+    """
     if not source.class_names:
         raise UsageError(
             f"the targets of {source.name} are not classes; expected whole numbers from 0: y.astype('int32')"
         )
     if len(found) < 2:
         raise UsageError(f"the training set of {source.name} holds one class only; expected at least 2")
-    if only and source.num_classes != only:
+    if exactly not in (None, source.num_classes):
         raise UsageError(
-            f"{source.name} has {source.num_classes} classes; {card.name} tells {only} apart: take another network, as "
-            "softmax_regression"
+            f"{source.name} has {source.num_classes} classes; {card.name} tells {exactly} apart: "
+            "take softmax_regression"
         )
 
 
-def check_batch(recipe, count: int) -> None:
+def check_batch(recipe: Recipe, count: int) -> None:
     """Say where the training set does not fill one batch: it is one, then."""
     if count < recipe.batch_size:
         log.info(f"the {count} training examples are one batch, smaller than the batch_size of {recipe.batch_size}")

@@ -1,6 +1,7 @@
-"""Batches of what is in memory already, on any backend and without TensorFlow."""
+"""Batches of what is in memory already, on any backend and without TensorFlow, and of texts of different lengths."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,38 +11,39 @@ class Batches(keras.utils.PyDataset):
     """Batches that `fit` takes one after another.
 
     Args:
-        make: the numbers of some examples -> their batch.
-        groups: the numbers of the examples of each batch; asked anew for each epoch.
+        make: the row numbers of some examples -> their batch.
+        groups: the row numbers of each batch of an epoch; called again for each epoch.
 
     >>> letters = Batches(lambda rows: "".join("abc"[row] for row in rows), lambda: [np.array([2, 0]), np.array([1])])
     >>> len(letters), [*letters]
     (2, ['ca', 'b'])
     """
 
-    def __init__(self, make: Callable[[np.ndarray], tuple], groups: Callable[[], list[np.ndarray]]):
+    def __init__(self, make: Callable[[Any], Any], groups: Callable[[], Sequence[Any]]):
         super().__init__()
         self.make, self.groups = make, groups
-        self.now = groups()
+        self.current = groups()  # of this epoch
 
-    def __len__(self):
-        return len(self.now)
+    def __len__(self) -> int:
+        return len(self.current)
 
-    def __getitem__(self, number):
-        return self.make(self.now[number])
+    def __getitem__(self, number: int) -> Any:
+        return self.make(self.current[number])
 
-    def on_epoch_end(self):
-        self.now = self.groups()
+    def on_epoch_end(self) -> None:
+        """Batches of the next epoch."""
+        self.current = self.groups()
 
-    def __iter__(self) -> Iterator:
+    def __iter__(self) -> Iterator[Any]:
         """An epoch."""
-        yield from map(self.make, self.now)
+        yield from map(self.make, self.current)
         self.on_epoch_end()
 
-    def as_numpy_iterator(self) -> Iterator:
+    def as_numpy_iterator(self) -> Iterator[Any]:
         """An epoch, as a ``tf.data.Dataset`` gives it."""
         return iter(self)
 
-    def as_dataset(self):
+    def as_dataset(self) -> Any:
         """The same as a ``tf.data.Dataset``, whose own thread does not tune it: it sleeps twice as long each time, and
         the end of a short epoch waited for it, up to as long as the epoch had taken."""
         from zoo.data.sources import tensorflow
@@ -54,24 +56,24 @@ class Batches(keras.utils.PyDataset):
         return examples.apply(tf.data.experimental.assert_cardinality(len(self)))
 
 
-class Again(keras.utils.PyDataset):
-    """One batch, some times."""
+class RepeatedBatch(keras.utils.PyDataset):
+    """One batch, again and again."""
 
-    def __init__(self, batch, times: int):
+    def __init__(self, batch: Any, count: int):
         super().__init__()
-        self.batch, self.times = batch, times
+        self.batch, self.count = batch, count
 
-    def __len__(self):
-        return self.times
+    def __len__(self) -> int:
+        return self.count
 
-    def __getitem__(self, number):
+    def __getitem__(self, number: int) -> Any:
         return self.batch
 
 
-def filled(rows: list[np.ndarray], width: int) -> np.ndarray:
-    """Rows of different lengths as one array, 0 behind each.
+def padded(rows: Sequence[np.ndarray], width: int) -> np.ndarray:
+    """Rows of different lengths as one array (rows, width) int32, 0 behind each.
 
-    >>> filled([np.array([1, 2]), np.array([3])], 3).tolist()
+    >>> padded([np.array([1, 2]), np.array([3])], 3).tolist()
     [[1, 2, 0], [3, 0, 0]]
     """
     table = np.zeros((len(rows), width), "int32")
@@ -80,21 +82,27 @@ def filled(rows: list[np.ndarray], width: int) -> np.ndarray:
     return table
 
 
-def by_length(lengths: np.ndarray, longest: list[int], sizes: list[int], rng: np.random.Generator) -> list[np.ndarray]:
-    """Numbers of examples in batches of similar lengths, in random order.
+def bucket_by_length(
+    lengths: np.ndarray, max_lengths: Sequence[int], batch_sizes: Sequence[int], rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Row numbers of examples in batches of similar lengths, in random order.
 
-    Each kind of batch holds lengths up to its `longest`, and `sizes` of them. What does not fill a batch goes to the
-    next longer kind: one batch of an epoch is not full, and few shapes are compiled.
+    Args:
+        lengths: of each example.
+        max_lengths: of each bucket, ascending.
+        batch_sizes: of each bucket. What does not fill a batch goes to the next longer bucket: one batch of an epoch
+            is not full, and few shapes are compiled.
+        rng: shuffles.
 
-    >>> batches = by_length(np.array([1, 2, 2, 5, 6, 2]), [2, 6], [2, 1], np.random.default_rng(0))
+    >>> batches = bucket_by_length(np.array([1, 2, 2, 5, 6, 2]), [2, 6], [2, 1], np.random.default_rng(0))
     >>> sorted(sorted(batch.tolist()) for batch in batches)[-2:], len(batches)
     ([[3], [4]], 4)
     """
-    kinds = np.searchsorted(longest, lengths)
+    buckets = np.searchsorted(max_lengths, lengths)
     left, batches = np.zeros(0, int), []
-    for kind, size in enumerate(sizes):
-        rows = np.concatenate([left, rng.permutation(np.flatnonzero(kinds == kind))]).astype(int)
-        last = kind == len(sizes) - 1
+    for bucket, size in enumerate(batch_sizes):
+        rows = np.concatenate([left, rng.permutation(np.flatnonzero(buckets == bucket))]).astype(int)
+        last = bucket == len(batch_sizes) - 1
         whole = len(rows) if last else len(rows) // size * size
         batches += [rows[start : start + size] for start in range(0, whole, size)]
         left = rows[whole:]

@@ -1,6 +1,8 @@
-"""zoo.data.checks."""
+"""One look at every example before training: what a split holds, and whether it is sound."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -8,20 +10,27 @@ from zoo.data.image.normalization import Summary
 from zoo.data.sources import Source
 from zoo.errors import UsageError, first_line
 
-LOOK_AT = 100_000  # examples: how far the pass over a larger set goes
+MAX_EXAMPLES = 100_000  # that are looked at; of a larger set the first ones
 
 
-def summarise(examples, source: Source, split: str) -> Summary:
-    """Look at every example (of a set beyond `LOOK_AT`, the first ones): what they measure, and whether they are sound.
+def summarise(examples: Any, source: Source, split: str) -> Summary:
+    """Look at every example (at most `MAX_EXAMPLES`): what they measure, and whether they are sound.
+
+    Args:
+        examples: a ``tf.data.Dataset`` of (input, target), one by one.
+        source: where they come from, for what is said of them.
+        split: its name.
 
     Raises:
         UsageError: for an empty set, numbers that are not finite, images in a range that is neither
             0..255 nor 0..1, labels that are negative or beyond the classes.
     """
-    count, total, squares, low, high = 0, 0.0, 0.0, np.inf, -np.inf
+    count, low, high = 0, np.inf, -np.inf
+    total: Any = 0.0  # by channel: sums of the values and of their squares
+    squares: Any = 0.0
     classes: set[int] = set()
     shape: tuple[int, ...] = ()
-    for x, y in readable(examples.take(LOOK_AT).batch(1024), source, split):
+    for x, y in readable(examples.take(MAX_EXAMPLES).batch(1024), source, split):
         shape = x.shape[1:]
         axes = tuple(range(x.ndim - 1))
         exact = x.astype("float64")
@@ -35,22 +44,22 @@ def summarise(examples, source: Source, split: str) -> Summary:
         count += len(x)
         total, squares = total + exact.sum(axes), squares + np.square(exact).sum(axes)
         low, high = min(low, exact.min()), max(high, exact.max())
-        check_labels(y, source, split)
-        if source.class_names:
+        check_targets(y, source, split)
+        if source.class_names and not isinstance(y, Mapping):
             classes.update(np.unique(y).tolist())
     if not count:
         raise UsageError(f"the split {split!r} of {source.name} is empty; expected at least one example")
     check_range(low, high, shape, source, split)
-    each = count * int(np.prod(shape[:-1], dtype=int))  # numbers behind each mean
-    mean = total / each
-    variance = np.maximum(squares / each - np.square(mean), 0.0)
+    values = count * int(np.prod(shape[:-1], dtype=int))  # behind each mean
+    mean = total / values
+    variance = np.maximum(squares / values - np.square(mean), 0.0)
     std = np.where(variance > 1e-12, np.sqrt(variance), 1.0)  # a constant feature stays as it is
     count = max(count, int(examples.cardinality()))  # of a large set, all are counted though not all are looked at
     return Summary(count, shape, tuple(mean.tolist()), tuple(std.tolist()), float(high), tuple(sorted(classes)))
 
 
-def readable(batched, source: Source, split: str):
-    """The batches as NumPy; a file that cannot be read is said in one line."""
+def readable(batched: Any, source: Source, split: str) -> Iterator[Any]:
+    """The batches as NumPy; a file that cannot be read is one line."""
     import tensorflow as tf
 
     try:
@@ -60,7 +69,16 @@ def readable(batched, source: Source, split: str):
         raise UsageError(f"{source.name} ({split}) cannot be read ({first_line(error)}); {cure}") from error
 
 
-def check_labels(y, source: Source, split: str) -> None:
+def check_targets(y: Any, source: Source, split: str) -> None:
+    """Raise for unsound targets: `check_labels` of one for each example, `check_boxes` of those of several heads."""
+    if not isinstance(y, Mapping):
+        check_labels(y, source, split)
+    elif "boxes" in y:
+        check_boxes(y["boxes"], source, split)
+
+
+def check_labels(y: np.ndarray, source: Source, split: str) -> None:
+    """Raise unless targets (examples,) are finite numbers or, where the source has classes, numbers of classes."""
     if y.ndim != 1:
         raise UsageError(
             f"the targets of {source.name} ({split}) have shape {y.shape}; expected (examples,): "
@@ -82,7 +100,17 @@ def check_labels(y, source: Source, split: str) -> None:
         )
 
 
-def check_range(low: float, high: float, shape, source: Source, split: str) -> None:
+def check_boxes(boxes: np.ndarray, source: Source, split: str) -> None:
+    """Raise unless boxes (..., n, 4) are left, top, right, bottom as fractions of the image's sides."""
+    sound = boxes.shape[-1] == 4 and np.all((boxes >= 0) & (boxes <= 1))
+    if not sound or np.any(boxes[..., :2] > boxes[..., 2:]):
+        raise UsageError(
+            f"boxes of {source.name} ({split}) are not (n, 4) fractions of the image; expected left, top, right and "
+            "bottom from 0 to 1: divide by width and height"
+        )
+
+
+def check_range(low: float, high: float, shape: tuple[int, ...], source: Source, split: str) -> None:
     """Images (rank 3) and clips hold 0..255 or 0..1; what goes beyond was scaled by somebody."""
     if len(shape) >= 3 and (low < 0 or high > 255):
         raise UsageError(

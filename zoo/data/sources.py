@@ -8,12 +8,8 @@ import contextlib
 import hashlib
 import io
 import os
-import socket
-import threading
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +19,10 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
 from zoo.data.builtin.tables import Embedded
+from zoo.data.reachability import DATA_HOST, reachable
 from zoo.errors import UsageError, first_line, unknown
 
-DATA_HOST = "storage.googleapis.com"  # where tfds keeps most of its archives
-PATIENCE = 0.7  # seconds to reach a host before it counts as out of reach
+Arrays = tuple[np.ndarray, np.ndarray]  # inputs (examples, ...) and targets (examples, ...)
 
 
 @dataclass(frozen=True)
@@ -49,16 +45,16 @@ class Source:
 
 @dataclass(frozen=True)
 class ParallelSource(Source):
-    """Texts that say the same in several languages, in memory: `columns(split)` gives language -> texts."""
+    """The same texts in several languages, in memory: `columns(split)` gives language -> texts."""
 
     columns: Callable[[str], Mapping[str, list[str]]]
 
 
 def open_source(
-    dataset: str | os.PathLike,
+    dataset: str | os.PathLike[str],
     *,
     folder: Callable[[Path], Any] | None = None,
-    data_dir: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
 ) -> Any:
     """Find a data set: a tfds name, with or without ``:version``, or the path of an ``.npz`` file or of a folder.
 
@@ -85,7 +81,7 @@ def open_source(
 class TfdsFile:
     """A tfds data set, on the disk or within reach."""
 
-    def __init__(self, dataset: str, data_dir: str | os.PathLike | None = None):
+    def __init__(self, dataset: str, data_dir: str | os.PathLike[str] | None = None):
         self.name = dataset
         self.data_dir = data_dir
         self.online = False
@@ -120,7 +116,7 @@ class TfdsFile:
         return any(f'"{self.builder.name}"' in note.read_text(errors="replace") for note in cache.rglob("*.INFO"))
 
     def sha256(self) -> None:
-        """Nothing: the version in the name says what the data is."""
+        """None: the version in the name says what the data is."""
 
     def load(self) -> Source:
         """Prepare the data set if need be and open it."""
@@ -151,7 +147,7 @@ class TfdsFile:
 
 
 @contextlib.contextmanager
-def downloads(*, retry: bool):
+def downloads(*, retry: bool) -> Iterator[None]:
     """Without a network, no retries: tfds waits for minutes between its ten."""
     usual = downloader.MAX_RETRIES
     downloader.MAX_RETRIES = usual if retry else 0
@@ -162,7 +158,7 @@ def downloads(*, retry: bool):
 
 
 @contextlib.contextmanager
-def quiet_tfds():
+def quiet_tfds() -> Iterator[None]:
     """No progress bars and no announcements, for what takes a moment."""
     tfds.disable_progress_bar()
     try:
@@ -195,14 +191,14 @@ class ArrayFile:
         splits = self._read()
         names = tuple(map(str, range(self.classes)))
 
-        def split(text):
+        def split(text: str) -> Any:
             if text not in splits:
                 raise unknown(f"split of {self.path}", text, splits)
             return tensorflow().data.Dataset.from_tensor_slices(splits[text])
 
         return Source(self.name, names, split)
 
-    def _read(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def _read(self) -> dict[str, Arrays]:
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
@@ -249,7 +245,7 @@ class ArrayFile:
         return highest + 1
 
 
-def hold_out(x: np.ndarray, y: np.ndarray):
+def hold_out(x: np.ndarray, y: np.ndarray) -> tuple[Arrays, Arrays]:
     """A tenth of the examples, stratified by class where that can be; the rest first."""
     from sklearn.model_selection import train_test_split
 
@@ -267,7 +263,7 @@ def hold_out(x: np.ndarray, y: np.ndarray):
 EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))
 
 
-def tensorflow():
+def tensorflow() -> Any:
     """The TensorFlow that reads data. Where another backend computes, it leaves the GPUs to that one."""
     import keras
 
@@ -288,23 +284,3 @@ def check_writable(folder: Path, *, what: str) -> None:
         raise UsageError(
             f"{what} cannot be written to {folder}: {existing} is not a folder you may write to; choose another"
         )
-
-
-def reachable(host: str) -> bool:
-    """Whether the host (or the proxy in front of it) answers on its port within `PATIENCE`."""
-    answered = threading.Event()
-
-    def knock():
-        with contextlib.suppress(Exception):
-            if "https" in urllib.request.getproxies():  # a proxy that answers may have nothing behind it
-                request = urllib.request.Request(f"https://{host}/", method="HEAD")
-                with contextlib.suppress(urllib.error.HTTPError):  # an answer all the same
-                    urllib.request.urlopen(request, timeout=PATIENCE).close()
-            else:
-                socket.create_connection((host, 443), timeout=PATIENCE).close()
-            answered.set()
-
-    knocking = threading.Thread(target=knock, daemon=True)  # a name server may take longer than any time-out
-    knocking.start()
-    knocking.join(PATIENCE)
-    return answered.is_set()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import factory, registry, tasks
-from zoo.data.image.module import ArrayDataModule
+from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.normalization import SCALING, Summary
 from zoo.errors import UsageError, some
 from zoo.preprocessing import preprocessing_of

@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo import registry
 from zoo.checks import check_not_negative, check_whole, is_number
-from zoo.data.image.files import SMALLEST, check_output, limited, read, write
+from zoo.data.image.files import MIN_SIDE, check_output, limited, read, write
 from zoo.errors import UsageError, unknown
 from zoo.inference.style_optimization import OPTIMIZERS, Progress, StyleOptimization
 
@@ -79,7 +79,7 @@ class StyleSettings:
         if not registry.info(self.extractor).loss_network:
             able = [name for name in registry.list_models() if registry.info(name).loss_network]
             raise UsageError(f"extractor is {self.extractor!r}; expected {', '.join(able[:-1])} or {able[-1]}")
-        limits = (("size", SMALLEST), ("style_size", SMALLEST), ("steps", 1), ("preview", 0), ("seed", 0))
+        limits = (("size", MIN_SIDE), ("style_size", MIN_SIDE), ("steps", 1), ("preview", 0), ("seed", 0))
         for field, least in limits:
             value = getattr(self, field)
             if not (field == "style_size" and value is None):

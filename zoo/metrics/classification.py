@@ -1,4 +1,4 @@
-"""How good predictions are: of classes, from logits, and of numbers."""
+"""How good predictions are: of classes, from logits, and of numbers. All in NumPy."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ CALIBRATION_BINS = 15  # of confidence
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Softmax; one logit z stands for the pair (0, z).
+    """Softmax: (examples, classes) to as many probabilities; one logit z stands for the pair (0, z).
 
     >>> probabilities(np.array([[0.0]]))
     array([[0.5, 0.5]])
@@ -19,20 +19,24 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
 
 def scores(targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
     """Accuracy and calibration error of logits (examples, classes) against class numbers (examples,)."""
-    predicted = probabilities(logits)
+    by_class = probabilities(logits)
     return {
-        "accuracy": float(np.mean(predicted.argmax(-1) == targets)),
-        "calibration_error": calibration_error(targets, predicted),
+        "accuracy": float(np.mean(by_class.argmax(-1) == targets)),
+        "calibration_error": calibration_error(targets, by_class),
     }
 
 
-def calibration_error(targets: np.ndarray, predicted: np.ndarray) -> float:
+def calibration_error(targets: np.ndarray, by_class: np.ndarray) -> float:
     """The mean gap between confidence and accuracy over bins of confidence (Guo 2017, section 2, equation 3).
 
-    >>> calibration_error(np.array([0, 1]), np.array([[0.8, 0.2], [0.8, 0.2]]))  # sure by .8, correct in .5
+    Args:
+        targets: class numbers (examples,).
+        by_class: probabilities (examples, classes).
+
+    >>> calibration_error(np.array([0, 1]), np.array([[0.8, 0.2], [0.8, 0.2]]))  # confidence .8, correct in .5
     0.3...
     """
-    confidence, correct = predicted.max(-1), predicted.argmax(-1) == targets
+    confidence, correct = by_class.max(-1), by_class.argmax(-1) == targets
     bins = confidence_bins(confidence)
     gaps = [
         abs(confidence[bins == each].mean() - correct[bins == each].mean()) * (bins == each).mean()
@@ -42,7 +46,7 @@ def calibration_error(targets: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def confidence_bins(confidence: np.ndarray) -> np.ndarray:
-    """Which of `CALIBRATION_BINS` equal parts of 0..1 each confidence lies in."""
+    """Which of `CALIBRATION_BINS` equal parts of 0..1 each confidence (examples,) lies in."""
     return np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
 
 

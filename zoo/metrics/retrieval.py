@@ -1,4 +1,5 @@
-"""How good distances are: is the nearest image of the same class, and can one threshold tell same from different?
+"""How good distances are: is the nearest image of the same class (retrieval), and can one threshold tell same from
+different (verification)?
 
 Everything here is NumPy on distances or on labels; nothing knows of networks.
 """
@@ -8,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 Distances = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (a, d), (b, d) -> (a, b): small is alike
-PAIRS_OF_EACH_KIND = 10_000  # of each kind, for verification
-QUERIES = 256  # queries that are ranked at a time
+MAX_PAIRS = 10_000  # of one class, and as many of two, for verification
+QUERIES_AT_A_TIME = 256  # that are ranked
 
 
 def euclidean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -24,10 +25,10 @@ def euclidean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def neighbours(embeddings: np.ndarray, queries: np.ndarray, distances: Distances = euclidean) -> np.ndarray:
-    """For each query (a row number of `embeddings`) the numbers of all other rows, the nearest first: (queries, n - 1)."""
+    """For each query (a row number of `embeddings`) all other rows, the nearest first: numbers (queries, n - 1)."""
     ranked = []
-    for start in range(0, len(queries), QUERIES):
-        rows = queries[start : start + QUERIES]
+    for start in range(0, len(queries), QUERIES_AT_A_TIME):
+        rows = queries[start : start + QUERIES_AT_A_TIME]
         found = distances(embeddings[rows], embeddings)
         found[np.arange(len(rows)), rows] = -np.inf  # itself comes first, and is dropped
         ranked.append(np.argsort(found, axis=1, kind="stable")[:, 1:])
@@ -38,7 +39,7 @@ def retrieval(embeddings: np.ndarray, labels: np.ndarray, distances: Distances =
     """Each image is searched for among all others.
 
     Returns:
-        recall@1 and recall@5: the share of queries with an image of their class among the 1 or 5 nearest;
+        recall@1 and recall@5: the fraction of queries with an image of their class among the 1 or 5 nearest;
         mAP: the mean over the queries of their average precision, the mean over the images of the query's class of
         the precision at their rank. Images without another of their class are no queries.
 
@@ -49,19 +50,19 @@ def retrieval(embeddings: np.ndarray, labels: np.ndarray, distances: Distances =
     counts = dict(zip(*np.unique(labels, return_counts=True)))
     queries = np.flatnonzero([counts[label] > 1 for label in labels])
     first, five, precision = [], [], []
-    for start in range(0, len(queries), QUERIES):
-        rows = queries[start : start + QUERIES]
+    for start in range(0, len(queries), QUERIES_AT_A_TIME):
+        rows = queries[start : start + QUERIES_AT_A_TIME]
         hits = labels[neighbours(embeddings, rows, distances)] == labels[rows, None]  # (queries, n - 1)
         first.append(hits[:, 0])
         five.append(hits[:, :5].any(1))
         at_rank = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
         precision.append((at_rank * hits).sum(1) / hits.sum(1))
-    figures = {"recall@1": first, "recall@5": five, "mAP": precision}
-    return {name: float(np.mean(np.concatenate(values))) for name, values in figures.items()}
+    metrics = {"recall@1": first, "recall@5": five, "mAP": precision}
+    return {name: float(np.mean(np.concatenate(values))) for name, values in metrics.items()}
 
 
-def pairs(labels: np.ndarray, seed: int = 0, most: int = PAIRS_OF_EACH_KIND) -> tuple[np.ndarray, np.ndarray]:
-    """As many pairs of one class as of two, at most `most` of each, drawn by the seed: row numbers (pairs, 2), and
+def pairs(labels: np.ndarray, seed: int = 0, max_pairs: int = MAX_PAIRS) -> tuple[np.ndarray, np.ndarray]:
+    """As many pairs of one class as of two, at most `max_pairs` of each, drawn by the seed: row numbers (pairs, 2), and
     whether they are of one class (pairs,).
 
     >>> rows, same = pairs(np.array([3, 3, 4, 4]))
@@ -69,17 +70,17 @@ def pairs(labels: np.ndarray, seed: int = 0, most: int = PAIRS_OF_EACH_KIND) -> 
     ([[0, 1], [2, 3]], 4)
     """
     rng = np.random.default_rng(seed)
-    alike = []
+    of_each: list[np.ndarray] = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         one, other = np.triu_indices(len(rows), 1)
-        if len(one) > most:
-            chosen = rng.choice(len(one), most, replace=False)
+        if len(one) > max_pairs:
+            chosen = rng.choice(len(one), max_pairs, replace=False)
             one, other = one[chosen], other[chosen]
-        alike.append(np.stack([rows[one], rows[other]], axis=1))
-    alike = np.concatenate(alike)
-    if len(alike) > most:
-        alike = alike[np.sort(rng.choice(len(alike), most, replace=False))]
+        of_each.append(np.stack([rows[one], rows[other]], axis=1))
+    alike = np.concatenate(of_each)
+    if len(alike) > max_pairs:
+        alike = alike[np.sort(rng.choice(len(alike), max_pairs, replace=False))]
     different = np.empty((0, 2), int)
     while len(different) < len(alike):  # draws of one class are thrown away, and so are repeated ones
         drawn = np.sort(rng.integers(0, len(labels), (2 * len(alike) + 10, 2)), axis=1)
@@ -93,21 +94,26 @@ def pairs(labels: np.ndarray, seed: int = 0, most: int = PAIRS_OF_EACH_KIND) -> 
 
 
 def best_threshold(found: np.ndarray, same: np.ndarray) -> float:
-    """The distance up to which pairs are called the same with the fewest mistakes: half way between two that occur.
+    """The distance up to which pairs are predicted to be the same with the fewest mistakes: half way between two that
+    occur.
+
+    Args:
+        found: the distance of each pair, (pairs,).
+        same: whether it shows one class, (pairs,).
 
     >>> best_threshold(np.array([0.1, 0.2, 0.5, 0.4, 0.9]), np.array([True, True, True, False, False]))
     0.3...
     """
     order = np.argsort(found, kind="stable")
     found, same = found[order], same[order]
-    right = np.concatenate([[0], np.cumsum(np.where(same, 1, -1))])  # by how many pairs are called the same
+    gain = np.concatenate([[0], np.cumsum(np.where(same, 1, -1))])  # correct ones, by how many are predicted the same
     cuts = np.concatenate([[np.nextafter(found[0], -np.inf)], (found[1:] + found[:-1]) / 2, [found[-1]]])
-    possible = np.concatenate([[True], found[1:] > found[:-1], [True]])  # equal distances are called alike
-    return float(cuts[np.argmax(np.where(possible, right, -np.inf))])
+    possible = np.concatenate([[True], found[1:] > found[:-1], [True]])  # equal distances are predicted alike
+    return float(cuts[np.argmax(np.where(possible, gain, -np.inf))])
 
 
 def verification(found: np.ndarray, same: np.ndarray, threshold: float) -> dict[str, float]:
-    """Same or different? The share of right answers at a threshold, and the area under the ROC curve."""
+    """Same or different? The fraction of correct predictions at a threshold, and the area under the ROC curve."""
     from sklearn.metrics import roc_auc_score
 
     return {
@@ -117,7 +123,7 @@ def verification(found: np.ndarray, same: np.ndarray, threshold: float) -> dict[
 
 
 def embedding_std(embeddings: np.ndarray) -> float:
-    """How far embeddings of unit length lie from their mean, as the root of the mean square: 0 if all are one, at most 1.
+    """How far embeddings of unit length lie from their mean: the root of the mean square, 0 if all are one, at most 1.
 
     >>> embedding_std(np.array([[1.0, 0.0], [-1.0, 0.0]])), embedding_std(np.array([[1.0, 0.0], [1.0, 0.0]]))
     (1.0, 0.0)

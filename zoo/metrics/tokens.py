@@ -1,4 +1,6 @@
-"""Figures shown while training that Keras does not ship."""
+"""Metrics of tokens, shown while training, that Keras does not ship."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -16,21 +18,21 @@ class Perplexity(keras.metrics.Mean):
     4.0
     """
 
-    def __init__(self, name="perplexity", dtype=None):
+    def __init__(self, name: str = "perplexity", dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         losses = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
         return super().update_state(losses, sample_weight=sample_weight)
 
-    def result(self):
+    def result(self) -> Any:
         return ops.exp(super().result())
 
 
 @keras.saving.register_keras_serializable("zoo")
 class TokenAccuracy(keras.metrics.Mean):
-    """The share of a sequence's tokens that the network would have said, given those before; padding (0) apart.
+    """The fraction of tokens that the network predicts, given the correct ones before; padding (0) apart.
 
     Shapes: tokens (batch, time) and logits (batch, time, vocabulary).
 
@@ -40,20 +42,20 @@ class TokenAccuracy(keras.metrics.Mean):
     0.5
     """
 
-    def __init__(self, name="token_accuracy", dtype=None):
+    def __init__(self, name: str = "token_accuracy", dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        real, right = said(y_true, y_pred)
-        return super().update_state(ops.cast(right, "float32"), sample_weight=ops.cast(real, "float32"))
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        real, correct = correct_tokens(y_true, y_pred)
+        return super().update_state(ops.cast(correct, "float32"), sample_weight=ops.cast(real, "float32"))
 
 
 @keras.saving.register_keras_serializable("zoo")
 class ExactMatch(keras.metrics.Mean):
-    """The share of sequences that the network says right from the first token to the last.
+    """The fraction of sequences that the network predicts correctly from the first token to the last.
 
-    It is shown the right beginning at each place; as long as all is right, that is what it would have said itself. So
-    this is the share of sequences that greedy decoding gets right, without decoding.
+    It is given the correct beginning at each position (teacher forcing); as long as all is correct, that is what it
+    would have predicted itself. So this is the fraction of sequences that greedy decoding gets right, without decoding.
 
     Shapes: tokens (batch, time) and logits (batch, time, vocabulary).
 
@@ -63,17 +65,17 @@ class ExactMatch(keras.metrics.Mean):
     0.5
     """
 
-    def __init__(self, name="exact_match", dtype=None):
+    def __init__(self, name: str = "exact_match", dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        real, right = said(y_true, y_pred)
-        whole = ops.all(ops.logical_or(right, ops.logical_not(real)), axis=-1)
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        real, correct = correct_tokens(y_true, y_pred)
+        whole = ops.all(ops.logical_or(correct, ops.logical_not(real)), axis=-1)
         return super().update_state(ops.cast(whole, "float32"), sample_weight=sample_weight)
 
 
-def said(y_true, y_pred):
-    """Where tokens are real, and where the likeliest one is the right one. (batch, time) each"""
+def correct_tokens(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Where tokens are no padding, and where the likeliest one is the correct one. (batch, time) each"""
     y_true = ops.cast(y_true, "int32")
-    called = ops.cast(ops.argmax(ops.convert_to_tensor(y_pred), axis=-1), "int32")
-    return ops.not_equal(y_true, 0), ops.equal(called, y_true)
+    predicted = ops.cast(ops.argmax(ops.convert_to_tensor(y_pred), axis=-1), "int32")
+    return ops.not_equal(y_true, 0), ops.equal(predicted, y_true)

@@ -8,8 +8,8 @@ def bleu(predictions: Sequence[str], references: Sequence[str]) -> tuple[float, 
     """Detokenised corpus BLEU (M. Post 2018) and its signature; None where sacrebleu is not installed."""
     if importlib.util.find_spec("sacrebleu") is None:
         return None
-    from sacrebleu.metrics import BLEU
+    import sacrebleu
 
-    metric = BLEU()
+    metric = sacrebleu.BLEU()
     score = metric.corpus_score(list(predictions), [list(references)])
     return score.score, str(metric.get_signature())

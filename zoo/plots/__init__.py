@@ -1,6 +1,7 @@
 """The plots of a run: how it learned, what it confuses, what it gets wrong with most confidence.
 
-Each function returns a matplotlib ``Figure``; nothing is shown and no global state is touched.
+Each function returns a matplotlib ``Figure``; nothing is shown and no global state is touched. Those of a task take
+its data module and the `zoo.tasks.base.Evaluation` of the test split.
 """
 
 from zoo.plots.base import INK, SECOND, THIRD, curves, gallery, new_figure, save

@@ -1,38 +1,54 @@
-"""What all plots share: colours, saving, curves and galleries."""
+"""What all plots share: colours, saving, learning curves and galleries."""
+
+from __future__ import annotations
 
 import csv
 import logging
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 log = logging.getLogger("zoo")
 
 INK, SECOND, THIRD = "#1b4965", "#c8553d", "#8a8d91"
 
 
-def new_figure(width, height):
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=120, layout="constrained")
 
 
-def save(figure, path: Path) -> None:
-    with warnings.catch_warnings(record=True) as said:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure into a file; letters that the font lacks are a line in the log."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         figure.savefig(path)
-    if any("missing from font" in str(each.message) for each in said):
+    if any("missing from font" in str(each.message) for each in caught):
         log.info(f"{path}: matplotlib's font lacks some letters of the names; boxes stand for them")
 
 
-def curves(history: Path, head: str, metric: str, baselines: dict[str, float]):
-    """Loss and main figure (of the output `head`, if there are several) by epoch, from `history.csv`."""
+def curves(history: Path, head: str, metric: str, baselines: Mapping[str, float]) -> Figure:
+    """Learning curves: loss and main metric by epoch, of training and validation.
+
+    Args:
+        history: the file `history.csv` of a run.
+        head: the output that is measured, if there are several, or "".
+        metric: its name.
+        baselines: drawn as lines beside the metric.
+    """
     with history.open(newline="") as file:
         rows = list(csv.DictReader(file))
     epochs = [int(row["epoch"]) + 1 for row in rows]
     wanted = ("loss", f"{head}_{metric}" if head else metric)
-    names = [name for name in wanted if rows and name in rows[0]] or ["loss"]  # some figures are not known in training
+    names = [name for name in wanted if rows and name in rows[0]] or ["loss"]  # not every metric is known in training
     figure = new_figure(4.5 * len(names), 3.6)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
         for key, label, colour in ((name, "training", THIRD), (f"val_{name}", "validation", INK)):
@@ -49,11 +65,20 @@ def curves(history: Path, head: str, metric: str, baselines: dict[str, float]):
     return figure
 
 
-def gallery(rows, titles=(), *, labels=None, width=2.6):
-    """Images (height, width, 3) of 0 to 1 in rows, with a title over each column, or rows of labels over each."""
+def gallery(
+    rows: Sequence[Sequence[np.ndarray]],
+    titles: Sequence[str] = (),
+    *,
+    labels: Sequence[Sequence[str]] | None = None,
+    width: float = 2.6,
+) -> Figure:
+    """Images (height, width, 3) of 0 to 1 in rows, with a title over each column, or rows of labels over each.
+
+    `width` is that of an image, in inches.
+    """
     labels = labels or [titles]
-    height, across = rows[0][0].shape[:2]
-    figure = new_figure(width * len(rows[0]), len(rows) * width * height / across + 0.4 * len(labels))
+    pixels_high, pixels_wide = rows[0][0].shape[:2]
+    figure = new_figure(width * len(rows[0]), len(rows) * width * pixels_high / pixels_wide + 0.4 * len(labels))
     grid = figure.subplots(len(rows), len(rows[0]), squeeze=False)
     for axes, image in zip(grid.ravel(), [image for row in rows for image in row]):
         axes.imshow(np.clip(image, 0, 1))

@@ -1,14 +1,21 @@
-"""Plots of classifiers: what they confuse, what they get wrong with most confidence, how far confidence can be trusted."""
+"""Plots of classifiers: what they confuse, where they are confidently wrong, how far confidence can be trusted."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo.metrics.classification import CALIBRATION_BINS, confidence_bins, probabilities
 from zoo.plots.base import INK, SECOND, THIRD, new_figure
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def confusion(data, evaluation):
+
+def confusion(data: Any, evaluation: Any) -> Figure:
     """How often each class (rows) was predicted as each class (columns); the diagonal is correct."""
     from sklearn.metrics import confusion_matrix
 
@@ -33,7 +40,7 @@ def confusion(data, evaluation):
     return figure
 
 
-def mistakes(data, evaluation):
+def mistakes(data: Any, evaluation: Any) -> Figure | None:
     """The test images that the network got wrong with most confidence. None where inputs are no images."""
     if len(data.card.inputs[0].shape) != 3:
         return None
@@ -41,12 +48,26 @@ def mistakes(data, evaluation):
     return worst_mistakes(show, evaluation.targets, evaluation.outputs, data.class_names)
 
 
-def worst_mistakes(inputs, targets, logits, class_names, most=24):
-    """The `most` images that were predicted wrongly with most confidence; `inputs(rows)` gives images."""
-    found = probabilities(logits)
-    predicted, confidence = found.argmax(-1), found.max(-1)
+def worst_mistakes(
+    inputs: Callable[[np.ndarray], np.ndarray],
+    targets: np.ndarray,
+    logits: np.ndarray,
+    class_names: Sequence[str],
+    max_images: int = 24,
+) -> Figure:
+    """The images that were predicted wrongly with most confidence.
+
+    Args:
+        inputs: row numbers -> images (rows, height, width, channels).
+        targets: the class of each example, (examples,).
+        logits: (examples, classes).
+        class_names: of the classes.
+        max_images: how many are shown at most.
+    """
+    by_class = probabilities(logits)
+    predicted, confidence = by_class.argmax(-1), by_class.max(-1)
     wrong = np.flatnonzero(predicted != targets)
-    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:max_images]
     images = inputs(worst)
     columns = min(8, max(len(worst), 4))
     rows = max(1, -(-len(worst) // columns))
@@ -66,10 +87,11 @@ def worst_mistakes(inputs, targets, logits, class_names, most=24):
     return figure
 
 
-def calibration(data, evaluation):
-    """How often the network is correct, by its confidence; on the diagonal it knows how much it knows."""
-    found = probabilities(evaluation.outputs)
-    confidence, correct = found.max(-1), found.argmax(-1) == evaluation.targets
+def calibration(data: Any, evaluation: Any) -> Figure:
+    """A reliability diagram: how often the network is correct, by its confidence; on the diagonal it knows how much
+    it knows. The bins are those of its calibration error."""
+    by_class = probabilities(evaluation.outputs)
+    confidence, correct = by_class.max(-1), by_class.argmax(-1) == evaluation.targets
     bin_of, bins = confidence_bins(confidence), CALIBRATION_BINS
     figure = new_figure(4.6, 4.2)
     axes = figure.subplots()
@@ -85,8 +107,8 @@ def calibration(data, evaluation):
     return figure
 
 
-def overlay(image, heat, title):
-    """An image (height, width, channels), and beside it where the heat (height, width) lies."""
+def overlay(image: np.ndarray, heat: np.ndarray, title: str) -> Figure:
+    """An image (height, width, channels), and beside it where the heat (height, width) lies: Grad-CAM."""
     low, high = image.min(), image.max()
     image = (image - low) / max(high - low, 1e-6)
     shown = {"X": image if image.shape[-1] == 3 else image[..., 0], "cmap": "gray"}

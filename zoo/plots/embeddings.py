@@ -1,27 +1,38 @@
-"""Plots of distances: who is whose neighbour, how far apart same and different lie, and the map of a class.
+"""Plots of embeddings and their distances: who is whose neighbour, how far apart same and different lie, the map of a
+class.
 
-A comparison (`zoo.tasks.metric_learning.Comparison`) holds the embeddings of a split and the distances of pairs of them.
+A comparison (`zoo.tasks.metric_learning.Comparison`) holds the embeddings of a split and the distances of some pairs.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.plots import INK, SECOND, THIRD, new_figure
+from zoo.plots.base import INK, SECOND, THIRD, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS = {"raw pixels": THIRD, "PCA": "#5fa8a0", "random network": "#d9a441", "trained": INK}
-CLASSES_ON_A_MAP = 10
+MAX_CLASSES_ON_MAP = 10
 
 
-def nearest(images, correct):
-    """Each row a query and its nearest images: (queries, 1 + found, height, width, channels), correct (queries, found).
+def nearest(images: np.ndarray, correct: np.ndarray) -> Figure:
+    """Each row a query and its nearest images; those of another class are framed in red.
 
-    Of another class is framed in red.
+    Args:
+        images: (queries, 1 + neighbours, height, width, channels).
+        correct: (queries, neighbours), whether each is of the query's class.
     """
     rows, columns = images.shape[:2]
     height, width = images.shape[2:4]
     figure = new_figure(0.95 * columns, 0.95 * rows * height / width + 0.5)
     figure.suptitle(f"a query (left) and its nearest images: {correct[:, 0].mean():.0%} of the first are correct")
     low, high = images.min(), images.max()
-    for axes, (row, column) in zip(figure.subplots(rows, columns).ravel(), np.ndindex(rows, columns)):
+    for axes, (row, column) in zip(figure.subplots(rows, columns, squeeze=False).ravel(), np.ndindex(rows, columns)):
         image = (images[row, column] - low) / max(high - low, 1e-6)
         axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
         axes.set(xticks=[], yticks=[])
@@ -31,7 +42,7 @@ def nearest(images, correct):
     return figure
 
 
-def distances(comparisons):
+def distances(comparisons: Mapping[str, Any]) -> Figure:
     """How far apart pairs of one class lie, and pairs of two: before learning and after."""
     figure = new_figure(3.4 * len(comparisons), 3.0)
     for axes, (name, comparison) in zip(np.atleast_1d(figure.subplots(1, len(comparisons))), comparisons.items()):
@@ -40,22 +51,22 @@ def distances(comparisons):
         axes.hist(comparison.distances[comparison.same], bins, color=INK, alpha=0.6, label="same")
         axes.hist(comparison.distances[~comparison.same], bins, color=SECOND, alpha=0.5, label="different")
         axes.axvline(comparison.metrics["threshold"], color="black", linewidth=1, linestyle=":", label="threshold")
-        axes.set(title=f"{name}: {comparison.metrics['accuracy']:.1%} right", xlabel="distance", yticks=[])
+        axes.set(title=f"{name}: {comparison.metrics['accuracy']:.1%} correct", xlabel="distance", yticks=[])
         axes.margins(y=0.4)  # room for the legend
         axes.spines[["top", "right", "left"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
     return figure
 
 
-def roc(comparisons):
-    """Of the pairs of one class, how many are found, against how many of the others are taken for one."""
+def roc(comparisons: Mapping[str, Any]) -> Figure:
+    """ROC curves: of the pairs of one class, how many are found, against how many of the others are taken for one."""
     from sklearn.metrics import roc_curve
 
     figure = new_figure(4.8, 4.4)
     axes = figure.subplots()
     for name, comparison in comparisons.items():
         false_positive, true_positive, _ = roc_curve(comparison.same, -comparison.distances)
-        label = f"{name}: area {comparison.metrics['auc']:.3f}, {comparison.metrics['accuracy']:.1%} right"
+        label = f"{name}: area {comparison.metrics['auc']:.3f}, {comparison.metrics['accuracy']:.1%} correct"
         axes.plot(false_positive, true_positive, color=COLOURS.get(name, INK), label=label)
     axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=":", label="a guess")
     axes.set(xlabel="different taken for the same", ylabel="same found", title="pairs of unseen classes")
@@ -64,15 +75,21 @@ def roc(comparisons):
     return figure
 
 
-def maps(embeddings_by_name, labels, seed=0):
-    """Some unseen classes in two dimensions: principal components above, t-SNE below."""
+def maps(embeddings_by_name: Mapping[str, np.ndarray], labels: np.ndarray, seed: int = 0) -> Figure:
+    """Some unseen classes in two dimensions: principal components above, t-SNE below.
+
+    Args:
+        embeddings_by_name: title -> embeddings (images, dimensions).
+        labels: (images,).
+        seed: chooses the classes, and where t-SNE starts.
+    """
     from matplotlib import colormaps
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    shown = np.random.default_rng(seed).permutation(np.unique(labels))[:CLASSES_ON_A_MAP]
-    rows = np.flatnonzero(np.isin(labels, shown))[: 50 * CLASSES_ON_A_MAP]
+    shown = np.random.default_rng(seed).permutation(np.unique(labels))[:MAX_CLASSES_ON_MAP]
+    rows = np.flatnonzero(np.isin(labels, shown))[: 50 * MAX_CLASSES_ON_MAP]
     figure = new_figure(3.6 * len(embeddings_by_name), 6.8)
     grid = figure.subplots(2, len(embeddings_by_name), squeeze=False)
     for column, (name, embeddings) in enumerate(embeddings_by_name.items()):

@@ -1,9 +1,16 @@
 """Plots of forecasts."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from zoo.plots.base import INK, SECOND, THIRD, new_figure
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def forecast(data, evaluation):
+
+def forecast(data: Any, evaluation: Any) -> Figure:
     """Truth and prediction over time, and one against the other."""
     truth, predictions = evaluation.targets, evaluation.outputs
     figure = new_figure(10, 3.6)

@@ -1,15 +1,26 @@
 """Plots of texts and words."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from zoo.plots.base import INK, SECOND, THIRD, new_figure
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def attention(title, weights, rows, columns):
-    """Where each of the `rows` (tokens that are said) looks among the `columns` (tokens that are read).
+
+def attention(title: str, weights: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> Figure:
+    """Attention weights: how much each query (`rows`, the target's tokens) attends to each key (`columns`, the
+    source's).
 
     Args:
         title: of the figure, the layer's name.
         weights: (heads, rows, columns), from 0 to 1; a panel for each head.
-        rows, columns: what to write at the edges.
+        rows, columns: the tokens, for the edges.
     """
     heads = len(weights)
     across = min(heads, 4)

@@ -1,21 +1,34 @@
 """Plots of clips, as strips of frames."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from zoo.metrics.classification import probabilities
 from zoo.plots.base import THIRD, new_figure
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def films(clips, titles, heats=None, most=16):
+
+def films(
+    clips: Sequence[np.ndarray],
+    titles: Sequence[str],
+    heats: Sequence[np.ndarray] | None = None,
+    max_frames: int = 16,
+) -> Figure:
     """Clips as strips of frames, one below the other, with heat in a second strip of each where there is some.
 
     Args:
         clips: (time, height, width, channels) each, of one length.
         titles: of each.
         heats: (time, height, width) each, at the clips' own resolution.
-        most: frames of a strip; a longer clip shows as many, evenly spread.
+        max_frames: of a strip; a longer clip shows as many, evenly spread.
     """
-    times = np.linspace(0, len(clips[0]) - 1, min(most, len(clips[0]))).round().astype(int)
+    times = np.linspace(0, len(clips[0]) - 1, min(max_frames, len(clips[0]))).round().astype(int)
     strips = 2 if heats is not None else 1
     height, width = clips[0].shape[1:3]
     figure = new_figure(max(4.0, len(times)), (len(clips) * strips) * (height / width + 0.1) + 0.3 * len(clips))
@@ -30,19 +43,19 @@ def films(clips, titles, heats=None, most=16):
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set(color=THIRD, linewidth=0.5)
                 axes.imshow(shown[time], cmap="gray", vmin=0, vmax=1)
-                if strip:
+                if heats is not None and strip:
                     hottest = max(float(heats[row].max()), 1e-9)
                     axes.imshow(heats[row][time], cmap="inferno", vmin=0, vmax=hottest, alpha=0.55)
         grid[row * strips, 0].set_title(title, fontsize=8, loc="left")
     return figure
 
 
-def clip_mistakes(data, evaluation, most=8):
-    """The test clips that were predicted wrongly with most confidence, as strips of frames."""
-    found = probabilities(evaluation.outputs)
-    predicted, confidence = found.argmax(-1), found.max(-1)
+def clip_mistakes(data: Any, evaluation: Any, max_clips: int = 8) -> Figure | None:
+    """The test clips that were predicted wrongly with most confidence, as strips of frames; None without mistakes."""
+    by_class = probabilities(evaluation.outputs)
+    predicted, confidence = by_class.argmax(-1), by_class.max(-1)
     wrong = np.flatnonzero(predicted != evaluation.targets)
-    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:max_clips]
     if not len(worst):
         return None
     names = data.source.class_names

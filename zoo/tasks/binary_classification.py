@@ -4,17 +4,13 @@ import math
 
 import keras
 
-from zoo.data.image.module import ArrayDataModule
+from zoo.data.image.arrays import BinaryDataModule
 from zoo.tasks.base import Sample
 from zoo.tasks.image_classification import ImageClassification
 
 
-class TwoClasses(ArrayDataModule):
-    classes = 2
-
-
 class BinaryClassification(ImageClassification):
-    data_module = TwoClasses
+    data_module = BinaryDataModule
     folder = None
 
     def loss(self):

@@ -3,20 +3,16 @@
 import keras
 
 from zoo import plots
-from zoo.data.image.module import ArrayDataModule
+from zoo.data.image.arrays import NumberDataModule
 from zoo.metrics import classification
 from zoo.tasks.base import Sample, Task
 from zoo.tasks.image_classification import BASELINE_NUMBERS
 
 
-class Series(ArrayDataModule):
-    targets_are = "numbers"
-
-
 class Forecasting(Task):
     metric = "mae"
     minimize = True
-    data_module = Series
+    data_module = NumberDataModule
 
     def loss(self):
         return keras.losses.MeanSquaredError()
@@ -29,7 +25,7 @@ class Forecasting(Task):
 
     def baselines(self, data):
         """Always the mean; and the last value again."""
-        if data.numbers > BASELINE_NUMBERS:
+        if data.num_values > BASELINE_NUMBERS:
             return {}
         (_, y), (x_test, y_test) = data.arrays("train"), data.arrays("test")
         return {

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from zoo import plots
+from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.files import free_name
 from zoo.data.image.folder import ImageFolder
-from zoo.data.image.module import ArrayDataModule
 from zoo.introspection import grad_cam
 from zoo.introspection.graph import list_stages
 from zoo.metrics import classification
@@ -38,7 +38,7 @@ class ImageClassification(Task):
         """Always the commonest class; and the class of the nearest training example."""
         from sklearn.neighbors import KNeighborsClassifier
 
-        if data.numbers > BASELINE_NUMBERS:
+        if data.num_values > BASELINE_NUMBERS:
             return {}
         (x, y), (x_test, y_test) = data.arrays("train"), data.arrays("test")
         nearest = KNeighborsClassifier(1).fit(x.reshape(len(x), -1), y)

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 
 from zoo import plots, registry
+from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.files import free_name
 from zoo.data.image.folder import ImageFolder
-from zoo.data.image.module import ArrayDataModule
 from zoo.tasks.base import Evaluation, Sample, Task, Trained
 
 BASELINE_NUMBERS = 10**9  # in a data set beyond which no baseline is computed
@@ -18,7 +18,7 @@ PLOTTED_EXAMPLES = 10
 class AnyTargets(ArrayDataModule):
     """Images and vectors, whatever their targets are: none is learned from."""
 
-    targets_are = "ignored"
+    targets_are = "anything"
 
 
 class Reconstruction(Task):

@@ -8,9 +8,9 @@ import numpy as np
 
 from zoo import factory, plots, registry
 from zoo.data.image.files import free_name
+from zoo.data.video.clips import VideoDataModule
 from zoo.data.video.folder import ClipFolder
 from zoo.data.video.frames import shuffled_in_time, still
-from zoo.data.video.module import VideoDataModule
 from zoo.introspection import grad_cam
 from zoo.metrics import classification
 from zoo.optimizers import schedules
@@ -42,7 +42,7 @@ class VideoClassification(ImageClassification):
         else:
             commonest = np.bincount(data.targets("train")).argmax()
             found = {"chance": float(np.mean(data.targets("test") == commonest))}
-        if data.numbers <= TRAINED_NUMBERS:
+        if data.num_values <= TRAINED_NUMBERS:
             others = [name for name in registry.list_models(task=self.name) if registry.info(name).baseline]
             found |= {name: self._accuracy_of(name, data) for name in others if name != data.card.name}
         return found

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from zoo.data.batching import Again, Batches
+from zoo.data.batching import Batches, RepeatedBatch
 
 
 def pipeline_rate(dataset: Any, seconds: float = 1.0) -> float:
@@ -42,7 +42,7 @@ def model_rate(model: Any, dataset: Any, *, steps: int = 10, warmup: int = 2) ->
     clock = StepClock()
     count = (warmup + steps) * per_call
     batch = next(iter(dataset))
-    repeated = Again(batch, count) if isinstance(dataset, Batches) else dataset.take(1).cache().repeat(count)
+    repeated = RepeatedBatch(batch, count) if isinstance(dataset, Batches) else dataset.take(1).cache().repeat(count)
     model.fit(repeated, verbose=0, callbacks=[clock], shuffle=False)  # the first step compiles
     for variable, value in zip(variables, before):
         variable.assign(value)

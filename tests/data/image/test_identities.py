@@ -11,7 +11,8 @@ from matplotlib.image import imsave
 import zoo
 from zoo.data import Source, open_source
 from zoo.data.builtin import glyphs
-from zoo.data.image.identities import IdentityDataModule, identity_rows
+from zoo.data.image.identities import IdentityDataModule
+from zoo.data.image.identity_batches import identity_rows
 from zoo.data.image.identity_folder import IdentityFolder, split_identities
 from zoo.training import run_plan
 
@@ -139,7 +140,7 @@ def test_classes_are_held_out_by_number():
     assert shown == {"train": [0, 1, 2, 3, 4], "validation": [5, 6], "test": [7, 8, 9]}
 
 
-def test_a_share_of_the_classes_is_held_out():
+def test_a_fraction_of_the_classes_is_held_out():
     everything = {split: np.repeat(np.arange(20), 6) for split in ("train", "validation", "test")}
     held_out = {"validation": 0.15, "test": 0.25}
     data_modules = [
@@ -242,14 +243,14 @@ def people(tmp_path):
 
 
 def test_a_folder_is_split_by_identity(people):
-    data = job_feed(people)
+    data = folder_module(people)
     shown = {split: set(data.arrays(split)[1]) for split in ("train", "validation", "test")}
     assert [len(found) for found in shown.values()] == [7, 2, 3]
     assert len(set.union(*shown.values())) == 12
     assert data.shape == (56, 46, 3) and data.class_names[0] == "person00"
 
 
-def job_feed(folder, recipe="lfw"):
+def folder_module(folder, recipe="lfw"):
     card = zoo.info("siamese")
     chosen = replace(
         run_plan.override(card.recipe(recipe), {"batch_size": 16}),
@@ -263,7 +264,7 @@ def test_the_split_depends_on_names_alone():
     assert split_identities(names) == split_identities(names[::-1])
 
 
-def test_copies_of_a_image_count_once(people):
+def test_copies_of_an_image_count_once(people):
     copy = people / "person00" / "copy.png"
     copy.write_bytes((people / "person00" / "0.png").read_bytes())
     assert len(IdentityFolder(people).images) == 60
@@ -279,7 +280,7 @@ def test_the_hash_is_that_of_the_images(people):
 
 def test_a_folder_that_cannot_train_is_said(people, tmp_path):
     with pytest.raises(zoo.UsageError, match="the recipe demo does not resize them; take one that does"):
-        job_feed(people, "demo")
+        folder_module(people, "demo")
     (tmp_path / "few" / "anna").mkdir(parents=True)
     with pytest.raises(zoo.UsageError, match="has 1 sub-folders; expected one for each identity, at least 8"):
         IdentityFolder(tmp_path / "few")

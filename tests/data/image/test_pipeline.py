@@ -1,5 +1,6 @@
 """Data: the embedded tfds builders, the order of the pipeline, and the refusal of what is unsound."""
 
+import socket
 import subprocess
 import sys
 import textwrap
@@ -56,11 +57,11 @@ def test_digits_are_scikit_learns_each_once(data_dir):
 
 @pytest.mark.parametrize("name", ["digits", "breast_cancer"])
 def test_splits_are_stratified(name, data_dir):
-    shares = []
+    fractions = []
     for split in ("train", "validation", "test"):
         _, labels = arrays(zoo.load_data(name, split=split, data_dir=data_dir))
-        shares.append(np.bincount(labels) / len(labels))
-    assert np.ptp(shares, axis=0).max() < 0.02
+        fractions.append(np.bincount(labels) / len(labels))
+    assert np.ptp(fractions, axis=0).max() < 0.02
 
 
 def test_daily_views_are_split_by_time(data_dir):
@@ -114,7 +115,7 @@ def test_augmentation_differs_between_epochs_and_repeats_between_runs(augment, d
 
 def test_shift_moves_images_and_fills_with_black():
     image = np.arange(1.0, 17.0).reshape(4, 4)
-    moved = np.asarray(shift(np.repeat(image[None, ..., None], 200, 0), [1, 2], 1))[..., 0]
+    moved = np.asarray(shift(np.repeat(image[None, ..., None], 200, 0), 0, [1, 2], 1)[0])[..., 0]
     padded = np.pad(image, 1)
     possible = {padded[i : i + 4, j : j + 4].tobytes() for i in range(3) for j in range(3)}
     assert {image.tobytes() for image in moved} == possible
@@ -122,7 +123,7 @@ def test_shift_moves_images_and_fills_with_black():
 
 def test_flip_mirrors_about_half():
     images = np.random.default_rng(0).random((400, 3, 4, 1))
-    flipped = np.asarray(flip(images, [1, 2], True))
+    flipped = np.asarray(flip(images, 0, [1, 2], True)[0])
     mirrored = np.array([np.array_equal(new, old[:, ::-1]) for new, old in zip(flipped, images)])
     untouched = np.array([np.array_equal(new, old) for new, old in zip(flipped, images)])
     assert (mirrored ^ untouched).all()
@@ -133,13 +134,13 @@ def test_crop_stretches_a_part_of_the_asked_size():
     """On an image whose pixels are their own coordinates, the spread of the values is the size of the part."""
     rows, columns = np.meshgrid(np.linspace(0, 1, 33), np.linspace(0, 1, 33), indexing="ij")
     images = np.repeat(np.stack([rows, columns], -1)[None].astype("float32"), 300, 0)
-    parts = np.asarray(crop(images, [1, 2], (0.25, 0.5)))
+    parts = np.asarray(crop(images, 0, [1, 2], (0.25, 0.5))[0])
     assert parts.shape == images.shape
     tall, wide = np.ptp(parts[..., 0], axis=(1, 2)), np.ptp(parts[..., 1], axis=(1, 2))
     assert 0.24 < (tall * wide).min() < 0.3 and 0.45 < (tall * wide).max() < 0.51
     assert (np.abs(np.log(wide / tall)) < np.log(4 / 3) + 1e-3).all()
     assert np.ptp(parts[:, 0, 0, 0]) > 0.3, "the parts lie in different places"
-    whole = np.asarray(crop(images[:2], [1, 2], (1.0, 1.0)))
+    whole = np.asarray(crop(images[:2], 0, [1, 2], (1.0, 1.0))[0])
     assert whole.min() < 0.15 and whole.max() > 0.85
 
 
@@ -237,7 +238,7 @@ def test_a_host_that_never_answers_costs_less_than_a_second(monkeypatch):
         time.sleep(5)
         raise TimeoutError
 
-    monkeypatch.setattr(sources.socket, "create_connection", silence)
+    monkeypatch.setattr(socket, "create_connection", silence)
     started = time.perf_counter()
     assert not sources.reachable("example.invalid")
     assert time.perf_counter() - started < 2
@@ -263,7 +264,7 @@ def test_splits_of_arrays_hold_out_a_stratified_tenth(tmp_path):
 
 
 def test_large_sets_are_not_cached(monkeypatch, data_dir):
-    monkeypatch.setattr(pipeline, "MEMORY", 1000)
+    monkeypatch.setattr(pipeline, "CACHE_BYTES", 1000)
     source = open_source("digits", data_dir=data_dir).load()
     assert "Cache" not in type(pipeline.prepared(source, "train", {})).__name__
     monkeypatch.undo()
@@ -289,9 +290,9 @@ def test_cover_keeps_proportions():
 
     wide = np.zeros((40, 100, 3), "uint8")
     wide[:, 30:70] = 200  # the middle 40 columns are what a square keeps
-    covered = PREPROCESS["cover"](tf_constant(wide), (20, 20)).numpy()
+    covered = PREPROCESS["cover"](tf_constant(wide), 0, (20, 20))[0].numpy()
     assert covered.dtype == "uint8" and covered.shape == (20, 20, 3) and (covered[:, 2:-2] == 200).all()
-    assert PREPROCESS["cover"](tf_constant(wide[:7, :5]), (20, 20)).shape == (20, 20, 3)
+    assert PREPROCESS["cover"](tf_constant(wide[:7, :5]), 0, (20, 20))[0].shape == (20, 20, 3)
 
 
 def tf_constant(array):

@@ -115,7 +115,7 @@ def test_the_commonest_words_are_kept():
 
 
 def test_tokens_outside_the_vocabulary_are_refused():
-    with pytest.raises(UsageError, match="token 7 at place 1 is outside the vocabulary; expected 0 to 3"):
+    with pytest.raises(UsageError, match="token 7 at position 1 is outside the vocabulary; expected 0 to 3"):
         Vocabulary("words", ["a", "b"]).decode([2, 7])
 
 

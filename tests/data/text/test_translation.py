@@ -60,9 +60,9 @@ def test_each_date_is_in_one_split_and_can_be_read_in_one_way():
 
 
 def test_characters_of_both_languages_have_one_numbering():
-    letters = Characters.adapt(["abb", "cb"], most=7)
+    letters = Characters.adapt(["abb", "cb"], max_tokens=7)
     assert letters.letters == "bac" and len(letters) == 7
-    assert Characters.adapt(["abb", "cb"], most=6).letters == "ba"
+    assert Characters.adapt(["abb", "cb"], max_tokens=6).letters == "ba"
     again = Characters.from_config(letters.get_config())
     assert [row.tolist() for row in again.encode(["bad"])] == [[4, 5, 1]]
     assert again.decode([4, 5, 3, 6, 0]) == "ba", "what is behind the end is not said"
@@ -71,7 +71,7 @@ def test_characters_of_both_languages_have_one_numbering():
 @pytest.mark.skipif(importlib.util.find_spec("tokenizers") is None, reason="needs the package tokenizers")
 def test_subwords_lose_nothing():
     texts = ["Der Hund bellt.", "Der Hund schläft, der Hund träumt!", "A dog barks."]
-    parts = Subwords.adapt(texts, most=300)
+    parts = Subwords.adapt(texts, max_tokens=300)
     again = Subwords.from_config(parts.get_config())
     assert len(again) <= 300
     for text in [*texts, "völlig Neues: 你好"]:

@@ -17,9 +17,9 @@ from zoo.cli import main
 from zoo.data import open_source
 from zoo.data.builtin import moving_digits
 from zoo.data.video import frames
-from zoo.data.video.files import probe, read_clip, spread
+from zoo.data.video.clips import VideoDataModule
+from zoo.data.video.files import frame_indices, probe, read_clip
 from zoo.data.video.folder import ClipFolder
-from zoo.data.video.module import VideoDataModule
 from zoo.errors import UsageError
 from zoo.inference import api
 from zoo.introspection import grad_cam
@@ -119,8 +119,8 @@ def test_a_film_that_a_telephone_laid_down_is_read_upright(turns, tmp_path):
 
 def test_clips_in_an_array_are_not_repeated_in_silence():
     with pytest.raises(UsageError, match="the clips have 2 frames; expected at least 8"):
-        frames.frames(tf.zeros((2, 4, 4, 1)), 8)
-    assert frames.frames(tf.zeros((9, 4, 4, 1)), 8).shape[0] == 8
+        frames.frames(tf.zeros((2, 4, 4, 1)), 0, 8)
+    assert frames.frames(tf.zeros((9, 4, 4, 1)), 0, 8)[0].shape[0] == 8
 
 
 def test_a_header_that_does_not_tell_the_number_of_frames(tmp_path):
@@ -129,18 +129,18 @@ def test_a_header_that_does_not_tell_the_number_of_frames(tmp_path):
     assert read_clip(path, frames=4).shape[0] == 4
 
 
-def test_spread_takes_one_frame_of_each_part():
+def test_frame_indices_take_one_frame_of_each_part():
     chance = np.random.default_rng(0)
     for count, parts in ((30, 8), (8, 8), (100, 16), (5, 8)):
-        middle = spread(count, parts)
+        middle = frame_indices(count, parts)
         assert len(middle) == parts and (np.diff(middle) >= 0).all()
         ends = np.arange(parts + 1) * count / parts
         for _ in range(20):
-            drawn = spread(count, parts, draw=chance.random(parts))
+            drawn = frame_indices(count, parts, draw=chance.random(parts))
             assert (drawn >= np.floor(ends[:-1])).all() and (drawn < np.ceil(ends[1:])).all()
         if count >= parts:
-            np.testing.assert_array_equal(middle, frames.frames(tf.range(count), parts))
-    assert spread(8, 8).tolist() == list(range(8))
+            np.testing.assert_array_equal(middle, frames.frames(tf.range(count), 0, parts)[0])
+    assert frame_indices(8, 8).tolist() == list(range(8))
 
 
 def broken(path, kind):
@@ -188,23 +188,23 @@ def test_without_pyav_the_line_says_what_to_install(tmp_path, monkeypatch):
 
 def test_jitter_takes_a_random_one_of_each_few():
     x = np.broadcast_to(np.arange(12, dtype="float32")[None, :, None, None, None], (64, 12, 2, 2, 1))
-    found = frames.jitter(x, [1, 2], 3).numpy()[..., 0, 0, 0]
+    found = frames.jitter(x, 0, [1, 2], 3)[0].numpy()[..., 0, 0, 0]
     assert found.shape == (64, 4)
     parts = found - 3 * np.arange(4)
     assert set(np.unique(parts)) == {0, 1, 2}
     assert len(np.unique(parts, axis=0)) > 20, "each clip draws by itself"
-    np.testing.assert_array_equal(found, frames.jitter(x, [1, 2], 3).numpy()[..., 0, 0, 0])
+    np.testing.assert_array_equal(found, frames.jitter(x, 0, [1, 2], 3)[0].numpy()[..., 0, 0, 0])
 
 
 @pytest.mark.parametrize("name, option", [("flip", True), ("shift", 2), ("crop", (0.5, 0.9))])
 def test_augmentations_of_images_do_the_same_to_every_frame(name, option):
     frame = np.random.default_rng(0).random((16, 1, 12, 12, 3)).astype("float32")
     x = tf.constant(np.repeat(frame, 5, axis=1))
-    found = zoo.data.AUGMENT[name](x, [3, 4], option).numpy()
+    found = zoo.data.AUGMENT[name](x, 0, [3, 4], option)[0].numpy()
     assert found.shape == x.shape
     np.testing.assert_array_equal(found, np.repeat(found[:, :1], 5, axis=1))
     assert not np.array_equal(found, x)
-    as_images = zoo.data.AUGMENT[name](tf.constant(frame[:, 0]), [3, 4], option).numpy()
+    as_images = zoo.data.AUGMENT[name](tf.constant(frame[:, 0]), 0, [3, 4], option)[0].numpy()
     np.testing.assert_allclose(found[:, 2], as_images, atol=1e-6)
 
 
@@ -219,7 +219,7 @@ def drawn(split, count=1600):
 
 
 def test_trajectories_are_shared_by_no_two_splits_and_none_is_lost():
-    rows = [set(map(tuple, moving_digits.trajectories(split, 16, (1, 2)))) for split in moving_digits.SHARES]
+    rows = [set(map(tuple, moving_digits.trajectories(split, 16, (1, 2)))) for split in moving_digits.SPLIT_FRACTIONS]
     assert [len(each) for each in rows] == [358, 52, 102]
     assert len(set.union(*rows)) == 16 * 16 * 2 == sum(map(len, rows))
 
@@ -249,7 +249,7 @@ def test_a_single_frame_says_nothing_of_the_direction():
     """Of 8 classes with 200 clips each, where the image is in the middle frame: a chi-square test finds nothing."""
     from scipy.stats import chi2_contingency
 
-    for split in moving_digits.SHARES:
+    for split in moving_digits.SPLIT_FRACTIONS:
         clip, labels = drawn(split)
         assert np.bincount(labels).tolist() == [200] * 8
         place = clip[:, 4].astype(float).sum((2, 3)).argmax(1) // 4  # the brightest rows, in quarters
@@ -438,7 +438,7 @@ def test_a_clip_of_the_test_set_is_answered_as_it_was_measured(run, tmp_path):
 
 def test_a_long_clip_is_drawn_with_a_frame_of_every_few():
     clip = scene(64)
-    figure = plots.films([clip], ["64 frames"], [np.ones((64, 24, 32))], most=10)
+    figure = plots.films([clip], ["64 frames"], [np.ones((64, 24, 32))], max_frames=10)
     assert len(figure.axes) == 20
 
 

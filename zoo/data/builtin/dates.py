@@ -1,6 +1,7 @@
 """Dates as people write them, and as ISO 8601 does: a genuine tfds builder whose examples are made by a program."""
 
 import datetime
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -70,7 +71,7 @@ class WrittenDates(Embedded):
     VERSION = tfds.core.Version("1.0.0")
     COUNTS = (("train", 10_000), ("validation", 1_000), ("test", 1_000))
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="Generated: dates of 1950 to 2049 in one of twenty written forms, lower or upper case at "
             "times, and as YYYY-MM-DD. Each date occurs once, in one split.",
@@ -78,7 +79,7 @@ class WrittenDates(Embedded):
             supervised_keys=("written", "iso"),
         )
 
-    def examples(self):
+    def examples(self) -> tuple[list[str], list[str]]:
         rng = np.random.default_rng(8601)
         first = datetime.date(1950, 1, 1)
         days = (datetime.date(2050, 1, 1) - first).days
@@ -87,7 +88,7 @@ class WrittenDates(Embedded):
         written = [CASES[rng.integers(len(CASES))](write(date, FORMS[rng.integers(len(FORMS))])) for date in dates]
         return written, [date.isoformat() for date in dates]
 
-    def rows(self, x, y):
+    def rows(self, x: list[str], y: list[str]) -> Mapping[str, np.ndarray]:
         ends = np.cumsum([count for _, count in self.COUNTS])
         starts = [0, *ends[:-1]]
         return {split: np.arange(start, end) for (split, _), start, end in zip(self.COUNTS, starts, ends)}

@@ -1,5 +1,9 @@
-"""Glyphs: handwriting of an alphabet that nobody has seen, generated. For networks that are to tell classes apart
-which were not there when they learned."""
+"""Glyphs: handwriting of an invented alphabet, generated.
+
+For networks that are to tell classes apart which were not there when they learned.
+"""
+
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -9,15 +13,15 @@ from zoo.data.builtin.tables import Embedded
 CLASSES = (("train", 200), ("validation", 50), ("test", 50))
 PER_CLASS = 20
 SIZE = 28
-STROKES, POINTS = 3, 24  # strokes of a glyph; dots that a stroke is drawn with
+STROKES, DOTS = 3, 24  # strokes of a glyph; dots that a stroke is drawn with
 
 
-def prototypes(rng) -> np.ndarray:
+def prototypes(rng: np.random.Generator) -> np.ndarray:
     """The alphabet: three strokes each, a stroke being three points of a bent line: (classes, strokes, 3, 2)."""
     return rng.uniform(0.12, 0.88, (sum(count for _, count in CLASSES), STROKES, 3, 2))
 
 
-def by_hand(shapes: np.ndarray, rng) -> np.ndarray:
+def by_hand(shapes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Each shape as a hand would write it: points that miss, and the whole turned, stretched, slanted and shifted."""
     count = len(shapes)
     shapes = shapes + rng.normal(scale=0.037, size=shapes.shape)
@@ -31,9 +35,9 @@ def by_hand(shapes: np.ndarray, rng) -> np.ndarray:
     return np.einsum("ijn,nspj->nspi", turned, shapes - 0.5) + 0.5 + shift
 
 
-def drawn(shapes: np.ndarray, rng) -> np.ndarray:
+def drawn(shapes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Images (glyphs, SIZE, SIZE, 1), uint8: white ink on black, pens of several widths, grain."""
-    t = np.linspace(0, 1, POINTS)
+    t = np.linspace(0, 1, DOTS)
     bend = np.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], axis=1)  # a quadratic Bézier curve: (dots, 3)
     dots = np.einsum("tp,nspi->nsti", bend, shapes).reshape(len(shapes), -1, 2)
     pens = np.exp(rng.normal(np.log(0.034), 0.2, len(shapes)))
@@ -55,7 +59,7 @@ class Glyphs(Embedded):
 
     VERSION = tfds.core.Version("1.0.0")
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="Generated: 300 invented characters of three strokes, 20 drawings of each, 28x28 grey pixels. "
             "Split by character: 200 train, 50 validation, 50 test.",
@@ -68,12 +72,12 @@ class Glyphs(Embedded):
             supervised_keys=("image", "label"),
         )
 
-    def examples(self):
+    def examples(self) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(16)
         alphabet = prototypes(rng)
         shapes = by_hand(np.repeat(alphabet, PER_CLASS, axis=0), rng)
         return drawn(shapes, rng), np.repeat(np.arange(len(alphabet)), PER_CLASS)
 
-    def rows(self, x, y):
+    def rows(self, x: np.ndarray, y: np.ndarray) -> Mapping[str, np.ndarray]:
         ends = PER_CLASS * np.cumsum([count for _, count in CLASSES])
         return {split: np.arange(end - PER_CLASS * count, end) for (split, count), end in zip(CLASSES, ends)}

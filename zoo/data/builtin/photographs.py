@@ -1,5 +1,8 @@
 """Photographs that come with scikit-learn, as data sets of (content, style) pairs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -8,14 +11,14 @@ from zoo.data.builtin.tables import Embedded
 CREDIT = "china.jpg by danielbuechele and flower.jpg by vultilion (Flickr), CC BY 2.0, as scikit-learn carries them"
 
 
-def photographs():
+def photographs() -> tuple[np.ndarray, np.ndarray]:
     """A temple (427, 640, 3) and a flower of the same size."""
     from sklearn.datasets import load_sample_image
 
     return load_sample_image("china.jpg"), load_sample_image("flower.jpg")
 
 
-def pair(content_shape, style_shape, description):
+def pair(content_shape: tuple[int, ...], style_shape: tuple[int, ...], description: str) -> dict[str, Any]:
     """What `_info` says of such a data set."""
     return dict(
         description=f"{description} ({CREDIT}).",
@@ -35,15 +38,15 @@ class StylePair(Embedded):
 
     VERSION = tfds.core.Version("1.0.0")
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         size = (427, 640, 3)
         return self.dataset_info_from_configs(**pair(size, size, "A photograph, and one whose style it is to take"))
 
-    def examples(self):
+    def examples(self) -> tuple[np.ndarray, np.ndarray]:
         china, flower = photographs()
         return china[None], flower[None]
 
-    def rows(self, x, y):
+    def rows(self, x: np.ndarray, y: np.ndarray) -> Mapping[str, Any]:
         return {"train": [0]}
 
 
@@ -56,13 +59,13 @@ class PhotoTiles(Embedded):
     VERSION = tfds.core.Version("1.0.0")
     SIDE, COLUMNS = 128, 5
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         tile = (self.SIDE, self.SIDE, 3)
         return self.dataset_info_from_configs(
             **pair(tile, tile, "Tiles of a photograph, and the middle of one whose style they are to take")
         )
 
-    def examples(self):
+    def examples(self) -> tuple[np.ndarray, np.ndarray]:
         china, flower = photographs()
         side = self.SIDE
         tiles = [
@@ -73,7 +76,7 @@ class PhotoTiles(Embedded):
         middle = flower[20:404:3, 128:512:3]  # (128, 128, 3)
         return np.stack(tiles), np.stack([middle] * len(tiles))
 
-    def rows(self, x, y):
+    def rows(self, x: np.ndarray, y: np.ndarray) -> Mapping[str, Any]:
         column = np.arange(len(x)) % self.COLUMNS
         last = np.flatnonzero(column == self.COLUMNS - 1)
         return {"train": np.flatnonzero(column < self.COLUMNS - 1), "validation": last[:1], "test": last[1:]}

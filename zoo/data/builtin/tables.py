@@ -5,18 +5,21 @@ After ``import zoo.data`` they are names like any other in tfds:
     tfds.load("digits", split="train[:100]", with_info=True)
 """
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import numpy as np
 import tensorflow_datasets as tfds
 
 
-class Embedded(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class Embedded(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """A data set whose examples are computed or read from an installed package."""
 
-    def examples(self):
-        """Arrays x and y, all examples in a fixed order."""
+    def examples(self) -> tuple[Any, Any]:
+        """Inputs and targets of all examples, in a fixed order."""
         raise NotImplementedError
 
-    def rows(self, x, y):
+    def rows(self, x: Any, y: Any) -> Mapping[str, Any]:
         """The row numbers of each split: 70 % train, 10 % validation, 20 % test, stratified by class."""
         from sklearn.model_selection import train_test_split
 
@@ -25,11 +28,11 @@ class Embedded(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         train, validation = train_test_split(rest, test_size=0.125, stratify=y[rest], random_state=0)
         return {"train": train, "validation": validation, "test": test}
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         x, y = self.examples()
         return {split: self._generate_examples(x, y, rows) for split, rows in self.rows(x, y).items()}
 
-    def _generate_examples(self, x, y, rows):
+    def _generate_examples(self, x: Any, y: Any, rows: Any) -> Iterator[tuple[int, dict[str, Any]]]:
         input_key, target_key = self.info.supervised_keys
         for row in rows:
             yield int(row), {input_key: x[row], target_key: y[row]}
@@ -40,7 +43,7 @@ class Digits(Embedded):
 
     VERSION = tfds.core.Version("1.0.0")
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="1,797 handwritten digits by 43 people, as scikit-learn carries them: 8x8 pixels in 17 grey "
             "levels (stretched here to 0..255). Split 70/10/20 at random, stratified by digit.",
@@ -56,7 +59,7 @@ class Digits(Embedded):
             "Repository, 1998",
         )
 
-    def examples(self):
+    def examples(self) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_digits
 
         digits = load_digits()
@@ -69,7 +72,7 @@ class BreastCancer(Embedded):
 
     VERSION = tfds.core.Version("1.0.0")
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="569 breast tumours: 30 measurements of cell nuclei each, malignant (0) or benign (1), as "
             "scikit-learn carries them. Split 70/10/20 at random, stratified by class.",
@@ -85,7 +88,7 @@ class BreastCancer(Embedded):
             "Machine Learning Repository, 1993",
         )
 
-    def examples(self):
+    def examples(self) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_breast_cancer
 
         table = load_breast_cancer()
@@ -104,7 +107,7 @@ class DailyViews(Embedded):
     LAGS = 7
     DAYS = (("train", 1361), ("validation", 100), ("test", 365))
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="Generated: daily views of a channel in thousands, 2017 to 2021; seven days and the day that "
             "follows. Split by time: train and validation from 2017-2020, test 2021.",
@@ -118,7 +121,7 @@ class DailyViews(Embedded):
             disable_shuffling=True,  # days stay in their order
         )
 
-    def examples(self):
+    def examples(self) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(2017)
         day = np.arange(sum(days for _, days in self.DAYS))
         rhythm = np.array([0.9, 0.7, 0.4, 0.2, -0.4, -1.2, -0.6])[day % 7]  # fewest at the end of the week
@@ -130,7 +133,7 @@ class DailyViews(Embedded):
         weeks = np.lib.stride_tricks.sliding_window_view(views, self.LAGS)[:-1]
         return weeks, views[self.LAGS :]
 
-    def rows(self, x, y):
+    def rows(self, x: np.ndarray, y: np.ndarray) -> Mapping[str, np.ndarray]:
         ends = np.cumsum([days for _, days in self.DAYS]) - self.LAGS  # the first days have no week before them
         starts = [0, *ends[:-1]]
         return {split: np.arange(start, end) for (split, _), start, end in zip(self.DAYS, starts, ends)}

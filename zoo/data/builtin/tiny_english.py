@@ -7,6 +7,7 @@ tells uncle from aunt, and "king is to queen as uncle is to ..." has one answer.
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -41,7 +42,7 @@ RELATIONS = {
     ),
 }
 FILLERS = ["the", "and", "of", "in", "with", "very", "then", "there"]
-OWN = 4  # invented words that go with a pair
+WORDS_OF_A_PAIR = 4  # invented ones that go with it
 
 PAIRS = {relation: [tuple(pair.split()) for pair in pairs.split(", ")] for relation, (pairs, _, _) in RELATIONS.items()}
 # relation: (a, b, c, d), "a is to b as c is to d"
@@ -66,12 +67,12 @@ def sentences(count: int, seed: int = 0) -> list[str]:
     True
     """
     rng = np.random.default_rng(seed)
-    names = iter(invented(OWN * sum(map(len, PAIRS.values())), rng))
+    names = iter(invented(WORDS_OF_A_PAIR * sum(map(len, PAIRS.values())), rng))
     subjects = [  # (word, its own words, the words of its side)
         (word, own, RELATIONS[relation][1 + side].split())
         for relation, pairs in PAIRS.items()
         for pair in pairs
-        for own in [list(itertools.islice(names, OWN))]
+        for own in [list(itertools.islice(names, WORDS_OF_A_PAIR))]
         for side, word in enumerate(pair)
     ]
     lines = []
@@ -79,8 +80,8 @@ def sentences(count: int, seed: int = 0) -> list[str]:
         word, own, side = subjects[number]
         company = [*rng.choice(own, 3), *rng.choice(side, 3), *rng.choice(FILLERS, 2)]
         rng.shuffle(company)
-        place = rng.integers(2, 7)
-        lines.append(" ".join([*company[:place], word, *company[place:]]))
+        position = rng.integers(2, 7)
+        lines.append(" ".join([*company[:position], word, *company[position:]]))
     return lines
 
 
@@ -90,7 +91,7 @@ class TinyEnglish(Embedded):
     VERSION = tfds.core.Version("1.0.0")
     SENTENCES = 12_000
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             description="Generated: sentences of nine words about forty pairs of words in four relations (gender, "
             "number, capital, past). zoo.data.builtin.tiny_english.QUESTIONS holds the analogies. 80 % train, 10 % "
@@ -99,7 +100,7 @@ class TinyEnglish(Embedded):
             disable_shuffling=True,  # they are drawn at random as it is
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         lines = sentences(self.SENTENCES)
         ends = [0, len(lines) * 8 // 10, len(lines) * 9 // 10, len(lines)]
         return {

@@ -8,23 +8,24 @@ import logging
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zoo.errors import UsageError, first_line
 
-SMALLEST = 16  # pixels of the shorter side, for the VGG that is to look: four pools halve it to one
+MIN_SIDE = 16  # pixels, for the VGG that compares images: four pools halve it to one
 SUFFIXES = (".png", ".jpg", ".jpeg")
 log = logging.getLogger("zoo")
 
 
-def read(path: str | os.PathLike):
-    """An image file as a PIL image in RGB, upright; transparent parts on white, which is said.
+def read(path: str | os.PathLike[str]) -> Any:
+    """An image file as a PIL image in RGB, upright; transparent parts on white, with a line in the log.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = Path(path)
     if not path.is_file():
@@ -34,19 +35,19 @@ def read(path: str | os.PathLike):
         with warnings.catch_warnings(), Image.open(path) as file:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large images, which are shrunk
             if getattr(file, "n_frames", 1) > 1:
-                log.info(f"{path} holds {file.n_frames} images; the first is taken")
+                log.info(f"{path} holds {getattr(file, 'n_frames', 1)} images; the first is taken")
             image = ImageOps.exif_transpose(file)  # cameras note which way they were held
             image.load()
     except Image.DecompressionBombError:
-        most = 2 * Image.MAX_IMAGE_PIXELS / 1e6
-        raise UsageError(f"{path} is larger than {most:.0f} million pixels; expected fewer: shrink it first") from None
-    except Image.UnidentifiedImageError:
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+        raise UsageError(f"{path} is larger than {limit:.0f} million pixels; expected fewer: shrink it first") from None
+    except UnidentifiedImageError:
         raise UsageError(f"{path} is not an image; expected a JPEG or PNG") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise UsageError(f"{path} is cut off or damaged ({first_line(error)}); expected a whole image") from None
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):  # grey in more than eight bits
         values = np.asarray(image, "float64")
-        usual = (1, 255) if image.mode == "F" else (65535,)
+        usual: tuple[int, ...] = (1, 255) if image.mode == "F" else (65535,)
         white = next((each for each in usual if values.max() <= each), values.max())
         if image.mode == "F":
             low, high = values.min(), values.max()
@@ -54,25 +55,29 @@ def read(path: str | os.PathLike):
         image = Image.fromarray((np.clip(values / white, 0, 1) * 255).astype("uint8"))
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
-        if image.getextrema()[3][0] < 255:
+        alpha: Any = image.getchannel("A")
+        if alpha.getextrema()[0] < 255:
             log.info(f"{path} is transparent in places; they are taken as white")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return image.convert("RGB")
 
 
-def limited(size: tuple[int, int], longest: int, what) -> tuple[int, int]:
-    """(width, height) shrunk until the longer side is at most `longest`.
+def limited(size: tuple[int, int], max_side: int, what: Any) -> tuple[int, int]:
+    """(width, height) shrunk until the longer side is at most `max_side`.
+
+    Raises:
+        UsageError: if a side is shorter than `MIN_SIDE` then; `what` names the image.
 
     >>> limited((640, 427), 256, "china.jpg")
     (256, 171)
     """
-    scale = min(1.0, longest / max(size))
+    scale = min(1.0, max_side / max(size))
     width, height = (max(1, round(side * scale)) for side in size)
-    if min(width, height) < SMALLEST:
-        shrunk = f", {width}x{height} at a size of {longest}" if scale < 1 else ""
+    if min(width, height) < MIN_SIDE:
+        shrunk = f", {width}x{height} at a size of {max_side}" if scale < 1 else ""
         raise UsageError(
-            f"{what} is {size[0]}x{size[1]} pixels{shrunk}; expected at least {SMALLEST} on each side: "
+            f"{what} is {size[0]}x{size[1]} pixels{shrunk}; expected at least {MIN_SIDE} on each side: "
             "take a larger one"
         )
     return width, height
@@ -82,10 +87,11 @@ def write(image: np.ndarray, path: Path) -> None:
     """(height, width, 3) of 0 to 1 into a file, whole or not at all."""
     from PIL import Image
 
-    image = Image.fromarray(np.round(255 * np.clip(image, 0, 1)).astype("uint8"))
+    pixels = Image.fromarray(np.round(255 * np.clip(image, 0, 1)).astype("uint8"))
     temporary = temporary_of(path)
+    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() != ".png" else {}
     try:
-        image.save(temporary, **({"quality": 95} if path.suffix.lower() != ".png" else {}))
+        pixels.save(temporary, **options)
         os.replace(temporary, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
@@ -95,6 +101,7 @@ def write(image: np.ndarray, path: Path) -> None:
 
 
 def temporary_of(path: Path) -> Path:
+    """Where an image is written before it takes its name."""
     return path.with_name(f".{path.stem}.tmp{path.suffix}")
 
 
@@ -124,7 +131,7 @@ def free_name(path: Path) -> Path:
     return found
 
 
-def read_image(path: str, channels: int):
+def read_image(path: str, channels: int) -> Any:
     """An image file as (height, width, channels) of 0 to 255.
 
     Raises:

@@ -5,22 +5,25 @@ import logging
 import random
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
+from zoo.data.base import SPLITS
 from zoo.data.sources import Source, tensorflow
 from zoo.errors import UsageError, some
 
 log = logging.getLogger("zoo")
 
 ENDINGS = (".jpg", ".jpeg", ".png")  # what tfds' ImageFolder takes
-SHARES = {"test": 0.2, "validation": 0.1}  # of each class; the rest trains
-FEWEST = 3  # images of a class: one for each split
-ROUGH = 10  # fewer images of a class than this, and its figures mean little
+SPLIT_FRACTIONS = {"test": 0.2, "validation": 0.1}  # of each class; the rest trains
+MIN_IMAGES = 3  # of a class: one for each split
+FEW_IMAGES = 10  # of a class: with fewer, its metrics mean little
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class ImageFolder:
     """
 
     KIND = "images"
-    ENDINGS = ENDINGS
+    ENDINGS: tuple[str, ...] = ENDINGS
 
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
@@ -65,15 +68,15 @@ class ImageFolder:
         splits = self._splits()
         # tfds wants split/class/image: links in that order, to files that stay where they are.
         tree = tempfile.TemporaryDirectory(prefix="zoo-images-")
-        for split, images in splits.items():
+        for name, images in splits.items():
             for label in self.labels:
-                (Path(tree.name) / split / label).mkdir(parents=True)
+                (Path(tree.name) / name / label).mkdir(parents=True)
             for number, image in enumerate(sorted(images, key=lambda each: (each.label, each.digest))):
-                link = Path(tree.name) / split / image.label / f"{number:06}{image.path.suffix.lower()}"
+                link = Path(tree.name) / name / image.label / f"{number:06}{image.path.suffix.lower()}"
                 link.symlink_to(image.path.absolute())
         builder = tfds.ImageFolder(tree.name, shape=(None, None, 3))
 
-        def split(text, tree=tree):  # the links live as long as this function
+        def split(text: str, tree: Any = tree) -> Any:  # the links live as long as this function
             return builder.as_dataset(split=text, as_supervised=True)
 
         return Source(self.name, tuple(builder.info.features["label"].names), split)
@@ -82,17 +85,17 @@ class ImageFolder:
     def images(self) -> list[ImageFile]:
         """Every file that says by its ending that it is an image, with the digest of its bytes."""
         roots = [self.path / split for split in subfolders(self.path)] if self.own_splits else [self.path]
-        there = [
+        found = [
             (file, label)
             for root in roots
             for label in subfolders(root)
             for file in sorted((root / label).iterdir())
             if file.is_file() and not file.name.startswith(".")
         ]
-        files = [(file, label) for file, label in there if file.suffix.lower() in self.ENDINGS]
-        if others := sorted({file.suffix.lower() or file.name for file, _ in there} - set(self.ENDINGS)):
+        files = [(file, label) for file, label in found if file.suffix.lower() in self.ENDINGS]
+        if others := sorted({file.suffix.lower() or file.name for file, _ in found} - set(self.ENDINGS)):
             log.warning(
-                f"left out {len(there) - len(files)} files of {self.path} that do not end in "
+                f"left out {len(found) - len(files)} files of {self.path} that do not end in "
                 f"{', '.join(self.ENDINGS)}: {some(others)}"
             )
         with ThreadPoolExecutor() as pool:
@@ -109,9 +112,9 @@ class ImageFolder:
     def _splits(self) -> dict[str, list[ImageFile]]:
         images = self._sound()
         if not self.own_splits:
-            splits = by_content(images, SHARES)
+            splits = by_content(images, SPLIT_FRACTIONS)
         else:
-            splits = {split: [] for split in ("train", "validation", "test")}
+            splits = {split: [] for split in SPLITS}
             for image in images:
                 split = image.path.relative_to(self.path).parts[0]
                 if split not in splits:
@@ -124,7 +127,7 @@ class ImageFolder:
             if straddling:
                 log.warning(
                     f"{len(straddling)} {self.KIND} of {self.path}/test are in train as well: "
-                    "the test figures will be too good"
+                    "the test metrics will be too good"
                 )
         log.info(
             f"{self.path}: {len(self.labels)} classes, {len(images)} {self.KIND} ("
@@ -142,46 +145,48 @@ class ImageFolder:
         labels: dict[str, set[str]] = {}
         for image in images:
             labels.setdefault(image.digest, set()).add(image.label)
-        torn = [image for image in images if len(labels[image.digest]) > 1]
+        ambiguous = [image for image in images if len(labels[image.digest]) > 1]
         images = [image for image in images if len(labels[image.digest]) == 1]
-        for left_out, why in ((broken, "cannot be read"), (torn, "lie under two classes")):
+        for left_out, why in ((broken, "cannot be read"), (ambiguous, "lie under two classes")):
             if left_out:
                 names = some([image.path.relative_to(self.path) for image in left_out])
                 log.warning(f"left out {len(left_out)} {self.KIND} of {self.path} that {why}: {names}")
         counts = Counter({label: 0 for label in self.labels})
         counts.update(label for _, label in {(image.digest, image.label) for image in images})
         label, count = min(counts.items(), key=lambda each: each[1])
-        if count < FEWEST:
+        if count < MIN_IMAGES:
             raise UsageError(
                 f"the class {label} of {self.path} has {count} different {self.KIND} that can be read; expected at "
-                f"least {FEWEST}, better {ROUGH}: add some or remove its folder"
+                f"least {MIN_IMAGES}, better {FEW_IMAGES}: add some or remove its folder"
             )
-        if count < ROUGH:
+        if count < FEW_IMAGES:
             log.warning(f"the class {label} has {count} {self.KIND} only: what is measured on it will be rough")
         return images
 
 
-def by_content(images: list[ImageFile], shares: dict[str, float]) -> dict[str, list[ImageFile]]:
-    """A share of each class for each split, at least one image; the rest is "train". Copies stay together."""
-    place: dict[str, str] = {}
+def by_content(images: list[ImageFile], fractions: Mapping[str, float]) -> dict[str, list[ImageFile]]:
+    """A fraction of each class for each split, at least one image; the rest is "train". Copies stay together."""
+    split_of: dict[str, str] = {}  # by digest
     for label in sorted({image.label for image in images}):
         digests = sorted({image.digest for image in images if image.label == label})
         random.Random(label).shuffle(digests)
-        for split, share in shares.items():
-            count = max(1, round(share * len(digests)))
-            place |= dict.fromkeys(digests[:count], split)
+        for split, fraction in fractions.items():
+            count = max(1, round(fraction * len(digests)))
+            split_of |= dict.fromkeys(digests[:count], split)
             digests = digests[count:]
-        place |= dict.fromkeys(digests, "train")
-    splits = {split: [] for split in ("train", *reversed(shares))}
+        split_of |= dict.fromkeys(digests, "train")
+    splits: dict[str, list[ImageFile]] = {split: [] for split in ("train", *reversed([*fractions]))}
     for image in images:
-        splits[place[image.digest]].append(image)
+        splits[split_of[image.digest]].append(image)
     return splits
 
 
 def digest_of(path: Path) -> str:
+    """The SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def subfolders(path: Path) -> list[str]:
+    """The names of the folders in a folder, sorted, without hidden ones."""
     return sorted(each.name for each in path.iterdir() if each.is_dir() and not each.name.startswith("."))

@@ -7,65 +7,22 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from zoo.data.base import SPLITS
 from zoo.data.image import pipeline
-from zoo.data.image.module import ArrayDataModule
+from zoo.data.image.arrays import ArrayDataModule
+from zoo.data.image.identity_batches import FORMS, identity_rows
 from zoo.data.sources import Source, tensorflow
 from zoo.errors import UsageError, unknown
+from zoo.records import Card, Recipe
 
 log = logging.getLogger("zoo")
 
 OPTIONS = ("per_class", "held_out", "leave_out_small")  # of `Recipe.data_options`
-ROUGH = 20  # with fewer identities to learn from, raw pixels often do better on new ones
-
-
-def identity_rows(labels: np.ndarray, *, classes: int, per_class: int, batches: int, seed: int, anew: bool = True):
-    """Row numbers of P x K batches: `classes` different classes, `per_class` different images of each.
-
-    Args:
-        labels: the class of each image.
-        classes: P. All classes are equally likely, however many images they have.
-        per_class: K. Classes with fewer images are not drawn.
-        batches: how many make an epoch.
-        seed: equal seeds draw equal batches.
-        anew: draw other batches in each epoch; False repeats those of the first.
-
-    Returns:
-        A ``tf.data.Dataset`` of (P x K,) row numbers: the K of the first class, the K of the second, ...
-
-    Raises:
-        UsageError: if fewer than P classes have K images.
-
-    >>> labels = np.array([0, 0, 0, 1, 1, 2, 2, 2])
-    >>> rows = next(identity_rows(labels, classes=2, per_class=2, batches=1, seed=0).as_numpy_iterator())
-    >>> len(set(rows)), [len(set(labels[part])) for part in (rows[:2], rows[2:], rows)]
-    (4, [1, 1, 2])
-    """
-    tf = tensorflow()
-    found, counts = np.unique(labels, return_counts=True)
-    large = found[counts >= per_class]
-    if len(large) < classes:
-        raise UsageError(
-            f"{len(large)} classes have {per_class} images; expected at least {classes}, the classes of a batch"
-        )
-    table = np.full((len(large), counts.max()), -1)  # the rows of each class, filled up with -1
-    for line, label in zip(table, large):
-        rows = np.flatnonzero(labels == label)
-        line[: len(rows)] = rows
-    table = tf.constant(table)
-
-    def draw(numbers):
-        _, chosen = tf.math.top_k(tf.random.stateless_uniform((len(large),), numbers + [0, 0]), classes)
-        members = tf.gather(table, chosen)  # (P, largest class)
-        lots = tf.random.stateless_uniform(tf.shape(members), numbers + [1, 0])
-        _, places = tf.math.top_k(tf.where(members < 0, -1.0, lots), per_class)
-        return tf.reshape(tf.gather(members, places, batch_dims=1), (-1,))
-
-    numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=anew).batch(2, drop_remainder=True)
-    return numbers.map(draw, num_parallel_calls=tf.data.AUTOTUNE).take(batches)
+FEW_IDENTITIES = 20  # to learn from: with fewer, raw pixels often do better on new ones
 
 
 class IdentityDataModule(ArrayDataModule):
@@ -77,12 +34,12 @@ class IdentityDataModule(ArrayDataModule):
     ``Recipe.data_options`` says:
         per_class: K, images of each class in a batch.
         held_out: ``{"validation": ..., "test": ...}``, classes that only this split may show: their numbers, or which
-            share of the training split's classes is to be put aside.
+            fraction of the training split's classes is to be put aside.
         leave_out_small: train without the classes that have fewer than K images, where else they are an error.
     """
 
     @classmethod
-    def adapt(cls, card, recipe, source):
+    def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         if str(recipe.dataset).endswith(".npz"):
             raise UsageError(
                 f"{recipe.dataset} is one file of known classes; expected a folder with a sub-folder for each identity"
@@ -98,21 +55,23 @@ class IdentityDataModule(ArrayDataModule):
         return super().adapt(card, recipe, numbered(source, recipe.train))
 
     @property
-    def source(self):
+    def source(self) -> Any:
+        """Its examples are (image, number of the identity)."""
         return self._source
 
     @source.setter
-    def source(self, source):  # a finished run gets its source later
+    def source(self, source: Any) -> None:  # a finished run gets its source later
         self._source = source and numbered(source, self.recipe.train)
 
     @property
     def per_class(self) -> int:
+        """K, images of each class in a batch."""
         return self.recipe.data_options.get("per_class", 4)
 
-    def model_options(self):
+    def model_options(self) -> dict[str, Any]:
         return {"input_shape": self.shape}
 
-    def batches(self, split, *, training=False):
+    def batches(self, split: str, *, training: bool = False) -> Any:
         tf = tensorflow()
         x, y = self._raw(split)
         classes = self.recipe.batch_size // self.per_class
@@ -133,12 +92,12 @@ class IdentityDataModule(ArrayDataModule):
         form = FORMS[len(names)]
         return batched.map(lambda x, y: form(names, x, y, self.per_class))
 
-    def arrays(self, split):
-        """All images of a split, scaled, and whom they show."""
+    def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """All images of a split, scaled (images, height, width, channels), and whom they show (images,)."""
         x, y = self._raw(split)
         return self.scaling(x).numpy(), y
 
-    def inputs_at(self, split, rows):
+    def inputs_at(self, split: str, rows: np.ndarray) -> np.ndarray:
         return self._raw(split)[0][rows].astype("float32")
 
     @cached_property
@@ -153,24 +112,24 @@ class IdentityDataModule(ArrayDataModule):
         shuffled = random.Random(0).sample(sorted(found), len(found))
         kept: dict[str, frozenset[int] | None] = dict.fromkeys(SPLITS)
         for split, which in wanted.items():
-            if isinstance(which, float):
+            if isinstance(which, float):  # a fraction, not numbers
                 count = max(2, round(which * len(found)))
                 which, shuffled = shuffled[:count], shuffled[count:]
             kept[split] = frozenset(which)
         kept["train"] = frozenset(found.difference(*filter(None, kept.values())))
         return kept
 
-    def _examples(self, split):
+    def _examples(self, split: str) -> Any:
         if split not in self._prepared:
             tf = tensorflow()
             examples = pipeline.prepared(self.source, getattr(self.recipe, split), self.recipe.preprocess)
-            if self.kept[split] is not None:
-                kept = tf.constant(sorted(self.kept[split]), tf.int64)
+            if (kept_here := self.kept[split]) is not None:
+                kept = tf.constant(sorted(kept_here), tf.int64)
                 examples = examples.filter(lambda x, y: tf.reduce_any(tf.cast(y, tf.int64) == kept))
             self._prepared[split] = examples
         return self._prepared[split]
 
-    def _raw(self, split) -> tuple[np.ndarray, np.ndarray]:
+    def _raw(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Images as they are before they are scaled, and their labels."""
         if ("raw", split) not in self._prepared:
             x, y = zip(*self._examples(split).batch(1024).as_numpy_iterator())
@@ -206,12 +165,12 @@ class IdentityDataModule(ArrayDataModule):
                 f"{len(small)} of {len(counts)} classes have fewer than {self.per_class} images (per_class) and are "
                 "not learned from"
             )
-        for split, fewest, least in (("validation", 2, self.per_class), ("test", 1, 2)):
-            large = [label for label, count in Counter(labels[split].tolist()).items() if count >= least]
-            if len(large) < fewest:
+        for split, min_classes, min_images in (("validation", 2, self.per_class), ("test", 1, 2)):
+            large = [label for label, count in Counter(labels[split].tolist()).items() if count >= min_images]
+            if len(large) < min_classes:
                 raise UsageError(
-                    f"{len(large)} classes of {source.name} ({split}) have {least} images; expected {fewest} or "
-                    "more: add images"
+                    f"{len(large)} classes of {source.name} ({split}) have {min_images} images; expected {min_classes} "
+                    "or more: add images"
                 )
         classes = len(counts) - len(small)
         if classes < size // self.per_class:
@@ -219,7 +178,7 @@ class IdentityDataModule(ArrayDataModule):
                 f"batch_size is {size}, {size // self.per_class} classes of {self.per_class} images; {source.name} "
                 f"has {classes} to learn from: lower batch_size to {classes * self.per_class} at most"
             )
-        if classes < ROUGH:
+        if classes < FEW_IDENTITIES:
             log.warning(
                 f"{classes} identities to learn from are few: on unseen ones the network may do worse than raw pixels"
             )
@@ -254,44 +213,3 @@ def numbered(source: Source, split: str) -> Source:
         tuple(name.decode() for name in names),
         lambda text: source.split(text).map(lambda name, image: (image, lookup.lookup(name))),
     )
-
-
-# How a batch reaches a network of one, two or three inputs: (names, images, labels, K) -> (inputs, targets). The
-# classes of a batch are in random order, so the class after each is a random other one.
-
-
-def with_labels(names, images, labels, per_class):
-    return images, labels
-
-
-def halves(images, per_class):
-    """(P x K, ...) -> the first K/2 images of each class, and the others: (P, K/2, ...) each."""
-    tf = tensorflow()
-    grid = tf.reshape(images, [-1, per_class, *images.shape[1:]])
-    return grid[:, : per_class // 2], grid[:, per_class // 2 :]
-
-
-def flat(grid):
-    tf = tensorflow()
-    return tf.reshape(grid, [-1, *grid.shape[2:]])
-
-
-def in_pairs(names, images, labels, per_class):
-    """P K/2 pairs of one class (target 1), then as many of two (target 0)."""
-    tf = tensorflow()
-    one, other = halves(images, per_class)
-    first = tf.concat([flat(one), flat(one)], 0)
-    second = tf.concat([flat(other), flat(tf.roll(other, 1, axis=0))], 0)
-    same = tf.repeat([1.0, 0.0], tf.shape(first)[0] // 2)
-    return dict(zip(names, (first, second))), same[:, None]
-
-
-def in_triplets(names, images, labels, per_class):
-    """P K/2 triplets. Their targets are 0 and mean nothing."""
-    tf = tensorflow()
-    anchor, positive = halves(images, per_class)
-    triplets = (flat(anchor), flat(positive), flat(tf.roll(positive, 1, axis=0)))
-    return dict(zip(names, triplets)), tf.zeros(tf.shape(triplets[0])[0])
-
-
-FORMS = {1: with_labels, 2: in_pairs, 3: in_triplets}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from zoo.errors import UsageError, some, unknown
 
 log = logging.getLogger("zoo")
 
-FEWEST_IDENTITIES = 8  # 4 to learn from, 2 to validate on, 2 to test on
+MIN_IDENTITIES = 8  # 4 to learn from, 2 to validate on, 2 to test on
 
 
 class IdentityFolder:
@@ -28,10 +29,10 @@ class IdentityFolder:
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
         self.identities = subfolders(path)
-        if len(self.identities) < FEWEST_IDENTITIES:
+        if len(self.identities) < MIN_IDENTITIES:
             raise UsageError(
                 f"{path} has {len(self.identities)} sub-folders; expected one for each identity, at least "
-                f"{FEWEST_IDENTITIES}, with images ({', '.join(ENDINGS)}) in them"
+                f"{MIN_IDENTITIES}, with images ({', '.join(ENDINGS)}) in them"
             )
 
     def sha256(self) -> str:
@@ -58,13 +59,13 @@ class IdentityFolder:
         channels = 1 if {*channels_of.values()} <= {0, 1} else 3
         of_split = split_identities(self.identities)
 
-        def split(text):
+        def split(text: str) -> Any:
             if text not in of_split:
                 raise unknown(f"split of {self.path}", text, of_split)
             files = [file for file in self.images if file.parent.name in of_split[text]]
             labels = np.array([self.identities.index(file.parent.name) for file in files], "int64")
 
-            def read(file, label):
+            def read(file: Any, label: Any) -> tuple[Any, Any]:
                 image = tf.io.decode_image(tf.io.read_file(file), channels=channels, expand_animations=False)
                 return tf.ensure_shape(image, (None, None, channels)), label
 

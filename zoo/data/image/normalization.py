@@ -1,7 +1,8 @@
-"""zoo.data.image.normalization."""
+"""How the numbers of images and vectors are scaled before a network sees them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from zoo.preprocessing import PIXELS, Pixels
 
 @dataclass(frozen=True)
 class Scaling:
-    """x -> (x - mean) / std, a number for each channel of an image or each feature of a vector.
+    """x -> (x - mean) / std, a number for each channel of an image or each feature of a vector: (..., channels).
 
     Where `reverse`, colours are turned from RGB to BGR first, as some published weights want them.
     """
@@ -20,14 +21,15 @@ class Scaling:
     std: tuple[float, ...]
     reverse: bool = False
 
-    def __call__(self, x):
+    def __call__(self, x: Any) -> Any:
         import tensorflow as tf
 
         x = tf.cast(x[..., ::-1] if self.reverse else x, tf.float32)
-        return (x - np.float32(self.mean)) / np.float32(self.std)
+        return (x - np.array(self.mean, "float32")) / np.array(self.std, "float32")
 
     def undo(self, x: np.ndarray) -> np.ndarray:
-        x = x * np.float32(self.std) + np.float32(self.mean)
+        """Scaled numbers as they were before."""
+        x = x * np.array(self.std, "float32") + np.array(self.mean, "float32")
         return x[..., ::-1] if self.reverse else x
 
 

@@ -13,35 +13,44 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.checks import check_whole
-from zoo.data.checks import LOOK_AT, check_arrays, summarise
+from zoo.data.checks import check_arrays, summarise
+from zoo.data.image import keras_layers
+from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import SCALING, Scaling
-from zoo.data.image.transforms import AUGMENT, AUGMENT_LAYERS, PREPROCESS, keras_layer
+from zoo.data.image.transforms import AUGMENT, PREPROCESS
 from zoo.data.sources import Source, open_source
 from zoo.errors import UsageError, first_line, unknown
 
-MEMORY = 4 * 2**30  # bytes: sets up to this size are cached and shuffled whole
+CACHE_BYTES = 4 * 2**30  # sets up to this size are cached and shuffled whole
+SHUFFLE_BUFFER = 100_000  # examples at most
 
 
-def example_bytes(examples) -> int:
+def example_bytes(examples: Any) -> int:
     """The memory that one example takes, or a guess of 1 MiB where its size varies."""
-    specs = examples.element_spec
+    import tensorflow as tf
+
+    specs = tf.nest.flatten(examples.element_spec)
     if any(spec.shape.num_elements() is None for spec in specs):
         return 2**20
     return sum(spec.shape.num_elements() * spec.dtype.size for spec in specs)
 
 
-def prepared(source: Source, split: str, preprocess: Mapping[str, Any]):
-    """The examples of a split, preprocessed, one by one; cached in memory if they fit."""
+def prepared(source: Source, split: str, preprocess: Mapping[str, Any]) -> Any:
+    """The examples (input, target) of a split, preprocessed, one by one; cached in memory if they fit.
+
+    Raises:
+        UsageError: for a split or a step of the preprocessing that does not exist.
+    """
     import tensorflow as tf
 
     for word in preprocess:
         if word not in PREPROCESS:
             raise unknown("preprocessing", word, PREPROCESS)
 
-    def apply(x, y):
+    def apply(x: Any, y: Any) -> tuple[Any, Any]:
         before = x
         for word, option in preprocess.items():
-            x = PREPROCESS[word](x, option)
+            x, y = PREPROCESS[word](x, y, option)
         if before.shape.rank == 4 and before.dtype.is_integer:  # a clip: a byte a colour in the cache
             x = tf.saturate_cast(tf.round(x), before.dtype) if x.dtype.is_floating else x
         return x, y
@@ -53,12 +62,17 @@ def prepared(source: Source, split: str, preprocess: Mapping[str, Any]):
     if preprocess:
         examples = examples.map(apply, num_parallel_calls=tf.data.AUTOTUNE)
     count = int(examples.cardinality())  # negative where nobody knows
-    return examples.cache() if 0 <= count * example_bytes(examples) <= MEMORY else examples
+    return examples.cache() if 0 <= count * example_bytes(examples) <= CACHE_BYTES else examples
 
 
 def batches(
-    examples, *, scaling: Scaling, batch_size: int, augment: Mapping[str, Any] | None = None, seed: int | None = None
-):
+    examples: Any,
+    *,
+    scaling: Scaling,
+    batch_size: int,
+    augment: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+) -> Any:
     """Batches from prepared examples, for `fit`, `evaluate` and `predict`.
 
     Args:
@@ -72,25 +86,36 @@ def batches(
         A ``tf.data.Dataset`` of (float32 inputs, targets).
     """
     if seed is not None:
-        buffer = max(1, MEMORY // example_bytes(examples))
-        examples = examples.shuffle(min(buffer, LOOK_AT), seed=seed, reshuffle_each_iteration=True)
+        buffer = max(1, CACHE_BYTES // example_bytes(examples))
+        examples = examples.shuffle(min(buffer, SHUFFLE_BUFFER), seed=seed, reshuffle_each_iteration=True)
     return finished(examples.batch(batch_size), scaling=scaling, augment=augment, seed=seed)
 
 
-def finished(batched, *, scaling: Scaling, augment: Mapping[str, Any] | None = None, seed: int | None = None):
-    """Batches of (inputs, targets) augmented, scaled and fetched ahead."""
+def finished(
+    batched: Any, *, scaling: Scaling, augment: Mapping[str, Any] | None = None, seed: int | None = None
+) -> Any:
+    """Batches of (inputs, targets) augmented, scaled and fetched ahead.
+
+    Raises:
+        UsageError: for an augmentation that does not exist, or that would move images from under their boxes or masks.
+    """
     import tensorflow as tf
 
     augment = augment or {}
     for word in augment:
         if word not in AUGMENT and word not in AUGMENT_LAYERS:
             raise unknown("augmentation", word, [*AUGMENT, *AUGMENT_LAYERS])
-    layers = {word: keras_layer(word, option, seed) for word, option in augment.items() if word in AUGMENT_LAYERS}
+    _, targets = batched.element_spec
+    layers = {
+        word: keras_layers.augmentation(word, option, seed, targets)
+        for word, option in augment.items()
+        if word in AUGMENT_LAYERS
+    }
 
-    def finish(batch, draw=None):
+    def finish(batch: tuple[Any, Any], draw: Any = None) -> tuple[Any, Any]:
         x, y = batch
         for number, (word, option) in enumerate(augment.items()):
-            x = layers[word](x, training=True) if word in layers else AUGMENT[word](x, draw + [number, 0], option)
+            x, y = layers[word](x, y) if word in layers else AUGMENT[word](x, y, draw + [number, 0], option)
         return scaling(x), y
 
     if augment:
@@ -115,7 +140,7 @@ def load_data(
     scaling: str = "standardise",
     train: str = "train",
     data_dir: str | None = None,
-):
+) -> Any:
     """A data set, ready for `fit`.
 
     Args:
@@ -128,7 +153,8 @@ def load_data(
         preprocess: done once to each example: ``{"resize": (height, width)}``, ``{"cover": (height, width)}`` (in
             proportion, what juts out cut off), ``{"pad": (height, width)}``.
         augment: done anew in each epoch: ``{"shift": pixels}``, ``{"flip": True}``,
-            ``{"crop": (least, most share of the area)}``, or a layer of Keras: ``{"RandAugment": {"factor": 0.3}}``.
+            ``{"crop": (smallest, largest fraction of the area)}``, or a layer of Keras:
+            ``{"RandAugment": {"factor": 0.3}}``.
         scaling: ``"standardise"`` by mean and deviation of the training set, ``"unit"`` (to 0..1), ``"none"``.
         train: the split that "standardise" measures.
         data_dir: where tfds keeps its data sets.

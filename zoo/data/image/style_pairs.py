@@ -1,25 +1,34 @@
 """Pairs of a photograph and a style, for networks that bring the two together."""
 
+from collections.abc import Mapping
+from typing import Any, Self
+
 import numpy as np
 
 from zoo.data.base import SPLITS, DataModule, check_batch
 from zoo.data.image import pipeline, transforms
+from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling
+from zoo.data.sources import Source
 from zoo.errors import UsageError
+from zoo.records import Card, Recipe
 
-BYTES = Scaling((0.0,), (255.0,))
+TO_UNIT = Scaling((0.0,), (255.0,))  # bytes to 0..1
 
 
 class StylePairDataModule(DataModule):
-    """(content, style) images of one size. The inputs of a network are told by their names on its card: the
-    "number" of a pair, the photograph ("image"), or the photograph and its "style"; the target is both images."""
+    """(content, style) images of one size, (batch, height, width, 3) of 0 to 1.
+
+    The inputs of a network are told by their names on its card: the "number" of a pair, the photograph ("image"), or
+    the photograph and its "style"; the target is both images, (batch, 2, height, width, 3).
+    """
 
     preprocessings, preprocess = ("unit",), transforms.PREPROCESS
-    augment = (*transforms.AUGMENT, *transforms.AUGMENT_LAYERS)
+    augment = (*transforms.AUGMENT, *AUGMENT_LAYERS)
     shape: tuple[int, ...]  # of an image
 
     @classmethod
-    def adapt(cls, card, recipe, source):
+    def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         data = cls(card, recipe, source)
         data.examples = {split: int(data._pairs(split).cardinality()) for split in SPLITS}
         content, style = data._pairs("train").element_spec
@@ -33,26 +42,26 @@ class StylePairDataModule(DataModule):
         return data
 
     @classmethod
-    def from_config(cls, card, recipe, source, config):
+    def from_config(cls, card: Card, recipe: Recipe, source: Source | None, config: Mapping[str, Any]) -> Self:
         data = cls(card, recipe, source)
         data.shape = tuple(config["shape"])
         return data
 
     @classmethod
-    def holds_out(cls, card):
+    def holds_out(cls, card: Card) -> bool:
         return card.inputs[0].name != "number"  # an image that learns itself has nothing to be tried on
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"shape": self.shape}
 
-    def model_options(self):
+    def model_options(self) -> dict[str, Any]:
         return {"image_shape": self.shape, "num_images": self.examples["train"]}
 
-    def batches(self, split, *, training=False):
+    def batches(self, split: str, *, training: bool = False) -> Any:
         import tensorflow as tf
 
-        def finish(content, style):
-            style = BYTES(style)
+        def finish(content: Any, style: Any) -> tuple[Any, Any]:
+            style = TO_UNIT(style)
             inputs = {"image": content, "style": style}
             inputs = {given.name: inputs[given.name] for given in self.card.inputs}
             both = tf.stack([content, style], axis=1)  # (batch, 2, height, width, 3)
@@ -60,22 +69,21 @@ class StylePairDataModule(DataModule):
 
         pairs, size = self._pairs(split), self.recipe.batch_size
         if not self.holds_out(self.card):
-            both = pairs.map(lambda content, style: tf.stack([BYTES(content), BYTES(style)]))
+            both = pairs.map(lambda content, style: tf.stack([TO_UNIT(content), TO_UNIT(style)]))
             return both.enumerate().map(lambda number, both: (tf.cast(number, tf.int32), both)).batch(size)
-        shuffling = {"augment": self.recipe.augment, "seed": self.recipe.seed} if training else {}
-        return pipeline.batches(pairs, scaling=BYTES, batch_size=size, **shuffling).map(finish)
+        shuffling: dict[str, Any] = {"augment": self.recipe.augment, "seed": self.recipe.seed} if training else {}
+        return pipeline.batches(pairs, scaling=TO_UNIT, batch_size=size, **shuffling).map(finish)
 
     def pairs(self, split: str) -> np.ndarray:
         """All of a split: (examples, 2, height, width, 3) of 0 to 1."""
         return np.concatenate([both for _, both in self.batches(split).as_numpy_iterator()])
 
-    def _pairs(self, split):
+    def _pairs(self, split: str) -> Any:
         """(content, style) bytes, prepared alike."""
-        prepare = {name: transforms.PREPROCESS[name] for name in self.recipe.preprocess}
 
-        def style_too(content, style):
+        def style_too(content: Any, style: Any) -> tuple[Any, Any]:
             for word, option in self.recipe.preprocess.items():
-                style = prepare[word](style, option)
+                style, _ = transforms.PREPROCESS[word](style, None, option)
             return content, style
 
         return pipeline.prepared(self.source, getattr(self.recipe, split), self.recipe.preprocess).map(style_too)

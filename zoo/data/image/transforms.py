@@ -1,103 +1,133 @@
-"""zoo.data.image.transforms."""
+"""What is done to images and their targets: once to each example (`PREPROCESS`), or anew to each batch (`AUGMENT`).
+
+Each step takes inputs and targets together and gives both back, so that boxes and masks follow their image
+(`zoo.data.image.geometry`); all other targets stay as they are. An augmentation gets a seed of its own for each batch,
+and each image of the batch its own random numbers.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from zoo.data.image.geometry import Tensor, central_window, followed, mirrored, through, unchanged
 from zoo.data.video import frames
-from zoo.errors import UsageError, first_line
+
+Pair = tuple[Tensor, Any]  # inputs and targets
+Size = tuple[int, int]  # height, width
 
 
-def resize(x, size):
-    """Bilinear to (height, width). Rank 3: one image."""
+# Once to each example: an image (height, width, channels) or a clip (time, height, width, channels)
+
+
+def resize(x: Tensor, y: Any, size: Size) -> Pair:
+    """Bilinear to (height, width)."""
     import tensorflow as tf
 
-    return tf.image.resize(x, size)
+    y = followed(y, x, boxes=unchanged, masks=lambda masks: tf.image.resize(masks, size, "nearest"))
+    return tf.image.resize(x, size), y
 
 
-def pad(x, size):
-    """Zeros (black) all around, up to (height, width)."""
+def pad(x: Tensor, y: Any, size: Size) -> Pair:
+    """Zeros (black) all around, up to (height, width); what is larger is cut to its middle."""
     import tensorflow as tf
 
-    return tf.image.resize_with_crop_or_pad(x, *size)
+    def cut(images: Tensor) -> Tensor:
+        return tf.image.resize_with_crop_or_pad(images, *size)
+
+    return cut(x), followed(y, x, boxes=through(central_window(tf.shape(x)[-3:-1], size)), masks=cut)
 
 
-def cover(x, size):
+def cover(x: Tensor, y: Any, size: Size) -> Pair:
     """Shrink or stretch an image, its sides in proportion, until it just covers (height, width); cut off the rest."""
     import tensorflow as tf
 
-    sides = tf.cast(tf.shape(x)[:2], tf.float32)
+    sides = tf.cast(tf.shape(x)[-3:-1], tf.float32)
     scale = tf.reduce_max(tf.constant(size, tf.float32) / sides)
     wanted = tf.maximum(tf.cast(tf.math.ceil(sides * scale - 1e-3), tf.int32), size)
-    stretched = tf.image.resize(x, wanted, antialias=True)
-    cut = tf.image.resize_with_crop_or_pad(stretched, *size)
-    return tf.saturate_cast(tf.round(cut), x.dtype) if x.dtype.is_integer else cut  # a byte a colour in the cache
+
+    def cut(images: Tensor, **how: Any) -> Tensor:
+        return tf.image.resize_with_crop_or_pad(tf.image.resize(images, wanted, **how), *size)
+
+    y = followed(y, x, boxes=through(central_window(wanted, size)), masks=lambda masks: cut(masks, method="nearest"))
+    covered = cut(x, antialias=True)
+    if x.dtype.is_integer:  # a byte a colour in the cache
+        covered = tf.saturate_cast(tf.round(covered), x.dtype)
+    return covered, y
 
 
-def shift(x, seed, pixels):
+# Anew to each batch: images (batch, height, width, channels)
+
+
+def shift(x: Tensor, y: Any, seed: Tensor, pixels: int) -> Pair:
     """Move each image of a batch by up to `pixels` in both directions; what comes in is black."""
     import tensorflow as tf
 
     batch, height, width, _ = tf.unstack(tf.shape(x))
-    padded = tf.pad(x, [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]])
     down, right = tf.unstack(
         tf.random.stateless_uniform((2, batch), seed, maxval=2 * pixels + 1, dtype=tf.int32)
-    )  # (batch,) each
-    rows = tf.gather(padded, down[:, None] + tf.range(height), axis=1, batch_dims=1)
-    return tf.gather(rows, right[:, None] + tf.range(width), axis=2, batch_dims=1)
+    )  # (batch,) each: where the image's corner is in the padded image
+
+    def moved(images: Tensor) -> Tensor:
+        padded = tf.pad(images, [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]])
+        rows = tf.gather(padded, down[:, None] + tf.range(height), axis=1, batch_dims=1)
+        return tf.gather(rows, right[:, None] + tf.range(width), axis=2, batch_dims=1)
+
+    left = tf.cast((right - pixels) / width, tf.float32)
+    top = tf.cast((down - pixels) / height, tf.float32)
+    window = tf.stack([left, top, left + 1.0, top + 1.0], axis=1)  # (batch, 4)
+    return moved(x), followed(y, x, boxes=through(window), masks=moved)
 
 
-def flip(x, seed, _):
+def flip(x: Tensor, y: Any, seed: Tensor, _: bool) -> Pair:
     """Mirror each image of a batch left to right with probability 1/2."""
     import tensorflow as tf
 
     coin = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed) < 0.5
-    return tf.where(coin, x[:, :, ::-1], x)
+
+    def flipped(images: Tensor) -> Tensor:
+        return tf.where(coin, images[:, :, ::-1], images)
+
+    y = followed(y, x, boxes=lambda boxes: tf.where(coin[..., 0], mirrored(boxes), boxes), masks=flipped)
+    return flipped(x), y
 
 
-def crop(x, seed, area):
-    """Stretch a random part of each image of a batch to full size: a share of its area between the two of `area`,
+def crop(x: Tensor, y: Any, seed: Tensor, area: tuple[float, float]) -> Pair:
+    """Stretch a random part of each image of a batch to full size: a fraction of its area between the two of `area`,
     its sides in a proportion between 3:4 and 4:3 (Szegedy 2015, section 6)."""
     import tensorflow as tf
 
     batch, height, width, _ = tf.unstack(tf.shape(x))
-    share, shape, down, right = tf.unstack(tf.random.stateless_uniform((4, batch), seed))
-    share = area[0] + share * (area[1] - area[0])
+    fraction, shape, down, right = tf.unstack(tf.random.stateless_uniform((4, batch), seed))
+    fraction = area[0] + fraction * (area[1] - area[0])
     proportion = tf.exp((2.0 * shape - 1.0) * np.float32(np.log(4 / 3)))
-    tall, wide = tf.minimum(tf.sqrt(share / proportion), 1.0), tf.minimum(tf.sqrt(share * proportion), 1.0)
+    tall, wide = tf.minimum(tf.sqrt(fraction / proportion), 1.0), tf.minimum(tf.sqrt(fraction * proportion), 1.0)
     top, left = down * (1.0 - tall), right * (1.0 - wide)
-    boxes = tf.stack([top, left, top + tall, left + wide], axis=1)
-    return tf.image.crop_and_resize(x, boxes, tf.range(batch), (height, width))
+    parts = tf.stack([top, left, top + tall, left + wide], axis=1)
+
+    def cropped(images: Tensor, method: str = "bilinear") -> Tensor:
+        return tf.image.crop_and_resize(images, parts, tf.range(batch), (height, width), method)
+
+    def start(offset: Tensor, side: Tensor, pixels: Tensor) -> Tensor:
+        """TensorFlow measures a part from the middle of the first pixel to that of the last; boxes, edge to edge."""
+        pixels = tf.cast(pixels, tf.float32)
+        return ((pixels - 1.0) * offset + 0.5 * (1.0 - side)) / pixels
+
+    left, top = start(left, wide, width), start(top, tall, height)
+    window = tf.stack([left, top, left + wide, top + tall], axis=1)  # (batch, 4)
+    return cropped(x), followed(y, x, boxes=through(window), masks=lambda masks: cropped(masks, "nearest"))
 
 
-PREPROCESS: Mapping[str, Callable] = {  # (example, option) -> example
+PREPROCESS: Mapping[str, Callable[..., Pair]] = {  # (input, target, option) -> (input, target)
     "resize": resize,
     "pad": pad,
     "cover": cover,
     "frames": frames.frames,
     "loop": frames.loop,
 }
-AUGMENT: Mapping[str, Callable] = {  # (batch, seed, option) -> batch
+AUGMENT: Mapping[str, Callable[..., Pair]] = {  # (inputs, targets, seed, option) -> (inputs, targets)
     "shift": frames.for_clips(shift),
     "flip": frames.for_clips(flip),
     "crop": frames.for_clips(crop),
     "jitter": frames.jitter,
 }
-# Layers of Keras that change the images of a batch and not their labels, with their own options. They cost more.
-AUGMENT_LAYERS = (
-    "AugMix", "AutoContrast", "Equalization", "RandAugment", "RandomBrightness", "RandomColorJitter", "RandomContrast",
-    "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomPerspective", "RandomRotation",
-    "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom",
-)  # fmt: skip
-
-
-def keras_layer(word: str, option: Mapping[str, Any], seed: int):
-    """A layer of Keras that augments images of 0 to 255."""
-    import keras
-
-    kind = getattr(keras.layers, word)
-    try:
-        return kind(**option, seed=seed)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"keras.layers.{word} cannot be made with {dict(option)}: {first_line(error)}") from None

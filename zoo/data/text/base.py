@@ -1,17 +1,21 @@
-"""zoo.data.text.base."""
+"""What data modules of texts have in common: a vocabulary, learned from the training split and kept with the run."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from zoo.checks import check_sizes
 from zoo.data.base import DataModule
-from zoo.data.sources import tensorflow
-from zoo.data.text.vocabulary import LEVELS, UNKNOWN, Vocabulary
+from zoo.data.batching import padded
+from zoo.data.sources import Source, tensorflow
+from zoo.data.text.special_tokens import UNKNOWN
+from zoo.data.text.vocabulary import LEVELS, Vocabulary
 from zoo.errors import UsageError, first_line, unknown
+from zoo.records import Card, Recipe
 
 
-def settings_of(recipe) -> dict[str, Any]:
+def settings_of(recipe: Recipe) -> dict[str, Any]:
     """What a recipe says of its tokens: ``{"tokens": "words", "vocabulary": 20_000, "length": 400}``."""
     settings = {"tokens": "words", "vocabulary": 20_000, "length": 400, **recipe.preprocess}
     for word in settings:
@@ -24,36 +28,41 @@ def settings_of(recipe) -> dict[str, Any]:
 
 
 class TextDataModule(DataModule):
-    """What texts with classes and texts without have in common: a vocabulary."""
+    """Texts as token ids: of words or characters, by a vocabulary of the training split."""
 
     preprocessings = ("none",)
     preprocess = ("tokens", "vocabulary", "length")
     augment = ()
+    vocabulary: Any  # a `Vocabulary`, known after `adapt`
 
-    def __init__(self, card, recipe, source, vocabulary: Vocabulary | None = None):
+    def __init__(self, card: Card, recipe: Recipe, source: Source | None, vocabulary: Vocabulary | None = None):
         super().__init__(card, recipe, source)
         settings = settings_of(recipe)
-        self.level, self.most, self.length = settings["tokens"], settings["vocabulary"], settings["length"]
+        self.level: str = settings["tokens"]
+        self.max_tokens: int = settings["vocabulary"]
+        self.length: int = settings["length"]
         self.vocabulary = vocabulary
 
     @classmethod
-    def from_config(cls, card, recipe, source, config):
+    def from_config(cls, card: Card, recipe: Recipe, source: Source | None, config: Mapping[str, Any]) -> Self:
         return cls(card, recipe, source, Vocabulary(config["tokens"], config["vocabulary"]))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"tokens": self.level, "vocabulary": self.vocabulary.entries}
 
-    def model_options(self):
+    def model_options(self) -> dict[str, Any]:
         return {"input_shape": (None,), "vocabulary_size": len(self.vocabulary)}
 
-    def encode(self, raws):
-        rows = [self._tokens(number, text) for number, text in enumerate(raws)]
-        batch = np.zeros((len(rows), max(map(len, rows), default=1)), "int32")
-        for row, tokens in zip(batch, rows):
-            row[: len(tokens)] = tokens
-        return batch
+    def encode(self, raws: Sequence[str]) -> np.ndarray:
+        """The token ids of texts, (texts, longest of them) int32, padded with 0.
 
-    def _tokens(self, number, text):
+        Raises:
+            UsageError: for a text without tokens, or with none that is known.
+        """
+        rows = [self._tokens(number, text) for number, text in enumerate(raws)]
+        return padded(rows, max(map(len, rows), default=1))
+
+    def _tokens(self, number: int, text: str) -> np.ndarray:
         tokens = self.vocabulary.encode(text)
         what = f"text {number + 1} ({shortened(text)!r})"
         if not len(tokens):
@@ -64,7 +73,7 @@ class TextDataModule(DataModule):
             )
         return tokens
 
-    def _split(self, split):
+    def _split(self, split: str) -> Any:
         """The examples of a split, as the source gives them."""
         try:
             return self.source.split(getattr(self.recipe, split))
@@ -72,21 +81,27 @@ class TextDataModule(DataModule):
             name = getattr(self.recipe, split)
             raise UsageError(f"{self.source.name} has no split {name!r}: {first_line(error)}") from None
 
-    def _not_text(self, spec) -> UsageError:
+    def _not_text(self, spec: Any) -> UsageError:
         return UsageError(
             f"an example of {self.source.name} is {described(spec)}; {self.card.name} reads text: "
             "choose another data set"
         )
 
 
-def shortened(text: str, most: int = 30) -> str:
-    return text if len(text) <= most else text[: most - 3] + "..."
+def shortened(text: str, max_length: int = 30) -> str:
+    """The beginning of a text.
+
+    >>> shortened("the quick brown fox", 12)
+    'the quick...'
+    """
+    return text if len(text) <= max_length else text[: max_length - 3] + "..."
 
 
-def described(spec) -> str:
+def described(spec: Any) -> str:
     """A tensor's form in words."""
     return f"{spec.dtype.name} of shape {tuple(spec.shape)}" if hasattr(spec, "dtype") else str(spec)
 
 
-def is_text(spec) -> bool:
+def is_text(spec: Any) -> bool:
+    """Whether a tensor is one text."""
     return getattr(spec, "dtype", None) == tensorflow().string and spec.shape.rank == 0

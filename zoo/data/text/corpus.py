@@ -1,29 +1,35 @@
-"""zoo.data.text.corpus."""
+"""One long text, cut into windows for a network that tells the next token."""
 
 from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, check_batch
-from zoo.data.sources import tensorflow
+from zoo.data.sources import Source, tensorflow
 from zoo.data.text.base import TextDataModule, is_text, shortened
-from zoo.data.text.vocabulary import UNKNOWN, Vocabulary
+from zoo.data.text.special_tokens import UNKNOWN
+from zoo.data.text.vocabulary import Vocabulary
 from zoo.errors import UsageError
+from zoo.records import Card, Recipe
 
 
 class CorpusDataModule(TextDataModule):
-    """One long text for each split, cut into windows of `length` tokens; the target is the same window, one later."""
+    """One long text for each split, cut into windows of `length` tokens; the target is the same window, one later.
 
-    def __init__(self, card, recipe, source, vocabulary=None):
+    Inputs and targets are token ids (batch, length).
+    """
+
+    def __init__(self, card: Card, recipe: Recipe, source: Source | None, vocabulary: Vocabulary | None = None):
         super().__init__(card, recipe, source, vocabulary)
-        self._token_ids = {}
+        self._token_ids: dict[str, np.ndarray] = {}
 
     @classmethod
-    def adapt(cls, card, recipe, source):
+    def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         data = cls(card, recipe, source)
         texts = tensorflow().data.Dataset.from_tensors(data.text("train"))
-        data.vocabulary = Vocabulary.adapt(data.level, data.most, texts)
+        data.vocabulary = Vocabulary.adapt(data.level, data.max_tokens, texts)
         data.examples = {split: data._count(split) for split in SPLITS}
         check_batch(recipe, data.examples["train"])
         return data
@@ -46,13 +52,13 @@ class CorpusDataModule(TextDataModule):
         return "\n\n".join(texts)
 
     def token_ids(self, split: str) -> np.ndarray:
-        """The tokens of a split, as far as they fill windows: each but the first is a target once. (tokens,)"""
+        """The token ids of a split, as far as they fill windows: each but the first is a target once. (tokens,)"""
         if split not in self._token_ids:
             found = self.vocabulary.encode(self.text(split))
             self._token_ids[split] = found[: (len(found) - 1) // self.length * self.length + 1]
         return self._token_ids[split]
 
-    def batches(self, split, *, training=False):
+    def batches(self, split: str, *, training: bool = False) -> Any:
         tf = tensorflow()
         token_ids, length = self.token_ids(split), self.length
         if training:  # windows from anywhere, others in each epoch
@@ -66,7 +72,7 @@ class CorpusDataModule(TextDataModule):
             pairs = tf.data.Dataset.from_tensor_slices(windows)
         return pairs.batch(self.recipe.batch_size).prefetch(tf.data.AUTOTUNE)
 
-    def _count(self, split):
+    def _count(self, split: str) -> int:
         count = (len(self.token_ids(split)) - 1) // self.length
         if count < 1:
             tokens = len(self.vocabulary.encode(self.text(split)))
@@ -76,7 +82,7 @@ class CorpusDataModule(TextDataModule):
             )
         return count
 
-    def _tokens(self, number, text):
+    def _tokens(self, number: int, text: str) -> np.ndarray:
         tokens = super()._tokens(number, text)
         if self.level == "characters" and (tokens == UNKNOWN).any():
             strange = "".join(dict.fromkeys(letter for letter in text if letter not in self.vocabulary.entries))

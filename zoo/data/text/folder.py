@@ -12,20 +12,24 @@ which collections of reviews have many, come to lie in one split.
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zoo.data.sources import Source, tensorflow
 from zoo.errors import UsageError, unknown
 
-FEWEST = 10  # texts of a class, so that each split gets some
+MIN_TEXTS = 10  # of a class, so that each split gets some
+
+
+Labelled = tuple[np.ndarray, np.ndarray]  # texts and their classes, (texts,) each
 
 
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file.
 
     Raises:
-        UsageError: where it is something else, with the place.
+        UsageError: where it is something else, with the offset.
     """
     try:
         return path.read_bytes().decode("utf-8-sig")
@@ -37,6 +41,7 @@ def read_text(path: Path) -> str:
 
 
 def text_files(folder: Path) -> list[Path]:
+    """All .txt files in a folder and its sub-folders, sorted."""
     return sorted(path for path in folder.rglob("*.txt") if path.is_file())
 
 
@@ -63,6 +68,7 @@ class TextFolder:
         return digest.hexdigest()
 
     def load(self) -> Source:
+        """Read all texts, divide them and open them."""
         if self.divided:
             splits = {split: self._read(self.path / split) for split in ("train", "test")}
             if (self.path / "validation").is_dir():
@@ -74,20 +80,20 @@ class TextFolder:
             train, validation = part(*rest, of=8)
             splits = {"train": train, "validation": validation, "test": test}
 
-        def split(text):
+        def split(text: str) -> Any:
             if text not in splits:
                 raise unknown(f"split of {self.path}", text, splits)
             return tensorflow().data.Dataset.from_tensor_slices(splits[text])
 
         return Source(self.name, self.class_names, split)
 
-    def _read(self, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, folder: Path) -> Labelled:
         texts, labels = [], []
         for label, name in enumerate(self.class_names):
             files = text_files(folder / name)
-            if len(files) < FEWEST:
+            if len(files) < MIN_TEXTS:
                 raise UsageError(
-                    f"{folder / name} holds {len(files)} .txt files; expected at least {FEWEST} texts of each class"
+                    f"{folder / name} holds {len(files)} .txt files; expected at least {MIN_TEXTS} texts of each class"
                 )
             found = [read_text(path) for path in files]
             if empty := [path for path, text in zip(files, found) if not text.strip()]:
@@ -97,7 +103,7 @@ class TextFolder:
         return np.array(texts, object), np.array(labels)
 
 
-def part(texts: np.ndarray, labels: np.ndarray, *, of: int):
+def part(texts: np.ndarray, labels: np.ndarray, *, of: int) -> tuple[Labelled, Labelled]:
     """Hold one part in `of` out: stratified by class, the same texts together. -> the rest, what is held out"""
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -114,7 +120,11 @@ def part(texts: np.ndarray, labels: np.ndarray, *, of: int):
     return (texts[rest], labels[rest]), (texts[held], labels[held])
 
 
-PARTS = {"train": (0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1)}  # of a corpus, from and to
+SPLIT_RANGES = {
+    "train": (0, 0.8),
+    "validation": (0.8, 0.9),
+    "test": (0.9, 1),
+}  # of a corpus: fractions of its characters
 
 
 class CorpusFolder:
@@ -127,15 +137,17 @@ class CorpusFolder:
             raise UsageError(f"{path} holds no .txt files; expected at least one, in UTF-8")
 
     def sha256(self) -> str:
+        """Of the contents, in order."""
         return hashlib.sha256(b"\0".join(path.read_bytes() for path in self.files)).hexdigest()
 
     def load(self) -> Source:
+        """Read all texts as one and divide it."""
         text = "\n\n".join(read_text(path) for path in self.files)
 
-        def split(name):
-            if name not in PARTS:
-                raise unknown(f"split of {self.path}", name, PARTS)
-            start, end = (int(share * len(text)) for share in PARTS[name])
+        def split(name: str) -> Any:
+            if name not in SPLIT_RANGES:
+                raise unknown(f"split of {self.path}", name, SPLIT_RANGES)
+            start, end = (int(fraction * len(text)) for fraction in SPLIT_RANGES[name])
             return tensorflow().data.Dataset.from_tensor_slices({"text": [text[start:end]]})
 
         return Source(self.name, (), split)

@@ -14,7 +14,7 @@ from zoo.data.text.folder import read_text
 from zoo.errors import UsageError, unknown
 
 NAME = re.compile(r"(?P<language>[^.]+)\.(?P<split>train|validation|val|test)\.txt")
-FEWEST = 20  # training lines
+MIN_LINES = 20  # of training
 
 
 class ParallelFolder:
@@ -24,7 +24,7 @@ class ParallelFolder:
         self.path, self.name = path, str(path)
         if not path.is_dir():
             raise UsageError(f"{path} is no folder; expected one with de.train.txt, en.train.txt and so on")
-        self.files = {}
+        self.files: dict[str, dict[str, Path]] = {}  # split -> language -> file
         for file in sorted(path.iterdir()):
             if match := NAME.fullmatch(file.name):
                 split = match["split"].replace("val", "validation") if match["split"] == "val" else match["split"]
@@ -42,17 +42,19 @@ class ParallelFolder:
         self.languages = found
 
     def sha256(self) -> str:
+        """Of names and contents."""
         digest = hashlib.sha256()
         for file in (file for files in self.files.values() for file in files.values()):
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
         return digest.hexdigest()
 
     def load(self) -> Source:
+        """Read all files; hold a tenth of the training lines out where there is no validation split."""
         splits = {split: self._read(split) for split in self.files}
         if "validation" not in splits:
             count = len(splits["train"][self.languages[0]])
-            if count < FEWEST:
-                raise UsageError(f"{self.path} holds {count} training lines; expected at least {FEWEST}")
+            if count < MIN_LINES:
+                raise UsageError(f"{self.path} holds {count} training lines; expected at least {MIN_LINES}")
             whole = splits["train"]
             splits["validation"] = {language: lines[9::10] for language, lines in whole.items()}
             splits["train"] = {
@@ -60,7 +62,7 @@ class ParallelFolder:
                 for language, lines in whole.items()
             }
 
-        def columns(name):
+        def columns(name: str) -> dict[str, list[str]]:
             if name not in splits:
                 raise unknown(f"split of {self.path}", name, splits)
             return splits[name]
@@ -69,11 +71,11 @@ class ParallelFolder:
             self.name, (), lambda name: tensorflow().data.Dataset.from_tensor_slices(columns(name)), columns
         )
 
-    def _read(self, split):
+    def _read(self, split: str) -> dict[str, list[str]]:
         texts = {language: read_text(file) for language, file in self.files[split].items()}
         lines = {language: text.removesuffix("\n").split("\n") for language, text in texts.items()}
         counts = {language: len(each) for language, each in lines.items()}
         if len(set(counts.values())) > 1:
-            told = " and ".join(f"{self.files[split][each].name} {count:,}" for each, count in counts.items())
-            raise UsageError(f"the files of {self.path} differ in lines: {told}; expected the same number, in pairs")
+            counted = " and ".join(f"{self.files[split][each].name} {count:,}" for each, count in counts.items())
+            raise UsageError(f"the files of {self.path} differ in lines: {counted}; expected the same number, in pairs")
         return lines

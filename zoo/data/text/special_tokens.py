@@ -1,3 +1,3 @@
-"""The tokens that are no text: what fills up, what is unknown, and where a target starts and ends."""
+"""The tokens that are no text: padding, whatever a vocabulary does not have, the start and the end of a target."""
 
-PADDING, UNKNOWN, START, END = range(4)  # tokens; the last two only where one sequence is turned into another
+PADDING, UNKNOWN, START, END = range(4)  # token ids; the last two only where one sequence is turned into another

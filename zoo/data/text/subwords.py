@@ -1,6 +1,6 @@
 """Tokens of a translation: characters, or parts of words by byte-pair encoding (the package `tokenizers`).
 
-Numbers 0 to 3 are padding, what is unknown, the start and the end of a target.
+Token ids 0 to 3 are padding, what is unknown, the start and the end of a target (`special_tokens`).
 """
 
 import importlib.util
@@ -25,13 +25,13 @@ class Characters:
 
     def __init__(self, letters: str):
         self.letters = letters
-        self.numbers = {letter: number for number, letter in enumerate(letters, start=END + 1)}
+        self.ids = {letter: number for number, letter in enumerate(letters, start=END + 1)}
 
     @classmethod
-    def adapt(cls, texts: Sequence[str], most: int) -> "Characters":
-        """The commonest ones, at most `most` with the four that are none."""
+    def adapt(cls, texts: Sequence[str], max_tokens: int) -> "Characters":
+        """The commonest ones, at most `max_tokens` with the four special ones."""
         counts = Counter(itertools.chain.from_iterable(texts))
-        return cls("".join(sorted(counts, key=lambda letter: (-counts[letter], letter))[: most - END - 1]))
+        return cls("".join(sorted(counts, key=lambda letter: (-counts[letter], letter))[: max_tokens - END - 1]))
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Characters":
@@ -40,38 +40,46 @@ class Characters:
     def get_config(self) -> dict[str, Any]:
         return {"letters": self.letters}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.letters) + END + 1
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
-        return [np.array([self.numbers.get(letter, UNKNOWN) for letter in text], "int32") for text in texts]
+        """The token ids of each text, (characters,) int32."""
+        return [np.array([self.ids.get(letter, UNKNOWN) for letter in text], "int32") for text in texts]
 
     def decode(self, tokens: Sequence[int]) -> str:
+        """The text of some token ids, up to the end."""
         return "".join(map(self.piece, until_end(tokens)))
 
     def piece(self, token: int) -> str:
+        """The character of a token id."""
         return self.letters[token - END - 1] if token > END else "" if token != UNKNOWN else "\N{REPLACEMENT CHARACTER}"
 
 
 class Subwords:
-    """The commonest runs of characters, learned from the training text of both languages: R. Sennrich et al. 2016.
+    """Byte-pair encoding, learned from the training text of both languages: R. Sennrich et al., arXiv:1508.07909.
 
     Bytes are the smallest parts, so that nothing is unknown and every text comes back as it was.
     """
 
     SPECIAL = ("[PADDING]", "[UNKNOWN]", "[START]", "[END]")
 
-    def __init__(self, tokenizer):
+    def __init__(self, tokenizer: Any):
         self.tokenizer = tokenizer
 
     @classmethod
-    def adapt(cls, texts: Sequence[str], most: int) -> "Subwords":
+    def adapt(cls, texts: Sequence[str], max_tokens: int) -> "Subwords":
+        """Merge the commonest pairs until there are `max_tokens`, the four special ones included.
+
+        Raises:
+            UsageError: where the package `tokenizers` is not installed.
+        """
         tokenizers = library()
         tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
         tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=True)
         tokenizer.decoder = tokenizers.decoders.ByteLevel()
         trainer = tokenizers.trainers.BpeTrainer(
-            vocab_size=most,
+            vocab_size=max_tokens,
             special_tokens=list(cls.SPECIAL),
             initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
@@ -86,16 +94,19 @@ class Subwords:
     def get_config(self) -> dict[str, Any]:
         return {"tokenizer": self.tokenizer.to_str()}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.tokenizer.get_vocab_size()
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The token ids of each text, (tokens,) int32."""
         return [np.array(each.ids, "int32") for each in self.tokenizer.encode_batch(list(texts))]
 
     def decode(self, tokens: Sequence[int]) -> str:
+        """The text of some token ids, up to the end."""
         return self.tokenizer.decode(until_end(tokens)).strip()
 
     def piece(self, token: int) -> str:
+        """The text of one token id."""
         return "" if token < len(self.SPECIAL) else self.tokenizer.decode([token])
 
 
@@ -113,7 +124,8 @@ def until_end(tokens: Sequence[int]) -> list[int]:
     return kept
 
 
-def library():
+def library() -> Any:
+    """The package `tokenizers`."""
     if importlib.util.find_spec("tokenizers") is None:
         raise UsageError("the package tokenizers, which finds parts of words, is not installed: pip install tokenizers")
     import tokenizers
@@ -121,4 +133,4 @@ def library():
     return tokenizers
 
 
-TOKENIZERS = {"characters": Characters, "subwords": Subwords}
+TOKENIZERS: Mapping[str, type[Characters] | type[Subwords]] = {"characters": Characters, "subwords": Subwords}

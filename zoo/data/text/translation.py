@@ -1,19 +1,21 @@
-"""Pairs of texts, of which the second is to be said when the first is read."""
+"""Pairs of a source text and the target text that it is to be turned into."""
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from zoo.checks import check_sizes
 from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, DataModule, check_batch
-from zoo.data.batching import Batches, by_length, filled
-from zoo.data.sources import ParallelSource
+from zoo.data.batching import Batches, bucket_by_length, padded
+from zoo.data.sources import ParallelSource, Source
 from zoo.data.text.base import is_text, shortened
 from zoo.data.text.special_tokens import END, START, UNKNOWN
 from zoo.data.text.subwords import TOKENIZERS
 from zoo.errors import UsageError, first_line, unknown
+from zoo.records import Card, Recipe
 
 log = logging.getLogger("zoo")
 
@@ -26,28 +28,34 @@ SETTINGS = {
     "target": "",
     "reverse": False,  # from the second to the first
 }
-BUCKETS = 6  # kinds of batches by length: each is compiled for itself
+NUM_BUCKETS = 6  # of pairs by length: each shape is compiled for itself
 
 
 class TranslationDataModule(DataModule):
-    """Batches of ({"source", "target"}, next tokens), whole numbers filled up with 0 on the right."""
+    """Batches of ({"source", "target"}, next tokens): token ids (batch, time), padded with 0 on the right.
+
+    The input "target" begins with the start and the target ends with the end, so that each position is to tell the
+    next token from those up to it (teacher forcing).
+    """
 
     preprocess = tuple(SETTINGS)
 
-    def __init__(self, card, recipe, source, tokenizer=None):
+    def __init__(self, card: Card, recipe: Recipe, source: Source | None, tokenizer: Any = None):
         super().__init__(card, recipe, source)
         for word in recipe.preprocess:
             if word not in SETTINGS:
                 raise unknown("preprocessing of translations", word, SETTINGS)
-        self.settings = {**SETTINGS, **recipe.preprocess}
+        self.settings: dict[str, Any] = {**SETTINGS, **recipe.preprocess}
         if self.settings["tokens"] not in TOKENIZERS:
             raise unknown("kind of tokens", self.settings["tokens"], TOKENIZERS)
         check_sizes(self.settings, length=2, vocabulary=5, batch_tokens=0)
-        self.length, self.tokenizer = self.settings["length"], tokenizer
-        self._texts, self._pairs = {}, {}
+        self.length: int = self.settings["length"]
+        self.tokenizer = tokenizer
+        self._texts: dict[str, tuple[list[str], list[str]]] = {}
+        self._token_ids: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {}
 
     @classmethod
-    def adapt(cls, card, recipe, source):
+    def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         data = cls(card, recipe, source)
         texts = data.texts("train")
         kind = TOKENIZERS[data.settings["tokens"]]
@@ -63,13 +71,13 @@ class TranslationDataModule(DataModule):
         return data
 
     @classmethod
-    def from_config(cls, card, recipe, source, config):
+    def from_config(cls, card: Card, recipe: Recipe, source: Source | None, config: Mapping[str, Any]) -> Self:
         return cls(card, recipe, source, TOKENIZERS[config["tokens"]].from_config(config))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"tokens": self.settings["tokens"], **self.tokenizer.get_config()}
 
-    def model_options(self):
+    def model_options(self) -> dict[str, Any]:
         return {
             "input_shape": (None,),
             "target_shape": (None,),
@@ -83,9 +91,9 @@ class TranslationDataModule(DataModule):
             self._texts[split] = self._read(split)
         return self._texts[split]
 
-    def _read(self, split):
-        found = self._columns(getattr(self.recipe, split), split)
-        found = [[text.strip() for text in column] for column in found]
+    def _read(self, split: str) -> tuple[list[str], list[str]]:
+        columns = self._columns(getattr(self.recipe, split), split)
+        found = [[text.strip() for text in column] for column in columns]
         pairs = [pair for pair in zip(*found) if all(pair)]
         if empty := len(found[0]) - len(pairs):
             log.info(f"{empty:,} of {len(found[0]):,} pairs ({split}) have an empty side and are left out")
@@ -95,11 +103,11 @@ class TranslationDataModule(DataModule):
         sources, targets = map(list, zip(*pairs))
         return sources, targets
 
-    def _columns(self, name, split) -> tuple[Sequence[str], Sequence[str]]:
+    def _columns(self, name: str, split: str) -> tuple[Sequence[str], Sequence[str]]:
         """All sources and all targets."""
         if isinstance(self.source, ParallelSource):
             columns = self.source.columns(name)
-            first, second = self._chosen(columns, [True] * len(columns))
+            first, second = self._chosen(list(columns), [True] * len(columns))
             return columns[first], columns[second]
         try:
             examples = self.source.split(name)
@@ -108,15 +116,15 @@ class TranslationDataModule(DataModule):
         spec = examples.element_spec
         keys = list(spec) if isinstance(spec, Mapping) else list(range(len(spec))) if isinstance(spec, tuple) else []
         first, second = self._chosen(keys, [is_text(spec[key]) for key in keys])
-        found = [], []
+        found: tuple[list[str], list[str]] = ([], [])
         for row in data_checks.readable(examples.batch(1024), self.source, split):
             for side, key in zip(found, (first, second)):
                 side.extend(text.decode("utf-8", "replace") for text in row[key])
         return found
 
-    def _chosen(self, keys, texts) -> tuple:
+    def _chosen(self, keys: list[Any], texts: list[bool]) -> tuple[Any, Any]:
         """The keys of source and target among those of an example."""
-        first, second, back = (self.settings[word] for word in ("source", "target", "reverse"))
+        first, second, reverse = (self.settings[word] for word in ("source", "target", "reverse"))
         named = all(isinstance(key, str) for key in keys)
         for name in (first, second):
             if name and named and keys and name not in keys:
@@ -133,11 +141,11 @@ class TranslationDataModule(DataModule):
         is_text_of = dict(zip(keys, texts))
         if not (is_text_of.get(first) and is_text_of.get(second)):
             raise UsageError(f"{self.source.name} has no pairs of texts; {self.card.name} learns from those alone")
-        return (second, first) if back else (first, second)
+        return (second, first) if reverse else (first, second)
 
     def tokens(self, split: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Sources and targets as numbers. What is too long is left out of training, and cut elsewhere."""
-        if split not in self._pairs:
+        """Sources and targets as token ids, (tokens,) each; what is too long is left out of training, cut elsewhere."""
+        if split not in self._token_ids:
             sources, targets = map(self.tokenizer.encode, self.texts(split))
             fits = [len(s) <= self.length and len(t) < self.length for s, t in zip(sources, targets)]
             done = "left out" if split == "train" else "cut"
@@ -146,27 +154,27 @@ class TranslationDataModule(DataModule):
                 log.info(f"{long:,} of {len(fits):,} pairs ({split}) are longer than {self.length} {kind}: {done}")
             if split == "train":
                 sources, targets = ([row for row, fit in zip(side, fits) if fit] for side in (sources, targets))
-            self._pairs[split] = (
+            self._token_ids[split] = (
                 [row[: self.length] for row in sources],
-                [row[: self.length - 1] for row in targets],  # the start or the end takes one place
+                [row[: self.length - 1] for row in targets],  # the start or the end takes one position
             )
-        return self._pairs[split]
+        return self._token_ids[split]
 
-    def batches(self, split, *, training=False):
+    def batches(self, split: str, *, training: bool = False) -> Batches:
         sources, targets = self.tokens(split)
         rng = np.random.default_rng([self.recipe.seed, SPLITS.index(split)])
         lengths = self._lengths(split)
-        widest = max(map(len, sources)), max(map(len, targets)) + 1  # one shape
+        by_length = training and self.settings["batch_tokens"]
+        one_shape = max(map(len, sources)), max(map(len, targets)) + 1
 
-        def make(rows):
-            width = (self.width_of(lengths[rows]),) * 2 if training and self.settings["batch_tokens"] else widest
-            source, target = [sources[row] for row in rows], [targets[row] for row in rows]
-            shifted = filled([np.append(START, row) for row in target], width[1])
-            return {"source": filled(source, width[0]), "target": shifted}, filled(
-                [np.append(row, END) for row in target], width[1]
-            )
+        def make(rows: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+            width, target_width = (self.width_of(lengths[rows]),) * 2 if by_length else one_shape
+            source = padded([sources[row] for row in rows], width)  # (batch, width)
+            shifted = padded([np.append(START, targets[row]) for row in rows], target_width)
+            target = padded([np.append(targets[row], END) for row in rows], target_width)
+            return {"source": source, "target": shifted}, target
 
-        def two_widths_first(batches):
+        def two_widths_first(batches: list[np.ndarray]) -> list[np.ndarray]:
             """For TensorFlow, Keras takes the width for fixed if the first two batches have the same."""
             widths = [self.width_of(lengths[rows]) for rows in batches]
             other = next((number for number, width in enumerate(widths) if width != widths[0]), 0)
@@ -174,37 +182,38 @@ class TranslationDataModule(DataModule):
                 batches[1], batches[other] = batches[other], batches[1]
             return batches
 
-        def groups():
-            if training and self.settings["batch_tokens"]:
-                return two_widths_first(by_length(lengths, self.buckets, self.bucket_sizes, rng))
+        def groups() -> list[np.ndarray]:
+            if by_length:
+                return two_widths_first(bucket_by_length(lengths, self.bucket_lengths, self.bucket_sizes, rng))
             rows = rng.permutation(len(lengths)) if training else np.arange(len(lengths))
             return np.split(rows, range(self.recipe.batch_size, len(rows), self.recipe.batch_size))
 
         return Batches(make, groups)
 
-    def _lengths(self, split) -> np.ndarray:
+    def _lengths(self, split: str) -> np.ndarray:
         """Of each pair the longer side, its start or end with it."""
         return np.array([max(len(source), len(target) + 1) for source, target in zip(*self.tokens(split))])
 
     def width_of(self, lengths: np.ndarray) -> int:
-        return self.buckets[int(np.searchsorted(self.buckets, lengths.max()))]
+        """Of a batch with pairs of these lengths."""
+        return self.bucket_lengths[int(np.searchsorted(self.bucket_lengths, lengths.max()))]
 
     @property
-    def buckets(self) -> list[int]:
-        """The longest pair of each kind of batch."""
-        return sorted({-(-self.length * part // BUCKETS) for part in range(1, BUCKETS + 1)})
+    def bucket_lengths(self) -> list[int]:
+        """The longest pair of each bucket, tokens."""
+        return sorted({-(-self.length * part // NUM_BUCKETS) for part in range(1, NUM_BUCKETS + 1)})
 
     @property
     def bucket_sizes(self) -> list[int]:
-        """Pairs in a batch of each kind: as many tokens in all."""
-        return [max(self.settings["batch_tokens"] // longest, 1) for longest in self.buckets]
+        """Pairs in a batch of each bucket: as many tokens in all."""
+        return [max(self.settings["batch_tokens"] // length, 1) for length in self.bucket_lengths]
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         return len(self.batches("train", training=True))
 
     def encode(self, raws: Sequence[str]) -> np.ndarray:
-        """(texts, longest of them) whole numbers.
+        """The token ids of texts, (texts, longest of them) int32.
 
         Raises:
             UsageError: for a text that is empty, too long, or of characters that the network never saw.
@@ -223,4 +232,4 @@ class TranslationDataModule(DataModule):
             if (row == UNKNOWN).any():
                 strange = "".join(dict.fromkeys(letter for letter, token in zip(text.strip(), row) if token == UNKNOWN))
                 raise UsageError(f"{what} holds {strange!r}, which {self.card.name} never saw; expected other words")
-        return filled(rows, max(map(len, rows), default=1))
+        return padded(rows, max(map(len, rows), default=1))

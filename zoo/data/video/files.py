@@ -1,19 +1,17 @@
-"""zoo.data.video.files."""
+"""Videos in files: how many frames they hold, and some of these frames as an array."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from zoo.errors import UsageError, first_line
 
 ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif")
-GREY = np.float32([0.299, 0.587, 0.114])  # ITU-R BT.601
-
-
-# Files
+LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], "float32")  # of red, green and blue in a grey value: ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -40,16 +38,16 @@ def read_clip(
     *,
     frames: int | None = None,
     size: tuple[int, int] | None = None,
-    least: int | None = None,
+    min_frames: int | None = None,
     loop: bool = False,
 ) -> np.ndarray:
     """A video as an array. Only the frames that are asked for are kept, so that a long one fits into memory.
 
     Args:
         path: an .mp4, .avi or other file that FFmpeg reads, or a .gif.
-        frames: how many, spread evenly over the whole (`spread`); all of them if left out.
+        frames: how many, spread evenly over the whole (`frame_indices`); all of them if left out.
         size: (height, width) to bring them to.
-        least: how many there must be; `frames` if left out.
+        min_frames: how many there must be; `frames` if left out.
         loop: repeat a video that has fewer.
 
     Returns:
@@ -58,11 +56,11 @@ def read_clip(
     Raises:
         UsageError: if the file cannot be read, holds no video, or has too few frames and may not be repeated.
     """
-    least = least or frames or 1
+    min_frames = min_frames or frames or 1
     with opened(path) as video:
-        there = video.shape.frames
-        check_length(path, there, least, loop)
-        wanted = spread(max(there, least), frames or there) % there
+        length = video.shape.frames
+        check_length(path, length, min_frames, loop)
+        wanted = frame_indices(max(length, min_frames), frames or length) % length
         needed, kept = set(wanted.tolist()), {}
         for number, image in enumerate(video.images(size or (video.shape.height, video.shape.width))):
             if number in needed:
@@ -70,19 +68,20 @@ def read_clip(
             if len(kept) == len(needed):
                 break
         else:
-            raise UsageError(f"{path} breaks off before frame {max(wanted)} of {there}; expected a whole file")
+            raise UsageError(f"{path} breaks off before frame {max(wanted)} of {length}; expected a whole file")
     return np.stack([kept[number] for number in wanted.tolist()])
 
 
-def check_length(path: str | Path, frames: int, least: int | None, loop: bool) -> None:
+def check_length(path: str | Path, frames: int, min_frames: int | None, loop: bool) -> None:
     """Raise if a video has fewer frames than a network takes."""
-    if least and frames < least and not loop:
+    if min_frames and frames < min_frames and not loop:
         raise UsageError(
-            f"{path} has {frames} frames; expected at least {least}: give a longer clip, or repeat this one (--loop)"
+            f"{path} has {frames} frames; expected at least {min_frames}: give a longer clip, or repeat this one "
+            "(--loop)"
         )
 
 
-def spread(count: int, frames: int, draw: Sequence[float] | None = None) -> np.ndarray:
+def frame_indices(count: int, frames: int, draw: Sequence[float] | None = None) -> np.ndarray:
     """Which of `count` frames: one from each of `frames` equal parts (Wang 2016, arXiv:1608.00859: segments).
 
     Args:
@@ -90,11 +89,14 @@ def spread(count: int, frames: int, draw: Sequence[float] | None = None) -> np.n
         frames: how many are wanted.
         draw: a number in [0, 1) for each part, to choose at random; its middle if left out.
 
-    >>> spread(30, 3).tolist(), spread(30, 3, draw=[0.0, 0.99, 0.5]).tolist()
+    Returns:
+        Their numbers, (frames,) int64.
+
+    >>> frame_indices(30, 3).tolist(), frame_indices(30, 3, draw=[0.0, 0.99, 0.5]).tolist()
     ([5, 15, 25], [0, 19, 25])
     """
-    draw = np.full(frames, 0.5) if draw is None else np.asarray(draw)
-    return np.minimum((np.arange(frames) + draw) * count // frames, count - 1).astype("int64")
+    within = np.full(frames, 0.5) if draw is None else np.asarray(draw)
+    return np.minimum((np.arange(frames) + within) * count // frames, count - 1).astype("int64")
 
 
 @contextlib.contextmanager
@@ -117,19 +119,20 @@ def opened(path: str | Path) -> Iterator["Gif | Video"]:
 class Gif:
     """Frames by Pillow, each composed with those before it, whatever time each is to be shown for."""
 
-    def __init__(self, image):
+    def __init__(self, image: Any):
         self.image = image
         self.shape = Shape(getattr(image, "n_frames", 1), image.height, image.width)
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, path):
+    def open(cls, path: Path) -> Iterator[Self]:
         from PIL import Image
 
         with Image.open(path) as image:
             yield cls(image)
 
-    def images(self, size):
+    def images(self, size: tuple[int, int]) -> Iterator[np.ndarray]:
+        """All frames in their order, (height, width, 3) uint8 of that size."""
         from PIL.Image import Resampling
 
         for number in range(self.shape.frames):
@@ -140,7 +143,7 @@ class Gif:
 class Video:
     """Frames by PyAV."""
 
-    def __init__(self, path, container):
+    def __init__(self, path: Path, container: Any):
         if not container.streams.video:
             kinds = sorted({stream.type for stream in container.streams})
             if not kinds:  # a film that is cut off may have lost the list of its streams
@@ -157,7 +160,7 @@ class Video:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, path):
+    def open(cls, path: Path) -> Iterator[Self]:
         try:
             import av
         except ImportError:
@@ -179,7 +182,8 @@ class Video:
         self.container.seek(0)
         return turns
 
-    def images(self, size):
+    def images(self, size: tuple[int, int]) -> Iterator[np.ndarray]:
+        """All frames in their order, (height, width, 3) uint8 of that size."""
         height, width = size[:: -1 if self.turns % 2 else 1]
         for frame in self.container.decode(self.stream):
             image = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BILINEAR")

@@ -1,20 +1,20 @@
-"""zoo.data.video.folder."""
+"""A folder of the user's own videos, one sub-folder for each class."""
+
+from typing import Any
 
 import numpy as np
 
-from zoo.data.image.folder import ImageFolder
+from zoo.data.image.folder import ImageFile, ImageFolder
 from zoo.data.sources import Source, tensorflow
 from zoo.data.video.files import ENDINGS, probe
 from zoo.errors import UsageError
-
-# A folder of the user's own
 
 
 class ClipFolder(ImageFolder):
     """``VIDEOS/<class>/<clip>.mp4``, split here by content; or ``VIDEOS/<split>/<class>/<clip>.mp4``, by its owner.
 
-    Examples are pairs (path, label); the data module reads the files. Clips cut from one recording are no copies of each
-    other, and chance may put them on both sides: whoever has such gives the folder splits of its own.
+    Examples are pairs (path, label); the data module reads the files. Clips cut from one recording are no copies of
+    each other, and chance may put them on both sides: whoever has such gives the folder splits of its own.
     """
 
     KIND = "clips"
@@ -26,7 +26,7 @@ class ClipFolder(ImageFolder):
             for split, clips in self._splits().items()
         }
 
-        def split(text):
+        def split(text: str) -> Any:
             if text not in splits:
                 raise ValueError(f"it has {', '.join(splits)}")
             paths, labels = splits[text]
@@ -34,7 +34,7 @@ class ClipFolder(ImageFolder):
 
         return Source(self.name, tuple(self.labels), split)
 
-    def _readable(self, image) -> bool:
+    def _readable(self, image: ImageFile) -> bool:
         try:
             return probe(image.path).frames > 0
         except UsageError as error:

@@ -1,20 +1,21 @@
-"""Clips: reading them from files, choosing frames, a folder of a user's own, and the data module of video networks.
+"""Clips: the data module of video networks, from arrays, a tfds data set or the files of a user's own.
 
 Files are read by PyAV, the bindings of FFmpeg's libraries (``pip install av``): it decodes in the process and tells how
 many frames there are before it decodes one. GIFs are read by Pillow, which matplotlib brings along.
 """
 
 from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from zoo.data.base import SPLITS
-from zoo.data.image.module import ArrayDataModule
-from zoo.data.sources import tensorflow
-from zoo.data.video.files import GREY, check_length, probe, read_clip
+from zoo.data.image.arrays import ArrayDataModule
+from zoo.data.sources import Source, tensorflow
+from zoo.data.video import frames
+from zoo.data.video.files import LUMA_WEIGHTS, check_length, probe, read_clip
 from zoo.errors import UsageError
-
-# The data module
+from zoo.records import Card, Recipe
 
 
 class VideoDataModule(ArrayDataModule):
@@ -26,23 +27,23 @@ class VideoDataModule(ArrayDataModule):
     """
 
     @classmethod
-    def adapt(cls, card, recipe, source):
+    def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         cls(card, recipe, source).check_files()
         data = super().adapt(card, recipe, source)
-        frames, *rest = data.shape
-        data.shape = (frames // data.every, *rest)  # of what the network takes
+        length, *rest = data.shape
+        data.shape = (length // data.stride, *rest)  # of what the network takes
         return data
 
     @property
-    def every(self) -> int:
+    def stride(self) -> int:
         """Of so many frames that are read, the network sees one."""
         return self.recipe.augment.get("jitter", 1)
 
-    def batches(self, split, *, training=False):
+    def batches(self, split: str, *, training: bool = False) -> Any:
         dataset = super().batches(split, training=training)
-        if training or self.every == 1:
+        if training or self.stride == 1:
             return dataset
-        return dataset.map(lambda x, y: (x[:, self.every // 2 :: self.every], y))
+        return dataset.map(lambda x, y: frames.every(x, y, self.stride))
 
     def encode(self, raws: Sequence[str]) -> np.ndarray:
         """(clips, time, height, width, channels), scaled, from the paths of videos."""
@@ -50,10 +51,10 @@ class VideoDataModule(ArrayDataModule):
         return self.scaling(clips / np.float32(1 if self.high > 1 else 255)).numpy()
 
     def show(self, path: str) -> np.ndarray:
-        """The frames of a file that the network sees, uint8."""
-        frames, height, width, channels = self.shape
-        clip = read_clip(path, frames=frames, size=(height, width), loop=self._repeat)
-        return clip if channels == 3 else np.round(clip @ GREY)[..., np.newaxis].astype("uint8")
+        """The frames of a file that the network sees, uint8 (time, height, width, channels)."""
+        length, height, width, channels = self.shape
+        clip = read_clip(path, frames=length, size=(height, width), loop=self._repeat)
+        return clip if channels == 3 else np.round(clip @ LUMA_WEIGHTS)[..., np.newaxis].astype("uint8")
 
     @property
     def _repeat(self) -> bool:
@@ -64,15 +65,15 @@ class VideoDataModule(ArrayDataModule):
         if not self._holds_paths:
             return
         taken = self.recipe.preprocess.get("frames")
-        seen = {}
+        shapes: dict[tuple[int, ...], str] = {}  # each with the first file that has it
         for split in SPLITS:
             for name, _ in self.source.split(getattr(self.recipe, split)).as_numpy_iterator():
                 path = name.decode()
                 found = probe(path)
-                check_length(path, found.frames, taken and taken // self.every, self._repeat)
-                seen.setdefault((found.frames,) * (not taken) + (found.height, found.width), path)
-        if len(seen) > 1 and not (taken and "resize" in self.recipe.preprocess):
-            (a, one), (b, other), *_ = [("x".join(map(str, shape)), path) for shape, path in seen.items()]
+                check_length(path, found.frames, taken and taken // self.stride, self._repeat)
+                shapes.setdefault((found.frames,) * (not taken) + (found.height, found.width), path)
+        if len(shapes) > 1 and not (taken and "resize" in self.recipe.preprocess):
+            (a, one), (b, other), *_ = [("x".join(map(str, shape)), path) for shape, path in shapes.items()]
             raise UsageError(
                 f"the clips of {self.source.name} differ in size: {one} is {a}, {other} {b}; expected one size: "
                 "take a recipe that resizes"
@@ -83,7 +84,7 @@ class VideoDataModule(ArrayDataModule):
         spec = self.source.split(self.recipe.train).element_spec
         return not isinstance(spec, dict) and spec[0].dtype.name == "string"
 
-    def _read(self, split):
+    def _read(self, split: str) -> Any:
         """(clip, label) pairs, whatever the source has: arrays, a dictionary with a video in it, or paths."""
         tf = tensorflow()
         examples = self.source.split(split)
@@ -96,15 +97,15 @@ class VideoDataModule(ArrayDataModule):
             return examples.map(lambda row: (row[video], row["label"]))
         if not self._holds_paths:
             return examples
-        words = self.recipe.preprocess
+        preprocess = self.recipe.preprocess
         first = probe(next(examples.as_numpy_iterator())[0].decode())
-        count = words.get("frames", first.frames)
-        size = tuple(words.get("resize", (first.height, first.width)))
+        count = preprocess.get("frames", first.frames)
+        size = tuple(preprocess.get("resize", (first.height, first.width)))
 
-        def decode(path):
-            return read_clip(path.decode(), frames=count, size=size, least=count // self.every, loop=self._repeat)
+        def decode(path: bytes) -> np.ndarray:
+            return read_clip(path.decode(), frames=count, size=size, min_frames=count // self.stride, loop=self._repeat)
 
-        def read(path, label):
+        def read(path: Any, label: Any) -> tuple[Any, Any]:
             clip = tf.numpy_function(decode, [path], tf.uint8, stateful=False)
             return tf.ensure_shape(clip, (count, *size, 3)), label
 

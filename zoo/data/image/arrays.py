@@ -1,8 +1,9 @@
-"""zoo.data.image.module."""
+"""Images and vectors: the data modules of networks that take one array and give a class, a number, or more."""
 
 import dataclasses
 import math
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -10,30 +11,39 @@ from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, DataModule, check_batch, check_classes
 from zoo.data.image import files as image_files
 from zoo.data.image import normalization, pipeline, transforms
-from zoo.data.image.normalization import Scaling
+from zoo.data.image.keras_layers import AUGMENT_LAYERS
+from zoo.data.image.normalization import Scaling, Summary
+from zoo.data.sources import Source, tensorflow
 from zoo.errors import UsageError
+from zoo.records import Card, Recipe
 
 
 class ArrayDataModule(DataModule):
-    """Images and vectors: arrays of one shape, scaled by what the training set holds."""
+    """Images and vectors: arrays of one shape, scaled by what the training set holds, with a class each.
+
+    Targets may be a dictionary as well, for a network with several outputs, or of "boxes" and "masks" that follow
+    their image (`zoo.data.image.geometry`); what is in it is not checked to be classes.
+    """
 
     preprocessings, preprocess = normalization.SCALING, transforms.PREPROCESS
-    augment = (*transforms.AUGMENT, *transforms.AUGMENT_LAYERS)
-    targets_are: ClassVar[str] = "classes"  # or "numbers"; or "ignored", where any will do
-    classes: ClassVar[int | None] = None  # how many there must be, where a network tells so many apart
+    augment = (*transforms.AUGMENT, *AUGMENT_LAYERS)
+    targets_are: ClassVar[str] = "classes"  # or "numbers", or "anything"
+    num_classes: ClassVar[int | None] = None  # that the networks tell apart; None: as many as there are
     shape: tuple[int, ...]  # of one example
     high: float  # the largest number in the training set
     scaling: Scaling
+    summaries: Mapping[str, Summary]  # by split, known after `adapt`
 
-    def __init__(self, card, recipe, source):
+    def __init__(self, card: Card, recipe: Recipe, source: Source | None):
         super().__init__(card, recipe, source)
-        self._prepared = {}
+        self._prepared: dict[Any, Any] = {}
 
     @classmethod
-    def adapt(cls, card, recipe, source):
+    def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         data = cls(card, recipe, source)
         data._check_rank()
         data.summaries = {split: data_checks.summarise(data._examples(split), source, split) for split in SPLITS}
+        data.examples = {split: summary.count for split, summary in data.summaries.items()}
         data._check_data()
         train = data.summaries["train"]
         data.scaling = normalization.SCALING[recipe.preprocessing or card.preprocessing](train)
@@ -41,13 +51,13 @@ class ArrayDataModule(DataModule):
         return data
 
     @classmethod
-    def from_config(cls, card, recipe, source, config):
+    def from_config(cls, card: Card, recipe: Recipe, source: Source | None, config: Mapping[str, Any]) -> Self:
         data = cls(card, recipe, source)
         data.scaling, data.shape = Scaling(**config["scaling"]), tuple(config["shape"])
         data.high, data.class_names = config["high"], tuple(config["classes"])
         return data
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "scaling": dataclasses.asdict(self.scaling),
             "shape": self.shape,
@@ -56,15 +66,11 @@ class ArrayDataModule(DataModule):
         }
 
     @property
-    def examples(self):
-        return {split: summary.count for split, summary in self.summaries.items()}
-
-    @property
-    def numbers(self) -> int:
-        """How many numbers the whole data set holds."""
+    def num_values(self) -> int:
+        """How many numbers the inputs of the whole data set hold."""
         return sum(self.examples.values()) * math.prod(self.shape)
 
-    def model_options(self):
+    def model_options(self) -> dict[str, Any]:
         expected = self.card.inputs[0].shape
         if "input_shape" not in self.card.options and self.shape != expected:
             raise UsageError(
@@ -72,40 +78,41 @@ class ArrayDataModule(DataModule):
             )
         return {"input_shape": self.shape, "num_classes": self.source.num_classes}
 
-    def batches(self, split, *, training=False):
-        shuffling = {"augment": self.recipe.augment, "seed": self.recipe.seed} if training else {}
+    def batches(self, split: str, *, training: bool = False) -> Any:
+        shuffling: dict[str, Any] = {"augment": self.recipe.augment, "seed": self.recipe.seed} if training else {}
         examples, size = self._examples(split), self.recipe.batch_size
         return pipeline.batches(examples, scaling=self.scaling, batch_size=size, **shuffling)
 
-    def targets(self, split: str) -> np.ndarray:
-        """The targets alone: the inputs of a large set do not fit into memory."""
-        return np.concatenate([targets for _, targets in self.batches(split).as_numpy_iterator()])
+    def targets(self, split: str) -> Any:
+        """The targets of a split alone, (examples, ...): the inputs of a large set do not fit into memory."""
+        return concatenated([targets for _, targets in self.batches(split).as_numpy_iterator()])
 
-    def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """All of a split as two arrays, scaled inputs and targets."""
+    def arrays(self, split: str) -> tuple[np.ndarray, Any]:
+        """All of a split: scaled inputs (examples, ...) and targets (examples, ...)."""
         inputs, targets = zip(*self.batches(split).as_numpy_iterator())
-        return np.concatenate(inputs), np.concatenate(targets)
+        return np.concatenate(inputs), concatenated(targets)
 
     def inputs_at(self, split: str, rows: np.ndarray) -> np.ndarray:
-        """The inputs with these numbers, in this order, as they were before they were scaled."""
-        found, start = {}, 0
+        """The inputs with these numbers, in this order, as they were before they were scaled: (rows, ...)."""
+        found: dict[int, np.ndarray] = {}
+        start = 0
         for inputs, _ in self.batches(split).as_numpy_iterator():
             found |= {row: inputs[row - start] for row in rows if start <= row < start + len(inputs)}
             start += len(inputs)
         return self.scaling.undo(np.stack([found[row] for row in rows]) if len(rows) else inputs[:0])
 
-    def encode(self, raws):
+    def encode(self, raws: Sequence[str]) -> np.ndarray:
         """Images from files, as the recipe prepares those it trains on: (images, *shape), scaled."""
         if len(self.shape) != 3:
             return super().encode(raws)
         images = [self._image(path) for path in raws]
         return self.scaling(np.stack(images) / np.float32(1 if self.high > 1 else 255)).numpy()
 
-    def _image(self, path):
+    def _image(self, path: str) -> np.ndarray:
         x = image_files.read_image(path, self.shape[-1])
         height, width, _ = x.shape
         for word, option in self.recipe.preprocess.items():
-            x = transforms.PREPROCESS[word](x, option)
+            x, _ = transforms.PREPROCESS[word](x, None, option)
         if tuple(x.shape) != self.shape:
             raise UsageError(
                 f"{path} is {height}x{width}; {self.card.name} was trained on images of {self.shape[0]}x"
@@ -113,11 +120,11 @@ class ArrayDataModule(DataModule):
             )
         return np.asarray(x, "float32")
 
-    def _read(self, split):
+    def _read(self, split: str) -> Any:
         """(input, target) pairs, one by one."""
         return self.source.split(split)
 
-    def _examples(self, split):
+    def _examples(self, split: str) -> Any:
         if split not in self._prepared:
             readable = dataclasses.replace(self.source, split=self._read)
             self._prepared[split] = pipeline.prepared(readable, getattr(self.recipe, split), self.recipe.preprocess)
@@ -153,10 +160,29 @@ class ArrayDataModule(DataModule):
         """Raise where the data cannot train this network."""
         source, card, train = self.source, self.card, self.summaries["train"]
         self._check_alike()
-        if self.targets_are == "classes":
-            check_classes(card, source, train.classes, only=self.classes)
-        elif self.targets_are == "numbers" and source.class_names:
+        _, targets = self._examples("train").element_spec
+        kind = "anything" if isinstance(targets, Mapping) else self.targets_are  # each head knows what it takes
+        if kind == "classes":
+            check_classes(source, train.classes, card, exactly=self.num_classes)
+        elif kind == "numbers" and source.class_names:
             raise UsageError(
                 f"the targets of {source.name} are classes; {card.name} expects numbers: y.astype('float32')"
             )
         check_batch(self.recipe, train.count)
+
+
+class BinaryDataModule(ArrayDataModule):
+    """Images and vectors of two classes."""
+
+    num_classes = 2
+
+
+class NumberDataModule(ArrayDataModule):
+    """Images and vectors with a number each."""
+
+    targets_are = "numbers"
+
+
+def concatenated(parts: Sequence[Any]) -> Any:
+    """Batches of targets as one: arrays, or dictionaries of them."""
+    return tensorflow().nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
