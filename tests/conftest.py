@@ -21,7 +21,7 @@ def pytest_addoption(parser):
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist there is nothing to share out
 def pytest_xdist_make_scheduler(config, log):
     """The tests of a file go to one worker, for they share what they have trained. The conformance suite, which takes
-    as long as all else, is shared out by the families of networks."""
+    nearly half of the time, is shared out by the families of networks, and the tutorials one by one."""
     from xdist.scheduler import LoadScopeScheduling
 
     import zoo
@@ -29,6 +29,8 @@ def pytest_xdist_make_scheduler(config, log):
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file = nodeid.partition("::")[0]
+            if file.endswith("test_tutorials.py"):
+                return nodeid
             name = re.search(r"test_conformance\.py::\w+\[(\w+)", nodeid)
             return f"{file}::{zoo.info(name[1]).family}" if name else file
 
