@@ -1,10 +1,55 @@
 """What holds for every test. Imports nothing heavy: the tests of the registry run without Keras."""
 
+import functools
 import os
+import re
+import sys
+
+import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow writes pages about processors it could use
 os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files, also where there is no screen
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker for each core, and so a thread for each worker
+    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(threads, "1")
 
 
 def pytest_addoption(parser):
     parser.addoption("--record", action="store_true", help="record the outputs of names that have no record yet")
+
+
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist there is nothing to share out
+def pytest_xdist_make_scheduler(config, log):
+    """The tests of a file go to one worker, for they share what they have trained. The conformance suite, which takes
+    nearly half of the time, is shared out by the families of networks, and the tutorials one by one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    import zoo
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            if file.endswith("test_tutorials.py"):
+                return nodeid
+            name = re.search(r"test_conformance\.py::\w+\[(\w+)", nodeid)
+            return f"{file}::{zoo.info(name[1]).family}" if name else file
+
+    return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_measurements():
+    """A training measures its rates from a few batches: nobody reads them here. The tests of `throughput` itself call
+    it directly, and measure for as long as it does."""
+    if "keras" not in sys.modules:  # nothing trains
+        yield
+        return
+    from zoo.training import throughput, trainer
+
+    class Short:
+        pipeline_rate = staticmethod(functools.partial(throughput.pipeline_rate, seconds=0.01))
+        model_rate = staticmethod(functools.partial(throughput.model_rate, steps=1, warmup=1))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "throughput", Short)
+        yield

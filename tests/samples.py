@@ -4,6 +4,7 @@ Everything follows from the model itself (the shapes and dtypes of its inputs an
 the task on its card (`Task.sample`), so that neither a new name nor a new task needs a line here.
 """
 
+import json
 import math
 
 import keras
@@ -12,6 +13,11 @@ import numpy as np
 from zoo import losses, tasks
 
 FREE_SIZES = {1: 6, 2: 6, 3: 32, 4: 16}  # in place of None, by the rank of the input without the batch axis
+
+
+def structure(model):
+    """What a network is made of, apart from its name: the same text for two networks that compute the same function."""
+    return json.dumps(model.get_config()["layers"], default=str)
 
 
 def sample_of(card, head=""):

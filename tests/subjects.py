@@ -1,5 +1,6 @@
 """A name under test: its networks, each built and trained once, and what a test needs from a backend."""
 
+import random
 from functools import cached_property
 
 import keras
@@ -41,7 +42,8 @@ class Subject:
         self.card = zoo.info(name)
 
     def build(self, seed=0, **options):
-        keras.utils.set_random_seed(seed)
+        random.seed(seed)  # from which Keras's layers draw their seeds; keras.utils.set_random_seed does this and
+        # makes TensorFlow forget its kernels too, so that a network takes twice as long to build and to run once
         return zoo.build(self.name, **{**self.card.tiny, **options})
 
     @cached_property
@@ -106,6 +108,7 @@ class ShortRun:
     """A new network and its first steps of training."""
 
     def __init__(self, subject, seed, steps=2):
+        keras.utils.set_random_seed(seed)
         self.model = compiled(subject.build(seed), subject.card, run_eagerly=True)
         self.weights = self.model.get_weights()
         self.losses = [self.model.train_on_batch(subject.x, subject.y, return_dict=True)["loss"] for _ in range(steps)]
