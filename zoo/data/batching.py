@@ -1,5 +1,6 @@
 """Batches of what is in memory already, on any backend and without TensorFlow, and of texts of different lengths."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -38,6 +39,12 @@ class Batches(keras.utils.PyDataset):
         """An epoch."""
         yield from map(self.make, self.current)
         self.on_epoch_end()
+
+    def map(self, change: Callable[..., tuple[Any, ...]]) -> "Batches":
+        """The same batches, each changed by ``change(inputs, targets)``, as `map` of a ``tf.data.Dataset`` does."""
+        changed = copy.copy(self)
+        changed.make = lambda rows: change(*self.make(rows))
+        return changed
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """An epoch, as a ``tf.data.Dataset`` gives it."""

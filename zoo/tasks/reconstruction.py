@@ -11,7 +11,7 @@ from zoo.data.image.files import free_name
 from zoo.data.image.folder import ImageFolder
 from zoo.tasks.base import Evaluation, Sample, Task, Trained
 
-BASELINE_NUMBERS = 10**9  # in a data set beyond which no baseline is computed
+BASELINE_VALUES = 10**9  # numbers in a data set beyond which no baseline is computed
 PLOTTED_EXAMPLES = 10
 
 
@@ -44,7 +44,7 @@ class Reconstruction(Task):
         """The mean image for all; and as many principal components as the code has numbers."""
         from sklearn.decomposition import PCA
 
-        if data.numbers > BASELINE_NUMBERS:
+        if data.num_values > BASELINE_VALUES:
             return {}
         x, x_test = (data.arrays(split)[0].reshape(data.examples[split], -1) for split in ("train", "test"))
         found = {"mean image": float(np.square(x_test - x.mean(0)).mean())}
