@@ -6,12 +6,13 @@ evaluated by itself, and nothing else of the file runs until something is built.
 """
 
 import ast
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from zoo import recipes, records
+from zoo import records
 from zoo.errors import UsageError
 from zoo.records import Card, replace
 
@@ -29,8 +30,9 @@ class Constants(dict[str, Any]):
         super().__init__(RECORDS | PLAIN_FUNCTIONS | {"zoo": SimpleNamespace(**RECORDS)})
         self.assigned: dict[str, ast.expr] = {}
         for node in tree.body:
-            if isinstance(node, ast.ImportFrom) and node.module == recipes.__name__:
-                self |= {alias.asname or alias.name: getattr(recipes, alias.name) for alias in node.names}
+            if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("zoo.recipes."):
+                shared = importlib.import_module(str(node.module))
+                self |= {alias.asname or alias.name: getattr(shared, alias.name) for alias in node.names}
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
             for target in targets:
                 if isinstance(target, ast.Name) and getattr(node, "value", None) is not None:
