@@ -313,10 +313,11 @@ for name in (
 
 # %% [markdown]
 # ## Writing
-# A language model gives a chance to each character that may come next. Its text here is Python's own documentation,
-# which comes with Python: 300,000 characters to learn from, other articles to be judged on. The measure is the
-# perplexity, $e$ to the mean negative log-likelihood: between how many equally likely characters does it hesitate?
-# Beside it stand models that only count: how often did this character follow the one before, or the four before?
+# A *language model* gives a probability to each character that may come next; to generate text, one is drawn by these
+# probabilities (*sampling*), appended, and so on. Its text here is Python's own documentation, which comes with Python:
+# 300,000 characters to learn from, other articles to be judged on. The measure is the *perplexity*, $e$ to the mean
+# negative log-likelihood (the *cross-entropy*): between how many equally likely characters does it hesitate? Beside it
+# stand models that only count (*n-grams*): how often did this character follow the one before, or the four before?
 
 # %%
 EPOCHS = 1 if lesson.smoke else 4
@@ -327,7 +328,7 @@ for seed in lesson.seeds:
         run = zoo.train("gru_lm", run=Path(folder) / "run", epochs=EPOCHS, seed=seed, verbose=0, **small)
         counted, letters = run.results["baselines"], run.config["options"]["vocabulary_size"]
         losses.append(run.metrics["loss"])
-        beside = ", ".join(f"{name} {figure:.3f}" for name, figure in counted.items())
+        beside = ", ".join(f"{name} {value:.3f}" for name, value in counted.items())
         print(f"seed {seed}: perplexity {run.metrics['perplexity']:.3f} beside {beside}")
         if seed == lesson.seed:
             for temperature in (0.0, 0.7, 1.5):
@@ -338,7 +339,8 @@ baseline = {"2-gram": bigram, "5-gram": fivegram, "knows nothing": np.log(letter
 lesson.claim("nats a character on other articles, worst seed", max(losses), "<=", bigram - 0.2, baseline=baseline)
 
 # %% [markdown]
-# At temperature 0 it always takes the likeliest character and soon walks in a circle; at 1.5 it babbles. Note the
+# The logits are divided by the *temperature*. At 0 it always takes the likeliest character (*greedy decoding*) and soon
+# walks in a circle; at 1.5 it babbles. Note the
 # 5-gram: on a text this small, with its many set phrases, counting is hard to beat. After these few epochs the network
 # has not; the recipe `zoo train gru_lm` goes on for twenty and comes out even (`results/demo.csv`).
 #

@@ -53,7 +53,7 @@ class WholeText:
     The state is the text so far. A model of a fixed length sees the last tokens of a longer text.
     """
 
-    max_length = None
+    max_length: int | None = None
 
     def __init__(self, model: keras.Model):
         self.model = model

@@ -175,7 +175,7 @@ class Decoder:
     The state: for each layer its state or states, (batch, units) each.
     """
 
-    max_length = None
+    max_length: int | None = None
 
     def __init__(self, model: keras.Model):
         self.model = model

@@ -155,7 +155,7 @@ class Decoder:
     The memory: the encoder's output with its keys and mask; nothing without attention. The state: the GRU's.
     """
 
-    max_length = None
+    max_length: int | None = None
 
     def __init__(self, model: keras.Model):
         self.model = model

@@ -162,7 +162,7 @@ class Block:
             return self.cross.attend(x, *cache.memory) if cache else self.cross(x, memory, attention_mask=memory_mask)
 
         x = self.attention_residual(x, self_attention)  # (batch, T, dim)
-        if self.cross:
+        if self.cross_residual:
             x = self.cross_residual(x, cross_attention)
         return self.mlp_residual(x, lambda x: self.mlp_out(self.mlp_in(x)))
 
@@ -244,7 +244,7 @@ def transformer(
     >>> transformer(vocabulary_size=10, num_layers=1, dim=8, num_heads=2, mlp_dim=16).count_params()
     1584
     """
-    sizes = dict(dim=dim, num_heads=num_heads, mlp_dim=mlp_dim, dropout=dropout, norm=norm)
+    sizes: dict[str, Any] = dict(dim=dim, num_heads=num_heads, mlp_dim=mlp_dim, dropout=dropout, norm=norm)
     source = keras.Input(input_shape, dtype="int32", name="source")
     target = keras.Input(target_shape, dtype="int32", name="target")
     mask = Padding(name="source_mask")(source)  # (batch, 1, S)
