@@ -9,7 +9,8 @@ FOLDER holds train.de.gz, val.de.gz, test_2016_flickr.de.gz and the same in Engl
 (en-de) by a small Transformer on a GPU; no TensorFlow is needed (KERAS_BACKEND=jax). Processors are too slow for the
 recipe; what one core manages in three quarters of an hour is
 
-    ... --epochs 18 --option blocks=3 --option dim=128 --option heads=4 --option hidden=256 --option dropout=0.1
+    ... --epochs 18 --option num_layers=3 --option dim=128 --option num_heads=4 --option mlp_dim=256 \\
+        --option dropout=0.1
 
 The peer is PyTorch's own `nn.Transformer` of the same sizes. `torch` trains it on the same batches by the same
 schedule for as many epochs; it decodes greedily (it has nothing else), so our greedy BLEU stands beside it. `speed`
@@ -48,7 +49,8 @@ from zoo.optimizers import schedules
 
 FILES = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
 RECIPES = {"de-en": "translate_folder", "en-de": "translate_folder_back"}
-SIZES = ("blocks", "dim", "heads", "hidden", "dropout", "norm")
+SIZES = ("num_layers", "dim", "num_heads", "mlp_dim", "dropout", "norm")
+COLUMNS = ("blocks", "dim", "heads", "hidden", "dropout", "norm")  # of the record, which has these words since 0.1
 
 
 def unpacked(folder, target):
@@ -63,13 +65,14 @@ def unpacked(folder, target):
     return target
 
 
-def bleu(data, split, say):
-    """Detokenised BLEU, and sacrebleu's signature; `say` makes target tokens of source tokens, (batch, time) both."""
+def bleu(data, split, translate):
+    """Detokenised BLEU, and sacrebleu's signature; `translate` makes targets of sources, (batch, time) tokens both."""
     from sacrebleu.metrics import BLEU
 
-    said = [data.tokenizer.decode(row) for inputs, _ in data.batches(split) for row in say(inputs["source"])]
+    batches = data.batches(split)
+    predictions = [data.tokenizer.decode(row) for inputs, _ in batches for row in translate(inputs["source"])]
     metric = BLEU()
-    return metric.corpus_score(said, [data.texts(split)[1]]).score, str(metric.get_signature())
+    return metric.corpus_score(predictions, [data.texts(split)[1]]).score, str(metric.get_signature())
 
 
 class Peer:
@@ -82,18 +85,18 @@ class Peer:
         torch.manual_seed(chosen.seed)
         torch.backends.cuda.matmul.allow_tf32 = True
         self.torch, self.device = torch, "cuda" if torch.cuda.is_available() else "cpu"
-        blocks, dim, heads, hidden, dropout, norm = (chosen.model[name] for name in SIZES)
+        num_layers, dim, num_heads, mlp_dim, dropout, norm = (chosen.model[name] for name in SIZES)
         self.table = nn.Embedding(len(data.tokenizer), dim, padding_idx=0)
         nn.init.normal_(self.table.weight, std=dim**-0.5)
         self.network = nn.Transformer(
-            dim, heads, blocks, blocks, hidden, dropout, batch_first=True, norm_first=norm == "pre"
+            dim, num_heads, num_layers, num_layers, mlp_dim, dropout, batch_first=True, norm_first=norm == "pre"
         )
         self.network.encoder.use_nested_tensor = False  # it would cut what nobody fills
         self.dropout = nn.Dropout(dropout)
         self.parts = nn.ModuleList([self.table, self.network, self.dropout]).to(self.device)
-        place = np.arange(data.length)[:, None] / 10_000 ** (np.arange(0, dim, 2) / dim)
-        waves = np.concatenate([np.sin(place), np.cos(place)], axis=1).astype("float32")
-        self.places, self.scale = torch.tensor(waves, device=self.device), math.sqrt(dim)
+        angles = np.arange(data.length)[:, None] / 10_000 ** (np.arange(0, dim, 2) / dim)
+        encoding = np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype("float32")
+        self.positions, self.scale = torch.tensor(encoding, device=self.device), math.sqrt(dim)
         self.optimizer = torch.optim.Adam(self.parts.parameters(), 1.0, betas=(0.9, 0.98), eps=1e-9)
         rate = schedules.SCHEDULES[chosen.schedule](
             chosen.learning_rate, steps, epochs=chosen.epochs, **chosen.schedule_options
@@ -103,17 +106,17 @@ class Peer:
         self.parameters = sum(each.numel() for each in self.parts.parameters())
 
     def embedded(self, tokens):
-        return self.dropout(self.table(tokens) * self.scale + self.places[: tokens.shape[1]])
+        return self.dropout(self.table(tokens) * self.scale + self.positions[: tokens.shape[1]])
 
     def encoded(self, source):
         return self.network.encoder(self.embedded(source), src_key_padding_mask=source == 0)
 
     def logits(self, memory, source, shifted):
         mask = self.torch.nn.Transformer.generate_square_subsequent_mask(shifted.shape[1], device=self.device)
-        said = self.network.decoder(
+        x = self.network.decoder(
             self.embedded(shifted), memory, tgt_mask=mask, memory_key_padding_mask=source == 0, tgt_is_causal=True
         )
-        return said @ self.table.weight.T
+        return x @ self.table.weight.T
 
     def step(self, inputs, target):
         arrays = (inputs["source"], inputs["target"], target)
@@ -133,21 +136,21 @@ class Peer:
         loss = [self.step(*batch) for batch in batches][-1]
         return float(loss)  # waits until the GPU is done
 
-    def say(self, source):
-        """The likeliest token each time."""
+    def translate(self, source):
+        """By greedy search."""
         torch = self.torch
         self.parts.eval()
         with torch.no_grad():
             source = torch.as_tensor(source).to(self.device).long()
             memory = self.encoded(source)
-            said = torch.full((len(source), 1), START, device=self.device)
-            over = torch.zeros(len(source), dtype=torch.bool, device=self.device)
-            while said.shape[1] < len(self.places) and not over.all():
-                logits = self.logits(memory, source, said)[:, -1]
-                logits[:, : START + 1] = -1e9  # padding, the unknown and the start are never said
-                new = logits.argmax(-1).masked_fill(over, 0)
-                said, over = torch.cat([said, new[:, None]], 1), over | (new == END)
-        return said[:, 1:].cpu().numpy()
+            target = torch.full((len(source), 1), START, device=self.device)
+            finished = torch.zeros(len(source), dtype=torch.bool, device=self.device)
+            while target.shape[1] < len(self.positions) and not finished.all():
+                logits = self.logits(memory, source, target)[:, -1]
+                logits[:, : START + 1] = -1e9  # no target has padding, the unknown or the start
+                tokens = logits.argmax(-1).masked_fill(finished, 0)
+                target, finished = torch.cat([target, tokens[:, None]], 1), finished | (tokens == END)
+        return target[:, 1:].cpu().numpy()
 
 
 def learned(folder, recipe, changed, seed):
@@ -221,7 +224,7 @@ def peer_trained(arguments, folder, recipe, changed, data, chosen):
         loss = peer.epoch(batches)
         print(f"epoch {epoch + 1}/{epochs}: loss of the last batch {loss:.3f}", flush=True)
     seconds = time.perf_counter() - started
-    score, signature = bleu(data, arguments.split, peer.say)
+    score, signature = bleu(data, arguments.split, peer.translate)
     return {
         "network": "torch.nn.Transformer", "epochs": epochs, "fit_seconds": round(seconds),
         "bleu_greedy": f"{score:.2f}", "beams": "", "bleu": "", "signature": signature,
@@ -252,7 +255,7 @@ def main():
         unpacked(arguments.folder, folder)
         recipe, changed = RECIPES[arguments.direction], option_values(arguments.option)
         data, chosen = learned(folder, recipe, changed, arguments.seed)
-        row = {"direction": arguments.direction, **{name: chosen.model[name] for name in SIZES}}
+        row = {"direction": arguments.direction, **{column: chosen.model[name] for column, name in zip(COLUMNS, SIZES)}}
         row["batch_tokens"] = chosen.preprocess["batch_tokens"]
         row["split"] = arguments.split
         row |= MEASURES[arguments.what](arguments, folder, recipe, changed, data, chosen)

@@ -12,7 +12,7 @@ EMBEDDED = {builder.name for builder in Embedded.__subclasses__()}
 NARROW = {"width": 0.125}
 EXAMPLES = {"image_classification": 24, "text_classification": 24, "language_modelling": 400}
 EXAMPLES |= {"video_classification": 24, "translation": 24}
-SMALL = {"blocks": 1, "dim": 16, "heads": 2, "hidden": 32}  # of a Transformer
+SMALL = {"num_layers": 1, "dim": 16, "num_heads": 2, "mlp_dim": 32}  # of a Transformer
 
 
 def recipes():
@@ -31,7 +31,7 @@ def test_the_recipe_runs_on_made_up_data(name, recipe, tmp_path, monkeypatch):
     width = {"width": 8} if zoo.info(name).family in ("resnet", "conv3d") else NARROW
     narrow = width if "width" in zoo.info(name).options else {}
     narrow |= {"units": (8,)} if "units" in zoo.info(name).options else {}
-    narrow |= {word: size for word, size in SMALL.items() if {word, "heads"} <= set(zoo.info(name).options)}
+    narrow |= {word: size for word, size in SMALL.items() if {word, "num_heads"} <= set(zoo.info(name).options)}
     if zoo.info(name).recipe(recipe).preprocess.get("tokens") == "subwords":
         pytest.importorskip("tokenizers")
     with tfds.testing.mock_data(num_examples=EXAMPLES[zoo.info(name).task]):

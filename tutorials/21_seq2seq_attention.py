@@ -1,16 +1,17 @@
 # %% [markdown]
 # # 21 · From one sequence to another: attention
 #
-# To translate, one recurrent network reads and another writes. In between stands one vector: all that was read must
-# fit into it. Bahdanau, Cho and Bengio let the writer look back. Before each token it scores every place of the
-# source, and takes from each as much as the score says.
+# To translate, one recurrent network reads (the *encoder*) and another writes (the *decoder*). In between stands one
+# vector: the whole source must fit into it. Bahdanau, Cho and Bengio let the decoder look back (*attention*, here
+# *cross-attention*, from one sequence to another). Before each token it scores every position of the source, and takes
+# from each as much as the score says. Such a network is called *sequence to sequence*, seq2seq for short.
 #
 # **You will see** the two kinds of scores by hand, what a network without attention learns of dates (their form, and
 # not their content: the failure of this lesson), how fast it goes with attention, and where the network looks.
 #
-# **Claims** The shares of attention sum to one and padding gets none. At most 30 of a hundred unseen dates come out
-# right without attention; at least 98 with it, additive or dot-product, each in the worst of three seeds. Without it
-# a network still says most of the single characters right. Different sources come out different.
+# **Claims** The weights of attention sum to one and padding gets none. At most 30 of a hundred unseen dates come out
+# right without attention; at least 98 with additive and 90 with dot-product attention, each in the worst of three
+# seeds. Without it a network still predicts most of the single characters right. Different sources come out different.
 #
 # **Beside them** copying, and the date of the most similar training example.
 #
@@ -45,17 +46,18 @@ def numpy(tensor):
 
 
 # %% [markdown]
-# ## A score for each place
-# The reader leaves a vector $h_j$ for each place of the source. The writer is in a state $s$. Two ways to score how
-# much $h_j$ matters now:
+# ## A score for each position
+# The encoder leaves a vector $h_j$ for each position of the source (its *hidden states*, the *memory*). The decoder is
+# in a state $s$, the *query*. Two ways to score how much $h_j$ matters now:
 #
 # $$\text{additive: } v \cdot \tanh(W s + U h_j) \qquad\qquad \text{dot: } s \cdot (W h_j)$$
 #
-# The softmax makes shares of the scores, and the writer gets $c = \sum_j \alpha_j h_j$, the context. Here is a reader
-# of four places, with $W$ and $U$ the identity and $v$ all ones.
+# The *softmax* makes of the scores fractions that sum to one, the *attention weights* $\alpha_j$, and the decoder gets
+# $c = \sum_j \alpha_j h_j$, the *context vector*. Here is a memory of four positions, with $W$ and $U$ the identity and
+# $v$ all ones.
 
 # %%
-memory = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [-1.0, 0.0]])  # (places, dim)
+memory = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [-1.0, 0.0]])  # (positions, dim)
 state = np.array([2.0, 0.0])
 
 
@@ -64,19 +66,19 @@ def softmax(scores):
     return powers / powers.sum()
 
 
-shares = {"additive": softmax(np.tanh(state + memory).sum(-1)), "dot": softmax(memory @ state)}
-for kind, alpha in shares.items():
-    print(f"{kind:>8}: shares {alpha.round(3)}, context {(alpha @ memory).round(3)}")
+by_hand = {"additive": softmax(np.tanh(state + memory).sum(-1)), "dot": softmax(memory @ state)}
+for kind, alpha in by_hand.items():
+    print(f"{kind:>8}: weights {alpha.round(3)}, context {(alpha @ memory).round(3)}")
 
 # %% [markdown]
-# Keras's layers do the same. They can also leave places out: behind the end of a source there is padding, and it must
-# get nothing.
+# Keras's layers do the same. They can also leave positions out, by a *mask*: behind the end of a source there is
+# *padding*, and it must get nothing.
 
 # %%
 keys = memory[None].astype("float32")
 for kind, layer in (("additive", keras.layers.AdditiveAttention(use_scale=False)), ("dot", keras.layers.Attention())):
     _, found = layer([state[None, None].astype("float32"), keys], return_attention_scores=True)
-    difference = np.abs(numpy(found)[0, 0] - shares[kind]).max()
+    difference = np.abs(numpy(found)[0, 0] - by_hand[kind]).max()
     lesson.claim(f"{kind} attention, difference to the formula", difference, "<=", 1e-6, exact=True)
 
 networks = {
@@ -92,14 +94,16 @@ source = np.array([[7, 8, 9, 0, 0], [4, 5, 6, 7, 8]], "int32")
 target = np.array([[2, 5], [2, 6]], "int32")
 for kind in ("additive", "dot"):
     weights = attention_weights(networks[kind], {"source": source, "target": target})["cross"]
-    lesson.claim(f"{kind}: share that padding gets", weights[0, ..., 3:].max(), "<=", 1e-8, exact=True)
+    lesson.claim(f"{kind}: weight that padding gets", weights[0, ..., 3:].max(), "<=", 1e-8, exact=True)
 
 # %% [markdown]
 # ## Twelve thousand dates
-# Read a date in any of twenty written forms and say it as ISO 8601 has it. The dates of the test set occur nowhere
-# else, in no form: who has learned the training dates by heart gets none of them right.
+# Read a date in any of twenty written forms and write it as ISO 8601 has it. The dates of the test set occur nowhere
+# else, in no form: who has learned the training dates by heart (*overfitting*) gets none of them right.
 #
-# Three networks of the same sizes, three seeds each, twelve epochs.
+# Three networks of the same sizes, three seeds each, twelve *epochs*. A token, here a character, enters as a vector
+# that is learned (its *embedding*), and the loss is the *cross-entropy* of the next token. While it trains, the decoder
+# is given the right beginning of the target, not its own (*teacher forcing*).
 
 # %%
 budget = dict(epochs=1, batch_size=1000, embedding=8, units=16) if lesson.smoke else {}
@@ -131,55 +135,58 @@ axes.legend(frameon=False, fontsize=8)
 lesson.figure(figure, "exact_match")
 
 # %% [markdown]
-# Left, the single characters, given the right ones before: the network without attention gets more than half. Right,
-# whole dates: it has next to none. It has learned what a date looks like. Hundreds of the characters are hyphens,
-# zeros and the 19 or 20 of the century, and those it gets. What was read it has mostly lost. Of the two with attention
-# the dot product has less to learn from at first (its scores are what the two GRUs happen to agree on), and some seeds
-# begin late and stay a few dates behind.
+# Left, the single characters, given the right ones before (*token accuracy*): the network without attention gets more
+# than half. Right, whole dates (*exact match*): it has next to none. It has learned what a date looks like. Hundreds of
+# the characters are hyphens, zeros and the 19 or 20 of the century, and those it gets. The source it has mostly lost.
+# Of the two with attention the dot product has less to learn from at first (its scores are what the two GRUs happen to
+# agree on), and some seeds begin late and stay a few dates behind.
 
 # %%
-right = {kind: [run.metrics["exact_match"] for run in runs[kind]] for kind in RECIPES}
+exact = {kind: [run.metrics["exact_match"] for run in runs[kind]] for kind in RECIPES}
 characters = [run.metrics["token_accuracy"] for run in runs["none"]]
 baseline = runs["none"][0].results["baselines"]
 for kind, bound in (("additive", 0.98), ("dot", 0.90)):
     lesson.claim(
-        f"unseen dates right with {kind} attention, worst seed", min(right[kind]), ">=", bound,
-        baseline={**baseline, "best without": max(right["none"])},
+        f"unseen dates right with {kind} attention, worst seed", min(exact[kind]), ">=", bound,
+        baseline={**baseline, "best without": max(exact["none"])},
     )  # fmt: skip
-lesson.claim("unseen dates right without attention, best seed", max(right["none"]), "<=", 0.30, baseline=baseline)
+lesson.claim("unseen dates right without attention, best seed", max(exact["none"]), "<=", 0.30, baseline=baseline)
 lesson.claim(
-    "characters right without attention, worst seed", min(characters), ">=", 0.5, baseline={"dates": max(right["none"])}
+    "characters right without attention, worst seed", min(characters), ">=", 0.5, baseline={"dates": max(exact["none"])}
 )
 
 # %% [markdown]
 # The score that is shown while training is the share of right *characters after a right beginning*. Many tutorials
-# show nothing else, some with the padding counted in. It says little about what the network says by itself.
+# show nothing else, some with the padding counted in. It tells little about what the network writes by itself, where
+# each token is the likeliest after its own earlier ones (*greedy decoding*).
 #
 # ## Where it looks
-# One date, and for each character that is said (down) the share of each character that was read (across).
+# One date, and for each character that is written (down) the weight of each character of the source (across): the
+# *alignment*.
 
 # %%
 text = "the 21st of March, 2021"
 opened = {kind: api.reopen(runs[kind][0]) for kind in RECIPES}
 for kind in ("additive", "dot"):
     finished = opened[kind]
-    said = Translator(finished.network.model, "seq2seq_gru", finished.data.length)(finished.data.encode([text]))[0]
-    said = said[said > 3][: finished.data.length - 1]
-    inputs = {"source": finished.data.encode([text]), "target": np.array([[2, *said]], "int32")}
+    translate = Translator(finished.network.model, "seq2seq_gru", finished.data.length)
+    prediction = translate(finished.data.encode([text]))[0]
+    prediction = prediction[prediction > 3][: finished.data.length - 1]
+    inputs = {"source": finished.data.encode([text]), "target": np.array([[2, *prediction]], "int32")}
     weights = attention_weights(finished.network.model, inputs)["cross"][0]
-    pieces = [*finished.data.tokenizer.decode(said), "end"]
+    pieces = [*finished.data.tokenizer.decode(prediction), "end"]
     lesson.figure(plots.attention(kind, weights, pieces, list(text)), f"looks_{kind}")
 
 # %% [markdown]
-# ## Does it say different things?
-# A well-known translator said the same of everything for a year, and nobody counted. Count.
+# ## Does it tell sources apart?
+# A well-known translator gave the same answer to everything for a year, and nobody counted. Count.
 
 # %%
 texts = ["1 May 1987", "2 May 1987", "3 June 1987", "June 3, 1988", "7.7.2007", "12/24/99"]
 for kind, finished in opened.items():
-    said = list(api.translate(finished.run, texts, beams=1))
-    print(f"{kind:>8}: {', '.join(said)}")
-lesson.claim("different answers to six different dates, dot", len(set(said)), "==", 6)
+    predictions = list(api.translate(finished.run, texts, beams=1))
+    print(f"{kind:>8}: {', '.join(predictions)}")
+lesson.claim("different answers to six different dates, dot", len(set(predictions)), "==", 6)
 
 # %% [markdown]
 # ## Try it

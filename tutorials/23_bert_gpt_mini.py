@@ -1,9 +1,11 @@
 # %% [markdown]
 # # 23 · BERT and GPT, in small: read first, be taught later
 #
-# Labels are dear and text is free. So let a network first read a great deal of plain text and learn to say what is
-# missing in it. What it had to find out for that, a few labels can then put to use. GPT reads from left to right and
-# says the next word (Radford 2018). BERT sees the whole sentence with some words hidden, and says those (Devlin 2019).
+# Labels are dear and text is free. So let a network first read a great deal of plain text and learn to predict what is
+# missing in it (*pre-training*, which is *self-supervised*: the text is its own label). What it had to find out for
+# that, a few labels can then put to use (*fine-tuning*). GPT reads from left to right and predicts the next word
+# (*causal language modelling*, Radford 2018). BERT sees the whole sentence with some words hidden, and predicts those
+# (*masked language modelling*, Devlin 2019).
 #
 # **You will see** why a network that knows nothing starts at a loss of ln V, how words are hidden, what a network has
 # understood of words that nobody explained, accuracy against the number of labels with and without reading first,
@@ -99,13 +101,13 @@ for taught, kind in ((True, "taught nouns"), (False, "other nouns")):
 
 # %% [markdown]
 # ## Two networks
-# The zoo's `gpt` and `bert_base`, both with two blocks, 64 wide. What differs is where a place may look: GPT only
-# back, BERT everywhere. GPT says the next word at every place. BERT gets a layer for its reading that says at every
-# place which word stands there; it is thrown away afterwards. To answer, GPT uses what it holds after the last word,
-# and BERT what it holds at the first.
+# The zoo's `gpt` and `bert_base`, both with two blocks, 64 wide. What differs is where a position may look: GPT only
+# back (*causal self-attention*), BERT everywhere (*bidirectional*). GPT predicts the next word at every position. BERT
+# gets a layer for its reading (a *head*) that predicts at every position which word stands there; it is thrown away
+# afterwards. To answer, GPT uses its state after the last word, and BERT its state at the first.
 
 # %%
-SIZE = {"vocabulary_size": len(VOCABULARY), "blocks": 2, "dim": 64, "heads": 4, "longest": LENGTH, "dropout": 0.0}
+SIZE = dict(vocabulary_size=len(VOCABULARY), num_layers=2, dim=64, num_heads=4, max_length=LENGTH, dropout=0.0)
 
 
 def new(kind):
@@ -128,34 +130,34 @@ def compiled(model, rate):
 
 
 def next_words(x):
-    """What GPT sees, what it is to say, and where that counts: everywhere but in the padding."""
+    """GPT's input, its targets, and where those count: everywhere but in the padding."""
     return x[:, :-1], x[:, 1:], (x[:, 1:] > 0).astype("float32")
 
 
-def hide(x, rng, share=0.15):
-    """What BERT sees, what it is to say, and where that counts: where a word is hidden."""
-    hidden = (rng.random(x.shape) < share) & (x > 0)
+def hide(x, rng, fraction=0.15):
+    """BERT's input, its targets, and where those count: where a word is hidden."""
+    hidden = (rng.random(x.shape) < fraction) & (x > 0)
     return np.where(hidden, HIDDEN, x), x, hidden.astype("float32")
 
 
 # %% [markdown]
 # ## The loss of knowing nothing
-# A network with small random weights gives every word about the same probability, 1/V, so its loss is
-# $-\ln(1/V) = \ln V$. If yours starts elsewhere, something is wrong before the first step: logits that are too large,
-# targets that are shifted, padding that is counted.
+# A network with small random weights gives every word about the same probability, 1/V, so its loss, the
+# *cross-entropy*, is $-\ln(1/V) = \ln V$ (a *perplexity* of V). If yours starts elsewhere, something is
+# wrong before the first step: logits that are too large, targets that are shifted, padding that is counted.
 
 # %%
 rng = np.random.default_rng(lesson.seed)
 expected = float(np.log(len(VOCABULARY)))
 for kind in ("gpt", "bert"):
     keras.utils.set_random_seed(lesson.seed)
-    seen, said, counts = next_words(x_plain[:512]) if kind == "gpt" else hide(x_plain[:512], rng)
-    logits = new(kind)[0].predict(seen, verbose=0)
+    inputs, targets, counts = next_words(x_plain[:512]) if kind == "gpt" else hide(x_plain[:512], rng)
+    logits = new(kind)[0].predict(inputs, verbose=0)
     logits -= logits.max(-1, keepdims=True)
-    right = np.take_along_axis(logits, said[..., None], axis=-1)[..., 0]
-    start = float(((np.log(np.exp(logits).sum(-1)) - right) * counts).sum() / counts.sum())
+    of_target = np.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    start = float(((np.log(np.exp(logits).sum(-1)) - of_target) * counts).sum() / counts.sum())
     lesson.claim(
-        f"{kind}, first loss against ln {len(VOCABULARY)}, share that it is off", abs(start / expected - 1), "<=", 0.05,
+        f"{kind}, first loss against ln {len(VOCABULARY)}, relative difference", abs(start / expected - 1), "<=", 0.05,
         baseline={"loss": start, "ln V": expected}, exact=True,
     )  # fmt: skip
 
@@ -177,9 +179,9 @@ def read_first(kind, seed):
     compiled(reader, 1e-3)
     losses = []
     for _ in range(EPOCHS[kind]):  # other words are hidden each time
-        seen, said, counts = next_words(x_plain) if kind == "gpt" else hide(x_plain, rng)
-        history = reader.fit(seen, said, sample_weight=counts, batch_size=BATCH, verbose=0).history
-        losses.append(history["loss"][0] * counts.size / counts.sum())  # Keras divides by all places
+        inputs, targets, counts = next_words(x_plain) if kind == "gpt" else hide(x_plain, rng)
+        history = reader.fit(inputs, targets, sample_weight=counts, batch_size=BATCH, verbose=0).history
+        losses.append(history["loss"][0] * counts.size / counts.sum())  # Keras divides by all positions
     return reader, pupil, losses
 
 
@@ -189,12 +191,12 @@ def taught(pupil, count, seed):
     x, rng = numbers(texts), np.random.default_rng(seed)
     rows = np.concatenate([rng.permutation(count) for _ in range(-(-STEPS * 32 // count))])[: STEPS * 32]
     compiled(pupil, 1e-3).fit(x[rows], labels[rows], batch_size=32, shuffle=False, verbose=0)
-    said = {kind: pupil.predict(x, batch_size=500, verbose=0).argmax(-1) for kind, x in x_test.items()}
-    return [float((said[kind] == y_test[kind]).mean()) for kind in said]
+    predicted = {kind: pupil.predict(x, batch_size=500, verbose=0).argmax(-1) for kind, x in x_test.items()}
+    return [float((predicted[kind] == y_test[kind]).mean()) for kind in predicted]
 
 
 def copied(seed):
-    """BERT's reading with nothing hidden, every word to be said and seen. (the network to be taught, the losses)"""
+    """BERT's reading with nothing hidden, every word to be predicted. (the network to be taught, the losses)"""
     keras.utils.set_random_seed(seed)
     reader, pupil = new("bert")
     history = compiled(reader, 1e-3).fit(
@@ -270,17 +272,18 @@ lesson.figure(figure, "labels")
 # %% [markdown]
 # Dashed is what the labels tell of, solid what they don't. From scratch the solid line stays at chance however many
 # labels there are: nothing says that "teacher" is like "doctor". Whoever has read knows, since both are clever and
-# tired and neither is wooden. BERT reads more slowly: it is asked for one word in seven, where GPT is asked for each,
-# and it must first find out which place to look at. The second fall of its loss, on the left, is when it has.
+# tired and neither is wooden. BERT reads more slowly: it predicts one word in seven, where GPT predicts each,
+# and it must first find out which position to look at. The second fall of its loss, on the left, is when it has.
 #
 # ## What it has understood
-# The vectors of the nouns, after reading and before any label: all of them, in their two largest directions (PCA).
+# The vectors of the nouns (their *embeddings*), after reading and before any label: all of them, in their two largest
+# directions (*principal component analysis*, PCA).
 
 # %%
 figure = new_figure(10.5, 3.8)
 for axes, kind in zip(figure.subplots(1, 2), KINDS):
-    places = PCA(2).fit_transform(tables[kind][[NUMBERS[noun] for noun in (*ALIVE, *THINGS)]])
-    for (x, y), noun in zip(places, (*ALIVE, *THINGS)):
+    projected = PCA(2).fit_transform(tables[kind][[NUMBERS[noun] for noun in (*ALIVE, *THINGS)]])
+    for (x, y), noun in zip(projected, (*ALIVE, *THINGS)):
         axes.scatter(x, y, color=INK if noun in ALIVE else SECOND, s=8)
         axes.annotate(noun, (x, y), fontsize=6, xytext=(2, 2), textcoords="offset points")
     axes.set(title=f"{kind}: nouns after reading", xticks=[], yticks=[])
@@ -306,7 +309,7 @@ lesson.claim(
 # %% [markdown]
 # ## How large, and what it costs
 # A block of width $d$ has $12 d^2$ weights and $13 d$ biases and scales (tutorial 22). Before you run it: how large is
-# GPT-3, with 96 blocks of width 12,288 and 2,048 places (Brown 2020, Table 2.1)?
+# GPT-3, with 96 blocks of width 12,288 and 2,048 positions (Brown 2020, Table 2.1)?
 #
 # Training takes about six floating-point operations for each parameter and each token: two forward, four back. GPT-3
 # read 300 billion tokens. A V100 manages perhaps 28 TFLOP/s of this, and rents for some 1.50 dollars an hour: these two
@@ -314,9 +317,9 @@ lesson.claim(
 
 
 # %%
-def parameters(vocabulary, places, blocks, width):
-    """Of the tokens and places, of the blocks, of the last normalisation."""
-    return (vocabulary + places) * width + blocks * (12 * width**2 + 13 * width) + 2 * width
+def parameters(vocabulary, positions, num_layers, width):
+    """Of the tokens and positions, of the blocks, of the last normalisation."""
+    return (vocabulary + positions) * width + num_layers * (12 * width**2 + 13 * width) + 2 * width
 
 
 sizes = {"gpt2": (12, 768), "gpt2_medium": (24, 1_024), "gpt2_large": (36, 1_280), "gpt2_xl": (48, 1_600)}
@@ -325,7 +328,7 @@ for name in (*sizes, "bert_base", "bert_large"):
 off = max(abs(parameters(50_257, 1_024, *size) - zoo.info(name).params) for name, size in sizes.items())
 lesson.claim("parameters of the four GPT-2 that the formula is off by", off, "==", 0, exact=True)
 gpt3 = parameters(50_257, 2_048, 96, 12_288)
-lesson.claim("GPT-3, share that the formula is off 175 billion", abs(gpt3 / 175e9 - 1), "<=", 0.01, exact=True)
+lesson.claim("GPT-3, relative difference of the formula to 175 billion", abs(gpt3 / 175e9 - 1), "<=", 0.01, exact=True)
 seconds = 6 * 175e9 * 300e9 / 28e12
 years = seconds / (365 * 24 * 3600)
 lesson.claim("years on one GPU, off 356 by", abs(years - 356), "<=", 1, baseline={"years": years}, exact=True)
@@ -334,7 +337,8 @@ print(f"{years:.0f} years, {seconds / 3600 * 1.5 / 1e6:.2f} million dollars")
 # %% [markdown]
 # ## Try it
 # * Hide half of the words, or one in fifty. Which reads best in the same time?
-# * Freeze what was read (`zoo.freeze(pupil)`) and teach the last layer alone. How many labels does it want?
+# * Freeze what was read (`zoo.freeze(pupil)`) and teach the last layer alone (a *linear probe*). How many labels does
+#   it want?
 # * Give the sentences of the task their adjectives. Why does the network without reading catch up?
 
 # %%

@@ -1,33 +1,40 @@
 """Writing text: what is drawn and how often, the baselines that count, and the verbs of the command line."""
 
+import sys
 from collections import Counter
 
 import keras
 import numpy as np
 import pytest
+import samples
 
 import zoo
-from zoo import cli
+from zoo import cli, registry
 from zoo.baselines.ngram import KneserNey
 from zoo.decoding import sampling
+from zoo.decoding.base import Compiled, WholeText, decoder_of
 from zoo.errors import UsageError
 from zoo.metrics.tokens import Perplexity
+from zoo.models import recurrent_lm
 
 LOGITS = np.array([5.0, 5.0, 2.0, 1.0, 0.0, -1.0])
 
 
-class Echo:
-    """A model that says the same whatever came before."""
+class Constant:
+    """A decoder with the same logits whatever came before."""
 
-    def start(self, batch=1):
-        return 0
+    model = max_length = None
 
-    def step(self, tokens, state):
+    def start(self, source, batch, max_length):
+        return (), 0
+
+    def step(self, tokens, position, memory, state):
+        assert position == state
         return LOGITS[None], state + 1
 
 
 def drawn(count, **settings):
-    return list(sampling.generate(Echo(), [2], vocabulary_size=6, length=count, **settings))
+    return list(sampling.generate(Constant(), [2], vocabulary_size=6, length=count, **settings))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
@@ -48,21 +55,72 @@ def test_temperature_zero_takes_the_likeliest():
 
 def test_top_k_leaves_the_others_out():
     assert set(drawn(2000, top_k=2, temperature=5)) == {2, 3}
-    assert sampling.probabilities(np.zeros(6), top_k=2).tolist() == [0, 0, 0.5, 0.5, 0, 0]
+    assert sampling.next_token_probabilities(np.zeros(6), top_k=2).tolist() == [0, 0, 0.5, 0.5, 0, 0]
 
 
 def test_the_seed_decides():
     assert drawn(50, seed=3) == drawn(50, seed=3) != drawn(50, seed=4)
 
 
-def test_a_family_without_a_stepper_is_asked_about_everything():
+def test_a_family_without_a_decoder_reads_the_whole_text_for_each_token():
     model = zoo.build("gru_lm", vocabulary_size=12, embedding=4, units=(6,), input_shape=(None,))
     fixed = zoo.build("gru_lm", vocabulary_size=12, embedding=4, units=(6,), input_shape=(7,))
     fixed.set_weights(model.get_weights())
     settings = dict(vocabulary_size=12, length=5, seed=1)
-    stepwise = list(sampling.generate(sampling.decoder_of(model, "gru_lm"), [3, 4], **settings))
-    assert stepwise == list(sampling.generate(sampling.decoder_of(model, "gru_classifier"), [3, 4], **settings))
-    assert stepwise == list(sampling.generate(sampling.WholeText(fixed), [3, 4], **settings))
+    stepwise = list(sampling.generate(decoder_of(model, "gru_lm"), [3, 4], **settings))
+    assert isinstance(decoder_of(model, "gru_classifier"), WholeText)
+    assert stepwise == list(sampling.generate(decoder_of(model, "gru_classifier"), [3, 4], **settings))
+    assert stepwise == list(sampling.generate(Compiled(WholeText(fixed)), [3, 4], **settings))
+
+
+def test_a_model_of_a_fixed_length_sees_the_last_tokens_of_a_longer_text():
+    model = samples.fill(zoo.build("gru_lm", vocabulary_size=12, embedding=4, units=(6,), input_shape=(4,)))
+    tokens = np.random.default_rng(0).integers(2, 12, (2, 9)).astype("int32")
+    text = sampling.Text(Compiled(WholeText(model)), batch=2, max_length=9)
+    for end in range(1, 10):
+        found, window = text.append(tokens[:, end - 1]), tokens[:, max(end - 4, 0) : end]
+        padded = np.pad(window, [(0, 0), (0, 4 - window.shape[1])])
+        wanted = keras.ops.convert_to_numpy(model(padded))[:, window.shape[1] - 1]
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_language_model_of_a_user_generates_with_and_without_a_decoder(tmp_path, monkeypatch):
+    for each in ("_cards", "_builders"):
+        monkeypatch.setattr(registry, each, dict(getattr(registry, each)))
+    file = tmp_path / "own_lm.py"
+    file.write_text(OWN_LANGUAGE_MODEL)
+    module = registry.import_file(file)
+    monkeypatch.delitem(sys.modules, module.__name__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # and gone after the test
+    model = samples.fill(zoo.build("own_lm"))
+    settings = dict(vocabulary_size=12, length=5, temperature=0)
+    fallback = decoder_of(model, "own_lm")
+    assert isinstance(fallback, WholeText)
+    tokens = list(sampling.generate(Compiled(fallback), [3, 4], **settings))
+    text = [3, 4]
+    for _ in range(5):
+        text.append(2 + int(np.argmax(keras.ops.convert_to_numpy(model(np.array([text])))[0, -1, 2:])))
+    assert tokens == text[2:]
+    module.decoder = recurrent_lm.decoder
+    assert isinstance(decoder_of(model, "own_lm"), recurrent_lm.Decoder)
+    assert tokens == list(sampling.generate(Compiled(decoder_of(model, "own_lm")), [3, 4], **settings))
+
+
+OWN_LANGUAGE_MODEL = """
+import keras, zoo
+
+CARD = zoo.Card(
+    task="language_modelling", summary="one layer", params=0, paper="", preprocessing="none", recipes=(), tiny={},
+    inputs=(zoo.Input("tokens", (None,), "int32"),),
+)
+
+@zoo.register(CARD)
+def own_lm(*, vocabulary_size=12, name="own_lm"):
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    x = keras.layers.Embedding(vocabulary_size, 4, name="embedding")(tokens)
+    x = keras.layers.GRU(6, return_sequences=True)(x)
+    return keras.Model(tokens, keras.layers.Dense(vocabulary_size, name="logits")(x), name=name)
+"""
 
 
 @pytest.mark.parametrize(
@@ -81,7 +139,7 @@ def test_a_family_without_a_stepper_is_asked_about_everything():
 def test_settings_are_checked_before_anything_is_written(settings, says):
     prompt = settings.pop("prompt", [2])
     with pytest.raises(UsageError, match=says):
-        sampling.generate(Echo(), prompt, vocabulary_size=6, **{"length": 3, **settings})
+        sampling.generate(Constant(), prompt, vocabulary_size=6, **{"length": 3, **settings})
 
 
 # Counting.

@@ -229,7 +229,7 @@ def test_costs_of_attention_by_hand():
 def test_a_shared_layer_is_in_the_block_of_its_first_use():
     """A mask that every block asks for is no way around them."""
     model = zoo.build("gpt2", **zoo.info("gpt2").tiny) if "gpt2" in zoo.list_models() else None
-    model = model or zoo.build("transformer_classifier", **{**zoo.info("transformer_classifier").tiny, "blocks": 2})
+    model = model or zoo.build("transformer_classifier", **{**zoo.info("transformer_classifier").tiny, "num_layers": 2})
     found = [block[0].name for block in blocks(model)]
     assert found[0] == "embedding" and len(found) > 4
     assert len([layer for block in blocks(model) for layer in block]) == len([e for e in model.layers if e.weights])

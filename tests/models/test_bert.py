@@ -7,7 +7,7 @@ from keras import ops
 
 import zoo
 
-TINY = dict(input_shape=(None,), vocabulary_size=50, blocks=2, dim=32, heads=4, longest=12, num_classes=3)
+TINY = dict(input_shape=(None,), vocabulary_size=50, num_layers=2, dim=32, num_heads=4, max_length=12, num_classes=3)
 TEXTS = np.random.default_rng(0).integers(1, 50, (3, 9)).astype("int32")
 TEXTS[1, 6:] = 0
 SEGMENTS = np.array([[0, 0, 0, 0, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1, 0, 0, 0], [0] * 9], "int32")

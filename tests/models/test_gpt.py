@@ -10,9 +10,10 @@ from keras import ops
 
 import zoo
 from zoo.decoding import sampling
+from zoo.decoding.base import Compiled
 from zoo.models import gpt
 
-TINY = dict(vocabulary_size=50, blocks=3, dim=32, heads=4, longest=12)
+TINY = dict(vocabulary_size=50, num_layers=3, dim=32, num_heads=4, max_length=12)
 TEXTS = np.random.default_rng(0).integers(0, 50, (2, 12)).astype("int32")
 
 
@@ -20,9 +21,9 @@ TEXTS = np.random.default_rng(0).integers(0, 50, (2, 12)).astype("int32")
 def test_sizes_by_hand(name):
     """A block: 12 d^2 numbers in matrices, 9 d in biases of those, 4 d in two normalisations."""
     options = {p: v.default for p, v in inspect.signature(zoo.builder(name)).parameters.items()}
-    blocks, d = options["blocks"], options["dim"]
+    blocks, d = options["num_layers"], options["dim"]
     assert zoo.info(name).params == (50_257 + 1024) * d + blocks * (12 * d * d + 13 * d) + 2 * d
-    assert d // options["heads"] == 64
+    assert d // options["num_heads"] == 64
 
 
 def theirs():
@@ -49,7 +50,7 @@ def ours(state):
     put(model.get_layer("embedding"), "wte.weight")
     put(model.get_layer("positions"), "wpe.weight")
     put(model.get_layer("norm"), "ln_f.weight", "ln_f.bias")
-    for number in range(1, TINY["blocks"] + 1):
+    for number in range(1, TINY["num_layers"] + 1):
         at, name = f"h.{number - 1}", f"block{number}"
         put(model.get_layer(f"{name}_attention_norm"), f"{at}.ln_1.weight", f"{at}.ln_1.bias")
         put(model.get_layer(f"{name}_mlp_norm"), f"{at}.ln_2.weight", f"{at}.ln_2.bias")
@@ -79,42 +80,52 @@ def model():
 
 def test_no_token_sees_what_comes_later(model):
     before = ops.convert_to_numpy(model(TEXTS))
-    for place in range(1, 12):
+    for position in range(1, 12):
         changed = TEXTS.copy()
-        changed[:, place] = (changed[:, place] + 1) % 50
+        changed[:, position] = (changed[:, position] + 1) % 50
         after = ops.convert_to_numpy(model(changed))
-        np.testing.assert_array_equal(after[:, :place], before[:, :place])
-        assert not np.allclose(after[:, place], before[:, place])
+        np.testing.assert_array_equal(after[:, :position], before[:, :position])
+        assert not np.allclose(after[:, position], before[:, position])
 
 
 def test_one_token_at_a_time_gives_the_logits_of_the_whole_text(model):
-    steps = gpt.stepper(model)
-    state = steps.start(2)
-    for place, wanted in enumerate(ops.convert_to_numpy(model(TEXTS)).swapaxes(0, 1)):
-        logits, state = steps.step(TEXTS[:, place], state)
+    decoder = Compiled(gpt.decoder(model))
+    memory, state = decoder.start(None, 2, 12)
+    for position, wanted in enumerate(ops.convert_to_numpy(model(TEXTS)).swapaxes(0, 1)):
+        logits, state = decoder.step(TEXTS[:, position], position, memory, state)
         np.testing.assert_allclose(logits, wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_where_the_places_end_it_goes_on_from_the_later_half(model):
-    steps = gpt.stepper(model)
-    state = steps.start(2)
-    for place in range(12):
-        _, state = steps.step(TEXTS[:, place], state)
-    logits, _ = steps.step([7, 8], state)
-    text = np.concatenate([TEXTS[:, 6:], [[7], [8]]], axis=1)
-    np.testing.assert_allclose(logits, ops.convert_to_numpy(model(text))[:, -1], rtol=1e-4, atol=1e-4)
+def test_a_step_that_is_not_compiled_is_the_same(model):
+    decoder, logits = gpt.decoder(model), []
+    memory, state = decoder.start(None, 2, 5)
+    for position in range(5):
+        step, state = decoder.step(ops.convert_to_tensor(TEXTS[:, position]), position, memory, state)
+        logits.append(ops.convert_to_numpy(step))
+    wanted = ops.convert_to_numpy(model(TEXTS[:, :5]))
+    np.testing.assert_allclose(np.stack(logits, axis=1), wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_writing_goes_on_beyond_the_places(model):
-    written = list(sampling.generate(gpt.stepper(model), [5, 6], vocabulary_size=50, length=20, temperature=0))
+def test_where_the_positions_end_it_goes_on_from_the_later_half(model):
+    text = sampling.Text(Compiled(gpt.decoder(model)), batch=2, max_length=40)
+    for position in range(12):
+        text.append(TEXTS[:, position])
+    logits = text.append([7, 8])
+    later = np.concatenate([TEXTS[:, 6:], [[7], [8]]], axis=1)
+    np.testing.assert_allclose(logits, ops.convert_to_numpy(model(later))[:, -1], rtol=1e-4, atol=1e-4)
+
+
+def test_generation_goes_on_beyond_the_positions(model):
+    decoder = Compiled(gpt.decoder(model))
+    tokens = list(sampling.generate(decoder, [5, 6], vocabulary_size=50, length=20, temperature=0))
     first = ops.convert_to_numpy(model(np.array([[5, 6]], "int32")))[0, -1]
-    assert len(written) == 20 and written[0] == 2 + np.argmax(first[2:]), "0 and 1 are never written"
+    assert len(tokens) == 20 and tokens[0] == 2 + np.argmax(first[2:]), "0 and 1 are never drawn"
 
 
 def test_what_is_added_to_the_stream_starts_small():
     """By the root of the number of additions (section 2.3), so that the stream's size does not grow with the blocks."""
     keras.utils.set_random_seed(0)
-    model = zoo.build("gpt", **{**TINY, "input_shape": (None,), "dim": 64, "blocks": 8})
+    model = zoo.build("gpt", **{**TINY, "input_shape": (None,), "dim": 64, "num_layers": 8})
     for number in (1, 8):
         for kernel in (
             model.get_layer(f"block{number}_attention").output_dense.kernel,

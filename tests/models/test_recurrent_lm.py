@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.decoding.base import Compiled
 from zoo.errors import UsageError
-from zoo.models.recurrent_lm import stepper
+from zoo.models.recurrent_lm import decoder
 
 NAMES = ["gru_lm", "lstm_lm"]
 SMALL = {"vocabulary_size": 12, "embedding": 8, "units": (6, 8), "input_shape": (None,)}
@@ -37,10 +38,10 @@ def test_no_look_ahead(name, tokens):
 @pytest.mark.parametrize("name", NAMES)
 def test_token_by_token_is_the_whole_text_at_once(name, tied, tokens):
     model = zoo.build(name, **SMALL, tied=tied)
-    steps, found = stepper(model), []
-    state = steps.start(3)
-    for place in range(tokens.shape[1]):
-        logits, state = steps.step(tokens[:, place], state)
+    steps, found = Compiled(decoder(model)), []
+    memory, state = steps.start(None, 3, tokens.shape[1])
+    for position in range(tokens.shape[1]):
+        logits, state = steps.step(tokens[:, position], position, memory, state)
         found.append(logits)
     np.testing.assert_allclose(np.stack(found, axis=1), run(model, tokens), atol=1e-6)
 

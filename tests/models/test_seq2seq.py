@@ -30,17 +30,17 @@ def softmax(scores):
 
 def test_additive_scores_are_bahdanau_s():
     """v . tanh(W s + U h), for each state s and place h."""
-    model, asked, _, keys, weights = parts("additive")
+    model, queries, _, keys, weights = parts("additive")
     v = ops.convert_to_numpy(model.get_layer("cross").scale)
-    scores = np.array([[[v @ np.tanh(s + h) for h in keys[b]] for s in asked[b]] for b in range(2)])
+    scores = np.array([[[v @ np.tanh(s + h) for h in keys[b]] for s in queries[b]] for b in range(2)])
     np.testing.assert_allclose(weights, softmax(scores), rtol=1e-4, atol=1e-6)
 
 
 def test_dot_scores_are_luong_s():
     """s . W h, with the decoder's state itself."""
-    model, asked, memory, _, weights = parts("dot")
+    model, queries, memory, _, weights = parts("dot")
     kernel = ops.convert_to_numpy(model.get_layer("keys").kernel)
-    np.testing.assert_allclose(weights, softmax(asked @ (memory @ kernel).swapaxes(1, 2)), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(weights, softmax(queries @ (memory @ kernel).swapaxes(1, 2)), rtol=1e-4, atol=1e-6)
 
 
 def test_without_attention_all_goes_through_one_vector():

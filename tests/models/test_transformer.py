@@ -8,27 +8,30 @@ from keras import ops
 
 import zoo
 from zoo.decoding import beam_search
+from zoo.decoding.base import WholeText, decoder_of
 from zoo.layers import attention
-from zoo.models import seq2seq, transformer
+from zoo.models import transformer
 
 SMALL = dict(input_shape=(None,), target_shape=(None,), vocabulary_size=12)
 NETWORKS = {
-    "transformer, post-norm": ("transformer", dict(blocks=2, dim=16, heads=2, hidden=32, longest=20)),
-    "transformer, pre-norm": ("transformer", dict(blocks=2, dim=16, heads=2, hidden=32, longest=20, norm="pre")),
+    "transformer, post-norm": ("transformer", dict(num_layers=2, dim=16, num_heads=2, mlp_dim=32, max_length=20)),
+    "transformer, pre-norm": (
+        "transformer",
+        dict(num_layers=2, dim=16, num_heads=2, mlp_dim=32, max_length=20, norm="pre"),
+    ),
     "transformer, not tied": (
         "transformer",
-        dict(blocks=1, dim=16, heads=4, hidden=32, longest=20, tied=False, positions="learned"),
+        dict(num_layers=1, dim=16, num_heads=4, mlp_dim=32, max_length=20, tied=False, positions="learned"),
     ),
     "GRU, additive": ("seq2seq_gru", dict(embedding=8, units=16)),
     "GRU, dot": ("seq2seq_gru", dict(embedding=8, units=16, attention="dot")),
     "GRU, none": ("seq2seq_gru", dict(embedding=8, units=16, attention="none")),
 }
-FAMILIES = {"transformer": transformer, "seq2seq_gru": seq2seq}
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def pair(request):
-    """A network from source and target to logits, with weights that make it say many things; and its name."""
+    """A network from source and target to logits, with weights that make it predict many things; and its name."""
     name, options = NETWORKS[request.param]
     return name, lively(zoo.build(name, **SMALL, **options))
 
@@ -83,25 +86,25 @@ def test_attention_is_that_of_a_few_lines_of_numpy():
 
 def test_positions_are_those_of_the_paper():
     table = attention.sinusoids(50, 8)
-    for place, pair_of in ((0, 0), (7, 2), (49, 3)):
-        angle = place / 10_000 ** (2 * pair_of / 8)
-        np.testing.assert_allclose(table[place, 2 * pair_of : 2 * pair_of + 2], [np.sin(angle), np.cos(angle)], 1e-5)
+    for position, pair_of in ((0, 0), (7, 2), (49, 3)):
+        angle = position / 10_000 ** (2 * pair_of / 8)
+        np.testing.assert_allclose(table[position, 2 * pair_of : 2 * pair_of + 2], [np.sin(angle), np.cos(angle)], 1e-5)
     layer = attention.Positions(50, scale=3.0)
     x = RNG.normal(size=(1, 5, 8)).astype("float32")
     np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), 3 * x + table[:5], rtol=1e-5)
     np.testing.assert_allclose(ops.convert_to_numpy(layer(x, first=7)), 3 * x + table[7:12], rtol=1e-5)
 
 
-def test_no_place_sees_what_comes_later(pair):
+def test_no_position_sees_what_comes_later(pair):
     """TF's own tutorial once looked ahead, at 100 % accuracy (tensorflow/text, PR #894)."""
     _, model = pair
     before = logits(model, SOURCE, TARGET)
-    for place in range(1, TARGET.shape[1]):
+    for position in range(1, TARGET.shape[1]):
         changed = TARGET.copy()
-        changed[:, place] = (changed[:, place] - 3) % 8 + 4
+        changed[:, position] = (changed[:, position] - 3) % 8 + 4
         after = logits(model, SOURCE, changed)
-        np.testing.assert_array_equal(after[:, :place], before[:, :place])
-        assert not np.allclose(after[:, place], before[:, place])
+        np.testing.assert_array_equal(after[:, :position], before[:, :position])
+        assert not np.allclose(after[:, position], before[:, position])
 
 
 def test_source_and_target_cannot_be_swapped_unnoticed(pair):
@@ -131,80 +134,117 @@ def test_different_sources_are_told_apart(pair):
     assert min(np.abs(a - b).max() for i, a in enumerate(first) for b in first[:i]) > 1e-3
 
 
-def slowly(model, source, longest):
-    """Greedy decoding as it is defined: everything said so far, read anew for each token."""
-    said = np.full((len(source), 1), 2, "int32")
-    for _ in range(longest):
-        scores = logits(model, source, said)[:, -1].copy()
+def greedy(model, source, max_length):
+    """Greedy search as it is defined: the whole target so far again for each token."""
+    target = np.full((len(source), 1), 2, "int32")
+    for _ in range(max_length):
+        scores = logits(model, source, target)[:, -1].copy()
         scores[:, :3] = -np.inf
-        over = np.isin(said[:, -1], (0, 3))
-        said = np.concatenate([said, np.where(over, 0, scores.argmax(-1))[:, None].astype("int32")], axis=1)
-    return said[:, 1:]
+        finished = np.isin(target[:, -1], (0, 3))
+        tokens = np.where(finished, 0, scores.argmax(-1))[:, None].astype("int32")
+        target = np.concatenate([target, tokens], axis=1)
+    return target[:, 1:]
 
 
-def test_decoding_with_a_cache_says_the_same_token_for_token(pair):
+def test_decoding_with_a_cache_predicts_the_same_token_for_token(pair):
     name, model = pair
     found = beam_search.Translator(model, name, 9)(SOURCE)
-    np.testing.assert_array_equal(found, slowly(model, SOURCE, 9))
+    np.testing.assert_array_equal(found, greedy(model, SOURCE, 9))
     assert len({tuple(row) for row in found}) > 1
+
+
+@pytest.mark.parametrize("max_length", [9, 12])
+def test_a_family_without_a_decoder_reads_the_whole_target_for_each_token(pair, max_length):
+    _, model = pair
+    found = beam_search.GreedySearch(WholeText(model), max_length).predict_on_batch(SOURCE)
+    np.testing.assert_array_equal(found, greedy(model, SOURCE, max_length))
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_the_blocks_of_a_loaded_file_are_found_again(norm, tmp_path):
+    options = dict(num_layers=2, dim=16, num_heads=2, mlp_dim=32, max_length=20, norm=norm)
+    model = lively(zoo.build("transformer", **SMALL, **options))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    decoder = transformer.decoder(loaded)
+    assert [block.attention.name for block in decoder.blocks] == ["decoder1_attention", "decoder2_attention"]
+    assert all(block.attention_residual.norm_first == (norm == "pre") for block in decoder.blocks)
+    found = beam_search.GreedySearch(decoder, 9).predict_on_batch(SOURCE)
+    np.testing.assert_array_equal(found, greedy(model, SOURCE, 9))
+
+
+def test_files_and_options_of_version_0_1_have_their_old_words():
+    config = attention.Positions(7, kind="learned").get_config()
+    old = {"longest" if key == "max_length" else key: value for key, value in config.items()}
+    assert attention.Positions.from_config(old).get_config() == config
+    options = dict(num_layers=1, dim=16, num_heads=2, mlp_dim=32, max_length=20)
+    old = dict(blocks=1, dim=16, heads=2, hidden=32, longest=20)
+    with pytest.warns(DeprecationWarning) as warned:
+        model = zoo.build("transformer", **SMALL, **old)
+    assert [str(each.message) for each in warned if "transformer" in str(each.message)] == [
+        "blocks of transformer is now called num_layers",
+        "heads of transformer is now called num_heads",
+        "hidden of transformer is now called mlp_dim",
+        "longest of transformer is now called max_length",
+    ]
+    assert model.count_params() == zoo.build("transformer", **SMALL, **options).count_params()
+    assert model.get_layer("target_positions").max_length == 20
 
 
 @pytest.mark.parametrize("which", ["transformer, pre-norm", "GRU, additive"])
 def test_one_beam_is_greedy(which):
     name, options = NETWORKS[which]
     model = lively(zoo.build(name, **SMALL, **options))
-    decoder = FAMILIES[name].decoder(model)
-    found, scores = beam_search.Beam(decoder, 9, beams=1).predict_on_batch(SOURCE)
-    np.testing.assert_array_equal(found, beam_search.Greedy(decoder, 9).predict_on_batch(SOURCE))
+    decoder = decoder_of(model, name)
+    found, scores = beam_search.BeamSearch(decoder, 9, beams=1).predict_on_batch(SOURCE)
+    np.testing.assert_array_equal(found, beam_search.GreedySearch(decoder, 9).predict_on_batch(SOURCE))
     assert (scores < 0).all()
 
 
-def log_probabilities(model, source, said):
+def log_probabilities(model, source, targets):
     """Of each target of a source, their ends included, by the network as it was trained."""
-    target = np.concatenate([np.full((len(said), 1), 2, "int32"), said[:, :-1]], axis=1)
-    rows = logits(model, np.repeat(source[None], len(said), axis=0), target)
+    shifted = np.concatenate([np.full((len(targets), 1), 2, "int32"), targets[:, :-1]], axis=1)
+    rows = logits(model, np.repeat(source[None], len(targets), axis=0), shifted)
     rows = rows - np.log(np.exp(rows).sum(-1, keepdims=True))
-    return (np.take_along_axis(rows, said[..., None], axis=-1)[..., 0] * (said != 0)).sum(-1)
+    return (np.take_along_axis(rows, targets[..., None], axis=-1)[..., 0] * (targets != 0)).sum(-1)
 
 
 def test_a_wide_beam_finds_the_likeliest_of_all():
-    """Of six tokens that can be said in three places there are 1 + 5 + 25 x 6 targets: 64 beams miss none."""
-    options = dict(blocks=1, dim=16, heads=2, hidden=32, longest=20)
+    """Of six tokens at three positions there are 1 + 5 + 25 x 6 targets: 64 beams miss none."""
+    options = dict(num_layers=1, dim=16, num_heads=2, mlp_dim=32, max_length=20)
     model = lively(zoo.build("transformer", **{**SMALL, "vocabulary_size": 9}, **options))
     source = SOURCE[:2] % 5 + 4
     every = np.array(list(targets_of(3)), "int32")
     for penalty in (0.0, 1.0):
-        found, scores = beam_search.Beam(transformer.decoder(model), 3, beams=64, penalty=penalty).predict_on_batch(
-            source
-        )
-        for row, said, score in zip(source, found, scores):
-            chances = log_probabilities(model, row, every)
-            best = np.argmax(chances / ((5 + np.count_nonzero(every, axis=1)) / 6) ** penalty)
-            np.testing.assert_array_equal(said, every[best])
-            assert score == pytest.approx(chances[best], abs=1e-3)
+        search = beam_search.BeamSearch(transformer.decoder(model), 3, beams=64, penalty=penalty)
+        found, scores = search.predict_on_batch(source)
+        for row, target, score in zip(source, found, scores):
+            of_each = log_probabilities(model, row, every)
+            best = np.argmax(of_each / ((5 + np.count_nonzero(every, axis=1)) / 6) ** penalty)
+            np.testing.assert_array_equal(target, every[best])
+            assert score == pytest.approx(of_each[best], abs=1e-3)
 
 
-def targets_of(longest, before=()):
-    """Every target of `longest` places: tokens 3 (the end) to 8, and nothing behind an end."""
-    if len(before) == longest:
+def targets_of(length, before=()):
+    """Every target of `length` positions: tokens 3 (the end) to 8, and padding behind an end."""
+    if len(before) == length:
         yield before
     elif 3 in before:
-        yield before + (0,) * (longest - len(before))
+        yield before + (0,) * (length - len(before))
     else:
         for token in range(3, 9):
-            yield from targets_of(longest, (*before, token))
+            yield from targets_of(length, (*before, token))
 
 
-class Scripted(keras.Model):
-    """A decoder that says the end with .45 or token 5, and after it the end with .7."""
+class Scripted:
+    """A decoder that predicts the end with .45 or token 5, and after it the end with .7."""
 
-    def build(self, shape):
-        pass
+    model = max_length = None
 
-    def begin(self, source, longest):
-        return {}, ops.zeros((ops.shape(source)[0],))
+    def start(self, source, batch, max_length):
+        return {}, ops.zeros((batch,))
 
-    def advance(self, tokens, position, memory, state):
+    def step(self, tokens, position, memory, state):
         first, later = (np.log([1e-9, 1e-9, 1e-9, end, 1e-9, 1 - end]).astype("float32") for end in (0.45, 0.7))
         scores = ops.where(position == 0, ops.convert_to_tensor(first), ops.convert_to_tensor(later))
         return ops.tile(scores[None], (ops.shape(tokens)[0], 1)), state
@@ -212,7 +252,7 @@ class Scripted(keras.Model):
 
 def test_the_length_penalty_lets_longer_ones_win():
     """ln .45 = -.80 beats ln .55 + ln .7 = -.95; divided by (6/6)^2 and (7/6)^2 it does not, -.80 to -.70."""
-    beams = [beam_search.Beam(Scripted(), 4, beams=3, penalty=penalty) for penalty in (0, 2)]
+    beams = [beam_search.BeamSearch(Scripted(), 4, beams=3, penalty=penalty) for penalty in (0, 2)]
     short, long = (beam.predict_on_batch(SOURCE) for beam in beams)
     assert short[0][0].tolist() == [3, 0, 0, 0] and short[1][0] == pytest.approx(np.log(0.45), abs=1e-4)
     assert long[0][0].tolist() == [5, 3, 0, 0] and long[1][0] == pytest.approx(np.log(0.55 * 0.7), abs=1e-4)
@@ -234,11 +274,11 @@ def test_maps_are_weights_of_the_forward_pass():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (dict(heads=5), "heads is 5 and dim 512; expected a whole number of heads that divides it"),
+        (dict(num_heads=5), "num_heads is 5 and dim 512; expected a whole number of heads that divides it"),
         (dict(norm="before"), "norm is 'before'; expected 'pre'"),
         (dict(positions="none"), "positions are 'none'; expected 'sinusoidal' or 'learned'"),
-        (dict(blocks=0), "blocks is 0; expected a whole number of at least 1"),
-        (dict(input_shape=(30,), longest=20, blocks=1), "a sequence has 30 places; expected at most 20"),
+        (dict(num_layers=0), "num_layers is 0; expected a whole number of at least 1"),
+        (dict(input_shape=(30,), max_length=20, num_layers=1), "a sequence has 30 tokens; expected at most 20"),
     ],
 )
 def test_what_cannot_be_built_is_said_in_one_line(options, says):
@@ -255,7 +295,7 @@ def test_settings_of_the_search_are_checked(settings):
 
 
 def test_one_matrix_serves_three_ends():
-    tied = zoo.build("transformer", **SMALL, blocks=1, dim=16, heads=2, hidden=32)
-    apart = zoo.build("transformer", **SMALL, blocks=1, dim=16, heads=2, hidden=32, tied=False)
+    tied = zoo.build("transformer", **SMALL, num_layers=1, dim=16, num_heads=2, mlp_dim=32)
+    apart = zoo.build("transformer", **SMALL, num_layers=1, dim=16, num_heads=2, mlp_dim=32, tied=False)
     assert apart.count_params() - tied.count_params() == 2 * 12 * 16
     keras.utils.clear_session(free_memory=False)

@@ -1,60 +1,38 @@
-"""Writing: one token after another, each drawn from what the network says comes next.
-
-A family of language models may define ``stepper(model)`` in its file: an object with ``start(batch) -> state`` and
-``step(tokens, state) -> (logits, state)``, tokens (batch,) and logits (batch, vocabulary), which keeps what it needs of
-the past in its state. A family that does not is asked about everything written so far, again for each token.
-"""
+"""Text from a language model: one token after another, each drawn from the network's next-token probabilities."""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from zoo import registry
-from zoo.checks import check_whole
+from zoo.checks import check_whole, is_number
+from zoo.data.text.special_tokens import PADDING, UNKNOWN
 from zoo.data.text.vocabulary import check_tokens
+from zoo.decoding.base import Decoder
 from zoo.errors import UsageError
 
-NEVER = (0, 1)  # padding and the unknown token: nothing that can be written
+EXCLUDED = (PADDING, UNKNOWN)  # tokens that are never drawn
 
 
-class WholeText:
-    """Any model of (batch, time) tokens to (batch, time, vocabulary) logits, asked about all of the text each time."""
-
-    def __init__(self, model):
-        self.model = model
-        self.longest = model.inputs[0].shape[1]  # None: any
-
-    def start(self, batch=1):
-        return np.zeros((batch, 0), "int32")
-
-    def step(self, tokens, state):
-        text = np.concatenate([state, np.asarray(tokens, "int32")[:, None]], axis=1)
-        if self.longest is None:
-            return self.model.predict_on_batch(text)[:, -1], text
-        text = text[:, -self.longest :]
-        window = np.pad(text, [(0, 0), (0, self.longest - text.shape[1])])  # what comes after is not looked at
-        return self.model.predict_on_batch(window)[:, text.shape[1] - 1], text
-
-
-def decoder_of(model, name: str):
-    """`model` one token at a time: as its family does it, or else by `WholeText`."""
-    return getattr(registry.module_of(name), "stepper", WholeText)(model)
-
-
-def probabilities(logits: np.ndarray, *, temperature: float = 1.0, top_k: int = 0, never: Sequence[int] = NEVER):
-    """The chance of each token to be drawn.
+def next_token_probabilities(
+    logits: Sequence[float] | np.ndarray,
+    *,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    excluded: Sequence[int] = EXCLUDED,
+) -> np.ndarray:
+    """The probability of each token to be drawn, (vocabulary,).
 
     Args:
         logits: (vocabulary,).
         temperature: below 1 the likely become likelier, above 1 the unlikely do; 0 always takes the likeliest.
         top_k: only so many of the likeliest; 0 for all.
-        never: tokens that are not drawn.
+        excluded: tokens that are not drawn.
 
-    >>> probabilities([9.0, 9.0, np.log(5), np.log(3), np.log(2)], top_k=2)
+    >>> next_token_probabilities([9.0, 9.0, np.log(5), np.log(3), np.log(2)], top_k=2)
     array([0.   , 0.   , 0.625, 0.375, 0.   ])
     """
     scores = np.array(logits, "float64")
-    scores[list(never)] = -np.inf
+    scores[list(excluded)] = -np.inf
     if temperature == 0:
         top_k, temperature = 1, 1.0
     if 0 < top_k < len(scores):
@@ -64,26 +42,33 @@ def probabilities(logits: np.ndarray, *, temperature: float = 1.0, top_k: int = 
     return powers / powers.sum()
 
 
-def check_sampling(temperature, top_k, length, seed) -> None:
+def check_sampling(temperature: float, top_k: int, length: int, seed: int) -> None:
     """Raise for settings that cannot be drawn with."""
-    whole = {"top_k": (top_k, 0), "length": (length, 1), "seed": (seed, 0)}
-    for name, (value, least) in whole.items():
-        check_whole(name, value, least)
-    if isinstance(temperature, bool) or not isinstance(temperature, (int, float)) or not 0 <= temperature <= 100:
+    check_whole("top_k", top_k, 0)
+    check_whole("length", length, 1)
+    check_whole("seed", seed, 0)
+    if not is_number(temperature, 0, 100):
         raise UsageError(f"temperature is {temperature!r}; expected a number from 0 (always the likeliest) to 100")
 
 
 def generate(
-    steps, prompt: Sequence[int], *, vocabulary_size: int, length: int, temperature=1.0, top_k=0, seed=0
+    decoder: Decoder,
+    prompt: Sequence[int],
+    *,
+    vocabulary_size: int,
+    length: int,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    seed: int = 0,
 ) -> Iterator[int]:
     """Tokens that follow a prompt, as they are drawn.
 
     Args:
-        steps: from `stepper`.
+        decoder: of a language model; compiled, where it is fast (`zoo.decoding.base`).
         prompt: at least one token.
         vocabulary_size: how many tokens there are.
-        length: how many to write.
-        temperature, top_k: as in `probabilities`.
+        length: how many to generate.
+        temperature, top_k: as in `next_token_probabilities`.
         seed: the same one, the same text.
 
     Raises:
@@ -91,18 +76,50 @@ def generate(
     """
     check_sampling(temperature, top_k, length, seed)
     if not len(prompt):
-        raise UsageError("the prompt is empty; expected at least one token to go on from")
+        raise UsageError("the prompt is empty; expected at least one token to continue")
     check_tokens(prompt, vocabulary_size)
-    return _drawn(steps, prompt, length, temperature, top_k, np.random.default_rng(seed))
+    text = Text(decoder, max_length=len(prompt) + length)
+    return _sampled(text, prompt, length, temperature, top_k, np.random.default_rng(seed))
 
 
-def _drawn(steps, prompt, length, temperature, top_k, rng):
-    state = steps.start(1)
+def _sampled(text, prompt, length, temperature, top_k, rng):
     for token in prompt:
-        logits, state = steps.step([token], state)
+        logits = text.append([token])
     for left in range(length, 0, -1):
-        chances = probabilities(logits[0], temperature=temperature, top_k=top_k)
-        token = int(rng.choice(len(chances), p=chances))
+        probabilities = next_token_probabilities(logits[0], temperature=temperature, top_k=top_k)
+        token = int(rng.choice(len(probabilities), p=probabilities))
         yield token
         if left > 1:
-            logits, state = steps.step([token], state)
+            logits = text.append([token])
+
+
+class Text:
+    """Texts that grow by a token each, side by side, with the decoder's state after them.
+
+    Where the decoder has no position left, it starts again from the later half of the text.
+
+    Args:
+        decoder: of a language model.
+        batch: how many texts.
+        max_length: how long they will get.
+    """
+
+    def __init__(self, decoder: Decoder, *, batch: int = 1, max_length: int):
+        self.decoder, self.batch = decoder, batch
+        self.max_length = min(max_length, decoder.max_length or max_length)
+        self.restart()
+
+    def restart(self) -> None:
+        self.tokens: list[Sequence[int] | np.ndarray] = []
+        self.memory, self.state = self.decoder.start(None, self.batch, self.max_length)
+
+    def append(self, tokens: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Tokens (batch,) -> logits of those that follow, (batch, vocabulary)."""
+        if len(self.tokens) == self.decoder.max_length:
+            kept = self.tokens[len(self.tokens) - len(self.tokens) // 2 :]
+            self.restart()
+            for earlier in kept:
+                self.append(earlier)
+        logits, self.state = self.decoder.step(np.asarray(tokens, "int32"), len(self.tokens), self.memory, self.state)
+        self.tokens.append(tokens)
+        return logits

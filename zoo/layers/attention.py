@@ -1,11 +1,14 @@
-"""Attention: every place of one sequence asks every place of another what it holds.
+"""Attention: every position of one sequence takes from every position of another what it needs.
 
     softmax(Q K^T / sqrt(d_k)) V        A. Vaswani et al., "Attention Is All You Need", NeurIPS 2017, equation 1
 
 `Attention` is Keras's multi-head layer, which takes the fused kernels that a backend has (flash attention on GPUs, with
-JAX and PyTorch: ``keras.config.enable_flash_attention()``), with what a decoder needs besides: keys and values kept
-from earlier steps. Masks are True where one may look. Token 0 is padding.
+JAX and PyTorch: ``keras.config.enable_flash_attention()``), with what decoding needs besides: a `Cache` of the keys and
+values of earlier positions. Masks are True where attention is allowed. Token 0 is padding.
 """
+
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,7 +21,7 @@ from zoo.layers.sequence import is_real
 
 @keras.saving.register_keras_serializable("zoo")
 class Padding(layers.Layer):
-    """Where one may look: (batch, time) tokens -> (batch, 1, time), True up to the last token that is not 0.
+    """The mask of padding: (batch, time) tokens -> (batch, 1, time), True up to the last token that is not 0.
 
     >>> ops.convert_to_numpy(Padding()(ops.array([[5, 0, 7, 0]]))).tolist()
     [[[True, True, True, False]]]
@@ -32,19 +35,33 @@ class Padding(layers.Layer):
         return keras.KerasTensor((batch, 1, time), "bool")
 
 
+@dataclass
+class Cache:
+    """The keys and values of a decoder's earlier positions, for one of its blocks, and the position to decode.
+
+    `Attention.attend_next` adds the keys and values of that position.
+    """
+
+    keys: Any  # (batch, max_length, heads, dim / heads)
+    values: Any  # the same
+    position: Any  # a whole number from 0
+    memory: tuple[Any, Any, Any] | None = None  # for cross-attention: keys, values and mask, see `Attention.attend`
+
+
 @keras.saving.register_keras_serializable("zoo")
 class Attention(layers.MultiHeadAttention):
-    """`keras.layers.MultiHeadAttention` of heads as wide as they are many: key_dim = dim / heads.
+    """`keras.layers.MultiHeadAttention` with heads that share the width of the sequence: key_dim = dim / num_heads.
 
     Shapes: query (batch, T, dim), value (batch, S, dim), mask (batch, 1 or T, S) -> (batch, T, dim).
 
     Args:
-        num_heads: how many questions are asked at once; divides the width of the query.
-        causal: each place sees those before it and itself.
+        num_heads: attentions side by side, each with queries, keys and values of its own; divides `dim`.
+        dim: width of the query and of the output.
+        causal: each position attends to itself and those before it.
         output_initializer: of the last projection, where it is not that of the others.
 
     Raises:
-        UsageError: if the heads do not divide the width.
+        UsageError: if `num_heads` does not divide `dim`.
 
     >>> layer = Attention(8, 128)
     >>> layer.build((None, 10, 128), (None, 10, 128))
@@ -80,36 +97,36 @@ class Attention(layers.MultiHeadAttention):
     def compute_output_spec(self, query, value, attention_mask=None, return_attention_scores=False, training=None):
         return super().compute_output_spec(query, value, return_attention_scores=return_attention_scores)
 
-    # One step at a time.
+    # Decoding, one position at a time.
 
     def keys_and_values(self, x):
         """(batch, S, dim) -> keys and values (batch, S, heads, dim / heads) each, to be kept."""
         return self.key_dense(x), self.value_dense(x)
 
-    def empty_cache(self, batch, longest):
-        """Room for the keys and values of `longest` steps."""
-        shape = (batch, longest, self.num_heads, self.key_dim)
+    def empty_cache(self, batch, max_length):
+        """Zeros in place of the keys and values of `max_length` positions, (batch, max_length, heads, dim / heads)."""
+        shape = (batch, max_length, self.num_heads, self.key_dim)
         return ops.zeros(shape, self.compute_dtype), ops.zeros(shape, self.compute_dtype)
 
-    def step(self, x, cache, position):
-        """The answer for place number `position` alone, whose keys and values join those in the cache.
+    def attend_next(self, x, cache: Cache):
+        """Causal self-attention of the cache's position alone, whose keys and values join those in the cache.
 
-        Shapes: x (batch, 1, dim), cache as in `empty_cache` -> (batch, 1, dim), the new cache.
+        Shapes: x (batch, 1, dim) -> (batch, 1, dim).
         """
-        cache = tuple(
-            ops.slice_update(kept, (0, position, 0, 0), new) for kept, new in zip(cache, self.keys_and_values(x))
-        )
-        so_far = ops.arange(cache[0].shape[1]) <= position
-        return self.ask(x, *cache, so_far[None, None, :]), cache
+        keys, values = self.keys_and_values(x)  # (batch, 1, heads, dim / heads)
+        cache.keys = ops.slice_update(cache.keys, (0, cache.position, 0, 0), keys)
+        cache.values = ops.slice_update(cache.values, (0, cache.position, 0, 0), values)
+        so_far = ops.arange(cache.keys.shape[1]) <= cache.position  # (max_length,)
+        return self.attend(x, cache.keys, cache.values, so_far[None, None, :])
 
-    def ask(self, x, keys, values, mask):
-        """Attention to keys and values that are there already.
+    def attend(self, x, keys, values, mask):
+        """Attention to keys and values that are computed already.
 
         Shapes: x (batch, T, dim), keys and values (batch, S, heads, dim / heads), mask (batch, 1 or T, S).
         """
         scores = ops.einsum("bthd,bshd->bhts", self.query_dense(x), keys) / float(np.sqrt(self.key_dim))
         scores = ops.where(mask[:, None], ops.cast(scores, "float32"), -1e9)
-        weights = ops.cast(ops.softmax(scores, axis=-1), values.dtype)
+        weights = ops.cast(ops.softmax(scores, axis=-1), values.dtype)  # (batch, heads, T, S)
         return self.output_dense(ops.einsum("bhts,bshd->bthd", weights, values))
 
     def get_config(self):
@@ -120,12 +137,12 @@ class Attention(layers.MultiHeadAttention):
         return {**config, "dim": self.dim, "causal": self.causal, "output_initializer": initializer}
 
 
-def check_heads(heads, dim):
-    if not is_whole(heads) or dim % heads:
-        raise UsageError(f"heads is {heads!r} and dim {dim}; expected a whole number of heads that divides it")
+def check_heads(num_heads: int, dim: int) -> None:
+    if not is_whole(num_heads) or dim % num_heads:
+        raise UsageError(f"num_heads is {num_heads!r} and dim {dim}; expected a whole number of heads that divides it")
 
 
-def sinusoids(length, dim):
+def sinusoids(length: int, dim: int) -> np.ndarray:
     """Section 3.5 of the paper: sin and cos of position / 10000^(2i / dim), in turn, i = 0 .. dim / 2. (length, dim)
 
     >>> sinusoids(2, 4).round(2)
@@ -139,13 +156,13 @@ def sinusoids(length, dim):
 
 @keras.saving.register_keras_serializable("zoo")
 class Positions(layers.Layer):
-    """Adds to each place of a sequence what says where it is.
+    """Adds the encoding of its position to each vector of a sequence.
 
     Shapes: (batch, time, dim) -> the same.
 
     Args:
-        longest: how many places there are.
-        kind: ``"sinusoidal"``, fixed, or ``"learned"``, a vector for each place.
+        max_length: how many positions there are.
+        kind: ``"sinusoidal"``, fixed, or ``"learned"``, a vector for each position.
         scale: what the sequence is multiplied with first.
         initializer: of the learned ones.
 
@@ -153,32 +170,34 @@ class Positions(layers.Layer):
         UsageError: for another kind, or a sequence that is longer.
     """
 
-    def __init__(self, longest, kind="sinusoidal", scale=1.0, initializer="uniform", **kwargs):
+    def __init__(self, max_length, kind="sinusoidal", scale=1.0, initializer="uniform", **kwargs):
         super().__init__(**kwargs)
         if kind not in ("sinusoidal", "learned"):
             raise UsageError(f"positions are {kind!r}; expected 'sinusoidal' or 'learned'")
-        self.longest, self.kind, self.scale = longest, kind, scale
+        self.max_length, self.kind, self.scale = max_length, kind, scale
         self.initializer = keras.initializers.get(initializer)
 
     def build(self, shape):
         self.check_length(shape[1])
         if self.kind == "learned":
             self.table = self.add_weight(
-                shape=(self.longest, shape[-1]), initializer=self.initializer, name="embeddings"
+                shape=(self.max_length, shape[-1]), initializer=self.initializer, name="embeddings"
             )
         else:
-            self.table = sinusoids(self.longest, shape[-1])
+            self.table = sinusoids(self.max_length, shape[-1])
 
     def call(self, x, first=0):
-        """`first` is the number of the first place: where a text goes on."""
+        """`first` is the position of the first vector: in decoding, of the only one."""
         self.check_length(x.shape[1])
         table = ops.cast(self.table, x.dtype)
-        here = ops.arange(ops.shape(x)[1], dtype="int32") + ops.cast(first, "int32")
-        return x * self.scale + ops.take(table, here, axis=0)
+        positions = ops.arange(ops.shape(x)[1], dtype="int32") + ops.cast(first, "int32")
+        return x * self.scale + ops.take(table, positions, axis=0)
 
     def check_length(self, time):
-        if time is not None and time > self.longest:
-            raise UsageError(f"a sequence has {time} places; expected at most {self.longest}: cut it, or build longer")
+        if time is not None and time > self.max_length:
+            raise UsageError(
+                f"a sequence has {time} tokens; expected at most {self.max_length}: cut it, or raise max_length"
+            )
 
     def multiply_adds(self, before, after):
         return 0
@@ -186,36 +205,41 @@ class Positions(layers.Layer):
     def compute_output_shape(self, shape):
         return shape
 
+    @classmethod
+    def from_config(cls, config):
+        renamed = {"longest": "max_length"}  # as files of version 0.1 have it
+        return super().from_config({renamed.get(key, key): value for key, value in config.items()})
+
     def get_config(self):
         initializer = keras.initializers.serialize(self.initializer)
         return {
             **super().get_config(),
-            "longest": self.longest,
+            "max_length": self.max_length,
             "kind": self.kind,
             "scale": self.scale,
             "initializer": initializer,
         }
 
 
-def attention_weights(model, inputs):
-    """Who looks where: the name of each attention layer -> weights, (batch, heads, T, S) each.
+def attention_weights(model: keras.Model, inputs: Any) -> dict[str, np.ndarray]:
+    """The weights of every attention layer for given inputs: the layer's name -> (batch, heads, T, S).
 
     Args:
         model: a flat Functional `keras.Model` with `Attention` or Keras's `Attention` layers in it.
         inputs: as the model takes them.
     """
-    asked = [layer for layer in model.layers if isinstance(layer, (layers.MultiHeadAttention, layers.Attention))]
-    if not asked:
+    attentions = [each for each in model.layers if isinstance(each, (layers.MultiHeadAttention, layers.Attention))]
+    if not attentions:
         return {}
-    before = keras.Model(model.input, {layer.name: layer.input for layer in asked})(inputs, training=False)
-    maps = {}
-    for layer in asked:
-        given = before[layer.name]
+    arguments = keras.Model(model.input, {layer.name: layer.input for layer in attentions})(inputs, training=False)
+    weights = {}
+    for layer in attentions:
+        given = arguments[layer.name]
         if isinstance(layer, layers.MultiHeadAttention):
-            _, weights = layer(*given, return_attention_scores=True)  # query, value and, where there is one, a mask
+            _, found = layer(*given, return_attention_scores=True)  # query, value and, where there is one, a mask
         else:
-            (*given, mask) = given
-            _, weights = layer(given, mask=[None, mask], return_attention_scores=True)
-            weights = weights[:, None]  # one head
-        maps[layer.name] = ops.convert_to_numpy(weights)
-    return maps
+            *given, mask = given
+            _, found = layer(given, mask=[None, mask], return_attention_scores=True)
+            found = found[:, None]  # one head
+        weights[layer.name] = ops.convert_to_numpy(found)
+    return weights

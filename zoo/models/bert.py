@@ -1,16 +1,16 @@
-"""BERT: the Transformer's encoder, which sees a whole text at once.
+"""BERT: the Transformer's encoder, which attends to a whole text, both ways.
 
 J. Devlin, M.-W. Chang, K. Lee and K. Toutanova, "BERT: Pre-training of Deep Bidirectional Transformers for Language
 Understanding", NAACL 2019, arXiv:1810.04805: section 3, Figure 2, Appendix A.
 
-    name         blocks    dim   heads    parameters, the pooler included
+    name         layers    dim   heads    parameters, the pooler included
     bert_base        12    768      12    109,482,240
     bert_large       24  1,024      16    335,141,888
 
-    tokens (batch, time) -> embedding + learned places + segment -> normalised -> encoder blocks, each part normalised
-    after its sum -> the first place -> the pooler, a tanh layer -> logits
+    tokens (batch, time) -> embedding + learned positions + segment -> normalisation -> encoder blocks, each with a
+    normalisation after its sums -> the first position -> the pooler, a tanh layer -> logits
 
-A head for classes comes on top (section 3.2): dim x classes + classes numbers more.
+A head for classes comes on top (section 3.2): dim x classes + classes parameters more.
 """
 
 import keras
@@ -18,16 +18,16 @@ from keras import layers
 
 from zoo.layers.attention import Padding, Positions
 from zoo.layers.sequence import PoolSequence
-from zoo.models.transformer import Style, check_blocks, encode, make, norm
+from zoo.models.transformer import encode
 from zoo.records import Card, Input, Recipe, replace
 from zoo.registry import register
 
 
 @keras.saving.register_keras_serializable("zoo")
 class Segment(layers.Layer):
-    """Adds to each place the vector of its segment: 0 for the first text, 1 for a second.
+    """Adds to each position the vector of its segment: 0 for the first text, 1 for a second.
 
-    Shapes: x (batch, time, dim), segments (batch, time) whole numbers or None (all 0) -> (batch, time, dim).
+    Shapes: x (batch, time, dim), segments (batch, time), 0 or 1, or None (all 0) -> (batch, time, dim).
     """
 
     def __init__(self, initializer="uniform", **kwargs):
@@ -51,28 +51,27 @@ class Segment(layers.Layer):
         return {**super().get_config(), "initializer": keras.initializers.serialize(self.initializer)}
 
 
-def network(input_shape, num_classes, vocabulary_size, blocks, dim, heads, longest, segments, dropout, name):
+def network(input_shape, num_classes, vocabulary_size, num_layers, dim, num_heads, max_length, segments, dropout, name):
     """The network behind both names."""
-    check_blocks(blocks)
-    spread = keras.initializers.TruncatedNormal(stddev=0.02)
-    style = Style(dim, heads, 4 * dim, dropout, "post", "gelu", 1e-12, spread)
+    normal = keras.initializers.TruncatedNormal(stddev=0.02)
     tokens = keras.Input(input_shape, dtype="int32", name="tokens")
     mask = Padding(name="mask")(tokens)  # (batch, 1, time)
-    x = layers.Embedding(vocabulary_size, dim, embeddings_initializer=spread, name="embedding")(tokens)
-    x = Positions(longest, "learned", initializer=spread, name="positions")(x)  # (batch, time, dim)
+    x = layers.Embedding(vocabulary_size, dim, embeddings_initializer=normal, name="embedding")(tokens)
+    x = Positions(max_length, "learned", initializer=normal, name="positions")(x)  # (batch, time, dim)
     if segments:
         inputs = {"tokens": tokens, "segments": keras.Input(input_shape, dtype="int32", name="segments")}
-        x = Segment(spread, name="segment")(x, inputs["segments"])
+        x = Segment(normal, name="segment")(x, inputs["segments"])
     else:
         inputs = tokens
-        x = Segment(spread, name="segment")(x)
-    x = norm(make, "embedding_norm", style)(x)
+        x = Segment(normal, name="segment")(x)
+    x = layers.LayerNormalization(epsilon=1e-12, name="embedding_norm")(x)
     x = layers.Dropout(dropout, name="embedding_dropout")(x)
-    x = encode(x, mask, blocks, style)
+    sizes = dict(dim=dim, num_heads=num_heads, mlp_dim=4 * dim, dropout=dropout, norm="post")
+    x = encode(x, mask, num_layers, **sizes, activation="gelu", epsilon=1e-12, initializer=normal)
     x = PoolSequence("first", name="first")(x, tokens)  # (batch, dim)
-    x = layers.Dense(dim, activation="tanh", kernel_initializer=spread, name="pooler")(x)
+    x = layers.Dense(dim, activation="tanh", kernel_initializer=normal, name="pooler")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(num_classes, kernel_initializer=spread, dtype="float32", name="logits")(x)
+    logits = layers.Dense(num_classes, kernel_initializer=normal, dtype="float32", name="logits")(x)
     return keras.Model(inputs, logits, name=name)
 
 
@@ -82,7 +81,7 @@ IMDB = Recipe(
     train="train[:90%]",
     validation="train[90%:]",
     preprocess={"tokens": "words", "vocabulary": 20_000, "length": 256},
-    model={"blocks": 4, "dim": 256, "heads": 4, "longest": 256},
+    model={"num_layers": 4, "dim": 256, "num_heads": 4, "max_length": 256},
     epochs=4,
     batch_size=64,
     learning_rate=3e-4,
@@ -99,14 +98,14 @@ BASE = Card(
         "no heads for pre-training",
     ),
     notes=("the demo trains a small one from fresh weights; of these sizes only the shapes are built here",),
-    inputs=(Input("tokens", (128,), "int32", "numbers of words or parts of them, 0 after the end"),),
+    inputs=(Input("tokens", (128,), "int32", "token ids of words or subwords, 0 after the end"),),
     preprocessing="none",
     recipes=(
         Recipe(
             name="demo",
             dataset="agreement:1.0.0",
             preprocess={"tokens": "words", "vocabulary": 200, "length": 40},
-            model={"blocks": 2, "dim": 32, "heads": 4, "longest": 40, "dropout": 0.0},
+            model={"num_layers": 2, "dim": 32, "num_heads": 4, "max_length": 40, "dropout": 0.0},
             epochs=10,
             batch_size=64,
             learning_rate=2e-3,
@@ -116,15 +115,7 @@ BASE = Card(
         IMDB,
         replace(IMDB, name="text_folder", dataset="", train="train", validation="validation"),
     ),
-    tiny={
-        "input_shape": (None,),
-        "vocabulary_size": 12,
-        "blocks": 1,
-        "dim": 16,
-        "heads": 2,
-        "longest": 40,
-        "dropout": 0.0,
-    },
+    tiny=dict(input_shape=(None,), vocabulary_size=12, num_layers=1, dim=16, num_heads=2, max_length=40, dropout=0.0),
     tutorial="23_bert_gpt_mini.py",
 )
 
@@ -132,39 +123,38 @@ BASE = Card(
 @register(BASE)
 def bert_base(
     *,
-    input_shape=(128,),
-    num_classes=2,
-    vocabulary_size=30_522,
-    blocks=12,
-    dim=768,
-    heads=12,
-    longest=512,
-    segments=False,
-    dropout=0.1,
-    name="bert_base",
-):
+    input_shape: tuple[int | None, ...] = (128,),
+    num_classes: int = 2,
+    vocabulary_size: int = 30_522,
+    num_layers: int = 12,
+    dim: int = 768,
+    num_heads: int = 12,
+    max_length: int = 512,
+    segments: bool = False,
+    dropout: float = 0.1,
+    name: str = "bert_base",
+) -> keras.Model:
     """BERT (Devlin et al. 2019), base size, with a head for classes.
 
     Args:
         input_shape: (tokens,), or (None,) for any number of them.
         num_classes: length of the logit vector.
         vocabulary_size: how many tokens there are; 0 is padding.
-        blocks: one on the other.
-        dim: numbers that stand for a token; the MLP is four times as wide.
-        heads: of each attention; they divide `dim`.
-        longest: how many places there are.
-        segments: a second input that says which of two texts a token belongs to; else all belong to the first.
-        dropout: share of the numbers silenced in each sum.
+        num_layers: blocks, one after the other.
+        dim: width of the embedding and of all blocks; the MLP is four times as wide.
+        num_heads: of each attention; they divide `dim`.
+        max_length: how many positions there are.
+        segments: with a second input, which of two texts each token belongs to; else all belong to the first.
+        dropout: fraction of the embedding, of each sublayer's output and of the pooler's that is zeroed in training.
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, tokens) whole numbers, or ``{"tokens", "segments"}`` of them, to (batch, num_classes)
-        logits.
+        A `keras.Model`: (batch, tokens) token ids, or ``{"tokens", "segments"}``, to (batch, num_classes) logits.
 
     Raises:
-        UsageError: for heads that do not divide `dim`, or more tokens than places.
+        UsageError: if `num_heads` does not divide `dim`, or for more tokens than positions.
 
-    >>> bert_base(input_shape=(8,), vocabulary_size=10, blocks=1, dim=4, heads=2, longest=8).count_params()
+    >>> bert_base(input_shape=(8,), vocabulary_size=10, num_layers=1, dim=4, num_heads=2, max_length=8).count_params()
     362
     """
     return network(**locals())
@@ -173,17 +163,17 @@ def bert_base(
 @register(replace(BASE, summary="BERT, 24 blocks, with its pooler and a head for classes", params=335_143_938))
 def bert_large(
     *,
-    input_shape=(128,),
-    num_classes=2,
-    vocabulary_size=30_522,
-    blocks=24,
-    dim=1024,
-    heads=16,
-    longest=512,
-    segments=False,
-    dropout=0.1,
-    name="bert_large",
-):
+    input_shape: tuple[int | None, ...] = (128,),
+    num_classes: int = 2,
+    vocabulary_size: int = 30_522,
+    num_layers: int = 24,
+    dim: int = 1024,
+    num_heads: int = 16,
+    max_length: int = 512,
+    segments: bool = False,
+    dropout: float = 0.1,
+    name: str = "bert_large",
+) -> keras.Model:
     """BERT with 24 blocks. Arguments and shapes as in `bert_base`.
 
     Args:
@@ -192,7 +182,7 @@ def bert_large(
     Returns:
         A `keras.Model`, as in `bert_base`.
 
-    >>> bert_large(input_shape=(8,), vocabulary_size=10, blocks=1, dim=4, heads=2, longest=8).count_params()
+    >>> bert_large(input_shape=(8,), vocabulary_size=10, num_layers=1, dim=4, num_heads=2, max_length=8).count_params()
     362
     """
     return network(**locals())

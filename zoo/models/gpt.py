@@ -1,17 +1,17 @@
-"""GPT: the Transformer's decoder alone, which says what comes next.
+"""GPT: the Transformer's decoder alone, which predicts the next token.
 
 A. Radford et al., "Language Models are Unsupervised Multitask Learners" (GPT-2), OpenAI 2019, section 2.3 and Table 2;
 the idea of the family is A. Radford et al., "Improving Language Understanding by Generative Pre-Training", 2018.
 
-    name          blocks   dim    heads     parameters
+    name          layers   dim    heads     parameters
     gpt                6    384       6     a small one for characters
     gpt2              12    768      12    124,439,808
     gpt2_medium       24  1,024      16    354,823,168
     gpt2_large        36  1,280      20    774,030,080
     gpt2_xl           48  1,600      25  1,557,611,200
 
-    tokens (batch, time) -> embedding and learned places -> blocks of causal self-attention and an MLP, each normalised
-    before it -> one more normalisation -> logits of the next token, by the embedding's own matrix
+    tokens (batch, time) -> embedding and learned positions -> blocks of causal self-attention and an MLP, each with a
+    normalisation before it -> one more normalisation -> logits of the next token, by the embedding's own matrix
 
 The paper's Table 2 counts 117 M and 345 M for the first two; the published weights have the numbers above. GPT-3 (T.
 Brown et al. 2020) is the same network with 96 blocks of 12,288: 175 billion.
@@ -20,11 +20,11 @@ Brown et al. 2020) is the same network with 96 blocks of 12,288: 175 billion.
 import math
 
 import keras
-import numpy as np
 from keras import layers
 
-from zoo.layers.attention import Positions
-from zoo.models.transformer import Style, block, check_blocks, find_in, make, norm
+from zoo.checks import check_whole
+from zoo.layers.attention import Attention, Cache, Positions
+from zoo.models.transformer import Block
 from zoo.records import Card, Input, Recipe, replace
 from zoo.registry import register
 
@@ -37,36 +37,31 @@ def gelu_tanh(x):
     return keras.activations.gelu(x, approximate=True)
 
 
-def network(input_shape, vocabulary_size, blocks, dim, heads, longest, dropout, name):
+def network(input_shape, vocabulary_size, num_layers, dim, num_heads, max_length, dropout, name):
     """The network behind all names."""
-    check_blocks(blocks)
-    spread = keras.initializers.RandomNormal(stddev=0.02)
+    check_whole("num_layers", num_layers)
+    normal = keras.initializers.RandomNormal(stddev=0.02)
     # Section 2.3: what is added to the residual stream starts smaller, by the root of how often something is added.
-    added = keras.initializers.RandomNormal(stddev=0.02 / math.sqrt(2 * blocks))
-    style = Style(dim, heads, 4 * dim, dropout, "pre", gelu_tanh, 1e-5, spread, added)
+    added = keras.initializers.RandomNormal(stddev=0.02 / math.sqrt(2 * num_layers))
     tokens = keras.Input(input_shape, dtype="int32", name="tokens")
     table = layers.ReversibleEmbedding(
-        vocabulary_size, dim, embeddings_initializer=spread, reverse_dtype="float32", name="embedding"
+        vocabulary_size, dim, embeddings_initializer=normal, reverse_dtype="float32", name="embedding"
     )
-    places = keras.initializers.RandomNormal(stddev=0.01)
-    x = Positions(longest, "learned", initializer=places, name="positions")(table(tokens))  # (batch, time, dim)
+    smaller = keras.initializers.RandomNormal(stddev=0.01)
+    x = Positions(max_length, "learned", initializer=smaller, name="positions")(table(tokens))  # (batch, time, dim)
     x = layers.Dropout(dropout, name="dropout")(x)
-    x = stack(x, blocks, style, make, lambda attention, x: attention(x, x))
+    habits = dict(activation=gelu_tanh, epsilon=1e-5, initializer=normal, output_initializer=added)
+    for number in range(1, num_layers + 1):
+        x = Block(f"block{number}", dim, num_heads, 4 * dim, dropout, "pre", causal=True, **habits)(x)
+    x = layers.LayerNormalization(epsilon=1e-5, name="norm")(x)
     return keras.Model(tokens, table(x, reverse=True), name=name)
-
-
-def stack(x, blocks, style, layer, itself):
-    """The blocks and the last normalisation. (batch, time, dim) -> the same"""
-    for number in range(1, blocks + 1):
-        x = block(x, f"block{number}", style, layer, itself, causal=True)
-    return norm(layer, "norm", style)(x)
 
 
 DEMO = Recipe(
     name="demo",
     dataset="pydoc_topics:1.0.0",
     preprocess={"tokens": "characters", "vocabulary": 200, "length": 64},
-    model={"blocks": 4, "dim": 96, "heads": 4, "longest": 64, "dropout": 0.05},
+    model={"num_layers": 4, "dim": 96, "num_heads": 4, "max_length": 64, "dropout": 0.05},
     epochs=10,
     batch_size=32,
     optimizer="adamw",
@@ -80,22 +75,14 @@ SHAKESPEARE = replace(
     name="tiny_shakespeare",
     dataset="tiny_shakespeare:1.0.0",
     preprocess={"tokens": "characters", "vocabulary": 200, "length": 256},
-    model={"blocks": 6, "dim": 384, "heads": 6, "longest": 256, "dropout": 0.2},
+    model={"num_layers": 6, "dim": 384, "num_heads": 6, "max_length": 256, "dropout": 0.2},
     epochs=80,
     batch_size=64,
     learning_rate=1e-3,
     schedule_options={"warmup_epochs": 2},
 )
 TEXT_FOLDER = replace(DEMO, name="text_folder", dataset="")
-TINY = {
-    "input_shape": (None,),
-    "vocabulary_size": 12,
-    "blocks": 2,
-    "dim": 16,
-    "heads": 2,
-    "longest": 40,
-    "dropout": 0.0,
-}
+TINY = dict(input_shape=(None,), vocabulary_size=12, num_layers=2, dim=16, num_heads=2, max_length=40, dropout=0.0)
 GPT2 = Card(
     task="language_modelling",
     summary="GPT-2, 12 blocks: the next token from those before",
@@ -103,7 +90,7 @@ GPT2 = Card(
     paper=PAPER,
     deviations=("no dropout on the attention weights, so that fused attention can be taken",),
     notes=("the recipes train small ones, over characters; of these sizes only the shapes are built here",),
-    inputs=(Input("tokens", (1024,), "int32", "numbers of characters or parts of words"),),
+    inputs=(Input("tokens", (1024,), "int32", "token ids of characters or subwords"),),
     preprocessing="none",
     recipes=(DEMO, SHAKESPEARE, TEXT_FOLDER),
     tiny=TINY,
@@ -114,34 +101,34 @@ GPT2 = Card(
 @register(GPT2)
 def gpt2(
     *,
-    input_shape=(1024,),
-    vocabulary_size=50_257,
-    blocks=12,
-    dim=768,
-    heads=12,
-    longest=1024,
-    dropout=0.1,
-    name="gpt2",
-):
+    input_shape: tuple[int | None, ...] = (1024,),
+    vocabulary_size: int = 50_257,
+    num_layers: int = 12,
+    dim: int = 768,
+    num_heads: int = 12,
+    max_length: int = 1024,
+    dropout: float = 0.1,
+    name: str = "gpt2",
+) -> keras.Model:
     """GPT-2 (Radford et al. 2019), the smallest of the four.
 
     Args:
         input_shape: (tokens,), or (None,) for any number of them.
         vocabulary_size: how many tokens there are.
-        blocks: one on the other.
-        dim: numbers that stand for a token; the MLP is four times as wide.
-        heads: of each attention; they divide `dim`.
-        longest: how many places there are.
-        dropout: share of the numbers silenced in each sum.
+        num_layers: blocks, one after the other.
+        dim: width of the embedding and of all blocks; the MLP is four times as wide.
+        num_heads: of each attention; they divide `dim`.
+        max_length: how many positions there are.
+        dropout: fraction of the embedding and of each sublayer's output that is zeroed in training.
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, tokens) whole numbers to (batch, tokens, vocabulary_size) logits of the token after.
+        A `keras.Model`: (batch, tokens) token ids to (batch, tokens, vocabulary_size) logits of the next token.
 
     Raises:
-        UsageError: for heads that do not divide `dim`, or more tokens than places.
+        UsageError: if `num_heads` does not divide `dim`, or for more tokens than positions.
 
-    >>> gpt2(input_shape=(8,), vocabulary_size=10, blocks=1, dim=4, heads=2, longest=8).count_params()
+    >>> gpt2(input_shape=(8,), vocabulary_size=10, num_layers=1, dim=4, num_heads=2, max_length=8).count_params()
     324
     """
     return network(**locals())
@@ -150,15 +137,15 @@ def gpt2(
 @register(replace(GPT2, summary="GPT-2, 24 blocks", params=354_823_168))
 def gpt2_medium(
     *,
-    input_shape=(1024,),
-    vocabulary_size=50_257,
-    blocks=24,
-    dim=1024,
-    heads=16,
-    longest=1024,
-    dropout=0.1,
-    name="gpt2_medium",
-):
+    input_shape: tuple[int | None, ...] = (1024,),
+    vocabulary_size: int = 50_257,
+    num_layers: int = 24,
+    dim: int = 1024,
+    num_heads: int = 16,
+    max_length: int = 1024,
+    dropout: float = 0.1,
+    name: str = "gpt2_medium",
+) -> keras.Model:
     """GPT-2 with 24 blocks. Arguments and shapes as in `gpt2`.
 
     Args:
@@ -167,7 +154,7 @@ def gpt2_medium(
     Returns:
         A `keras.Model`, as in `gpt2`.
 
-    >>> gpt2_medium(input_shape=(8,), vocabulary_size=10, blocks=1, dim=4, heads=2, longest=8).count_params()
+    >>> gpt2_medium(input_shape=(8,), vocabulary_size=10, num_layers=1, dim=4, num_heads=2, max_length=8).count_params()
     324
     """
     return network(**locals())
@@ -176,15 +163,15 @@ def gpt2_medium(
 @register(replace(GPT2, summary="GPT-2, 36 blocks", params=774_030_080))
 def gpt2_large(
     *,
-    input_shape=(1024,),
-    vocabulary_size=50_257,
-    blocks=36,
-    dim=1280,
-    heads=20,
-    longest=1024,
-    dropout=0.1,
-    name="gpt2_large",
-):
+    input_shape: tuple[int | None, ...] = (1024,),
+    vocabulary_size: int = 50_257,
+    num_layers: int = 36,
+    dim: int = 1280,
+    num_heads: int = 20,
+    max_length: int = 1024,
+    dropout: float = 0.1,
+    name: str = "gpt2_large",
+) -> keras.Model:
     """GPT-2 with 36 blocks. Arguments and shapes as in `gpt2`.
 
     Args:
@@ -193,7 +180,7 @@ def gpt2_large(
     Returns:
         A `keras.Model`, as in `gpt2`.
 
-    >>> gpt2_large(input_shape=(8,), vocabulary_size=10, blocks=1, dim=4, heads=2, longest=8).count_params()
+    >>> gpt2_large(input_shape=(8,), vocabulary_size=10, num_layers=1, dim=4, num_heads=2, max_length=8).count_params()
     324
     """
     return network(**locals())
@@ -202,15 +189,15 @@ def gpt2_large(
 @register(replace(GPT2, summary="GPT-2, 48 blocks: the one that was held back at first", params=1_557_611_200))
 def gpt2_xl(
     *,
-    input_shape=(1024,),
-    vocabulary_size=50_257,
-    blocks=48,
-    dim=1600,
-    heads=25,
-    longest=1024,
-    dropout=0.1,
-    name="gpt2_xl",
-):
+    input_shape: tuple[int | None, ...] = (1024,),
+    vocabulary_size: int = 50_257,
+    num_layers: int = 48,
+    dim: int = 1600,
+    num_heads: int = 25,
+    max_length: int = 1024,
+    dropout: float = 0.1,
+    name: str = "gpt2_xl",
+) -> keras.Model:
     """GPT-2 with 48 blocks. Arguments and shapes as in `gpt2`.
 
     Args:
@@ -219,7 +206,7 @@ def gpt2_xl(
     Returns:
         A `keras.Model`, as in `gpt2`.
 
-    >>> gpt2_xl(input_shape=(8,), vocabulary_size=10, blocks=1, dim=4, heads=2, longest=8).count_params()
+    >>> gpt2_xl(input_shape=(8,), vocabulary_size=10, num_layers=1, dim=4, num_heads=2, max_length=8).count_params()
     324
     """
     return network(**locals())
@@ -231,20 +218,20 @@ def gpt2_xl(
         summary="GPT-2's network at a size for characters: the next one from those before",
         params=10_782_720,
         notes=(),
-        inputs=(Input("tokens", (256,), "int32", "numbers of characters"),),
+        inputs=(Input("tokens", (256,), "int32", "token ids of characters"),),
     )
 )
 def gpt(
     *,
-    input_shape=(256,),
-    vocabulary_size=96,
-    blocks=6,
-    dim=384,
-    heads=6,
-    longest=256,
-    dropout=0.2,
-    name="gpt",
-):
+    input_shape: tuple[int | None, ...] = (256,),
+    vocabulary_size: int = 96,
+    num_layers: int = 6,
+    dim: int = 384,
+    num_heads: int = 6,
+    max_length: int = 256,
+    dropout: float = 0.2,
+    name: str = "gpt",
+) -> keras.Model:
     """GPT-2's network at a size for characters. Arguments and shapes as in `gpt2`.
 
     Args:
@@ -253,60 +240,35 @@ def gpt(
     Returns:
         A `keras.Model`, as in `gpt2`.
 
-    >>> gpt(input_shape=(8,), vocabulary_size=10, blocks=1, dim=4, heads=2, longest=8).count_params()
+    >>> gpt(input_shape=(8,), vocabulary_size=10, num_layers=1, dim=4, num_heads=2, max_length=8).count_params()
     324
     """
     return network(**locals())
 
 
-class Stepper(keras.Model):
-    """A trained network one token at a time, with the keys and values of those before in a cache. For `zoo.decoding.sampling`.
+class Decoder:
+    """A trained GPT, one position at a time (`zoo.decoding.base`). The state: keys and values of the text so far."""
 
-    Where the places are used up, it starts again with the later half of the text.
-    """
-
-    def __init__(self, model):
-        super().__init__(name=f"{model.name}_step")
+    def __init__(self, model: keras.Model):
         self.model = model
-        names = [layer.name for layer in model.layers]
-        self.blocks = sum(name.endswith("_attention") for name in names)
-        self.longest = model.get_layer("positions").longest
+        self.table, self.positions = model.get_layer("embedding"), model.get_layer("positions")
+        attentions = [layer for layer in model.layers if isinstance(layer, Attention)]
+        self.blocks = [Block.of(model, layer.name.removesuffix("_attention")) for layer in attentions]
+        self.norm = model.get_layer("norm")
+        self.max_length = self.positions.max_length
 
-    def build(self, shape):
-        """Nothing: the layers are the model's."""
+    def start(self, source, batch, max_length):
+        return {}, [block.attention.empty_cache(batch, max_length) for block in self.blocks]
 
-    def call(self, inputs):
-        tokens, place, cache = inputs  # (batch,), (batch,) all the same, a pair of (batch, longest, heads, dim / heads)
-        cache, layer = dict(cache), self.model.get_layer
-
-        def itself(attention, x):
-            answer, cache[attention.name] = attention.step(x, tuple(cache[attention.name]), place[0])
-            return answer
-
-        x = layer("positions")(layer("embedding")(tokens[:, None]), first=place[0])  # (batch, 1, dim)
-        x = stack(x, self.blocks, Style(0, 0, 0, 0.0, "pre"), find_in(self.model), itself)
-        return layer("embedding")(x, reverse=True)[:, 0], cache
-
-    def start(self, batch=1):
-        """The state before any text: an empty cache, and the text."""
-        attentions = [layer for layer in self.model.layers if layer.name.endswith("_attention")]
-        caches = {layer.name: layer.empty_cache(batch, self.longest) for layer in attentions}
-        return keras.tree.map_structure(keras.ops.convert_to_numpy, caches), np.zeros((batch, 0), "int32")
-
-    def step(self, tokens, state):
-        """(batch,) tokens and the state so far -> (batch, vocabulary) logits of what comes next, and the state."""
-        cache, text = state
-        tokens = np.asarray(tokens, "int32")
-        if text.shape[1] == self.longest:
-            kept = text[:, self.longest - self.longest // 2 :]
-            cache, text = self.start(len(text))
-            for each in kept.T:
-                _, (cache, text) = self.step(each, (cache, text))
-        place = np.full(len(tokens), text.shape[1], "int32")
-        logits, cache = self.predict_on_batch((tokens, place, cache))
-        return logits, (cache, np.concatenate([text, tokens[:, None]], axis=1))
+    def step(self, tokens, position, memory, state):
+        caches = [Cache(keys, values, position) for keys, values in state]
+        x = self.positions(self.table(tokens[:, None]), first=position)  # (batch, 1, dim)
+        for block, cache in zip(self.blocks, caches):
+            x = block(x, cache=cache)
+        logits = self.table(self.norm(x), reverse=True)  # (batch, 1, vocabulary)
+        return logits[:, 0], [(cache.keys, cache.values) for cache in caches]
 
 
-def stepper(model):
-    """`model` one token at a time."""
-    return Stepper(model)
+def decoder(model: keras.Model) -> Decoder:
+    """`model` one position at a time."""
+    return Decoder(model)

@@ -1,4 +1,4 @@
-"""Recurrent language models: what comes next, at every place of a text.
+"""Recurrent language models: the next token, at every position of a text.
 
     gru_lm     units of K. Cho et al., EMNLP 2014, section 2.3
     lstm_lm    W. Zaremba, I. Sutskever and O. Vinyals, "Recurrent Neural Network Regularization",
@@ -7,14 +7,13 @@
     tokens (batch, time) -> embedding -> recurrent layers -> logits of the next token (batch, time, vocabulary)
 
 T. Mikolov et al., "Recurrent neural network based language model", Interspeech 2010, made the idea work; A. Karpathy's
-"The Unreasonable Effectiveness of Recurrent Neural Networks" (2015) made it known, on characters. `stepper` is the same
-network one token at a time, with its state in the open: text is written with it, at a cost that does not grow with what
-is already written. No mask and no padding: texts are cut into windows of one length.
+"The Unreasonable Effectiveness of Recurrent Neural Networks" (2015) made it known, on characters. `decoder` is the same
+network one token at a time, with its state outside: text is generated with it, at a cost that does not grow with the
+length of the text. No mask and no padding: texts are cut into windows of one length.
 """
 
 import keras
-import numpy as np
-from keras import layers, ops
+from keras import layers
 
 from zoo.errors import UsageError
 from zoo.models.recurrent import check_units
@@ -88,7 +87,7 @@ LSTM_CARD = Card(
         "on a GPU one cuDNN kernel on TensorFlow, JAX and PyTorch; recurrent_dropout gives it up",
         "on a CPU no backend has a fused kernel",
     ),
-    inputs=(Input("tokens", (100,), "int32", "numbers of characters or words"),),
+    inputs=(Input("tokens", (100,), "int32", "token ids of characters or words"),),
     preprocessing="none",
     recipes=(DEMO, SHAKESPEARE, TEXT_FOLDER),
     tiny={"input_shape": (None,), "vocabulary_size": 12, "embedding": 8, "units": (16,), "dropout": 0.0},
@@ -99,29 +98,29 @@ LSTM_CARD = Card(
 @register(LSTM_CARD)
 def lstm_lm(
     *,
-    input_shape=(100,),
-    vocabulary_size=96,
-    embedding=64,
-    units=(256,),
-    dropout=0.2,
-    recurrent_dropout=0.0,
-    tied=False,
-    name="lstm_lm",
-):
+    input_shape: tuple[int | None, ...] = (100,),
+    vocabulary_size: int = 96,
+    embedding: int = 64,
+    units: tuple[int, ...] = (256,),
+    dropout: float = 0.2,
+    recurrent_dropout: float = 0.0,
+    tied: bool = False,
+    name: str = "lstm_lm",
+) -> keras.Model:
     """A language model of LSTM layers (Zaremba et al. 2014).
 
     Args:
         input_shape: (tokens,), or (None,) for any number of them.
         vocabulary_size: how many tokens there are, 0 (none) and 1 (unknown) among them.
-        embedding: numbers that stand for a token.
+        embedding: width of the embedding.
         units: of each recurrent layer, from the tokens up.
-        dropout: share of the numbers silenced before each recurrent layer and before the logits.
-        recurrent_dropout: share of each state silenced between steps; gives up fused kernels.
+        dropout: fraction zeroed in training before each recurrent layer and before the logits.
+        recurrent_dropout: fraction of each state zeroed in training between steps; gives up fused kernels.
         tied: one matrix for the embedding and the logits (Press & Wolf 2017); needs embedding = units[-1].
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, tokens) whole numbers to (batch, tokens, vocabulary_size) logits of the token after.
+        A `keras.Model`: (batch, tokens) token ids to (batch, tokens, vocabulary_size) logits of the next token.
 
     Raises:
         UsageError: for units that are no whole numbers, or sizes that cannot be tied.
@@ -147,22 +146,22 @@ def lstm_lm(
 )
 def gru_lm(
     *,
-    input_shape=(100,),
-    vocabulary_size=96,
-    embedding=64,
-    units=(256,),
-    dropout=0.2,
-    recurrent_dropout=0.0,
-    tied=False,
-    name="gru_lm",
-):
+    input_shape: tuple[int | None, ...] = (100,),
+    vocabulary_size: int = 96,
+    embedding: int = 64,
+    units: tuple[int, ...] = (256,),
+    dropout: float = 0.2,
+    recurrent_dropout: float = 0.0,
+    tied: bool = False,
+    name: str = "gru_lm",
+) -> keras.Model:
     """A language model of gated recurrent units. Arguments and shapes as in `lstm_lm`.
 
     Args:
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, tokens) whole numbers to (batch, tokens, vocabulary_size) logits of the token after.
+        A `keras.Model`: (batch, tokens) token ids to (batch, tokens, vocabulary_size) logits of the next token.
 
     >>> gru_lm(vocabulary_size=10, embedding=4, units=(4,), tied=True).count_params()  # 40, then 3 (4 + 4 + 2) 4
     160
@@ -170,37 +169,32 @@ def gru_lm(
     return language_model("gru", **locals())
 
 
-class Stepper(keras.Model):
-    """A recurrent language model, one token at a time: the trained layers' own cells, with the state in the open.
+class Decoder:
+    """A trained recurrent language model, one position at a time (`zoo.decoding.base`), by the cells of its layers.
 
-    For `zoo.decoding.sampling`. The loop over time is the caller's; what a layer would carry from one step to the next is
-    handed in and out.
+    The state: for each layer its state or states, (batch, units) each.
     """
 
-    def __init__(self, model):
-        super().__init__(name=f"{model.name}_step")
+    max_length: int | None = None
+
+    def __init__(self, model: keras.Model):
+        self.model = model
         self.embedding = model.get_layer("embedding")
-        self.readers = [layer for layer in model.layers if isinstance(layer, layers.RNN)]
-        self.head = next((layer for layer in model.layers if layer.name == "logits"), None)  # None where tied
+        self.recurrent = [layer for layer in model.layers if isinstance(layer, layers.RNN)]
+        self.logits = next((layer for layer in model.layers if layer.name == "logits"), None)  # None: tied
 
-    def call(self, inputs):
-        token, states = inputs  # (batch,), and for each layer its state or states (batch, units)
-        x, after = self.embedding(token), []  # (batch, embedding)
-        for layer, state in zip(self.readers, states):
-            x, state = layer.cell(x, state)
-            after.append(state)
-        return self.head(x) if self.head else self.embedding(x, reverse=True), after
+    def start(self, source, batch, max_length):
+        return {}, [layer.get_initial_state(batch) for layer in self.recurrent]
 
-    def start(self, batch=1):
-        """The state before any text."""
-        states = [layer.get_initial_state(batch) for layer in self.readers]
-        return keras.tree.map_structure(ops.convert_to_numpy, states)
-
-    def step(self, tokens, state):
-        """(batch,) tokens and the state so far -> (batch, vocabulary) logits of what comes next, and the state."""
-        return self.predict_on_batch((np.asarray(tokens, "int32"), state))
+    def step(self, tokens, position, memory, state):
+        x, states = self.embedding(tokens), []  # (batch, embedding)
+        for layer, before in zip(self.recurrent, state):
+            x, after = layer.cell(x, before)  # (batch, units)
+            states.append(after)
+        logits = self.logits(x) if self.logits else self.embedding(x, reverse=True)  # (batch, vocabulary)
+        return logits, states
 
 
-def stepper(model):
-    """`model` one token at a time."""
-    return Stepper(model)
+def decoder(model: keras.Model) -> Decoder:
+    """`model` one position at a time."""
+    return Decoder(model)

@@ -1,18 +1,18 @@
 """From one sequence to another with recurrent networks, without attention and with two kinds of it.
 
     none        I. Sutskever, O. Vinyals and Q. Le, "Sequence to Sequence Learning with Neural Networks", NeurIPS 2014:
-                all that was read must fit into one vector
+                the whole source must fit into one vector
     additive    D. Bahdanau, K. Cho and Y. Bengio, "Neural Machine Translation by Jointly Learning to Align and
                 Translate", ICLR 2015, arXiv:1409.0473:   score = v . tanh(W state + U memory)
     dot         M.-T. Luong, H. Pham and C. Manning, "Effective Approaches to Attention-based Neural Machine
                 Translation", EMNLP 2015, arXiv:1508.04025, section 3.1, "general":   score = state . (W memory)
 
-    source -> embedding -> GRU from both ends: what each place says (the memory), and the two last states
-    target so far -> embedding -> GRU that starts from those -> its state at each place
+    source -> embedding -> GRU from both ends: its states at each position (the memory), and the two last states
+    target so far -> embedding -> GRU that starts from those -> its state at each position
     state, and the memory weighted by the softmax of the scores -> tanh layer -> logits of the next token
 
-The attention comes after the decoder's recurrent layer, as in Luong et al., so that all places of a target are computed
-at once in training; Bahdanau et al. feed it into the layer.
+The attention comes after the decoder's recurrent layer, as in Luong et al., so that all positions of a target are
+computed at once in training; Bahdanau et al. feed it into the layer.
 """
 
 import keras
@@ -49,8 +49,8 @@ DEMO = Recipe(
             "the reset gate after the matrix, as fused kernels have it",
         ),
         inputs=(
-            Input("source", (64,), "int32", "numbers of characters or subwords, 0 after the end"),
-            Input("target", (64,), "int32", "the same of the target, one place later: the start token comes first"),
+            Input("source", (64,), "int32", "token ids of characters or subwords, 0 after the end"),
+            Input("target", (64,), "int32", "the same of the target, one position later: the start token comes first"),
         ),
         preprocessing="none",
         loss="masked_crossentropy",
@@ -85,28 +85,28 @@ DEMO = Recipe(
 )
 def seq2seq_gru(
     *,
-    input_shape=(64,),
-    target_shape=(64,),
-    vocabulary_size=8000,
-    embedding=256,
-    units=512,
-    attention="additive",
-    dropout=0.2,
-    name="seq2seq_gru",
-):
+    input_shape: tuple[int | None, ...] = (64,),
+    target_shape: tuple[int | None, ...] = (64,),
+    vocabulary_size: int = 8000,
+    embedding: int = 256,
+    units: int = 512,
+    attention: str = "additive",
+    dropout: float = 0.2,
+    name: str = "seq2seq_gru",
+) -> keras.Model:
     """A recurrent encoder and decoder, with or without attention (Bahdanau et al. 2015, section 3).
 
     Args:
         input_shape, target_shape: (tokens,) of source and target, or (None,) for any number of them.
         vocabulary_size: how many tokens there are, one vocabulary for both sides; 0 is padding.
-        embedding: numbers that stand for a token.
-        units: of the decoder, and of each way of the encoder.
+        embedding: width of the embedding.
+        units: of the decoder, and of the encoder in each direction.
         attention: ``"additive"``, ``"dot"`` or ``"none"``.
-        dropout: share of the embeddings, and of what the logits are made of, that is silenced.
+        dropout: fraction of the embeddings, and of the input of the logits, that is zeroed in training.
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: ``{"source": (batch, S), "target": (batch, T)}`` whole numbers to (batch, T, vocabulary_size)
+        A `keras.Model`: ``{"source": (batch, S), "target": (batch, T)}`` token ids to (batch, T, vocabulary_size)
         logits of the target's next token.
 
     Raises:
@@ -137,8 +137,8 @@ def seq2seq_gru(
     x = layers.GRU(units, return_sequences=True, name="decoder")(x, initial_state=start)  # (batch, T, units)
     if attention != "none":
         keys = layers.Dense(units, use_bias=False, name="keys")(memory)  # (batch, S, units)
-        asked = layers.Dense(units, use_bias=False, name="queries")(x) if attention == "additive" else x
-        context = KINDS[attention](name="cross")([asked, memory, keys], mask=[None, mask])  # (batch, T, 2 units)
+        queries = layers.Dense(units, use_bias=False, name="queries")(x) if attention == "additive" else x
+        context = KINDS[attention](name="cross")([queries, memory, keys], mask=[None, mask])  # (batch, T, 2 units)
         x = layers.Concatenate(name="joined")([x, context])
     x = layers.Dense(units, activation="tanh", name="attentional")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
@@ -149,38 +149,37 @@ def seq2seq_gru(
 KINDS = {"additive": layers.AdditiveAttention, "dot": layers.Attention, "none": None}
 
 
-class Decoder(keras.Model):
-    """A trained `seq2seq_gru`, one target token at a time. For `zoo.decoding.beam_search`."""
+class Decoder:
+    """A trained `seq2seq_gru`, one target position at a time (`zoo.decoding.base`).
 
-    def __init__(self, model):
-        super().__init__(name=f"{model.name}_decoder")
+    The memory: the encoder's output with its keys and mask; nothing without attention. The state: the GRU's.
+    """
+
+    max_length: int | None = None
+
+    def __init__(self, model: keras.Model):
         self.model = model
-        self.names = {layer.name for layer in model.layers}
-        read = {"start": model.get_layer("start").output}
-        if "cross" in self.names:
-            _, read["memory"], read["keys"], read["mask"] = model.get_layer("cross").input
-        self.encoder = keras.Model(model.input["source"], read)
+        self.layers = {layer.name: layer for layer in model.layers}
+        outputs = {"state": self.layers["start"].output}
+        if "cross" in self.layers:
+            _, outputs["memory"], outputs["keys"], outputs["mask"] = self.layers["cross"].input
+        self.encoder = keras.Model(model.input["source"], outputs)
 
-    def build(self, shape):
-        """Nothing: the layers are the model's."""
-
-    def begin(self, source, longest):
-        """The memory with its keys and mask, and the decoder's first state. source: (batch, S)"""
+    def start(self, source, batch, max_length):
         memory = self.encoder(source)
-        return memory, memory.pop("start")
+        return memory, memory.pop("state")  # (batch, units)
 
-    def advance(self, tokens, position, memory, state):
-        """Target tokens (batch,) -> logits of those that follow (batch, vocabulary), and the state (batch, units)."""
-        layer = self.model.get_layer
-        x, _ = layer("decoder").cell(layer("target_embedding")(tokens), [state])  # a GRU shows its state
-        state, x = x, x[:, None]  # (batch, 1, units)
+    def step(self, tokens, position, memory, state):
+        layer = self.layers
+        state, _ = layer["decoder"].cell(layer["target_embedding"](tokens), [state])  # a GRU's output is its state
+        x = state[:, None]  # (batch, 1, units)
         if memory:
-            asked = layer("queries")(x) if "queries" in self.names else x
-            context = layer("cross")([asked, memory["memory"], memory["keys"]], mask=[None, memory["mask"]])
-            x = ops.concatenate([x, context], axis=-1)
-        return layer("logits")(layer("attentional")(x))[:, 0], state
+            queries = layer["queries"](x) if "queries" in layer else x
+            context = layer["cross"]([queries, memory["memory"], memory["keys"]], mask=[None, memory["mask"]])
+            x = ops.concatenate([x, context], axis=-1)  # (batch, 1, 3 units)
+        return layer["logits"](layer["attentional"](x))[:, 0], state
 
 
-def decoder(model):
-    """`model` one target token at a time."""
+def decoder(model: keras.Model) -> Decoder:
+    """`model` one target position at a time."""
     return Decoder(model)

@@ -9,6 +9,7 @@ from zoo.baselines import ngram
 from zoo.data.text.corpus import CorpusDataModule
 from zoo.data.text.folder import CorpusFolder
 from zoo.decoding import sampling
+from zoo.decoding.base import Compiled, decoder_of
 from zoo.metrics.tokens import Perplexity
 from zoo.tasks.base import Evaluation, Sample, Task, Trained, class_ids
 
@@ -54,7 +55,7 @@ class LanguageModelling(Task):
         """Pieces of text that follow the prompt, as they are drawn."""
         network, data = trained.network, trained.data
         (tokens,) = data.encode([prompt])
-        decoder = sampling.decoder_of(network.model, network.card.name)
+        decoder = Compiled(decoder_of(network.model, network.card.name))
         vocabulary, settings = data.vocabulary, dict(temperature=temperature, top_k=top_k, seed=seed)
         drawn = sampling.generate(decoder, tokens.tolist(), vocabulary_size=len(vocabulary), length=length, **settings)
         return (vocabulary.joint + vocabulary.piece(token) for token in drawn)

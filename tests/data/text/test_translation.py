@@ -20,7 +20,7 @@ from zoo.losses import MaskedCrossentropy
 from zoo.metrics.tokens import ExactMatch, TokenAccuracy
 
 CARD = zoo.info("transformer")
-TINY = dict(blocks=1, dim=16, heads=2, hidden=32)
+TINY = dict(num_layers=1, dim=16, num_heads=2, mlp_dim=32)
 
 
 def write_folder(root, lines=60, **changed):

@@ -82,7 +82,7 @@ class TranslationDataModule(DataModule):
             "input_shape": (None,),
             "target_shape": (None,),
             "vocabulary_size": len(self.tokenizer),
-            "longest": self.length,
+            "max_length": self.length,
         }
 
     def texts(self, split: str) -> tuple[list[str], list[str]]:
