@@ -7,7 +7,7 @@
     python benchmarks/word2vec.py UNPACKED/package/data quality --record results/benchmarks/word2vec_quality.csv
 
 Both get the same sentences, vocabulary and settings (dimension 100, window 5, 5 negatives, words that occur 5 times,
-thinning at 1e-3, the rate falling from .025), gensim as a list of lists and with as many workers as there are cores.
+subsampling at 1e-3, the rate falling from .025), gensim as a list of lists and with as many workers as there are cores.
 One sentence in fifty is held out; the loss on it is computed by one function from either's two tables.
 
 `alone` needs no gensim: our own words a second, on a GPU say (--batch-size 8192), and the loss after all epochs.
@@ -73,7 +73,7 @@ class Zoo:
 
     def __init__(self, parts, seed, epochs, batch_size, block, shared):
         lines = {name: [" ".join(words) for words in part] for name, part in parts.items()}
-        source = TextSource("the corpus", (), None, lambda name, what: iter(lines[name]))
+        source = TextSource("the corpus", (), None, lambda name, description: iter(lines[name]))
         card = zoo.info("word2vec")
         recipe = card.recipe("text")
         preprocess = {**recipe.preprocess, "block": block, "shared": shared}
@@ -83,10 +83,9 @@ class Zoo:
         self.data = WordVectorDataModule.adapt(card, recipe, source)
         keras.utils.set_random_seed(seed)
         self.network = zoo.build("word2vec", vocabulary_size=len(self.data.vocabulary), dimension=100)
-        steps = self.data.steps * epochs
-        self.trainer = block_trainer(self.network, self.data)
-        self.trainer.compile(schedules.optimizer(recipe, steps))
-        self.batches = self.data.batches("train", training=True)
+        self.trainer, blocks = block_trainer(self.network, self.data)
+        self.trainer.compile(schedules.optimizer(recipe, blocks.steps * epochs))
+        self.batches = blocks.batches("train", training=True)
 
     def train(self, epochs):
         self.trainer.fit(self.batches, epochs=epochs, verbose=0, shuffle=False)
@@ -107,7 +106,7 @@ class Gensim:
             seed=seed, workers=workers,
         )  # fmt: skip
         self.model.build_vocab(self.sentences)
-        assert set(self.model.wv.key_to_index) == set(vocabulary.numbers), "the vocabularies differ"
+        assert set(self.model.wv.key_to_index) == set(vocabulary.ids), "the vocabularies differ"
 
     def train(self, epochs):
         self.model.train(self.sentences, total_examples=len(self.sentences), epochs=epochs)
@@ -121,9 +120,9 @@ class Gensim:
 def held_out_loss(e, theta, data):
     """The mean over pairs of held-out text, the same for all, of the loss of negative sampling."""
     rng = np.random.default_rng(1)
-    tokens = skipgram.subsample(np.asarray(data.tokens("test")), data.vocabulary.keep(data.sample), rng)
-    centres, contexts = skipgram.pairs(*skipgram.windows(tokens, data.window, rng))
-    drawn = data.noise.draw_others(rng, contexts, 5)
+    token_ids = skipgram.subsample(np.asarray(data.token_ids("test")), data.keep_probabilities, rng)
+    centres, contexts = skipgram.pairs(*skipgram.windows(token_ids, data.settings.window, rng))
+    drawn = data.negative_sampler.draw_negatives(rng, contexts, 5)
     true = np.einsum("nd,nd->n", e[centres], theta[contexts])
     false = np.einsum("nd,nkd->nk", e[centres], theta[drawn])
     return float((np.logaddexp(0, -true) + np.logaddexp(0, false).sum(1)).mean())
@@ -147,7 +146,7 @@ def timed(function, *arguments):
 
 
 def alone(options, parts, same):
-    """Our speed where there is no rival, on a GPU say; and the loss after all epochs."""
+    """Our speed where there is no gensim, on a GPU say; and the loss after all epochs."""
     ours = Zoo(parts, 0, 1 + options.rounds, options.batch_size, options.block, options.shared)
     words = ours.data.vocabulary.tokens
     first, _ = timed(ours.train, 1)
@@ -164,14 +163,14 @@ def alone(options, parts, same):
 
 
 def speed(options, parts, same):
-    rivals = {}
+    programs = {}
     ours = Zoo(parts, 0, 5, options.batch_size, options.block, options.shared)
-    rivals["zoo"], rivals["gensim"] = ours, Gensim(parts, 0, 5, ours.data.vocabulary, options.workers)
+    programs["zoo"], programs["gensim"] = ours, Gensim(parts, 0, 5, ours.data.vocabulary, options.workers)
     words = ours.data.vocabulary.tokens
-    first = {name: timed(rival.train, 1) for name, rival in rivals.items()}
+    first = {name: timed(program.train, 1) for name, program in programs.items()}
     rounds = []
     for number in range(options.rounds):
-        spent = {name: timed(rivals[name].train, 1) for name in random.sample(list(rivals), len(rivals))}
+        spent = {name: timed(programs[name].train, 1) for name in random.sample(list(programs), len(programs))}
         (wall, cpu), (their_wall, their_cpu) = spent["zoo"], spent["gensim"]
         rounds.append((their_wall / wall, their_cpu / cpu))
         print(
@@ -196,9 +195,9 @@ def quality(options, parts, same):
     for seed in options.seeds:
         ours = Zoo(parts, seed, 5, options.batch_size, options.block, options.shared)
         theirs = Gensim(parts, seed, 5, ours.data.vocabulary, options.workers)
-        for name, rival in {"zoo": ours, "gensim": theirs}.items():
-            wall, cpu = timed(rival.train, 5)
-            e, theta = rival.tables()
+        for name, program in {"zoo": ours, "gensim": theirs}.items():
+            wall, cpu = timed(program.train, 5)
+            e, theta = program.tables()
             vectors = WordVectors(ours.data.vocabulary.words[1:], e[1:])
             found = {"held_out_loss": held_out_loss(e, theta, ours.data), **knowledge(vectors)}
             losses[name].append(found)
@@ -217,8 +216,8 @@ def quality(options, parts, same):
     print(f"{'':14}" + "".join(f"{name:>24}" for name in losses))
     for key in losses["zoo"][0]:
         cells = [[found[key] for found in rows] for rows in losses.values()]
-        spread = [statistics.stdev(cell) if len(cell) > 1 else 0.0 for cell in cells]
-        print(f"{key:14}" + "".join(f"{statistics.mean(c):15.4f} ± {s:.4f}" for c, s in zip(cells, spread)))
+        stds = [statistics.stdev(cell) if len(cell) > 1 else 0.0 for cell in cells]
+        print(f"{key:14}" + "".join(f"{statistics.mean(c):15.4f} ± {s:.4f}" for c, s in zip(cells, stds)))
 
 
 def record(options, row):

@@ -1,15 +1,16 @@
 # %% [markdown]
 # # 19 · Word vectors: a word is known by the company it keeps
 #
-# A network cannot read "king". It can read a row of numbers, and it can find those numbers by itself: from which words
-# stand near which, in a text that nobody has labelled. Words that keep the same company get similar rows, and the step
-# from *king* to *queen* turns out to be the step from *uncle* to *aunt*.
+# A network cannot read "king". It can read a row of numbers (an **embedding**), and it can find those numbers by
+# itself: from which words stand near which, in a text that nobody has labelled. Words that keep the same company get
+# similar rows, and the step from *king* to *queen* turns out to be the step from *uncle* to *aunt*.
 #
-# **You will see** how a text becomes pairs of words, a sampler of wrong answers that is right and one that is wrong
-# (the failure of this lesson), five networks that learn vectors from the same text, what they know, and a map of it.
+# **You will see** how a text becomes pairs of words, a sampler of wrong answers (**negative sampling**) that is right
+# and one that is wrong (the failure of this lesson), five networks that learn vectors from the same text, what they
+# know, and a map of it.
 #
 # **Claims** Drawn words follow frequency to the power 3/4 (chi-square, p above .01), and the true word is never among
-# them. The loss starts where a network that knows nothing must be. Trained by blocks, skip-gram takes the very step
+# them. The loss starts where a network that knows nothing must be. Trained by blocks, **skip-gram** takes the very step
 # that it takes pair by pair. It answers at least 90 of 100 analogies of the small language, from each seed.
 #
 # **Beside them** a word at random, vectors that were not trained, and linear algebra on the same counts.
@@ -32,7 +33,7 @@ from scipy.stats import chisquare
 import zoo
 from zoo.data.builtin import tiny_english
 from zoo.data.text import skipgram
-from zoo.data.text.skipgram import Noise, Vocabulary
+from zoo.data.text.skipgram import CountedVocabulary, NegativeSampler
 from zoo.losses import NegativeSampling
 from zoo.metrics.word_vectors import WordVectors, vectors_of
 from zoo.plots import INK, SECOND, THIRD, new_figure, word_map
@@ -52,37 +53,38 @@ rng = np.random.default_rng(lesson.seed)
 text = tiny_english.sentences(12_000)
 for line in text[:4]:
     print(line)
-words = Vocabulary.of(Counter(word for line in text for word in line.split()), min_count=1, source="the language")
-tokens = np.asarray(words.encode(line.split() for line in text))
+counts = Counter(word for line in text for word in line.split())
+words = CountedVocabulary.of(counts, min_count=1, source="the language")
+token_ids = np.asarray(words.encode(line.split() for line in text))
 print(f"{words.tokens:,} words, {len(words) - 1} different ones; the commonest: {', '.join(words.words[1:6])}")
 
 # %% [markdown]
 # ## From text to pairs
-# Slide a window over each sentence. The word in the middle is the **centre**, the others its **contexts**. Each centre
-# draws a width of its own from 1 to the largest: so near words are contexts more often than far ones.
+# Slide a window over each sentence. The word in the middle is the **centre**, the others its **context**. Each centre
+# draws a width of its own from 1 to the largest: so near words are in the context more often than far ones.
 
 # %%
-sentence = np.append(tokens[:9], 0)  # 0 ends a sentence
+sentence = np.append(token_ids[:9], 0)  # 0 ends a sentence
 centres, contexts = skipgram.pairs(*skipgram.windows(sentence, window=1, rng=None))
 print(", ".join(f"{words.words[c]}-{words.words[t]}" for c, t in zip(centres, contexts)))
 lesson.claim("pairs of nine words at a window of 1", len(centres), "==", 16, exact=True)
 
 # %% [markdown]
 # ## Wrong answers
-# Skip-gram asks: was this word near the centre? It needs words that were not. Mikolov and others draw them in
-# proportion to $f(w)^{3/4}$, between how often words occur ($f$) and all alike ($f^0$). Two mistakes are common in
-# tutorials. One is to draw by *rank* (a "log-uniform" sampler), whatever the frequencies are. The other is to let
-# the true word be drawn: then the same pair is called right and wrong in one breath. Here are both samplers, on the
-# same true words.
+# Skip-gram asks: was this word near the centre? It needs words that were not: **negative samples**. Mikolov and
+# others draw them in proportion to $f(w)^{3/4}$, between how often words occur ($f$) and all alike ($f^0$). Two
+# mistakes are common in tutorials. One is to draw by *rank* (a "log-uniform" sampler), whatever the frequencies are.
+# The other is to let the true word be drawn: then the same pair is called right and wrong in one breath. Here are
+# both samplers, on the same true words.
 
 # %%
-noise = Noise(words.counts)
+sampler = NegativeSampler(words.counts)
 true = rng.choice(len(words), 40_000, p=np.array(words.counts) / words.tokens)
-ours = noise.draw_others(rng, true, 1)[:, 0]
+ours = sampler.draw_negatives(rng, true, 1)[:, 0]
 by_rank = np.exp(rng.random(true.size) * math.log(len(words))).astype(int)  # P(k) = log((k + 1) / k) / log(n)
 expected = np.array(words.counts) ** 0.75
 expected /= expected.sum()
-free = noise.draw(rng, 200_000)
+free = sampler.draw(rng, 200_000)
 fits = chisquare(np.bincount(free, minlength=len(words))[1:], expected[1:] * free.size)
 wrong = chisquare(np.bincount(by_rank, minlength=len(words))[1:] + 1e-9, expected[1:] * by_rank.size, sum_check=False)
 baseline = {"by rank": wrong.pvalue}
@@ -96,7 +98,7 @@ ranks = np.arange(1, len(words))
 axes.plot(ranks, expected[1:], color="black", linewidth=1.5, label="$f^{3/4}$")
 axes.plot(ranks, np.bincount(free, minlength=len(words))[1:] / free.size, ".", color=INK, label="the zoo's sampler")
 axes.plot(ranks, np.bincount(by_rank, minlength=len(words))[1:] / by_rank.size, ".", color=SECOND, label="by rank")
-axes.set(xlabel="rank of the word", ylabel="share of the draws", xscale="log", yscale="log")
+axes.set(xlabel="rank of the word", ylabel="fraction of the draws", xscale="log", yscale="log")
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False)
 lesson.figure(figure, "sampler")
@@ -124,8 +126,8 @@ def new_network(negatives=K, seed=lesson.seed):
 
 
 network = new_network()
-centres, contexts = skipgram.pairs(*skipgram.windows(tokens[:2000], 4, rng))
-candidates = np.concatenate([contexts[:, None], noise.draw_others(rng, contexts, K)], axis=1)
+centres, contexts = skipgram.pairs(*skipgram.windows(token_ids[:2000], 4, rng))
+candidates = np.concatenate([contexts[:, None], sampler.draw_negatives(rng, contexts, K)], axis=1)
 scores = network([centres, candidates])
 start = float(NegativeSampling()(np.eye(1, 1 + K).repeat(len(centres), 0), scores))
 lesson.claim("loss at the start, less 6 ln 2", abs(start - 6 * math.log(2)), "<=", 0.01, exact=True)
@@ -133,23 +135,24 @@ lesson.claim("loss at the start, less 6 ln 2", abs(start - 6 * math.log(2)), "<=
 # %% [markdown]
 # ## The same step, many times faster
 # Pair by pair, a word is read and written some forty times. `zoo.trainers.word2vec` takes many centres at once: their
-# windows overlap, they share their drawn words, and all their scores are one product of two matrices. Is it the same training?
-# We take one step of plain gradient descent with each, on the same pairs and drawn words.
+# windows overlap, they share their drawn words, and all their scores are one product of two matrices. Is it the same
+# training? We take one step of plain gradient descent (**stochastic gradient descent**, SGD) with each, on the same
+# pairs and drawn words.
 
 # %%
 B, WINDOW, SHARED = 16, 4, 5
-block_words, left, right = skipgram.windows(tokens[: 40 * 10], WINDOW, rng)
-halo, left, right = (part[:8] for part in skipgram.blocks(block_words, left, right, size=B, window=WINDOW))
-block = {"words": halo, "left": left, "right": right, "negatives": noise.draw(rng, (8, SHARED))}
+block_words, left, right = skipgram.windows(token_ids[: 40 * 10], WINDOW, rng)
+context, left, right = (each[:8] for each in skipgram.blocks(block_words, left, right, size=B, window=WINDOW))
+block = {"words": context, "left": left, "right": right, "negatives": sampler.draw(rng, (8, SHARED))}
 
 pair_centres, pair_candidates, weights = [], [], []
 for row in range(8):
-    for place in range(B):
-        here = WINDOW + place
-        for other in [*range(here - left[row, place], here), *range(here + 1, here + 1 + right[row, place])]:
-            pair_centres.append(halo[row, here])
-            pair_candidates.append([halo[row, other], *block["negatives"][row]])
-            weights.append([1.0, *(block["negatives"][row] != halo[row, other])])  # the true word is rejected
+    for centre in range(B):
+        here = WINDOW + centre
+        for other in [*range(here - left[row, centre], here), *range(here + 1, here + 1 + right[row, centre])]:
+            pair_centres.append(context[row, here])
+            pair_candidates.append([context[row, other], *block["negatives"][row]])
+            weights.append([1.0, *(block["negatives"][row] != context[row, other])])  # the true word is rejected
 weights = np.array(weights, "float32")
 
 by_pairs, by_blocks = new_network(SHARED), new_network(SHARED)
@@ -178,8 +181,8 @@ lesson.claim("largest difference after a step", apart, "<=", 1e-6, baseline={"la
 # %% [markdown]
 # ## Training
 # By its recipe, which is what `zoo train word2vec` carries out. It asks each trained network all 360 analogies:
-# *king* is to *queen* as *uncle* is to ...? The answer is the word nearest to $e_{queen} - e_{king} + e_{uncle}$,
-# those three left out.
+# *king* is to *queen* as *uncle* is to ...? The answer is the word nearest to $e_{queen} - e_{king} + e_{uncle}$, those
+# three left out: the one with the largest **cosine similarity**, the cosine of the angle between two embeddings.
 
 # %%
 folder = Path(tempfile.mkdtemp())
@@ -200,10 +203,10 @@ runs = {("word2vec", seed): train("word2vec", seed) for seed in lesson.seeds}
 worst = min(run.metrics["analogies"] for run in runs.values())
 run = runs["word2vec", lesson.seed]
 baseline = {**run.results["baselines"], "untrained": analogies(vectors_of(new_network()))}
-lesson.claim("analogies answered rightly, worst seed", worst, ">=", 0.90, baseline=baseline)
+lesson.claim("fraction of analogies correct, worst seed", worst, ">=", 0.90, baseline=baseline)
 
 # %%
-known = run.config["feed"]["words"].split()
+known = run.config["data"]["words"].split()
 vectors = WordVectors(known, vectors_of(run.model())[1:])
 for word in ("king", "paris", "cats", "walked"):
     print(f"{word:>8}: " + ", ".join(f"{other} {cosine:.2f}" for other, cosine in vectors.neighbours(word, 6)))
@@ -229,13 +232,13 @@ lesson.figure(figure, "map")
 names = ["word2vec", "cbow", "skipgram_softmax", "glove", "window_lm"]
 for name in names[1:]:
     runs[name, lesson.seed] = train(name, lesson.seed)
-shares = {name: runs[name, lesson.seed].metrics["analogies"] for name in names}
+fractions = {name: runs[name, lesson.seed].metrics["analogies"] for name in names}
 
 figure = new_figure(8, 3.4)
 axes = figure.subplots()
-axes.barh(names, list(shares.values()), color=[INK, THIRD, THIRD, THIRD, SECOND])
+axes.barh(names, list(fractions.values()), color=[INK, THIRD, THIRD, THIRD, SECOND])
 axes.axvline(baseline["untrained"], color="black", linestyle=":", label="untrained")
-axes.set(xlabel="analogies answered rightly", xlim=(0, 1.02))
+axes.set(xlabel="fraction of analogies correct", xlim=(0, 1.02))
 axes.invert_yaxis()
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False)
@@ -254,7 +257,7 @@ lesson.claim("GloVe's vectors less (e + theta) / 2", float(mean), "==", 0, exact
 #
 # ## Try it
 # * `zoo predict RUN "king - man + woman"`, with a run folder of your own (`zoo train word2vec`).
-# * Set `sample=0` (`zoo train word2vec --option sample=0`): what do frequent words do to the rest?
+# * Set `sample=0`, no **subsampling** (`zoo train word2vec --option sample=0`): what do frequent words do to the rest?
 # * `zoo export RUN --format projector --out DIR`, and look at the vectors in TensorBoard's projector.
 # * Set `negatives=1`, then 20. Which analogies go first?
 

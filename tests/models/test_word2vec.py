@@ -1,4 +1,4 @@
-"""Word vectors: what each network computes, by hand; what it is fed; and a text of one's own, from words to files."""
+"""Word vectors: what each network computes, by hand; its examples; and a text of one's own, from words to files."""
 
 import dataclasses
 import math
@@ -11,16 +11,16 @@ import samples
 import zoo
 from zoo import tasks
 from zoo.cli import main
-from zoo.data.text import word_vectors as word_vector_data
 from zoo.data.text.files import TextFiles
-from zoo.data.text.word_vectors import WordVectorDataModule, settings
+from zoo.data.text.word_vectors import SkipGramSettings, WordVectorDataModule
 from zoo.inference import api
 from zoo.losses import Glove, NegativeSampling
 from zoo.metrics.word_vectors import WordVectors, vectors_of
+from zoo.tasks import word_vectors as word_vectors_task
 from zoo.tasks.base import Network
 from zoo.tasks.word_vectors import factored
 from zoo.trainers.word2vec import BlockTrainer
-from zoo.trainers.word2vec_on_device import ResidentTrainer
+from zoo.trainers.word2vec_on_device import OnDeviceTrainer
 
 SIZES = {"vocabulary_size": 30, "dimension": 6}
 
@@ -94,7 +94,7 @@ def test_a_size_that_is_none_is_refused(option, value):
         zoo.build("word2vec", **{option: value})
 
 
-# What they are fed
+# What they learn from
 
 
 @pytest.fixture(scope="module")
@@ -116,15 +116,15 @@ def data_module(name, text, **preprocess):
     return WordVectorDataModule.adapt(card, recipe, TextFiles(text).load())
 
 
-def first(data, split="train", **options):
-    return next(iter(data.batches(split, training=split == "train", **options).as_numpy_iterator()))
+def first(data, split="train"):
+    return next(iter(data.batches(split, training=split == "train").as_numpy_iterator()))
 
 
-def test_each_network_is_fed_what_its_card_says(text):
+def test_each_network_gets_what_its_card_says(text):
     for name in zoo.list_models(task="word_vectors"):
         data = data_module(name, text)
         card = zoo.info(name)
-        x, _ = first(data, blocks=False)
+        x, _ = first(data)
         arrays = x if isinstance(x, dict) else {card.inputs[0].name: x}
         known = {option: value for option, value in data.model_options().items() if option in card.options}
         model = zoo.build(name, dimension=4, **known)
@@ -137,7 +137,7 @@ def test_examples_come_from_the_text(text):
     """Words of a line share their topic: so do a centre and its context, and the words before a word."""
     data = data_module("word2vec", text, sample=0)
     topics = np.array([-1, *(int(word[1]) if word != "the" else -1 for word in data.vocabulary.words[1:])])
-    x, y = first(data, blocks=False)
+    x, y = first(data)
     centre, true = topics[x["centre"]], topics[x["contexts"][:, 0]]
     assert (y == [1, 0, 0, 0, 0, 0]).all()
     assert ((centre == true) | (centre < 0) | (true < 0)).all()
@@ -157,37 +157,35 @@ def test_every_epoch_is_drawn_anew_and_every_run_alike(text):
     (a, b), (again, _) = epochs
     assert np.array_equal(a, again)
     assert not np.array_equal(a[: len(b)], b[: len(a)])
-    held = [first(data_module("word2vec", text), "test", blocks=False)[0]["contexts"] for _ in range(2)]
+    held = [first(data_module("word2vec", text), "test")[0]["contexts"] for _ in range(2)]
     assert np.array_equal(*held)
 
 
 def trained(data):
-    """What trains the network that this feed is for, and the loss of two epochs."""
+    """What trains the network that this data is for, its batches, and the loss of two epochs."""
     model = zoo.build("word2vec", vocabulary_size=len(data.vocabulary), dimension=8)
     task = tasks.get("word_vectors")
-    trainer = task.trainer(Network.of(model, data.card, task), data).model
+    network, blocks = task.trainer(Network.of(model, data.card, task), data)
+    trainer, batches = network.model, blocks.batches("train", training=True)
     trainer.compile(keras.optimizers.SGD(0.05))
-    batches = data.batches("train", training=True)
-    return trainer, [trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0] for _ in range(2)]
+    return trainer, blocks, [trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0] for _ in range(2)]
 
 
 def test_a_text_that_is_too_long_for_the_device_is_streamed_in_blocks_of_one_size(text, monkeypatch):
-    monkeypatch.setattr(word_vector_data, "RESIDENT", 10)
-    data = data_module("word2vec", text)
-    shapes = {tuple((key, a.shape) for key, a in x.items()) for x, _ in data.batches("train", training=True)}
+    monkeypatch.setattr(word_vectors_task, "MAX_TOKENS_ON_DEVICE", 10)
+    trainer, blocks, losses = trained(data_module("word2vec", text))
+    shapes = {tuple((key, a.shape) for key, a in x.items()) for x, _ in blocks.batches("train", training=True)}
     assert len(shapes) == 1
-    trainer, losses = trained(data)
     assert type(trainer) is BlockTrainer and losses[1] < losses[0]
 
 
 def test_a_text_that_fits_is_on_the_device(text):
-    data = data_module("word2vec", text)
-    trainer, losses = trained(data)
-    assert type(trainer) is ResidentTrainer and losses[1] < losses[0]
-    assert trainer.evaluate(data.batches("validation"), verbose=0, return_dict=True)["loss"] > 0
+    trainer, blocks, losses = trained(data_module("word2vec", text))
+    assert type(trainer) is OnDeviceTrainer and losses[1] < losses[0]
+    assert trainer.evaluate(blocks.batches("validation"), verbose=0, return_dict=True)["loss"] > 0
 
 
-def test_a_feed_comes_back_from_its_state(text):
+def test_a_data_module_comes_back_from_its_config(text):
     data = data_module("word2vec", text)
     again = WordVectorDataModule.from_config(data.card, data.recipe, None, data.get_config())
     assert again.vocabulary == data.vocabulary
@@ -204,7 +202,7 @@ def test_a_feed_comes_back_from_its_state(text):
 )
 def test_settings_are_checked(preprocess, message):
     with pytest.raises(zoo.UsageError, match=message):
-        settings(preprocess)
+        SkipGramSettings.of(preprocess)
 
 
 def test_a_vocabulary_smaller_than_the_negatives_is_refused(text):

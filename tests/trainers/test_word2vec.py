@@ -36,20 +36,20 @@ def a_block(rng, blocks=4, size=8):
     tokens = np.where(rng.random(60) < 0.12, 0, rng.integers(1, WORDS, 60))
     tokens[-1] = 0
     words, left, right = skipgram.windows(tokens, WINDOW, rng)
-    halo, left, right = (part[:blocks] for part in skipgram.blocks(words, left, right, size=size, window=WINDOW))
+    context, left, right = (each[:blocks] for each in skipgram.blocks(words, left, right, size=size, window=WINDOW))
     drawn = rng.integers(1, 6, (blocks, SHARED)).astype("int32")  # few words: many are true somewhere
-    return {"words": halo.copy(), "left": left, "right": right, "negatives": drawn}
+    return {"words": context.copy(), "left": left, "right": right, "negatives": drawn}
 
 
 def as_pairs(block):
     """Every pair of a block with the block's negatives: centres, candidates, labels, weights."""
     rows = []
-    for halo, left, right, drawn in zip(*(block[key] for key in ("words", "left", "right", "negatives"))):
-        for place in range(len(left)):
-            here = WINDOW + place
-            for other in [*range(here - left[place], here), *range(here + 1, here + 1 + right[place])]:
-                weights = np.where(drawn == halo[other], 0.0, K / SHARED)  # a true word is no negative
-                rows.append((halo[here], [halo[other], *drawn], [1, *[0] * SHARED], [1.0, *weights]))
+    for context, left, right, drawn in zip(*(block[key] for key in ("words", "left", "right", "negatives"))):
+        for centre in range(len(left)):
+            here = WINDOW + centre
+            for other in [*range(here - left[centre], here), *range(here + 1, here + 1 + right[centre])]:
+                weights = np.where(drawn == context[other], 0.0, K / SHARED)  # a true word is no negative
+                rows.append((context[here], [context[other], *drawn], [1, *[0] * SHARED], [1.0, *weights]))
     centres, candidates, labels, weights = (np.array(column) for column in zip(*rows))
     x = {"centre": centres.astype("int32"), "contexts": candidates.astype("int32")}
     return x, labels.astype("int32"), weights.astype("float32")

@@ -1,4 +1,6 @@
-"""Losses of word vectors: who stands beside whom, and how often."""
+"""Losses of word vectors: which word was near the centre, how often two words meet, which word comes next."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -17,12 +19,12 @@ class NegativeSampling(keras.Loss):
     1.3863
     """
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         return ops.sum(candidate_losses(y_true, y_pred), axis=-1)
 
 
-def candidate_losses(y_true, y_pred):
-    """softplus(-s) where the label is 1, softplus(s) where it is 0."""
+def candidate_losses(y_true: Any, y_pred: Any) -> Any:
+    """softplus(-s) where the label is 1, softplus(s) where it is 0: (batch, candidates)."""
     y_pred = ops.convert_to_tensor(y_pred)
     signs = 2.0 * ops.cast(y_true, y_pred.dtype) - 1.0
     return ops.softplus(-signs * y_pred)
@@ -38,20 +40,20 @@ class Glove(keras.Loss):
     21.21
     """
 
-    def __init__(self, ceiling=100.0, power=0.75, name="glove", **options):
+    def __init__(self, ceiling: float = 100.0, power: float = 0.75, name: str = "glove", **options: Any):
         super().__init__(name=name, **options)
         self.ceiling, self.power = ceiling, power
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         y_pred = ops.convert_to_tensor(y_pred)
         counts = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
         weights = ops.minimum(counts / self.ceiling, 1.0) ** self.power
         return ops.mean(weights * ops.square(y_pred - ops.log(counts)), axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "ceiling": self.ceiling, "power": self.power}
 
 
-def next_word():
-    """Cross-entropy against one word of all."""
+def next_word() -> keras.Loss:
+    """Cross-entropy against one word of all: token ids (batch,), logits (batch, vocabulary)."""
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)

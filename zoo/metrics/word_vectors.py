@@ -1,4 +1,4 @@
-"""What word vectors know, and the files that other programs read them from.
+"""What word vectors know (analogies, similarities, neighbours), and the files that other programs read them from.
 
 >>> vectors = WordVectors(["king", "queen", "man", "woman"], np.array([[1, 1, 0], [1, 0, 1], [0, 1, 0], [0, 0, 1]]))
 >>> vectors.analogy("man", "woman", "king")  # man is to woman as king is to ...
@@ -7,28 +7,32 @@
 
 import importlib.util
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zoo.errors import UsageError, unknown
 
-TOP = 30_000  # analogies are asked among so many of the commonest words, as the literature does
+MAX_ANALOGY_WORDS = 30_000  # the commonest words, among which answers are looked for, as the literature does
+QUESTIONS_AT_ONCE = 512  # a score for each question and word: not all in memory
 Questions = Mapping[str, Sequence[tuple[str, str, str, str]]]  # section -> (a, b, c, d): a is to b as c is to d
+Similarities = Sequence[tuple[str, str, float]]  # two words, and how alike people find them
 
 
 @dataclass(frozen=True)
 class Score:
     """How well, and on how much."""
 
-    value: float  # a correlation, or a share that is right
+    value: float  # a correlation, or the fraction of answers that are correct
     asked: int  # of how many questions
     known: int  # all of whose words are in the vocabulary; the others are left out
 
-    def __str__(self):
+    def __str__(self) -> str:
         if not self.known:
             return f"none of the {self.asked:,} questions is about words that are known here"
         return f"{self.value:.4f} on {self.known:,} of {self.asked:,}"
@@ -48,73 +52,93 @@ class WordVectors:
             raise UsageError(
                 f"there are {len(self.words)} words and {len(self.vectors)} vectors; expected one for each"
             )
-        self.places = {word: place for place, word in enumerate(self.words)}
+        self.ids = {word: row for row, word in enumerate(self.words)}  # row numbers of `vectors`
+
+    @property
+    def places(self) -> dict[str, int]:
+        """The name of `ids` in version 0.1."""
+        warnings.warn("WordVectors.places is now WordVectors.ids", DeprecationWarning, stacklevel=2)
+        return self.ids
 
     @cached_property
     def directions(self) -> np.ndarray:
-        """The vectors at length 1; a vector of zeros stays."""
+        """(words, dimension): the vectors at length 1; a vector of zeros stays."""
         return self.vectors / np.maximum(np.linalg.norm(self.vectors, axis=1, keepdims=True), 1e-12)
 
+    def id(self, word: str) -> int:
+        """The row of a word.
+
+        Raises:
+            UsageError: for a word that is not among them.
+        """
+        if word not in self.ids:
+            common = self.words[:MAX_ANALOGY_WORDS]
+            raise unknown("word", word, common, hint=f"the text has {len(self.words):,} words")
+        return self.ids[word]
+
     def place(self, word: str) -> int:
-        if word not in self.places:
-            raise unknown("word", word, self.words[:TOP], hint=f"the text has {len(self.words):,} words")
-        return self.places[word]
+        """The name of `id` in version 0.1."""
+        warnings.warn("WordVectors.place is now WordVectors.id", DeprecationWarning, stacklevel=2)
+        return self.id(word)
 
     def neighbours(self, word: str, count: int = 10) -> list[tuple[str, float]]:
-        """The nearest words by the cosine, and their cosines."""
-        return self.nearest(self.directions[self.place(word)], [word], count)
+        """The nearest words by cosine similarity, and their cosines."""
+        return self.nearest(self.directions[self.id(word)], [word], count)
 
-    def nearest(self, direction: np.ndarray, but: Sequence[str], count: int) -> list[tuple[str, float]]:
-        cosines = self.directions[:TOP] @ (direction / max(np.linalg.norm(direction), 1e-12))
-        cosines[[place for place in map(self.places.get, but) if place is not None and place < TOP]] = -np.inf
-        best = np.argsort(-cosines, kind="stable")[: min(count, len(cosines) - len(set(but)))]
-        return [(self.words[place], float(cosines[place])) for place in best]
+    def nearest(self, direction: np.ndarray, excluded: Sequence[str], count: int) -> list[tuple[str, float]]:
+        """The words nearest to a direction (dimension,) by cosine similarity, but for some; and their cosines."""
+        cosines = self.directions[:MAX_ANALOGY_WORDS] @ (direction / max(np.linalg.norm(direction), 1e-12))
+        cosines[[self.ids[word] for word in excluded if self._is_common(word)]] = -np.inf
+        best = np.argsort(-cosines, kind="stable")[: min(count, len(cosines) - len(set(excluded)))]
+        return [(self.words[row], float(cosines[row])) for row in best]
 
     def analogy(self, a: str, b: str, c: str) -> str:
         """a is to b as c is to which word? The nearest to b - a + c, those three left out (3CosAdd)."""
-        a_, b_, c_ = (self.directions[self.place(word)] for word in (a, b, c))
+        a_, b_, c_ = (self.directions[self.id(word)] for word in (a, b, c))
         return self.nearest(b_ - a_ + c_, (a, b, c), 1)[0][0]
 
     def analogies(self, questions: Questions) -> dict[str, Score]:
-        """The share of each section that is answered rightly, and of all together (section ``""``)."""
-        known = {
-            section: np.array([[self.places[word] for word in row] for row in rows if self._common(row)]).reshape(-1, 4)
-            for section, rows in questions.items()
-        }
-        right = {section: self._answers(rows) == rows[:, 3] for section, rows in known.items()}
-        known, right = ({**parts, "": np.concatenate(list(parts.values()))} for parts in (known, right))
-        asked = {section: len(rows) for section, rows in questions.items()}
+        """The fraction of each section that is answered correctly, and of all together (section ``""``)."""
+        rows = {section: self._known_rows(words) for section, words in questions.items()}  # (questions, 4) each
+        correct = {section: self._answers(each) == each[:, 3] for section, each in rows.items()}
+        correct[""] = np.concatenate(list(correct.values()))
+        asked = {section: len(words) for section, words in questions.items()}
         asked[""] = sum(asked.values())
         return {
-            section: Score(float(hits.mean()) if len(hits) else float("nan"), asked[section], len(hits))
-            for section, hits in right.items()
+            section: Score(float(each.mean()) if len(each) else float("nan"), asked[section], len(each))
+            for section, each in correct.items()
         }
 
-    def _common(self, row) -> bool:
-        return all(self.places.get(word, TOP) < TOP for word in row)
+    def _known_rows(self, questions: Sequence[tuple[str, ...]]) -> np.ndarray:
+        """The questions all of whose words are common here, as rows of `vectors`: (questions, 4)."""
+        known = [[self.ids[word] for word in words] for words in questions if all(map(self._is_common, words))]
+        return np.array(known, int).reshape(-1, 4)
+
+    def _is_common(self, word: str) -> bool:
+        return self.ids.get(word, MAX_ANALOGY_WORDS) < MAX_ANALOGY_WORDS
 
     def _answers(self, rows: np.ndarray) -> np.ndarray:
-        """(n, 4) places of a, b, c, d -> (n,) places of the answers."""
-        common = self.directions[:TOP]
+        """(questions, 4) rows of a, b, c, d -> (questions,) rows of the answers."""
+        common = self.directions[:MAX_ANALOGY_WORDS]
         answers = np.zeros(len(rows), int)
-        for start in range(0, len(rows), 512):  # a score for each question and word: not all at once
-            a, b, c, _ = rows[start : start + 512].T
-            scores = (common[b] - common[a] + common[c]) @ common.T
+        for start in range(0, len(rows), QUESTIONS_AT_ONCE):
+            a, b, c, _ = rows[start : start + QUESTIONS_AT_ONCE].T
+            scores = (common[b] - common[a] + common[c]) @ common.T  # (questions, words)
             for given in (a, b, c):
                 scores[np.arange(len(given)), given] = -np.inf
-            answers[start : start + 512] = scores.argmax(1)
+            answers[start : start + QUESTIONS_AT_ONCE] = scores.argmax(1)
         return answers
 
-    def similarity(self, pairs: Sequence[tuple[str, str, float]]) -> Score:
-        """Spearman's correlation of the cosines with what people said."""
+    def similarity(self, pairs: Similarities) -> Score:
+        """Spearman's rank correlation of the cosines with what people find alike."""
         from scipy.stats import spearmanr
 
-        known = [(self.places[a], self.places[b], said) for a, b, said in pairs if {a, b} <= self.places.keys()]
+        known = [(self.ids[a], self.ids[b], rating) for a, b, rating in pairs if {a, b} <= self.ids.keys()]
         if len(known) < 3:
             return Score(float("nan"), len(pairs), len(known))
-        a, b, said = (np.array(column) for column in zip(*known))
+        a, b, ratings = (np.array(column) for column in zip(*known))
         cosines = np.einsum("nd,nd->n", self.directions[a], self.directions[b])
-        return Score(float(spearmanr(cosines, said).statistic), len(pairs), len(known))
+        return Score(float(spearmanr(cosines, ratings).statistic), len(pairs), len(known))
 
     def save_word2vec(self, path: Path, *, binary: bool = False) -> Path:
         """As word2vec's own program writes them: a line of sizes, then each word and its numbers."""
@@ -141,7 +165,7 @@ class WordVectors:
         return folder
 
 
-def vectors_of(model) -> np.ndarray:
+def vectors_of(model: Any) -> np.ndarray:
     """(words, dimension): the vectors of a network. For GloVe, whose tables learn the same thing, (e + theta) / 2."""
     tables = [model.get_layer("words")]
     if model.layers[-1].name == "log_count":
@@ -152,7 +176,7 @@ def vectors_of(model) -> np.ndarray:
 # The questions
 
 
-def read_judgement(path: str | Path) -> Questions | list[tuple[str, str, float]]:
+def read_judgement(path: str | Path) -> Questions | Similarities:
     """A file of analogies (": section" lines and rows of four words) or of similarities (two words and a number).
 
     Raises:

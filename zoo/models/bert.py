@@ -19,6 +19,7 @@ from keras import layers
 from zoo.layers.attention import Padding, Positions
 from zoo.layers.sequence import PoolSequence
 from zoo.models.transformer import encode
+from zoo.recipes import IMDB_REVIEWS
 from zoo.records import Card, Input, Recipe, replace
 from zoo.registry import register
 
@@ -75,18 +76,11 @@ def network(input_shape, num_classes, vocabulary_size, num_layers, dim, num_head
     return keras.Model(inputs, logits, name=name)
 
 
-IMDB = Recipe(
-    name="imdb_reviews",
-    dataset="imdb_reviews/plain_text:1.0.0",
-    train="train[:90%]",
-    validation="train[90%:]",
+IMDB = replace(
+    IMDB_REVIEWS,
     preprocess={"tokens": "words", "vocabulary": 20_000, "length": 256},
     model={"num_layers": 4, "dim": 256, "num_heads": 4, "max_length": 256},
-    epochs=4,
-    batch_size=64,
     learning_rate=3e-4,
-    schedule="cosine",
-    schedule_options={"warmup_epochs": 1},
 )
 BASE = Card(
     task="text_classification",

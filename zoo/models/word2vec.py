@@ -6,8 +6,8 @@
     cbow               the words around -> is this the word in the middle, or a drawn one?
     glove              two words -> the logarithm of how often they meet                 Pennington 2014
 
-In all of them a word has a row e in one table and, where it is predicted, a row theta in another; the score of
-two words is theta . e. Word 0 is no word: the place before a sentence and after it.
+In all of them a word has a row e in one table of embeddings and, where it is predicted, a row theta in another; the
+score of two words is theta . e. Id 0 is no word: padding, before a sentence and after it.
 
 Sources: Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, "A Neural Probabilistic Language Model", JMLR 3, 2003;
 T. Mikolov, K. Chen, G. Corrado and J. Dean, "Efficient Estimation of Word Representations in Vector Space", 2013 (a);
@@ -15,9 +15,13 @@ T. Mikolov, I. Sutskever, K. Chen, G. Corrado and J. Dean, "Distributed Represen
 their Compositionality", NeurIPS 2013 (b); J. Pennington, R. Socher and C. Manning, "GloVe: Global Vectors for Word
 Representation", EMNLP 2014.
 
-Training draws its own examples from a text (`zoo.data.text.word_vectors`). `word2vec` has a way of training of its own as well,
-many times faster and equal in what it computes (`zoo.trainers.word2vec`).
+Training draws its own examples from a text (`zoo.data.text.word_vectors`). `word2vec` has a way of training of its own
+as well, many times faster and equal in what it computes (`zoo.trainers.word2vec`).
+
+(Past 300 lines, for the five are to be read beside each other.)
 """
+
+from typing import Any
 
 import keras
 from keras import layers
@@ -60,18 +64,18 @@ LARGE = replace(  # for a text of your own, millions of words: --data FILE.txt
     model={"dimension": 100},
     expected=None,
 )
-CENTRE = Input("centre", (), "int32", "the number of a word")
+CENTRE = Input("centre", (), "int32", "the token id of a word")
 CANDIDATES = Input("contexts", (6,), "int32", "a word that was near it, and drawn ones")
 TINY = {"vocabulary_size": 60, "dimension": 8}
 
 
-def table(words, dimension, name, **options):
-    """A vector for each word, small at the start."""
+def table(words: int, dimension: int, name: str, **options: Any) -> layers.Embedding:
+    """A vector for each word, small at the start: token ids (batch, ...) -> (batch, ..., dim)."""
     start = keras.initializers.RandomUniform(-0.5 / dimension, 0.5 / dimension)
     return layers.Embedding(words, dimension, embeddings_initializer=start, name=name, **options)
 
 
-def check(**counts):
+def check(**counts: Any) -> None:
     """Raise unless each is a whole number of at least 1."""
     for name, value in counts.items():
         check_whole(name, value)
@@ -86,7 +90,7 @@ def check(**counts):
         paper=SGNS,
         deviations=(
             "the second table starts small and random, not at 0",
-            "trained by blocks of words that share their negatives (recipes with `block`); see zoo/trainers/word2vec.py",
+            "trained by blocks of words that share their negatives (recipes with `block`): zoo/trainers/word2vec.py",
         ),
         inputs=(CENTRE, CANDIDATES),
         preprocessing="none",
@@ -96,11 +100,13 @@ def check(**counts):
         tutorial="19_word_vectors.py",
     )
 )
-def word2vec(*, vocabulary_size=20_000, dimension=100, negatives=5, name="word2vec"):
+def word2vec(
+    *, vocabulary_size: int = 20_000, dimension: int = 100, negatives: int = 5, name: str = "word2vec"
+) -> keras.Model:
     """Skip-gram with negative sampling: a word against a word that was near it and some that were drawn.
 
     Args:
-        vocabulary_size: words, with 0 for none.
+        vocabulary_size: words, id 0 for none among them.
         dimension: of the vectors.
         negatives: drawn words beside each true one: 5 to 20 for a small text, 2 to 5 for a large one.
         name: of the returned model.
@@ -142,7 +148,9 @@ def word2vec(*, vocabulary_size=20_000, dimension=100, negatives=5, name="word2v
         tutorial="19_word_vectors.py",
     )
 )
-def cbow(*, vocabulary_size=20_000, dimension=100, window=5, negatives=5, name="cbow"):
+def cbow(
+    *, vocabulary_size: int = 20_000, dimension: int = 100, window: int = 5, negatives: int = 5, name: str = "cbow"
+) -> keras.Model:
     """Continuous bag of words: the mean of the words around against the word in the middle and some drawn ones.
 
     Args:
@@ -184,7 +192,9 @@ def cbow(*, vocabulary_size=20_000, dimension=100, window=5, negatives=5, name="
         tutorial="19_word_vectors.py",
     )
 )
-def skipgram_softmax(*, vocabulary_size=20_000, dimension=100, name="skipgram_softmax"):
+def skipgram_softmax(
+    *, vocabulary_size: int = 20_000, dimension: int = 100, name: str = "skipgram_softmax"
+) -> keras.Model:
     """Skip-gram as it is defined: P(context t | centre c) = exp(theta_t . e_c) / sum over all words.
 
     Args:
@@ -214,8 +224,8 @@ def skipgram_softmax(*, vocabulary_size=20_000, dimension=100, name="skipgram_so
         params=4_040_000,
         paper="Pennington, Socher & Manning 2014, EMNLP",
         inputs=(
-            Input("word", (), "int32", "the number of a word"),
-            Input("context", (), "int32", "the number of a word that it meets"),
+            Input("word", (), "int32", "the token id of a word"),
+            Input("context", (), "int32", "the token id of a word that it meets"),
         ),
         preprocessing="none",
         loss="glove",
@@ -233,7 +243,7 @@ def skipgram_softmax(*, vocabulary_size=20_000, dimension=100, name="skipgram_so
         tutorial="19_word_vectors.py",
     )
 )
-def glove(*, vocabulary_size=20_000, dimension=100, name="glove"):
+def glove(*, vocabulary_size: int = 20_000, dimension: int = 100, name: str = "glove") -> keras.Model:
     """GloVe: e_i . theta_j + b_i + c_j is to be the logarithm of how often words i and j meet.
 
     The vector of a word is (e + theta) / 2, as `zoo.metrics.word_vectors` takes it: both tables learn the same thing.
@@ -255,11 +265,11 @@ def glove(*, vocabulary_size=20_000, dimension=100, name="glove"):
     word = keras.Input((), dtype="int32", name="word")
     context = keras.Input((), dtype="int32", name="context")
     e, theta = (
-        table(vocabulary_size, dimension, layer)(number) for layer, number in (("words", word), ("theta", context))
+        table(vocabulary_size, dimension, layer)(token_id) for layer, token_id in (("words", word), ("theta", context))
     )
     b, c = (
-        layers.Embedding(vocabulary_size, 1, embeddings_initializer="zeros", dtype="float32", name=layer)(number)
-        for layer, number in (("word_bias", word), ("context_bias", context))
+        layers.Embedding(vocabulary_size, 1, embeddings_initializer="zeros", dtype="float32", name=layer)(token_id)
+        for layer, token_id in (("word_bias", word), ("context_bias", context))
     )
     product = layers.Dot(axes=1, dtype="float32", name="product")([e, theta])  # (batch, 1)
     return keras.Model([word, context], layers.Add(dtype="float32", name="log_count")([product, b, c]), name=name)
@@ -280,7 +290,9 @@ def glove(*, vocabulary_size=20_000, dimension=100, name="glove"):
         tutorial="19_word_vectors.py",
     )
 )
-def window_lm(*, vocabulary_size=20_000, dimension=100, context=4, hidden=100, name="window_lm"):
+def window_lm(
+    *, vocabulary_size: int = 20_000, dimension: int = 100, context: int = 4, hidden: int = 100, name: str = "window_lm"
+) -> keras.Model:
     """A language model that sees the last `context` words: their vectors in a row, a tanh layer, a softmax.
 
     Args:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.metrics.word_vectors import WordVectors
 from zoo.plots.base import INK, SECOND, THIRD, new_figure
 
 if TYPE_CHECKING:
@@ -41,31 +42,35 @@ def attention(title: str, weights: np.ndarray, rows: Sequence[str], columns: Seq
     return figure
 
 
-def word_map(vectors, pairs=(), most=120):
+def word_map(vectors: WordVectors, pairs: Sequence[tuple[str, str]] = (), max_words: int = 120) -> Any:
     """Words on the plane in which they differ most (principal components); `pairs` are joined by a line.
 
     Args:
-        vectors: a `zoo.metrics.word_vectors.WordVectors`.
-        pairs: of words; without any, the `most` commonest words are drawn, placed by their neighbours (t-SNE).
+        vectors: of the words.
+        pairs: of words; without any, the `max_words` commonest words are drawn, placed by their neighbours (t-SNE).
+        max_words: drawn without pairs.
+
+    Returns:
+        A matplotlib figure; None for fewer than 3 words.
     """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
-    shown = [word for pair in pairs for word in pair] or list(vectors.words[:most])
-    directions = vectors.directions[[vectors.places[word] for word in shown]]
+    shown = [word for pair in pairs for word in pair] or list(vectors.words[:max_words])
+    directions = vectors.directions[[vectors.ids[word] for word in shown]]
     if len(shown) < 3:
         return None
     if pairs:
-        place, title = PCA(2, random_state=0), "principal components"
+        projection, title = PCA(2, random_state=0), "principal components"
     else:
-        place, title = TSNE(2, random_state=0, init="pca", perplexity=min(15, (len(shown) - 1) / 3)), "t-SNE"
-    points = dict(zip(shown, place.fit_transform(directions.astype("float64"))))
+        projection, title = TSNE(2, random_state=0, init="pca", perplexity=min(15, (len(shown) - 1) / 3)), "t-SNE"
+    positions = dict(zip(shown, projection.fit_transform(directions.astype("float64"))))
     figure = new_figure(9, 8)
     axes = figure.subplots()
     for a, b in pairs:
-        axes.plot(*zip(points[a], points[b]), color=THIRD, linewidth=0.8)
+        axes.plot(*zip(positions[a], positions[b]), color=THIRD, linewidth=0.8)
     second = {b for _, b in pairs}
-    for word, (x, y) in points.items():
+    for word, (x, y) in positions.items():
         colour = SECOND if word in second else INK
         axes.plot(x, y, ".", color=colour, markersize=4)
         axes.annotate(word, (x, y), xytext=(2, 2), textcoords="offset points", fontsize=7, color=colour)

@@ -58,7 +58,5 @@ AGREEMENT = Recipe(
     schedule="cosine",
     schedule_options={"warmup_epochs": 2},
 )
-IMDB = replace(
-    IMDB_REVIEWS, expected=Expected("accuracy", 0.86, "keras-io's example reports .8745", measured=False)
-)
+IMDB = replace(IMDB_REVIEWS, expected=Expected("accuracy", 0.86, "keras-io's example reports .8745", measured=False))
 TEXT_FOLDER = replace(IMDB, name="text_folder", dataset="", train="train", validation="validation", expected=None)

@@ -1,27 +1,32 @@
 """Word vectors: judged by the analogies they solve and by what people find alike."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 
 from zoo import losses, plots
+from zoo.data.base import DataModule
 from zoo.data.builtin import tiny_english
-from zoo.data.text import skipgram
 from zoo.data.text.files import TextFiles
+from zoo.data.text.skipgram_blocks import SkipGramBlocks
 from zoo.data.text.word_vectors import WordVectorDataModule
 from zoo.errors import UsageError, unknown
 from zoo.metrics.word_vectors import WordVectors, known_judgements, read_judgement, vectors_of
+from zoo.records import Card
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained, class_ids
-from zoo.trainers.word2vec import BlockTrainer, paces
-from zoo.trainers.word2vec_on_device import ResidentTrainer
+from zoo.trainers.word2vec import BlockTrainer, blocks_per_step, learning_rate_multipliers
+from zoo.trainers.word2vec_on_device import DeviceBlocks, DeviceCorpus, OnDeviceTrainer
 
 PLANTED = {"tiny_english": tiny_english.QUESTIONS}  # data sets that know their own analogies
-FACTORED_WORDS = 3_000  # beyond which no matrix is factored for comparison: it takes minutes
-COUNTS = np.arange(1, 100)  # of meetings, for the sample of GloVe
-EXPORTS = {  # format -> (vectors, path) -> the path written
+MAX_TOKENS_ON_DEVICE = 20_000_000  # of the training text, ends of sentences among them; a longer one is streamed
+MAX_FACTORED_WORDS = 3_000  # beyond which no matrix is factored for comparison: it takes minutes
+COOCCURRENCE_COUNTS = np.arange(1, 100)  # for the sample of GloVe
+EXPORTS: Mapping[str, Callable[[WordVectors, Path], Path]] = {  # format -> (vectors, path) -> the path written
     "word2vec": lambda vectors, path: vectors.save_word2vec(path),
     "word2vec-binary": lambda vectors, path: vectors.save_word2vec(path, binary=True),
     "projector": lambda vectors, path: vectors.save_projector(path),
@@ -34,18 +39,21 @@ class WordVectorsTask(Task):
     folder = TextFiles
     takes_question_files = True
 
-    def loss(self):
+    def loss(self) -> keras.Loss:
         return losses.NegativeSampling()
 
-    def trainer(self, network, data):
-        """The network itself, or its blocks where the recipe asks for them."""
-        if not data.block:
-            return network
+    def trainer(self, network: Network, data: WordVectorDataModule) -> tuple[Network, DataModule]:
+        """The network itself, or a trainer by blocks where the recipe asks for them."""
+        if not data.settings.block:
+            return network, data
         if data.inputs != ("centre", "contexts"):
-            raise UsageError(f"block is {data.block}; {network.card.name} is trained by pairs: leave it out (block=0)")
-        return replace(network, model=block_trainer(network.model, data))
+            raise UsageError(
+                f"block is {data.settings.block}; {network.card.name} is trained by pairs: leave it out (block=0)"
+            )
+        model, blocks = block_trainer(network.model, data)
+        return replace(network, model=model), blocks
 
-    def evaluate(self, network, data, split):
+    def evaluate(self, network: Network, data: WordVectorDataModule, split: str) -> Evaluation:
         """The loss on held-out text; the fraction of analogies solved; how far similarities agree with people's."""
         vectors = vectors_in(network, data)
         metrics, notes = {"analogies": float("nan"), "loss": held_out_loss(network, data, split)}, []
@@ -63,30 +71,30 @@ class WordVectorsTask(Task):
             notes.append(f"nearest to {word}: " + ", ".join(other for other, _ in vectors.neighbours(word, 6)))
         return Evaluation(metrics, None, vectors, tuple(notes))
 
-    def baselines(self, data):
+    def baselines(self, data: WordVectorDataModule) -> dict[str, float]:
         """A word at random; and vectors by linear algebra alone: counts of meetings, compared with chance, factored."""
         questions = judgements(data).get("analogies")
         found = {"chance": 1.0 / (len(data.vocabulary) - 1)}
-        if questions and len(data.vocabulary) <= FACTORED_WORDS:
+        if questions and len(data.vocabulary) <= MAX_FACTORED_WORDS:
             vectors = WordVectors(data.vocabulary.words[1:], factored(data)[1:])
             found["factored counts"] = vectors.analogies(questions)[""].value
         return found
 
-    def plots(self, data, evaluation):
+    def plots(self, data: WordVectorDataModule, evaluation: Evaluation) -> dict[str, Any]:
         """The planted pairs, or else the commonest words, on the two directions in which they differ most."""
         vectors = evaluation.outputs
         planted = PLANTED.get(data.source.name.partition(":")[0])
         pairs = sorted({row[:2] for rows in planted.values() for row in rows}) if planted else []
-        pairs = [pair for pair in pairs if set(pair) <= vectors.places.keys()]
+        pairs = [pair for pair in pairs if set(pair) <= vectors.ids.keys()]
         return {"map.png": plots.word_map(vectors, pairs)}
 
-    def sample(self, card, head=""):
+    def sample(self, card: Card, head: str = "") -> Sample:
         if card.loss == "next_word":
             return Sample(class_ids, math.log, tolerance=1.0)
         if card.loss == "glove":
             return Sample(
-                lambda rng, shape: rng.choice(COUNTS, shape).astype("float32"),
-                lambda _: float(np.mean((COUNTS / 100) ** 0.75 * np.log(COUNTS) ** 2)),
+                lambda rng, shape: rng.choice(COOCCURRENCE_COUNTS, shape).astype("float32"),
+                lambda _: float(np.mean((COOCCURRENCE_COUNTS / 100) ** 0.75 * np.log(COOCCURRENCE_COUNTS) ** 2)),
                 tolerance=4.0,  # of 32 drawn counts
             )
         return Sample(  # one true word and drawn ones: a logistic loss for each
@@ -100,7 +108,7 @@ class WordVectorsTask(Task):
         vectors, lines = vectors_in(trained.network, trained.data), []
         for text in inputs:
             terms = signed_words(text)
-            direction = sum(sign * vectors.directions[vectors.place(word)] for sign, word in terms)
+            direction = sum(sign * vectors.directions[vectors.id(word)] for sign, word in terms)
             nearest = vectors.nearest(direction, [word for _, word in terms], 10)
             lines.append(f"{text}: " + ", ".join(f"{word} {cosine:.2f}" for word, cosine in nearest))
         return lines
@@ -117,13 +125,31 @@ def vectors_in(network: Network, data: WordVectorDataModule) -> WordVectors:
     return WordVectors(data.vocabulary.words[1:], vectors_of(network.model)[1:])
 
 
-def block_trainer(model, data: WordVectorDataModule) -> BlockTrainer:
-    recipe = data.recipe
-    settings = dict(rate=recipe.learning_rate, words=data.words_in_a_step, window=data.window, negatives=data.negatives)
-    options = dict(negatives=data.negatives, paces=paces(data.shares(), data.noise.shares, **settings))
-    if data.resident:
-        return ResidentTrainer(model, data.text, step=data.blocks_in_a_step, **options)
-    return BlockTrainer(model, **options)
+def block_trainer(model: keras.Model, data: WordVectorDataModule) -> tuple[BlockTrainer, SkipGramBlocks]:
+    """A trainer by blocks and its batches: of a text on the device, or of a longer one that is streamed."""
+    settings, recipe = data.settings, data.recipe
+    step = blocks_per_step(recipe.batch_size, settings.block)
+    multipliers = learning_rate_multipliers(
+        data.word_probabilities,
+        data.negative_sampler.probabilities,
+        learning_rate=recipe.learning_rate,
+        words=step * settings.block,
+        window=settings.window,
+        negatives=settings.negatives,
+    )
+    options = dict(negatives=settings.negatives, learning_rate_multipliers=multipliers)
+    if len(data.token_ids("train")) > MAX_TOKENS_ON_DEVICE:
+        return BlockTrainer(model, **options), SkipGramBlocks(data, step)
+    corpus = DeviceCorpus(
+        data.token_ids("train"),
+        data.keep_probabilities,
+        data.negative_sampler,
+        block=settings.block,
+        negatives=settings.negatives_per_block,
+        window=settings.window,
+        seed=recipe.seed,
+    )
+    return OnDeviceTrainer(model, corpus, blocks_per_step=step, **options), DeviceBlocks(data, step, corpus)
 
 
 def judgements(data: WordVectorDataModule, files: Sequence[str] = ()) -> dict[str, object]:
@@ -142,7 +168,7 @@ def judgements(data: WordVectorDataModule, files: Sequence[str] = ()) -> dict[st
 def held_out_loss(network: Network, data: WordVectorDataModule, split: str) -> float:
     """The mean over examples that are the same every time."""
     total = count = 0
-    for x, y in data.batches(split, blocks=False).as_numpy_iterator():
+    for x, y in data.batches(split).as_numpy_iterator():
         total += len(y) * float(network.loss(y, network.model.predict_on_batch(x)))
         count += len(y)
     return total / max(count, 1)
@@ -151,7 +177,7 @@ def held_out_loss(network: Network, data: WordVectorDataModule, split: str) -> f
 def factored(data: WordVectorDataModule, dimension: int = 50) -> np.ndarray:
     """Positive pointwise mutual information, factored (Levy, Goldberg & Dagan 2015): U sqrt(S), (words, dimension)."""
     size = len(data.vocabulary)
-    rows, columns, counts = skipgram.cooccurrence(data.tokens("train"), data.window, size)
+    rows, columns, counts = data.cooccurrences("train")
     meetings = np.zeros((size, size))
     meetings[rows, columns] = counts
     expected = np.outer(meetings.sum(1), meetings.sum(0)) / meetings.sum()

@@ -41,14 +41,14 @@ def _fit(plan: RunPlan) -> Run:
     keras.utils.set_random_seed(recipe.seed)
     options = builder_options(plan.card, recipe, data)
     network = Network.of(build(plan.card, recipe, options), plan.card, task, recipe)
-    trainer = task.trainer(network, data)
-    compile_for(trainer, data, recipe)
+    trainer, training_data = task.trainer(network, data)
+    compile_for(trainer, training_data, recipe)
     plan.run.check_space(64 * 2**20 + 16 * network.model.count_params())
     plan.run.write_json("config.json", config(plan, recipe, options, data))
 
-    rates = measure_rates(trainer, data)
+    rates = measure_rates(trainer, training_data)
     fit_started = time.perf_counter()
-    fit_by_recipe(trainer, data, recipe, plan)
+    fit_by_recipe(trainer, training_data, recipe, plan)
     fit_seconds = time.perf_counter() - fit_started
     plan.run.save_model(network.model)  # once more: averaged weights take their place when `fit` ends
 

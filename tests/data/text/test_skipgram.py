@@ -1,4 +1,4 @@
-"""From text to the numbers that word vectors are trained on, against hand counts and the laws of chance."""
+"""From text to what word vectors are trained on, against hand counts and the laws of chance."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ from scipy.stats import chisquare
 from zoo.data.text import files as text_files
 from zoo.data.text import skipgram
 from zoo.data.text.files import TextFiles
-from zoo.data.text.skipgram import Noise, Vocabulary
+from zoo.data.text.skipgram import CountedVocabulary, NegativeSampler
 from zoo.errors import UsageError
 
 
@@ -19,7 +19,7 @@ def rng():
 
 
 def vocabulary(text, min_count=1):
-    return Vocabulary.of(Counter(text.split()), min_count=min_count, source="the text")
+    return CountedVocabulary.of(Counter(text.split()), min_count=min_count, source="the text")
 
 
 def test_words_are_numbered_by_frequency_and_rare_ones_left_out():
@@ -32,8 +32,8 @@ def test_words_are_numbered_by_frequency_and_rare_ones_left_out():
 def test_encoding_ends_each_sentence_and_drops_unknown_words():
     words = vocabulary("a a b")
     assert words.encode([["a", "x", "b"], ["x"], ["b"]]).tolist() == [1, 2, 0, 2, 0]
-    long = words.encode([["a"] * (skipgram.LONGEST + 1)])
-    assert np.flatnonzero(long == 0).tolist() == [skipgram.LONGEST, skipgram.LONGEST + 2]
+    long = words.encode([["a"] * (skipgram.MAX_SENTENCE_LENGTH + 1)])
+    assert np.flatnonzero(long == 0).tolist() == [skipgram.MAX_SENTENCE_LENGTH, skipgram.MAX_SENTENCE_LENGTH + 2]
 
 
 def test_a_text_is_mapped_from_a_file_not_held_in_memory():
@@ -42,20 +42,20 @@ def test_a_text_is_mapped_from_a_file_not_held_in_memory():
 
 def test_chunks_hold_whole_sentences_and_everything():
     tokens = np.array([1, 2, 0, 3, 0, 4, 5, 6, 0, 7, 0])
-    parts = list(skipgram.chunks(tokens, size=4))
+    parts = list(skipgram.chunks(tokens, length=4))
     assert [part.tolist() for part in parts] == [[1, 2, 0, 3, 0], [4, 5, 6, 0], [7, 0]]
 
 
 def test_common_words_are_kept_by_the_formula(rng):
     words = vocabulary("a " * 900 + "b " * 99 + "c")
     t = 0.01
-    share = np.array([0.9, 0.099, 0.001])
-    expected = np.minimum(np.sqrt(t / share) + t / share, 1)
-    np.testing.assert_allclose(words.keep(t)[1:], expected, rtol=1e-6)
-    assert words.keep(t)[0] == 1  # the end of a sentence
-    assert (words.keep(0) == 1).all()
+    fraction = np.array([0.9, 0.099, 0.001])
+    expected = np.minimum(np.sqrt(t / fraction) + t / fraction, 1)
+    np.testing.assert_allclose(words.keep_probabilities(t)[1:], expected, rtol=1e-6)
+    assert words.keep_probabilities(t)[0] == 1  # the end of a sentence
+    assert (words.keep_probabilities(0) == 1).all()
     tokens = np.repeat([1, 2, 3, 0], 20_000)
-    kept = np.bincount(skipgram.subsample(tokens, words.keep(t), rng), minlength=4) / 20_000
+    kept = np.bincount(skipgram.subsample(tokens, words.keep_probabilities(t), rng), minlength=4) / 20_000
     np.testing.assert_allclose(kept, [1, *expected], atol=4 * 0.5 / np.sqrt(20_000))
 
 
@@ -89,12 +89,12 @@ def test_pairs_bags_and_blocks_hold_the_same(rng):
     pairs = Counter(zip(*(column.tolist() for column in skipgram.pairs(words, left, right))))
     bags = skipgram.bags(words, left, right, 4)
     assert Counter((int(c), int(w)) for c, bag in zip(words, bags) for w in bag if w) == pairs
-    halo, lefts, rights = skipgram.blocks(words, left, right, size=16, window=4)
+    context, lefts, rights = skipgram.blocks(words, left, right, size=16, window=4)
     found = Counter()
-    for row, reach_left, reach_right in zip(halo, lefts, rights):
-        for place in range(16):
-            here = 4 + place
-            near = [*row[here - reach_left[place] : here], *row[here + 1 : here + 1 + reach_right[place]]]
+    for row, to_left, to_right in zip(context, lefts, rights):
+        for centre in range(16):
+            here = 4 + centre
+            near = [*row[here - to_left[centre] : here], *row[here + 1 : here + 1 + to_right[centre]]]
             found.update((int(row[here]), int(word)) for word in near)
     assert found == pairs
 
@@ -104,29 +104,29 @@ def test_pairs_bags_and_blocks_hold_the_same(rng):
 
 def test_negatives_follow_the_frequencies_to_the_three_quarters(rng):
     counts = [0, 5000, 1200, 700, 300, 90, 20, 5, 1]
-    drawn = np.bincount(Noise(counts).draw(rng, 400_000), minlength=9)
+    drawn = np.bincount(NegativeSampler(counts).draw(rng, 400_000), minlength=9)
     expected = np.array(counts[1:]) ** 0.75
     assert drawn[0] == 0  # no word is never drawn
     assert chisquare(drawn[1:], expected / expected.sum() * 400_000).pvalue > 0.01
     assert chisquare(drawn[1:], np.array(counts[1:]) / sum(counts) * 400_000).pvalue < 1e-9  # the test can tell
 
 
-def test_the_true_word_is_rejected_and_the_others_keep_their_shares(rng):
+def test_the_true_word_is_rejected_and_the_others_keep_their_probabilities(rng):
     counts = [0, 5000, 1200, 700, 300]
-    drawn = Noise(counts).draw_others(rng, np.full(50_000, 1), 5)
+    drawn = NegativeSampler(counts).draw_negatives(rng, np.full(50_000, 1), 5)
     assert drawn.shape == (50_000, 5) and not (drawn == 1).any()
     expected = np.array(counts[2:]) ** 0.75
     assert chisquare(np.bincount(drawn.ravel())[2:], expected / expected.sum() * drawn.size).pvalue > 0.01
 
 
 def test_a_seed_decides_what_is_drawn():
-    noise = Noise(np.arange(100))
-    first, again, other = (noise.draw(np.random.default_rng(seed), 1000) for seed in (0, 0, 1))
+    sampler = NegativeSampler(np.arange(100))
+    first, again, other = (sampler.draw(np.random.default_rng(seed), 1000) for seed in (0, 0, 1))
     assert (first == again).all() and (first != other).any()
 
 
 def test_meetings_are_weighted_by_distance_and_symmetric():
-    words, contexts, counts = skipgram.cooccurrence(np.array([1, 2, 3, 0, 3, 1, 0]), 2, size=4)
+    words, contexts, counts = skipgram.cooccurrences(np.array([1, 2, 3, 0, 3, 1, 0]), 2, vocabulary_size=4)
     matrix = np.zeros((4, 4))
     matrix[words, contexts] = counts
     assert matrix.tolist() == [[0, 0, 0, 0], [0, 0, 1, 1.5], [0, 1, 0, 1], [0, 1.5, 1, 0]]

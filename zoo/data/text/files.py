@@ -1,4 +1,4 @@
-"""zoo.data.text.files."""
+"""Text files of any size, read line by line and split into training, validation and test."""
 
 import hashlib
 import re
@@ -8,24 +8,27 @@ from pathlib import Path
 
 from zoo.data.base import SPLITS
 from zoo.data.sources import Source, tensorflow
-from zoo.data.text import files as text_files
 from zoo.errors import UsageError, unknown
+
+SPLIT_CYCLE = 20  # lines, of which these are held out; the rest trains
+HELD_OUT = {0: "test", 1: "validation"}
+LINE_PART = re.compile(r".{1,5000}(?:\s+|$)|\S+")  # longer lines count as several
+BYTES_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
 class TextSource(Source):
     """Lines of text files, read as they are needed."""
 
-    lines: Callable[[str, str], Iterator[str]]  # (split, what to call it) -> its lines
-
-
-PARTS = {0: "test", 1: "validation"}  # of every 20 lines; the rest trains
-EVERY = 20
-PIECE = re.compile(r".{1,5000}(?:\s+|$)|\S+")  # longer lines count as several
+    lines: Callable[[str, str], Iterator[str]]  # (split, what the progress bar calls it) -> its lines
 
 
 class TextFiles:
-    """A text file (or a folder of ``.txt`` files) in UTF-8, of any size: one line in 20 tests, one validates."""
+    """A text file (or a folder of ``.txt`` files) in UTF-8, of any size: one line in 20 tests, one validates.
+
+    Raises:
+        UsageError: where there is none.
+    """
 
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
@@ -34,35 +37,38 @@ class TextFiles:
             raise UsageError(f"there is no text at {path}; expected a text file, or a folder of .txt files")
 
     def sha256(self) -> str:
+        """Of the hashes of all files."""
         digest = hashlib.sha256()
         for file in self.files:
             with file.open("rb") as opened:
                 digest.update(hashlib.file_digest(opened, "sha256").digest())
         return digest.hexdigest()
 
-    def load(self) -> Source:
-        def split(text):
-            lines = tensorflow().data.Dataset.from_generator(
-                lambda: ({"text": line} for line in self.lines(text)),
+    def load(self) -> TextSource:
+        """The files as a data set of lines."""
+
+        def split(part):
+            return tensorflow().data.Dataset.from_generator(
+                lambda: ({"text": line} for line in self.lines(part)),
                 output_signature={"text": tensorflow().TensorSpec((), "string")},
             )
-            return lines
 
         return TextSource(self.name, (), split, self.lines)
 
-    def lines(self, split: str, what: str = "") -> Iterator[str]:
+    def lines(self, split: str, description: str = "reading") -> Iterator[str]:
+        """The lines of a split; `description` stands before the progress bar."""
         if split not in SPLITS:
             raise unknown(f"split of {self.path}", split, SPLITS)
         number = 0
         for file in self.files:
-            for line in text_files.lines_of(file, what=what or "reading"):
-                for piece in PIECE.findall(line):
-                    if PARTS.get(number % EVERY, "train") == split:
-                        yield piece
+            for line in lines_of(file, description=description):
+                for part in LINE_PART.findall(line):
+                    if HELD_OUT.get(number % SPLIT_CYCLE, "train") == split:
+                        yield part
                     number += 1
 
 
-def lines_of(path: Path, *, what: str = "reading") -> Iterator[str]:
+def lines_of(path: Path, *, description: str = "reading") -> Iterator[str]:
     """The lines of a UTF-8 text file, one at a time, under a progress bar if someone watches.
 
     Raises:
@@ -80,12 +86,13 @@ def lines_of(path: Path, *, what: str = "reading") -> Iterator[str]:
             ) from None
 
     offset, rest = 0, b""
+    bar_options = dict(desc=description, unit="B", unit_scale=True, disable=None)
     try:
         size = path.stat().st_size
-        with path.open("rb") as file, tqdm(desc=what, total=size, unit="B", unit_scale=True, disable=None) as bar:
-            while block := file.read(2**20):
-                bar.update(len(block))
-                rest += block
+        with path.open("rb") as file, tqdm(total=size, **bar_options) as bar:
+            while read := file.read(BYTES_AT_ONCE):
+                bar.update(len(read))
+                rest += read
                 cut = rest.rfind(b"\n") + 1 or rest.rfind(b" ") + 1  # a text may be one line
                 yield from decoded(rest[:cut])
                 offset, rest = offset + cut, rest[cut:]

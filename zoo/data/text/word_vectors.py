@@ -1,125 +1,143 @@
 """What networks for word vectors learn from: examples drawn anew from a text in every epoch.
 
-What an example is follows from the inputs on the card. Those of `word2vec`, say, are a word, one that was near it and
-some that were drawn; with ``block`` in the recipe they are blocks of words, for `zoo.trainers.word2vec`, or their mere numbers
-where the text itself is on the device (`zoo.trainers.word2vec_on_device`).
+    text -> counted vocabulary -> token ids of each split -> examples, as the network's inputs ask for them -> batches
+
+What an example is follows from the inputs on the card (`EXAMPLES`). Those of `word2vec`, say, are a centre, a word that
+was near it and some that were drawn. A text in blocks of words is in `zoo.data.text.skipgram_blocks`.
 """
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
+from zoo.checks import check_whole, is_number
 from zoo.data.base import SPLITS, DataModule
-from zoo.data.sources import tensorflow
+from zoo.data.sources import Source, tensorflow
 from zoo.data.text import skipgram
 from zoo.data.text.files import TextSource
-from zoo.data.text.skipgram import Noise, Vocabulary
+from zoo.data.text.skipgram import CountedVocabulary, NegativeSampler
+from zoo.data.text.streaming import endless_dataset, held_out
 from zoo.errors import UsageError, first_line, unknown
-
-SETTINGS = {  # of a recipe's `preprocess`, and what they are if it does not say
-    "window": 5,  # the furthest word that counts as near
-    "negatives": 5,  # drawn words beside each true one
-    "min_count": 5,  # rarer words are left out
-    "sample": 1e-3,  # words with a larger share of the text are thinned out; 0: none
-    "context": 4,  # words that a language model sees
-    "block": 0,  # centres in a block, for training by blocks; 0: pairs
-    "shared": 0,  # negatives that a block shares
-}
-AHEAD = 32  # batches that wait for the network: it takes 16 at once (zoo/trainers/word2vec.py)
-TOGETHER = 16  # steps that are handed over at once
-RESIDENT = 20_000_000  # words and ends of sentences: a longer text is streamed, a shorter one put on the device
-SOME = 200_000  # examples: what is held out is measured on so many at most
+from zoo.records import Card, Recipe
 
 
-def negative_pairs(words, left, right, data, rng):
-    """(centre, a true context and drawn ones) -> which is which."""
-    centres, contexts = skipgram.pairs(words, left, right)
-    return (centres, with_noise(contexts, data, rng)), first_is_true(len(centres), data)
+@dataclass(frozen=True)
+class SkipGramSettings:
+    """How examples are drawn from a text: what a recipe's `preprocess` may say, and what holds if it does not.
+
+    Raises:
+        UsageError: for a value out of range.
+    """
+
+    window: int = 5  # context words to either side of a centre, at most
+    negatives: int = 5  # drawn words beside each true one
+    min_count: int = 5  # rarer words are left out
+    sample: float = 1e-3  # words with a larger fraction of the text are subsampled; 0: none
+    context: int = 4  # words that a language model sees
+    block: int = 0  # centres in a block, for training by blocks; 0: examples one by one
+    shared: int = 0  # negatives that the centres of a block share; 0: as many as centres
+
+    @classmethod
+    def of(cls, preprocess: Mapping[str, Any]) -> "SkipGramSettings":
+        """The settings of a recipe.
+
+        >>> SkipGramSettings.of({"windw": 3})
+        Traceback (most recent call last):
+            ...
+        zoo.errors.UsageError: there is no preprocessing of words 'windw'; did you mean window?
+        """
+        for name in preprocess:
+            if name not in SETTINGS:
+                raise unknown("preprocessing of words", name, SETTINGS)
+        return cls(**preprocess)
+
+    def __post_init__(self) -> None:
+        for name in ("window", "negatives", "min_count", "context"):
+            check_whole(name, getattr(self, name))
+        for name in ("block", "shared"):
+            check_whole(name, getattr(self, name), least=0)
+        if not is_number(self.sample, low=0):
+            raise UsageError(f"sample is {self.sample!r}; expected a number of at least 0")
+
+    @property
+    def negatives_per_block(self) -> int:
+        return self.shared or self.block
 
 
-def bags(words, left, right, data, rng):
-    """(the words around, the true middle and drawn ones) -> which is which."""
-    some = left + right > 0
-    around = skipgram.bags(words, left, right, data.window)[some]
-    return (around, with_noise(words[some], data, rng)), first_is_true(len(around), data)
-
-
-def with_noise(true, data, rng):
-    return np.concatenate([true[:, None], data.noise.draw_others(rng, true, data.negatives)], axis=1)
-
-
-def first_is_true(count, data):
-    return np.tile(np.array([1] + [0] * data.negatives, "int32"), (count, 1))
-
-
-def softmax_pairs(words, left, right, data, rng):
-    """centre -> context."""
-    return skipgram.pairs(words, left, right)
-
-
-# What an example is, by the inputs of the network: (words, left, right, feed, rng) -> inputs, targets.
-EXAMPLES: Mapping[tuple[str, ...], Callable] = {
-    ("centre", "contexts"): negative_pairs,
-    ("around", "middles"): bags,
-    ("centre",): softmax_pairs,
-}
+SETTINGS = tuple(field.name for field in fields(SkipGramSettings))
 
 
 class WordVectorDataModule(DataModule):
-    """Windows of words, as the network's inputs ask for them."""
+    """Examples of words and their company, as the network's inputs ask for them."""
 
-    preprocess = tuple(SETTINGS)
+    preprocess = SETTINGS
 
-    def __init__(self, card, recipe, source, vocabulary: Vocabulary | None = None):
+    def __init__(self, card: Card, recipe: Recipe, source: Source | None, vocabulary: CountedVocabulary | None = None):
         super().__init__(card, recipe, source)
+        self.settings = SkipGramSettings.of(recipe.preprocess)
         self.vocabulary = vocabulary
-        for name, value in settings(recipe.preprocess).items():
-            setattr(self, name, value)
         self.inputs = tuple(each.name for each in card.inputs)
-        self._tokens: dict[str, np.ndarray] = {}
+        self._token_ids: dict[str, np.ndarray] = {}
+        self._cooccurrences: dict[str, tuple[np.ndarray, ...]] = {}
 
     @classmethod
-    def adapt(cls, card, recipe, source):
+    def adapt(cls, card: Card, recipe: Recipe, source: Source) -> "WordVectorDataModule":
         data = cls(card, recipe, source)
-        counts: Counter = Counter()
+        counts: Counter[str] = Counter()
         for line in data.lines("train", "counting words"):
             counts.update(skipgram.words_of(line))
-        data.vocabulary = Vocabulary.of(counts, min_count=data.min_count, source=source.name)
-        if len(data.vocabulary) - 1 <= data.negatives:
-            raise UsageError(
-                f"{source.name} has {len(data.vocabulary) - 1} different words; expected more than {data.negatives}, "
-                "the negatives drawn beside each: lower negatives or min_count, or take a longer text"
-            )
-        for split in SPLITS:
-            if not len(data.tokens(split)):
-                raise UsageError(
-                    f"the split {split!r} of {source.name} holds no word of the vocabulary; take more text"
-                )
-        data.examples = {split: data._count(split) for split in SPLITS}
+        data.vocabulary = CountedVocabulary.of(counts, min_count=data.settings.min_count, source=source.name)
+        data.check_vocabulary()
+        data.examples = {split: data.count_examples(split) for split in SPLITS}
         for split, count in data.examples.items():
             if not count:
                 raise UsageError(f"no word of {source.name} ({split}) has another one near it; take more text")
         return data
 
-    @classmethod
-    def from_config(cls, card, recipe, source, config):
-        counts = map(int, config["counts"].split())
-        return cls(card, recipe, source, Vocabulary(("", *config["words"].split()), (0, *counts)))
+    def check_vocabulary(self) -> None:
+        """Raise unless there are other words to draw beside each true one, and known words in every split."""
+        words, negatives = len(self.vocabulary) - 1, self.settings.negatives
+        if words <= negatives:
+            raise UsageError(
+                f"{self.source.name} has {words} different words; expected more than {negatives}, "
+                "the negatives drawn beside each: lower negatives or min_count, or take a longer text"
+            )
+        for split in SPLITS:
+            if not len(self.token_ids(split)):
+                raise UsageError(
+                    f"the split {split!r} of {self.source.name} holds no word of the vocabulary; take more text"
+                )
 
-    def get_config(self):
+    @classmethod
+    def from_config(
+        cls, card: Card, recipe: Recipe, source: Source | None, config: Mapping[str, Any]
+    ) -> "WordVectorDataModule":
+        counts = map(int, config["counts"].split())
+        return cls(card, recipe, source, CountedVocabulary(("", *config["words"].split()), (0, *counts)))
+
+    def get_config(self) -> dict[str, Any]:
         return {"words": " ".join(self.vocabulary.words[1:]), "counts": " ".join(map(str, self.vocabulary.counts[1:]))}
 
-    def model_options(self):
-        names = ("window", "negatives", "context")
-        return {"vocabulary_size": len(self.vocabulary), **{name: getattr(self, name) for name in names}}
+    def model_options(self) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "vocabulary_size": len(self.vocabulary),
+            "window": settings.window,
+            "negatives": settings.negatives,
+            "context": settings.context,
+        }
 
-    def lines(self, split: str, what: str = "") -> Iterator[str]:
-        """The text of a split, line by line."""
+    # The text
+
+    def lines(self, split: str, description: str = "") -> Iterator[str]:
+        """The text of a split, line by line; `description` stands before a progress bar."""
         part = getattr(self.recipe, split)
         if isinstance(self.source, TextSource):
-            yield from self.source.lines(part, what)
+            yield from self.source.lines(part, description)
             return
         try:
             examples = self.source.split(part)
@@ -132,179 +150,131 @@ class WordVectorDataModule(DataModule):
         for example in examples.as_numpy_iterator():
             yield example[key].decode("utf-8", "replace")
 
-    def tokens(self, split: str) -> np.ndarray:
-        """A split as word numbers, 0 after each line."""
-        if split not in self._tokens:
+    def token_ids(self, split: str) -> np.ndarray:
+        """A split as token ids (tokens,), 0 after each line."""
+        if split not in self._token_ids:
             lines = self.lines(split, f"reading {split}")
-            self._tokens[split] = self.vocabulary.encode(map(skipgram.words_of, lines))
-        return self._tokens[split]
+            self._token_ids[split] = self.vocabulary.encode(map(skipgram.words_of, lines))
+        return self._token_ids[split]
+
+    def windows(self, split: str, rng: np.random.Generator) -> Iterator[skipgram.Windows]:
+        """Part by part, the words of an epoch and the sizes of their windows."""
+        for chunk in skipgram.chunks(self.token_ids(split)):
+            kept = skipgram.subsample(chunk, self.keep_probabilities, rng)
+            yield skipgram.windows(kept, self.settings.window, rng)
+
+    def cooccurrences(self, split: str) -> tuple[np.ndarray, ...]:
+        """Words, their contexts and how often they meet, (cells,) each; counted once."""
+        if split not in self._cooccurrences:
+            size = len(self.vocabulary)
+            self._cooccurrences[split] = skipgram.cooccurrences(self.token_ids(split), self.settings.window, size)
+        return self._cooccurrences[split]
+
+    @cached_property
+    def keep_probabilities(self) -> np.ndarray:
+        """(vocabulary,): the probability of each word to survive subsampling."""
+        return self.vocabulary.keep_probabilities(self.settings.sample)
 
     @property
-    def noise(self) -> Noise:
-        if not hasattr(self, "_noise"):
-            self._noise = Noise(self.vocabulary.counts)
-        return self._noise
-
-    def shares(self) -> np.ndarray:
-        """Of each word in the thinned-out text."""
-        kept = np.array(self.vocabulary.counts) * self.vocabulary.keep(self.sample)
+    def word_probabilities(self) -> np.ndarray:
+        """(vocabulary,): the fraction of each word in the subsampled text."""
+        kept = np.array(self.vocabulary.counts) * self.keep_probabilities
         return kept / kept.sum()
 
-    @property
-    def resident(self) -> bool:
-        """Whether the training text is put on the device."""
-        return bool(self.block) and len(self.tokens("train")) <= RESIDENT
+    @cached_property
+    def negative_sampler(self) -> NegativeSampler:
+        return NegativeSampler(self.vocabulary.counts)
 
-    @property
-    def text(self):
-        """The training text on the device, a `zoo.trainers.word2vec_on_device.ResidentText`."""
-        from zoo.trainers.word2vec_on_device import ResidentText  # Keras: not before a job has passed its checks
+    def candidates(self, true: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """(examples,) true words -> each before its negatives, and which is which: (examples, 1 + negatives) twice."""
+        drawn = self.negative_sampler.draw_negatives(rng, true, self.settings.negatives)
+        labels = np.array([1] + [0] * self.settings.negatives, "int32")
+        return np.concatenate([true[:, None], drawn], axis=1), np.tile(labels, (len(true), 1))
 
-        if not hasattr(self, "_text"):
-            sizes = {"size": self.block, "shared": self.shared or self.block, "window": self.window}
-            keep = self.vocabulary.keep(self.sample)
-            self._text = ResidentText(self.tokens("train"), keep, self.noise, seed=self.recipe.seed, **sizes)
-        return self._text
+    # Examples
 
-    def numbers(self):
-        """Of the blocks of the text on the device, in a new order in each epoch: the steps of one call together."""
-        import keras
+    def batches(self, split: str, *, training: bool = False) -> Any:
+        """Examples of a split, the same ones each time unless for training: then drawn anew, in a new order."""
+        drawn = dict(seed=self.recipe.seed, split=split)
+        if training:
+            return endless_dataset(partial(self.read_once, split, shuffle=True), steps=self.steps, **drawn)
+        return held_out(partial(self.read_once, split), batch_size=self.recipe.batch_size, **drawn)
 
-        from zoo.data.batching import Batches
-
-        rng = np.random.default_rng([self.recipe.seed, 0])
-        # Keras wants a target.
-        calls = Batches(lambda call: (call, call), lambda: list(self.text.epoch(rng, self.blocks_in_a_step)))
-        return calls.as_dataset() if keras.config.backend() == "tensorflow" else calls
-
-    def batches(self, split, *, training=False, blocks=None):
-        """Examples of a split, the same ones each time unless for training. `blocks`: as the recipe says, or not."""
-        blocks = bool(self.block) if blocks is None else blocks
-        if not training:
-            return self._held_out(split, blocks)
-        if blocks and self.resident:
-            return self.numbers()
-        make, numbers = self._blocks if blocks else self._batches, itertools.count()
-
-        def text_after_text():  # `take` ends an epoch: thinning out makes the text a little longer or shorter
-            for number in numbers:
-                rng = np.random.default_rng([self.recipe.seed, SPLITS.index(split), number])
-                yield from make(self.tokens(split), rng, True)
-
-        def spec(array):
-            return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
-
-        tf = tensorflow()
-        like = next(make(self.tokens(split), np.random.default_rng(0), False))
-        signature = tf.nest.map_structure(spec, like)
-        examples = tf.data.Dataset.from_generator(text_after_text, output_signature=signature)
-        if blocks:
-            examples = examples.prefetch(2).unbatch()  # a step each; the next ones are made meanwhile
-        return examples.take(self.steps).apply(tf.data.experimental.assert_cardinality(self.steps)).prefetch(AHEAD)
-
-    def _held_out(self, split, blocks):
-        """Some examples, in memory."""
-        from zoo.data.batching import Batches
-
-        rng = np.random.default_rng([self.recipe.seed, SPLITS.index(split)])
-        made = (self._blocks if blocks else self._batches)(self.tokens(split), rng, False)
-        if blocks:  # some steps together: one by one
-            made = (({k: v[n] for k, v in x.items()}, y[n]) for x, y in made for n in range(len(y)))
-        kept = list(itertools.islice(made, max(1, SOME // self.recipe.batch_size)))
-        return Batches(kept.__getitem__, lambda: list(range(len(kept))))
-
-    @property
-    def words_in_a_step(self) -> int:
-        """For blocks, whole ones; for pairs, pairs."""
-        return self.blocks_in_a_step * self.block if self.block else self.recipe.batch_size
-
-    @property
-    def steps(self) -> int:
-        if self.resident:
-            return self.text.epoch(np.random.default_rng(0), self.blocks_in_a_step).size // self.blocks_in_a_step
-        return -(-self.examples["train"] // self.words_in_a_step)
-
-    @property
-    def blocks_in_a_step(self) -> int:
-        count = max(1, self.recipe.batch_size // self.block)
-        return count - count % 2 if count > 1 else 1  # even: its halves are computed side by side
-
-    def _windows(self, tokens, rng):
-        """Chunk by chunk, the words of an epoch and how far they see."""
-        keep = self.vocabulary.keep(self.sample)
-        for chunk in skipgram.chunks(tokens):
-            yield skipgram.windows(skipgram.subsample(chunk, keep, rng), self.window, rng)
-
-    def _blocks(self, tokens, rng, training):
-        """Some steps together, each of the same size: the last of a chunk is filled up with blocks that see nothing."""
-        size = self.blocks_in_a_step
-        for words, left, right in self._windows(tokens, rng):
-            halo, left, right = skipgram.blocks(words, left, right, size=self.block, window=self.window)
-            order = rng.permutation(len(halo)) if training else np.arange(len(halo))
-            steps = np.concatenate([order, np.full(-len(order) % size, -1)]).reshape(-1, size)
-            for start in range(0, len(steps), TOGETHER):
-                rows = steps[start : start + TOGETHER]  # (steps, blocks)
-                real = (rows >= 0)[..., None]
-                reach = {"left": left[rows] * real, "right": right[rows] * real}
-                drawn = self.noise.draw(rng, (*rows.shape, self.shared or self.block))
-                # Keras wants a target; the words are their own.
-                yield {"words": halo[rows], **reach, "negatives": drawn}, np.zeros(rows.shape, "int32")
-
-    def _batches(self, tokens, rng, training):
+    def read_once(
+        self, split: str, rng: np.random.Generator, *, shuffle: bool = False
+    ) -> Iterator[tuple[Any, np.ndarray]]:
+        """Batches of (inputs, targets) from the whole text, the examples of each part of it shuffled or in order."""
         size = self.recipe.batch_size
-        for inputs, targets in self._examples(tokens, rng):
-            order = rng.permutation(len(targets)) if training else np.arange(len(targets))
+        for inputs, targets in self.draw_examples(split, rng):
+            order = rng.permutation(len(targets)) if shuffle else np.arange(len(targets))
             for start in range(0, len(order), size):
                 rows = order[start : start + size]
                 named = {name: column[rows] for name, column in zip(self.inputs, inputs)}
-                yield (named if len(named) > 1 else next(iter(named.values()))), targets[rows]
+                yield (named if len(named) > 1 else named[self.inputs[0]]), targets[rows]
 
-    def _examples(self, tokens, rng):
-        """Chunk by chunk, arrays of inputs and targets."""
-        if self.inputs == ("word", "context"):
-            words, contexts, counts = self._meetings(tokens)
-            yield (words, contexts), counts[:, None]
-        elif self.inputs == ("before",):
-            for chunk in skipgram.chunks(tokens):
-                yield self._before(chunk)
-        elif self.inputs in EXAMPLES:
-            for words, left, right in self._windows(tokens, rng):
-                inputs, targets = EXAMPLES[self.inputs](words, left, right, self, rng)
-                yield (inputs if isinstance(inputs, tuple) else (inputs,)), targets
-        else:
+    def draw_examples(self, split: str, rng: np.random.Generator) -> "Iterator[Examples]":
+        """Part by part of the text, the columns of inputs and the targets."""
+        if self.inputs not in EXAMPLES:
             raise UsageError(f"{self.card.name} takes {', '.join(self.inputs)}; no examples of words have that form")
+        return EXAMPLES[self.inputs](self, split, rng)
 
-    def _meetings(self, tokens):
-        key = id(tokens)
-        if getattr(self, "_met", (None,))[0] != key:
-            self._met = key, skipgram.cooccurrence(tokens, self.window, len(self.vocabulary))
-        return self._met[1]
-
-    def _before(self, chunk):
-        """(the words before, 0 beyond the beginning) -> the word."""
-        words, left, _ = skipgram.windows(chunk, self.context, rng=None)
-        offsets = np.arange(-self.context, 0)
-        place = np.maximum(np.arange(len(words))[:, None] + offsets, 0)
-        return (np.where(offsets >= -left[:, None], words[place], 0),), words
-
-    def _count(self, split):
-        """Examples of an epoch: words for blocks, else what one draw gives."""
-        rng, tokens = np.random.default_rng(0), self.tokens(split)
-        if self.block:
-            return sum(len(words) for words, _, _ in self._windows(tokens, rng))
-        return sum(len(targets) for _, targets in self._examples(tokens, rng))
+    def count_examples(self, split: str) -> int:
+        """Of an epoch: words for training by blocks, else what one draw gives."""
+        rng = np.random.default_rng(0)
+        if self.settings.block:
+            return sum(len(words) for words, _, _ in self.windows(split, rng))
+        return sum(len(targets) for _, targets in self.draw_examples(split, rng))
 
 
-def settings(preprocess) -> dict[str, float]:
-    """A recipe's words, checked, over the usual ones."""
-    for word in preprocess:
-        if word not in SETTINGS:
-            raise unknown("preprocessing of words", word, SETTINGS)
-    chosen = {**SETTINGS, **preprocess}
-    for name, value in chosen.items():
-        least = 0 if name in ("sample", "block", "shared") else 1
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not (whole or (name == "sample" and isinstance(value, float))) or value < least:
-            kind = "a number" if name == "sample" else "a whole number"
-            raise UsageError(f"{name} is {value!r}; expected {kind} of at least {least}")
-    return chosen
+# What an example is, by the inputs of the network
+
+
+Examples = tuple[tuple[np.ndarray, ...], np.ndarray]  # a column (examples, ...) for each input, and the targets
+
+
+def skip_gram_pairs(data: WordVectorDataModule, split: str, rng: np.random.Generator) -> Iterator[Examples]:
+    """(centre, a true context word and drawn ones) -> which is which."""
+    for windows in data.windows(split, rng):
+        centres, contexts = skipgram.pairs(*windows)  # (examples,) each
+        candidates, labels = data.candidates(contexts, rng)  # (examples, 1 + negatives) each
+        yield (centres, candidates), labels
+
+
+def context_bags(data: WordVectorDataModule, split: str, rng: np.random.Generator) -> Iterator[Examples]:
+    """(the words around, the true middle and drawn ones) -> which is which."""
+    for words, left, right in data.windows(split, rng):
+        accompanied = left + right > 0  # (words,)
+        around = skipgram.bags(words, left, right, data.settings.window)[accompanied]  # (examples, 2 window)
+        candidates, labels = data.candidates(words[accompanied], rng)  # (examples, 1 + negatives) each
+        yield (around, candidates), labels
+
+
+def softmax_pairs(data: WordVectorDataModule, split: str, rng: np.random.Generator) -> Iterator[Examples]:
+    """centre -> context word."""
+    for windows in data.windows(split, rng):
+        centres, contexts = skipgram.pairs(*windows)  # (examples,) each
+        yield (centres,), contexts
+
+
+def word_meetings(data: WordVectorDataModule, split: str, rng: np.random.Generator) -> Iterator[Examples]:
+    """(word, context word) -> how often they meet. Nothing is drawn."""
+    words, contexts, counts = data.cooccurrences(split)  # (cells,) each
+    yield (words, contexts), counts[:, None]
+
+
+def previous_words(data: WordVectorDataModule, split: str, rng: np.random.Generator) -> Iterator[Examples]:
+    """(the words before, 0 beyond the beginning) -> the word. Nothing is drawn."""
+    offset = np.arange(-data.settings.context, 0)  # (context,)
+    for chunk in skipgram.chunks(data.token_ids(split)):
+        words, left, _ = skipgram.windows(chunk, data.settings.context, rng=None)  # (words,) each
+        position = np.maximum(np.arange(len(words))[:, None] + offset, 0)  # (words, context)
+        yield (np.where(offset >= -left[:, None], words[position], 0),), words
+
+
+EXAMPLES: Mapping[tuple[str, ...], Callable[[WordVectorDataModule, str, np.random.Generator], Iterator[Examples]]] = {
+    ("centre", "contexts"): skip_gram_pairs,
+    ("around", "middles"): context_bags,
+    ("centre",): softmax_pairs,
+    ("word", "context"): word_meetings,
+    ("before",): previous_words,
+}
