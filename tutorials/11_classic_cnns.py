@@ -128,7 +128,7 @@ lesson.claim("their fraction of its multiply-adds", dense_fraction("vgg16", "mul
 # %% [markdown]
 # ## VGG: small filters, more of them
 # Three 3x3 convolutions on top of each other see as far as one of 7x7 (the same **receptive field**): with filters of
-# ones, a single bright pixel responses over the same square. They have 27 weights for each pair of maps in place of 49,
+# ones, a single bright pixel spreads over the same square. They have 27 weights for each pair of maps in place of 49,
 # and two more ReLUs (**activation functions**) between them. What they see they weigh differently: the middle is in
 # many of their windows, a corner in one.
 #
