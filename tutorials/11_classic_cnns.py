@@ -149,16 +149,16 @@ def chain(shape, *filters):
 
 pixel = np.zeros((1, 15, 15, 1), "float32")
 pixel[0, 7, 7] = 1
-spreads = {"one 7x7": chain((15, 15, 1), (1, 7))(pixel), "three 3x3": chain((15, 15, 1), *[(1, 3)] * 3)(pixel)}
-spreads = {name: ops.convert_to_numpy(spread)[0, :, :, 0] for name, spread in spreads.items()}
+responses = {"one 7x7": chain((15, 15, 1), (1, 7))(pixel), "three 3x3": chain((15, 15, 1), *[(1, 3)] * 3)(pixel)}
+responses = {name: ops.convert_to_numpy(response)[0, :, :, 0] for name, response in responses.items()}
 seven, three = chain((28, 28, 64), (64, 7)), chain((28, 28, 64), *[(64, 3)] * 3)
 direct, thinned = chain((28, 28, 192), (32, 5)), chain((28, 28, 192), (16, 1), (32, 5))
 parts = [row.multiply_adds for row in zoo.costs(thinned) if row.multiply_adds]
 
 figure = new_figure(10, 3)
 left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.8))
-for axes, (name, spread), model in zip((left, middle), spreads.items(), (seven, three)):
-    axes.imshow(spread, cmap="Blues", vmax=spread.max() * 1.3)
+for axes, (name, response), model in zip((left, middle), responses.items(), (seven, three)):
+    axes.imshow(response, cmap="Blues", vmax=response.max() * 1.3)
     axes.set(xticks=[], yticks=[], title=name, xlabel=f"64 to 64 maps:\n{parameters(model):,} weights")
 right.barh(0, work(direct) / 1e6, color=SECOND)
 right.barh(1, parts[0] / 1e6, color=THIRD)
@@ -170,7 +170,7 @@ right.set(xlabel="millions of multiplications", title="what a 1x1 convolution sa
 right.spines[["top", "right"]].set_visible(False)
 lesson.plot(figure, "filters")
 
-fields = {name: int((spread.max(0) > 0).sum()) for name, spread in spreads.items()}
+fields = {name: int((response.max(0) > 0).sum()) for name, response in responses.items()}
 lesson.claim("pixels across that three 3x3 see", fields["three 3x3"], "==", 7, baseline=fields, exact=True)
 beside = {"one 7x7": parameters(seven)}
 lesson.claim("weights of three 3x3, 64 to 64 maps", parameters(three), "==", 110_592, baseline=beside, exact=True)

@@ -101,7 +101,7 @@ axes.plot(ranks, np.bincount(by_rank, minlength=len(words))[1:] / by_rank.size, 
 axes.set(xlabel="rank of the word", ylabel="fraction of the draws", xscale="log", yscale="log")
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False)
-lesson.figure(figure, "sampler")
+lesson.plot(figure, "sampler")
 
 # %% [markdown]
 # The sampler by rank draws the first word in one of eight draws, though here dozens of words are as frequent. A network
@@ -211,7 +211,7 @@ vectors = WordVectors(known, vectors_of(run.model())[1:])
 for word in ("king", "paris", "cats", "walked"):
     print(f"{word:>8}: " + ", ".join(f"{other} {cosine:.2f}" for other, cosine in vectors.neighbours(word, 6)))
 figure = word_map(vectors, [pair for pairs in tiny_english.PAIRS.values() for pair in pairs])
-lesson.figure(figure, "map")
+lesson.plot(figure, "map")
 
 # %% [markdown]
 # Four bundles of lines, each of lines that are nearly parallel: four relations. Nobody told the network that there are
@@ -242,7 +242,7 @@ axes.set(xlabel="fraction of analogies correct", xlim=(0, 1.02))
 axes.invert_yaxis()
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False)
-lesson.figure(figure, "five_networks")
+lesson.plot(figure, "five_networks")
 
 glove = runs["glove", lesson.seed].model()
 tables = {name: glove.get_layer(name).get_weights()[0] for name in ("words", "theta")}

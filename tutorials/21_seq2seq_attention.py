@@ -132,7 +132,7 @@ for axes, (column, label) in zip(
     axes.set(xlabel="epoch", ylabel=f"{label} (validation)", ylim=(0, 1.03))
     axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, fontsize=8)
-lesson.figure(figure, "exact_match")
+lesson.plot(figure, "exact_match")
 
 # %% [markdown]
 # Left, the single characters, given the right ones before (*token accuracy*): the network without attention gets more
@@ -175,7 +175,7 @@ for kind in ("additive", "dot"):
     inputs = {"source": finished.data.encode([text]), "target": np.array([[2, *prediction]], "int32")}
     weights = attention_weights(finished.network.model, inputs)["cross"][0]
     pieces = [*finished.data.tokenizer.decode(prediction), "end"]
-    lesson.figure(plots.attention(kind, weights, pieces, list(text)), f"looks_{kind}")
+    lesson.plot(plots.attention(kind, weights, pieces, list(text)), f"looks_{kind}")
 
 # %% [markdown]
 # ## Does it tell sources apart?

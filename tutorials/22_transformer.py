@@ -113,7 +113,7 @@ near.set(xlabel="position", ylabel="product of two encodings", title="near posit
 near.spines[["top", "right"]].set_visible(False)
 near.set_ylim(top=38)
 near.legend(frameon=False, fontsize=8, ncols=3, loc="upper center")
-lesson.figure(figure, "positions")
+lesson.plot(figure, "positions")
 
 # %% [markdown]
 # ## Heads
@@ -193,7 +193,7 @@ for axes, (rates, steps, title) in zip(
     axes.plot(at, [float(rates(step)) for step in at], color=INK)
     axes.set(xlabel="step", ylabel="learning rate", title=title)
     axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "learning_rate")
+lesson.plot(figure, "learning_rate")
 
 budget = dict(epochs=1, batch_size=1000, num_layers=1, dim=16, num_heads=2) if lesson.smoke else {}
 settings = dict(data_dir=lesson.data_dir, verbose=0, **budget)
@@ -220,7 +220,7 @@ inputs = {"source": finished.data.encode([text]), "target": np.array([[2, *predi
 maps = attention_weights(finished.network.model, inputs)
 name = [each for each in maps if "cross" in each][-1]
 pieces = [*finished.data.tokenizer.decode(prediction), "end"]
-lesson.figure(plots.attention(f"{name}: {text}", maps[name][0], pieces, list(text)), "heads")
+lesson.plot(plots.attention(f"{name}: {text}", maps[name][0], pieces, list(text)), "heads")
 
 # %% [markdown]
 # ## What the leak does
@@ -258,7 +258,7 @@ for number, (tokens, dates) in enumerate(bars.values()):
 axes.set(xticks=[0, 1], xticklabels=list(bars), ylim=(0, 1.1), ylabel="fraction correct")
 axes.set_title("grey: next token, blue: whole date", fontsize=10)
 axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "leak")
+lesson.plot(figure, "leak")
 
 # %% [markdown]
 # ## Decoding, one token at a time

@@ -267,7 +267,7 @@ for axes, kind in zip(panels, KINDS):
 panels[0].legend(frameon=False, fontsize=7, loc=(0.42, 0.32))
 for axes in (start, *panels):
     axes.spines[["top", "right"]].set_visible(False)
-lesson.figure(figure, "labels")
+lesson.plot(figure, "labels")
 
 # %% [markdown]
 # Dashed is what the labels tell of, solid what they don't. From scratch the solid line stays at chance however many
@@ -287,7 +287,7 @@ for axes, kind in zip(figure.subplots(1, 2), KINDS):
         axes.scatter(x, y, color=INK if noun in ALIVE else SECOND, s=8)
         axes.annotate(noun, (x, y), fontsize=6, xytext=(2, 2), textcoords="offset points")
     axes.set(title=f"{kind}: nouns after reading", xticks=[], yticks=[])
-lesson.figure(figure, "nouns")
+lesson.plot(figure, "nouns")
 
 # %% [markdown]
 # ## Nothing hidden, nothing learned

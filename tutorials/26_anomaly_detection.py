@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 26 · A code of eight numbers, and the digit that does not fit it
 #
-# An **autoencoder** (Hinton & Salakhutdinov, 2006) must say its input again, but on the way there is a **bottleneck**: a
-# **code** of few numbers. Nobody tells it what matters (no labels: **unsupervised learning**); it keeps what most
-# images need. So it says badly what it has never met, and that makes it a detector: the **reconstruction error** of a
-# strange image is large (**anomaly detection**).
+# An **autoencoder** (Hinton & Salakhutdinov, 2006) must reproduce its input, but on the way there is a **bottleneck**:
+# a **code** of few numbers. Nobody tells it what matters (no labels: **unsupervised learning**); it keeps what most
+# images need. So it reproduces badly what it has never met, and that makes it a detector: the **reconstruction error**
+# of a strange image is large (**anomaly detection**).
 #
 # **You will see** digits beside what eight numbers keep of them, the same from principal components, and a network that
 # knows nine digits judging the tenth; and where that fails: a 1 lies within reach of the others.
 #
 # **Claims** The error with eight numbers is at most .65 of that of eight principal components, worst of three seeds. The
-# detector finds the digit that was held out with an area under the ROC curve (AUROC) of at least .93, the mean over the
-# ten digits.
+# detector finds the digit that was held out with an area under the ROC curve (AUROC) of at least .93, the mean over
+# the ten digits.
 #
 # **Beside them** the mean image and principal component analysis (PCA), which also detects; a guess has an AUROC of .5.
 #
@@ -93,8 +93,8 @@ lesson.claim("a linear autoencoder with PCA's weights, less PCA", gap, "<=", 1e-
 # %% [markdown]
 # ## The tenth digit
 # Train on nine digits; then let test images of all ten come. The **anomaly score** is the reconstruction error. A
-# threshold on it trades false alarms for misses; the area under the ROC curve (AUROC) is the chance that a strange digit
-# scores higher than a known one.
+# threshold on it trades false alarms for misses; the area under the ROC curve (AUROC) is the probability that a strange
+# digit scores higher than a known one.
 
 # %%
 held_out = (0, 4, 8) if not lesson.smoke else (0,)
@@ -130,8 +130,9 @@ lesson.plot(figure, "scores")
 
 # %% [markdown]
 # ## Where it fails
-# A digit that is simple is said well by a network that never met it: whoever can say a 4, a 7 and a 9 can say a 1. The
-# error asks whether an image *can be said*, not whether it was *meant*.
+# A simple digit is reproduced well by a network that never met it: whoever can draw a 4, a 7 and a 9 can draw a 1. The
+# error asks whether an image *can be reproduced*, not whether it is one of the known kind (**generalisation** to what
+# it should not know).
 
 # %%
 if lesson.smoke:

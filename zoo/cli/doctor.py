@@ -88,7 +88,7 @@ def writable(folder: Path) -> str:
 
 def network() -> str:
     """Whether data sets can be downloaded."""
-    from zoo.data.sources import DATA_HOST, reachable
+    from zoo.data.reachability import DATA_HOST, reachable
 
     if reachable(DATA_HOST):
         return f"{DATA_HOST} answers"

@@ -42,7 +42,7 @@ def attention(title: str, weights: np.ndarray, rows: Sequence[str], columns: Seq
     return figure
 
 
-def word_map(vectors: WordVectors, pairs: Sequence[tuple[str, str]] = (), max_words: int = 120) -> Any:
+def word_map(vectors: WordVectors, pairs: Sequence[tuple[str, str]] = (), max_words: int = 120) -> Figure | None:
     """Words on the plane in which they differ most (principal components); `pairs` are joined by a line.
 
     Args:
