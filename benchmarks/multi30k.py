@@ -34,10 +34,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
-from zoo.cli.shared import option_values
 
 import zoo
 from zoo import results, tasks
+from zoo.cli.train import option_values
 from zoo.data.batching import Batches
 from zoo.data.text.parallel_folder import ParallelFolder
 from zoo.data.text.special_tokens import END, START

@@ -235,8 +235,9 @@ leaky = zoo.build("transformer", **{**SMALL, "vocabulary_size": len(data.tokeniz
 for attention in leaky.layers:
     if isinstance(attention, Attention):
         attention.causal = False
-network = type(finished.network).of(leaky, finished.network.card, finished.task)
-network.compile(keras.optimizers.Adam(1e-3), finished.task.keras_metrics())
+task = finished.network.task
+network = type(finished.network).of(leaky, finished.network.card, task)
+network.compile(keras.optimizers.Adam(1e-3), task.keras_metrics())
 few = dict(epochs=1, steps_per_epoch=5) if lesson.smoke else dict(epochs=3)
 leaky.fit(data.batches("train", training=True), **few, verbose=0)
 shown = leaky.evaluate(data.batches("test"), verbose=0, return_dict=True)

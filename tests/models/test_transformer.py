@@ -189,6 +189,8 @@ def test_files_and_options_of_version_0_1_have_their_old_words():
     ]
     assert model.count_params() == zoo.build("transformer", **SMALL, **options).count_params()
     assert model.get_layer("target_positions").max_length == 20
+    with pytest.warns(DeprecationWarning, match=r"now zoo.decoding.beam_search.Translator"):
+        assert zoo.decoding.Translator is beam_search.Translator
 
 
 @pytest.mark.parametrize("which", ["transformer, pre-norm", "GRU, additive"])
