@@ -171,7 +171,7 @@ class Task:
         """What watches over the training; the metrics that it adds to the logs go into history.csv."""
         return []
 
-    def trainer(self, network: Network, data: DataModule) -> tuple[Network, DataModule]:
+    def trainer(self, network: Network, data: Any) -> tuple[Network, DataModule]:
         """What is compiled and fitted, and on what: the network on its data, or another way to train its weights."""
         return network, data
 

@@ -137,7 +137,7 @@ def block_trainer(model: keras.Model, data: WordVectorDataModule) -> tuple[Block
         window=settings.window,
         negatives=settings.negatives,
     )
-    options = dict(negatives=settings.negatives, learning_rate_multipliers=multipliers)
+    options: dict[str, Any] = dict(negatives=settings.negatives, learning_rate_multipliers=multipliers)
     if len(data.token_ids("train")) > MAX_TOKENS_ON_DEVICE:
         return BlockTrainer(model, **options), SkipGramBlocks(data, step)
     corpus = DeviceCorpus(
@@ -152,11 +152,13 @@ def block_trainer(model: keras.Model, data: WordVectorDataModule) -> tuple[Block
     return OnDeviceTrainer(model, corpus, blocks_per_step=step, **options), DeviceBlocks(data, step, corpus)
 
 
-def judgements(data: WordVectorDataModule, files: Sequence[str] = ()) -> dict[str, object]:
+def judgements(data: WordVectorDataModule, files: Sequence[str] = ()) -> dict[str, Any]:
     """Name -> questions: those that the data set knows itself, else the usual ones; and those in files."""
     own = PLANTED.get(data.source.name.partition(":")[0])
-    usual = {"analogies": own} if own else {name: read_judgement(path) for name, path in known_judgements().items()}
-    added = {}
+    usual: dict[str, Any] = (
+        {"analogies": own} if own else {name: read_judgement(path) for name, path in known_judgements().items()}
+    )
+    added: dict[str, Any] = {}
     for path in files:
         name = Path(path).stem
         if name in usual | added or name == "loss":
@@ -167,7 +169,7 @@ def judgements(data: WordVectorDataModule, files: Sequence[str] = ()) -> dict[st
 
 def held_out_loss(network: Network, data: WordVectorDataModule, split: str) -> float:
     """The mean over examples that are the same every time."""
-    total = count = 0
+    total, count = 0.0, 0
     for x, y in data.batches(split).as_numpy_iterator():
         total += len(y) * float(network.loss(y, network.model.predict_on_batch(x)))
         count += len(y)

@@ -3,7 +3,7 @@
 `zoo.trainers.word2vec` says what a step computes; at 2,000 words a step it takes half a millisecond on two cores and
 less on a GPU, and what brings it its blocks takes as long. Here the whole text is on the device as token ids. Each
 epoch is drawn there, in one go: which words survive subsampling, the window of each centre, the negatives of each
-block. What `fit` is given are the numbers of blocks, some steps together, and those steps are one loop on the device as
+block. What `fit` is given are the ids of blocks, some steps together, and those steps are one loop on the device as
 well. A text that does not fit is streamed (`zoo.data.text.skipgram_blocks`).
 """
 
@@ -48,7 +48,7 @@ def first_true(mask: Any, count: int) -> np.ndarray:
 
 
 class DeviceCorpus(layers.Layer):
-    """A text on the device, in blocks: their numbers (n,) -> what `BlockTrainer` learns from.
+    """A text on the device, in blocks: their ids (n,) -> what `BlockTrainer` learns from.
 
     Args:
         token_ids: (tokens,), 0 at the end of each sentence.
@@ -155,11 +155,11 @@ class DeviceCorpus(layers.Layer):
         is_own = random.uniform(shape, seed=self.seeds) < ops.take(self.own_probabilities, column)
         return ops.where(is_own, column, ops.take(self.alias, column))
 
-    def call(self, numbers: Any) -> dict[str, Any]:
-        """The batch of the blocks with these numbers (n,)."""
-        offset = ops.arange(self.block + 2 * self.window, dtype=numbers.dtype)  # (window + centres + window,)
-        batch = {"words": ops.take(self.drawn["words"], numbers[:, None] * self.block + offset)}
-        batch |= {name: ops.take(self.drawn[name], numbers, axis=0) for name in ("left", "right", "negatives")}
+    def call(self, block_ids: Any) -> dict[str, Any]:
+        """The batch of the blocks with these ids (n,)."""
+        offset = ops.arange(self.block + 2 * self.window, dtype=block_ids.dtype)  # (window + centres + window,)
+        batch = {"words": ops.take(self.drawn["words"], block_ids[:, None] * self.block + offset)}
+        batch |= {name: ops.take(self.drawn[name], block_ids, axis=0) for name in ("left", "right", "negatives")}
         return {name: ops.cast(values, "int32") for name, values in batch.items()}
 
     def steps_per_call(self, blocks_per_step: int) -> int:
@@ -168,15 +168,15 @@ class DeviceCorpus(layers.Layer):
         return -(-steps // -(-steps // MAX_STEPS_PER_CALL))
 
     def shuffled_blocks(self, rng: np.random.Generator, blocks_per_step: int) -> np.ndarray:
-        """The numbers of all blocks in a new order, (calls, steps x blocks), filled up with the one without windows."""
+        """The ids of all blocks in a new order, (calls, steps x blocks), filled up with the one without windows."""
         blocks_per_call = self.steps_per_call(blocks_per_step) * blocks_per_step
-        numbers = np.full(-(-self.blocks // blocks_per_call) * blocks_per_call, self.blocks, "int32")
-        numbers[: self.blocks] = rng.permutation(self.blocks)
-        return numbers.reshape(-1, blocks_per_call)
+        block_ids = np.full(-(-self.blocks // blocks_per_call) * blocks_per_call, self.blocks, "int32")
+        block_ids[: self.blocks] = rng.permutation(self.blocks)
+        return block_ids.reshape(-1, blocks_per_call)
 
 
 class DeviceBlocks(SkipGramBlocks):
-    """Batches for `OnDeviceTrainer`: for training the numbers of blocks, else the blocks themselves."""
+    """Batches for `OnDeviceTrainer`: for training the ids of blocks, else the blocks themselves."""
 
     def __init__(self, data: WordVectorDataModule, blocks_per_step: int, corpus: DeviceCorpus):
         super().__init__(data, blocks_per_step)
@@ -205,7 +205,7 @@ class DrawEachEpoch(keras.callbacks.Callback):
 
 
 class OnDeviceTrainer(BlockTrainer):
-    """`BlockTrainer` with the text on the device. A batch are the numbers of the blocks of some steps, one after
+    """`BlockTrainer` with the text on the device. A batch are the ids of the blocks of some steps, one after
     another: a row of what `DeviceCorpus.shuffled_blocks` makes.
 
     Args:
@@ -226,19 +226,20 @@ class OnDeviceTrainer(BlockTrainer):
         return super().fit(*arguments, callbacks=[DrawEachEpoch(), *(callbacks or ())], **options)
 
     def call(self, batch: Block | Any) -> Any:
-        """The scores of a batch of blocks, or of the blocks with these numbers."""
+        """The scores of a batch of blocks, or of the blocks with these ids."""
         return super().call(batch if isinstance(batch, dict) else self.corpus(batch))
 
-    def update(self, numbers: Any) -> None:
+    def update(self, block_ids: Any) -> None:
         """A call's steps of SGD, all at the learning rate of the first."""
         learning_rate = ops.cast(self.optimizer.learning_rate, "float32")
-        numbers = ops.reshape(numbers, (-1, self.blocks_per_step))  # (steps, blocks)
+        block_ids = ops.reshape(block_ids, (-1, self.blocks_per_step))  # (steps, blocks)
 
         def step(number, state):
             tables, (total, pairs) = state
-            tables, (more_total, more_pairs) = self.sgd_step(tables, self.corpus(numbers[number]), learning_rate)
+            tables, (more_total, more_pairs) = self.sgd_step(tables, self.corpus(block_ids[number]), learning_rate)
             return tables, [total + more_total, pairs + more_pairs]
 
         start = [ops.convert_to_tensor(table) for table in self.tables], [ops.zeros(()), ops.zeros(())]
-        steps = ops.shape(numbers)[0]  # a tensor where TensorFlow does not know it before
-        self.assign_tables(*ops.fori_loop(0, steps, step, start), steps)
+        steps = ops.shape(block_ids)[0]  # a tensor where TensorFlow does not know it before
+        tables, loss = ops.fori_loop(0, steps, step, start)
+        self.assign_tables(tables, loss, steps)

@@ -75,11 +75,13 @@ class WordVectorDataModule(DataModule):
     """Examples of words and their company, as the network's inputs ask for them."""
 
     preprocess = SETTINGS
+    vocabulary: CountedVocabulary  # `adapt` counts it
 
     def __init__(self, card: Card, recipe: Recipe, source: Source | None, vocabulary: CountedVocabulary | None = None):
         super().__init__(card, recipe, source)
         self.settings = SkipGramSettings.of(recipe.preprocess)
-        self.vocabulary = vocabulary
+        if vocabulary is not None:
+            self.vocabulary = vocabulary
         self.inputs = tuple(each.name for each in card.inputs)
         self._token_ids: dict[str, np.ndarray] = {}
         self._cooccurrences: dict[str, tuple[np.ndarray, ...]] = {}
