@@ -373,12 +373,12 @@ def test_large_sets_are_counted_whole_and_trained_without_baselines(data_dir, tm
 
 def test_inputs_at_given_rows(tmp_path):
     from zoo.data import ArrayFile
-    from zoo.data.image.arrays import ArrayDataModule
+    from zoo.data.image.arrays import NumberDataModule
 
     x = np.arange(100.0)[:, None] + np.zeros(7)
     np.savez(tmp_path / "data.npz", x_train=x, y_train=x[:, 0], x_test=x, y_test=x[:, 0])
     card = zoo.info("lagged_linear")
     recipe = run_plan.override(card.recipe("demo"), {"batch_size": 32})
-    data = ArrayDataModule.adapt(card, recipe, ArrayFile(tmp_path / "data.npz").load())
+    data = NumberDataModule.adapt(card, recipe, ArrayFile(tmp_path / "data.npz").load())
     np.testing.assert_allclose(data.inputs_at("test", np.array([99, 0, 33]))[:, 0], [99, 0, 33], atol=1e-3)
     assert data.inputs_at("test", np.array([], int)).shape == (0, 7)

@@ -50,15 +50,15 @@ def identity_rows(
         line[: len(rows)] = rows
     table = tf.constant(table)
 
-    def draw(numbers: Tensor) -> Tensor:
-        _, chosen = tf.math.top_k(tf.random.stateless_uniform((len(large),), numbers + [0, 0]), classes)
+    def draw(seeds: Tensor) -> Tensor:
+        _, chosen = tf.math.top_k(tf.random.stateless_uniform((len(large),), seeds + [0, 0]), classes)
         members = tf.gather(table, chosen)  # (P, largest class)
-        priority = tf.random.stateless_uniform(tf.shape(members), numbers + [1, 0])
+        priority = tf.random.stateless_uniform(tf.shape(members), seeds + [1, 0])
         _, columns = tf.math.top_k(tf.where(members < 0, -1.0, priority), per_class)
         return tf.reshape(tf.gather(members, columns, batch_dims=1), (-1,))
 
-    numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=anew).batch(2, drop_remainder=True)
-    return numbers.map(draw, num_parallel_calls=tf.data.AUTOTUNE).take(batches)
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=anew).batch(2, drop_remainder=True)
+    return seeds.map(draw, num_parallel_calls=tf.data.AUTOTUNE).take(batches)
 
 
 # How a batch reaches a network of one, two or three inputs: (names, images, labels, K) -> (inputs, targets). The
