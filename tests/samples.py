@@ -51,7 +51,7 @@ def inputs(model, batch, seed=0):
 
 
 def targets(card, outputs, seed=1):
-    """Targets of the card's task for outputs (an array, or a dictionary of them), drawn without regard to the inputs."""
+    """Targets of the card's task for outputs (an array, or a dictionary of them), drawn without regard to inputs."""
     rng = np.random.default_rng(seed)
     if isinstance(outputs, dict):
         return {head: sample_of(card, head).targets(rng, output.shape) for head, output in outputs.items()}
