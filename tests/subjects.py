@@ -108,7 +108,6 @@ class ShortRun:
     """A new network and its first steps of training."""
 
     def __init__(self, subject, seed, steps=2):
-        keras.utils.set_random_seed(seed)
         self.model = compiled(subject.build(seed), subject.card, run_eagerly=True)
         self.weights = self.model.get_weights()
         self.losses = [self.model.train_on_batch(subject.x, subject.y, return_dict=True)["loss"] for _ in range(steps)]

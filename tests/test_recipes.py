@@ -65,8 +65,8 @@ def test_an_identity_recipe_runs_on_made_up_data(recipe, tmp_path, monkeypatch):
             "siamese", recipe, run=tmp_path / "run", data_dir=tmp_path, epochs=1, batch_size=16, verbose=0
         )  # fmt: skip
     examples = run.config["examples"]
-    assert min(examples.values()) >= 12 and run.config["feed"]["shape"] == [*PICTURES[recipe], 3]
+    assert min(examples.values()) >= 12 and run.config["data"]["shape"] == [*IMAGE_SIZES[recipe], 3]
     assert 0 <= run.metrics["recall@1"] <= 1
 
 
-PICTURES = {"omniglot": (28, 28), "lfw": (56, 46)}
+IMAGE_SIZES = {"omniglot": (28, 28), "lfw": (56, 46)}

@@ -9,8 +9,8 @@
 # **You will see** digits beside what eight numbers keep of them, the same from principal components, and a network that
 # knows nine digits judging the tenth; and where that fails: a 1 lies within reach of the others.
 #
-# **Claims** The error with eight numbers is at most .65 of that of eight principal components, worst of three seeds. The
-# detector finds the digit that was held out with an area under the ROC curve (AUROC) of at least .93, the mean over
+# **Claims** The error with eight numbers is at most .65 of that of eight principal components, worst of three seeds.
+# The detector finds the digit that was held out with an area under the ROC curve (AUROC) of at least .93, the mean over
 # the ten digits.
 #
 # **Beside them** the mean image and principal component analysis (PCA), which also detects; a guess has an AUROC of .5.
