@@ -1,4 +1,4 @@
-"""`zoo.layers.normalization.BatchNormalization` against Keras's own layer: the same numbers, name, file; another kernel."""
+"""`zoo.layers.BatchNormalization` against Keras's own layer: the same numbers, name, file; another kernel."""
 
 import json
 import os
