@@ -140,7 +140,8 @@ def test_a_collapse_is_said_once_with_its_cure(caplog):
     said = watched("hard", [0.01, 0.008, 0.002, 0.001], caplog)
     assert said == [
         "all images have become one point (standard deviation 0.0080) and the loss is stuck at the margin 0.2: "
-        "hard triplets from the start pull everything together; train with the loss triplet_semi_hard, or lower learning_rate"
+        "hard triplets from the start pull everything together; "
+        "train with the loss triplet_semi_hard, or lower learning_rate"
     ]
 
 
