@@ -38,8 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from zoo.inference import stylize
+    from zoo.inference.style_settings import StyleSettings
 
-    fields = {field.name for field in dataclasses.fields(stylize.StyleSettings)}
+    fields = {field.name for field in dataclasses.fields(StyleSettings)}
     chosen = {name: value for name, value in vars(arguments).items() if name in fields and value is not None}
     if arguments.fractions:
         try:

@@ -8,14 +8,12 @@ import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from zoo.data.image.files import write
-
-if TYPE_CHECKING:
-    from zoo.inference.stylize import StyleSettings
+from zoo.inference.style_settings import StyleSettings
 
 log = logging.getLogger("zoo")
 
@@ -28,7 +26,7 @@ class StyleOptimization:
     Args:
         content: the photograph, (height, width, 3) of 0 to 1.
         styles: likewise, of any sizes.
-        settings: how; see `zoo.inference.stylize.StyleSettings`.
+        settings: how; see `zoo.inference.style_settings.StyleSettings`.
         loss_options: which VGG the loss uses, as options of `zoo.losses.Perceptual`.
     """
 
@@ -36,7 +34,7 @@ class StyleOptimization:
         self,
         content: np.ndarray,
         styles: Sequence[np.ndarray],
-        settings: "StyleSettings",
+        settings: StyleSettings,
         loss_options: Mapping[str, Any],
     ):
         import keras
@@ -82,7 +80,7 @@ class StyleOptimization:
 class Progress:
     """A progress bar with the terms of the loss, and previews beside the output file."""
 
-    def __init__(self, settings: "StyleSettings", output: Path | None):
+    def __init__(self, settings: StyleSettings, output: Path | None):
         import keras
 
         self.settings, self.step = settings, 0

@@ -16,16 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import registry
-from zoo.checks import check_not_negative, check_whole, is_number
-from zoo.data.image.files import MIN_SIDE, check_output, limited, read, write
-from zoo.errors import UsageError, unknown
+from zoo.data.image.files import check_output, limited, read, write
+from zoo.errors import UsageError
 from zoo.inference.style_optimization import OPTIMIZERS, Progress, StyleOptimization
+from zoo.inference.style_settings import StyleSettings
 
 if TYPE_CHECKING:
     from PIL import Image
 
-DEFAULT_SIZE = 512  # pixels of the longer side
-STARTS = ("content", "noise")
 # Bytes of maps for each pixel of the image: 2 x 64 channels at full size, 2 x 128 at a quarter of the pixels, 3 x 256
 # at a sixteenth, 3 x 512 at a 64th, 512 at a 256th, and the four pools; four bytes each.
 MAP_BYTES_PER_PIXEL = 4 * (128 + 64 + 48 + 24 + 2 + 16 + 8 + 4 + 2)
@@ -51,59 +49,6 @@ def available_memory() -> int | None:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration, ValueError):
         return None
-
-
-@dataclass(frozen=True)
-class StyleSettings:
-    """How an image is to be stylised."""
-
-    style_weight: float = 5.0  # beside a content weight of 1
-    variation_weight: float = 1.0
-    fractions: tuple[float, ...] = ()  # of several styles; equal if left out
-    size: int = DEFAULT_SIZE
-    style_size: int | None = None  # of the styles' longer sides; as the photograph's
-    steps: int = 300
-    optimizer: str = "adam"  # a name of OPTIMIZERS
-    learning_rate: float = 0.02
-    start: str = "content"
-    keep_colours: bool = False
-    seed: int = 0
-    extractor: str = "vgg16"
-    weights: str = "auto"  # "imagenet" where it can be had, else untrained filters; "none"; a tag, file or address
-    preprocessing: str = ""
-    preview: int = 0  # write the image every so many steps; 0: never
-    verbose: int = 1
-
-    def check(self, styles: int) -> None:
-        """Raise unless every setting can be used, with so many styles."""
-        if not registry.info(self.extractor).loss_network:
-            able = [name for name in registry.list_models() if registry.info(name).loss_network]
-            raise UsageError(f"extractor is {self.extractor!r}; expected {', '.join(able[:-1])} or {able[-1]}")
-        limits = (("size", MIN_SIDE), ("style_size", MIN_SIDE), ("steps", 1), ("preview", 0), ("seed", 0))
-        for field, least in limits:
-            value = getattr(self, field)
-            if not (field == "style_size" and value is None):
-                check_whole(field, value, least)
-        if self.seed >= 2**32:
-            raise UsageError(f"seed is {self.seed}; expected a whole number from 0 to 2^32 - 1")
-        for field in ("style_weight", "variation_weight", "learning_rate"):
-            check_not_negative(field, getattr(self, field))
-        if self.optimizer not in OPTIMIZERS:
-            raise unknown("optimizer", self.optimizer, OPTIMIZERS)
-        if self.start not in STARTS:
-            raise unknown("start", self.start, STARTS)
-        valid = all(is_number(fraction, 0) for fraction in self.fractions) and sum(self.fractions) > 0
-        if self.fractions and (len(self.fractions) != styles or not valid):
-            raise UsageError(
-                f"there are {styles} styles and the fractions {self.fractions}; expected one number for each, not all 0"
-            )
-
-    def previews(self, output: Path | None) -> list[Path]:
-        """The files that are written on the way."""
-        if not self.preview or output is None:
-            return []
-        steps = range(self.preview, self.steps, self.preview)
-        return [output.with_name(f"{output.stem}-{step:04}{output.suffix}") for step in steps]
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ def vgg19(
         non_trainable_params=9_472,
         paper="Liu & Deng 2015, ACPR",
         deviations=(
-            "the exact places and shares of dropout are those of geifmany/cifar-vgg, which follows the paper",
+            "the exact positions and rates of dropout are those of geifmany/cifar-vgg, which follows the paper",
             "batch normalisation before the ReLU; pools round odd sizes up, so that 28 pixels last",
         ),
         inputs=(Input("image", (32, 32, 3), holds="colours, standardised by the training set"),),
