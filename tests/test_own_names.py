@@ -198,6 +198,14 @@ def test_an_unknown_task_is_one_line_before_the_run_folder_exists(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_an_unknown_preprocessing_is_one_line_and_leaves_no_folder(tmp_path):
+    (tmp_path / "mine.py").write_text(MY_TASK.replace('preprocessing="standardise"', 'preprocessing="standardize"'))
+    registry.import_file(tmp_path / "mine.py")
+    with pytest.raises(zoo.UsageError, match=r"no preprocessing for my_digits 'standardize'; did you mean standardise"):
+        zoo.train("my_digits", run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_task_cannot_take_the_name_of_one_of_the_zoo(tmp_path):
     (tmp_path / "mine.py").write_text(MY_TASK.replace('name = "upside_down"', 'name = "forecasting"'))
     with pytest.raises(zoo.UsageError, match=r"mine\.py cannot be imported: .*'forecasting' is the zoo's own"):

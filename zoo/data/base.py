@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from zoo.data.sources import Source
-from zoo.errors import UsageError
+from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
 log = logging.getLogger("zoo")
@@ -48,6 +48,9 @@ class DataModule:
 
     def __init__(self, card: Card, recipe: Recipe, source: Source | None):
         self.card, self.recipe, self.source = card, recipe, source
+        preprocessing = recipe.preprocessing or card.preprocessing
+        if preprocessing not in self.preprocessings:
+            raise unknown(f"preprocessing for {card.name}", preprocessing, self.preprocessings)
 
     @classmethod
     def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
