@@ -45,6 +45,7 @@ from zoo.data.text.translation import TranslationDataModule
 from zoo.decoding.beam_search import Translator
 from zoo.errors import UsageError
 from zoo.inference import api
+from zoo.metrics.translation import bleu
 from zoo.optimizers import schedules
 
 FILES = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
@@ -65,14 +66,11 @@ def unpacked(folder, target):
     return target
 
 
-def bleu(data, split, translate):
+def scored(data, split, translate):
     """Detokenised BLEU, and sacrebleu's signature; `translate` makes targets of sources, (batch, time) tokens both."""
-    from sacrebleu.metrics import BLEU
-
     batches = data.batches(split)
     predictions = [data.tokenizer.decode(row) for inputs, _ in batches for row in translate(inputs["source"])]
-    metric = BLEU()
-    return metric.corpus_score(predictions, [data.texts(split)[1]]).score, str(metric.get_signature())
+    return bleu(predictions, data.texts(split)[1])
 
 
 class Peer:
@@ -206,7 +204,7 @@ def trained(arguments, folder, recipe, changed, data, chosen):
     finished = api.reopen(run, with_source=True)
     family = (finished.network.model, "transformer", finished.data.length)
     greedy, searched = (
-        bleu(finished.data, arguments.split, Translator(*family, beams=beams)) for beams in (1, arguments.beams)
+        scored(finished.data, arguments.split, Translator(*family, beams=beams)) for beams in (1, arguments.beams)
     )
     return {
         "network": "zoo", "epochs": run.config["recipe"]["epochs"], "fit_seconds": round(metrics["fit_seconds"]),
@@ -224,7 +222,7 @@ def peer_trained(arguments, folder, recipe, changed, data, chosen):
         loss = peer.epoch(batches)
         print(f"epoch {epoch + 1}/{epochs}: loss of the last batch {loss:.3f}", flush=True)
     seconds = time.perf_counter() - started
-    score, signature = bleu(data, arguments.split, peer.translate)
+    score, signature = scored(data, arguments.split, peer.translate)
     return {
         "network": "torch.nn.Transformer", "epochs": epochs, "fit_seconds": round(seconds),
         "bleu_greedy": f"{score:.2f}", "beams": "", "bleu": "", "signature": signature,

@@ -97,26 +97,10 @@ def train(
     Raises:
         UsageError: before the first step, for anything that cannot work.
     """
+    arguments = dict(locals())
     from zoo.training.run_plan import prepare
 
-    plan = prepare(
-        name,
-        recipe,
-        weights=weights,
-        preprocessing=preprocessing,
-        run=run,
-        data=data,
-        data_dir=data_dir,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-        precision=precision,
-        loop=loop,
-        tensorboard=tensorboard,
-        verbose=verbose,
-        **options,
-    )
+    plan = prepare(**arguments.pop("options"), **arguments)
     from zoo.training.trainer import fit  # and with it Keras
 
     return fit(plan)
