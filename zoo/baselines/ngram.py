@@ -4,6 +4,8 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+import numpy as np
+
 from zoo.checks import is_whole
 from zoo.errors import UsageError
 
@@ -31,7 +33,7 @@ class KneserNey:
     1.0
     """
 
-    def __init__(self, tokens: Sequence[int], *, order: int, vocabulary_size: int):
+    def __init__(self, tokens: Sequence[int] | np.ndarray, *, order: int, vocabulary_size: int):
         if not is_whole(order) or len(tokens) < order:
             raise UsageError(f"order is {order} for a text of {len(tokens)} tokens; expected 1 to the text's length")
         tokens = [int(token) for token in tokens]
@@ -60,7 +62,7 @@ class KneserNey:
                 probability = (kept + discount * len(found) * probability) / total
         return probability
 
-    def perplexity(self, tokens: Sequence[int]) -> float:
+    def perplexity(self, tokens: Sequence[int] | np.ndarray) -> float:
         """Of every token but the first, each after what came before it."""
         tokens = [int(token) for token in tokens]
         before = self.order - 1

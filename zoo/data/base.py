@@ -40,17 +40,34 @@ class DataModule:
     preprocessings: ClassVar[Collection[str]] = ("none",)
     preprocess: ClassVar[Collection[str]] = ()
     augment: ClassVar[Collection[str]] = ()
-    source: Any  # a `Source`; None for a finished run that only encodes
     examples: Mapping[str, int]  # how many each of `SPLITS` holds, known after `adapt`
     class_names: Sequence[str] = ()  # none where the targets are no classes
     loop: bool = False  # whether clips that are too short are repeated: `zoo predict --loop`
     files: Sequence[str] = ()  # of the user's own, to be measured against as well: `zoo evaluate --with`
 
     def __init__(self, card: Card, recipe: Recipe, source: Source | None):
-        self.card, self.recipe, self.source = card, recipe, source
+        self.card, self.recipe = card, recipe
+        self.source = source
         preprocessing = recipe.preprocessing or card.preprocessing
         if preprocessing not in self.preprocessings:
             raise unknown(f"preprocessing for {card.name}", preprocessing, self.preprocessings)
+
+    @property
+    def source(self) -> Source:
+        """Where the examples come from.
+
+        Raises:
+            UsageError: for a finished run that was opened without its data set.
+        """
+        if self._source is None:
+            raise UsageError(
+                f"the data set of this {self.card.name} is not open: without it the data module encodes only"
+            )
+        return self._source
+
+    @source.setter
+    def source(self, source: Source | None) -> None:
+        self._source = source
 
     @classmethod
     def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:

@@ -12,7 +12,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -50,12 +50,21 @@ class ParallelSource(Source):
     columns: Callable[[str], Mapping[str, list[str]]]
 
 
+class DataSet(Protocol):
+    """What `open_source` found: a data set that is there, and not read yet."""
+
+    name: str
+
+    def sha256(self) -> str | None: ...
+    def load(self) -> Source: ...
+
+
 def open_source(
     dataset: str | os.PathLike[str],
     *,
-    folder: Callable[[Path], Any] | None = None,
+    folder: Callable[[Path], DataSet] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
-) -> Any:
+) -> DataSet:
     """Find a data set: a tfds name, with or without ``:version``, or the path of an ``.npz`` file or of a folder.
 
     Nothing is read and TensorFlow is not imported; call ``.load()`` on what is returned.

@@ -60,11 +60,11 @@ class WholeText:
         text = model.input["target"] if isinstance(model.input, dict) else model.inputs[0]
         self.window = text.shape[1]  # None: any length
 
-    def start(self, source, batch, max_length):
-        memory = {} if source is None else {"source": source}
+    def start(self, source: Any, batch: Any, max_length: int) -> tuple[Any, Any]:
+        memory: dict[str, Any] = {} if source is None else {"source": source}
         return memory, ops.zeros((batch, self.window or max_length), "int32")
 
-    def step(self, tokens, position, memory, state):
+    def step(self, tokens: Any, position: Any, memory: Any, state: Any) -> tuple[Any, Any]:
         window = state.shape[1]
         last = ops.minimum(position, window - 1)
         text = ops.where(position < window, state, ops.roll(state, -1, axis=1))  # (batch, window)
@@ -80,17 +80,17 @@ class Compiled(keras.Model):
         super().__init__(name=f"{decoder.model.name}_step")
         self.decoder, self.model, self.max_length = decoder, decoder.model, decoder.max_length
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         """Nothing: the layers are the model's."""
 
-    def call(self, inputs):
+    def call(self, inputs: tuple[Any, Any, Any, Any]) -> tuple[Any, Any]:
         tokens, position, memory, state = inputs
         return self.decoder.step(tokens, position[0], memory, state)
 
-    def start(self, source, batch, max_length):
+    def start(self, source: Any, batch: Any, max_length: int) -> tuple[Any, Any]:
         return keras.tree.map_structure(ops.convert_to_numpy, self.decoder.start(source, batch, max_length))
 
-    def step(self, tokens, position, memory, state):
+    def step(self, tokens: Any, position: Any, memory: Any, state: Any) -> tuple[Any, Any]:
         return self.predict_on_batch((np.asarray(tokens, "int32"), np.full(1, position, "int32"), memory, state))
 
 

@@ -5,6 +5,7 @@ The whole search is one loop in one compiled graph, over the steps of a `zoo.dec
 padding, what is unknown, the start and the end.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -36,6 +37,9 @@ def write(tokens: Any, position: Any, target: Any) -> Any:
     return ops.where(ops.arange(target.shape[-1]) == position, ops.expand_dims(tokens, -1), target)
 
 
+Choose = Callable[[Any, Any, Any, Any, Any], tuple[Any, Any, Any]]  # see `Search.loop`
+
+
 class Search(keras.Model):
     """What greedy and beam search share: the loop over positions, until every target has ended."""
 
@@ -43,10 +47,10 @@ class Search(keras.Model):
         super().__init__(name="search")
         self.decoder, self.model, self.max_length = decoder, decoder.model, max_length
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         """Nothing: the layers are the model's."""
 
-    def loop(self, tokens, rest, memory, state, choose):
+    def loop(self, tokens: Any, rest: Any, memory: Any, state: Any, choose: Choose) -> Any:
         """Step by step.
 
         Args:
@@ -59,10 +63,10 @@ class Search(keras.Model):
             `rest`, after the last step.
         """
 
-        def unfinished(position, tokens, *_):
+        def unfinished(position: Any, tokens: Any, *_: Any) -> Any:
             return ops.logical_and(position < self.max_length, ops.any(ops.logical_not(finished(tokens))))
 
-        def step(position, tokens, *flat):
+        def step(position: Any, tokens: Any, *flat: Any) -> tuple[Any, ...]:
             now, past = keras.tree.pack_sequence_as((rest, state), flat)
             logits, past = self.decoder.step(ops.reshape(tokens, (-1,)), position, memory, past)
             tokens, now, past = choose(position, tokens, now, logits, past)
@@ -76,13 +80,13 @@ class Search(keras.Model):
 class GreedySearch(Search):
     """The likeliest token at each step. Source (batch, S) -> target (batch, max_length), 0 behind its end."""
 
-    def call(self, source):
+    def call(self, source: Any) -> Any:
         batch = ops.shape(source)[0]
         memory, state = self.decoder.start(source, batch, self.max_length)
         target = ops.zeros((batch, self.max_length), "int32")
         start = ops.full((batch,), START, "int32")
 
-        def choose(position, last, target, logits, state):
+        def choose(position: Any, last: Any, target: Any, logits: Any, state: Any) -> tuple[Any, Any, Any]:
             likeliest = ops.cast(ops.argmax(log_probabilities(logits), axis=-1), "int32")
             tokens = ops.where(finished(last), PADDING, likeliest)  # (batch,)
             return tokens, write(tokens, position, target), state
@@ -103,7 +107,7 @@ class BeamSearch(Search):
         super().__init__(decoder, max_length)
         self.beams, self.penalty = beams, penalty
 
-    def call(self, source):
+    def call(self, source: Any) -> tuple[Any, Any]:
         batch, beams = ops.shape(source)[0], self.beams
         started = self.decoder.start(source, batch, self.max_length)
         memory, state = keras.tree.map_structure(lambda each: ops.repeat(each, beams, axis=0), started)  # batch x beams
@@ -113,7 +117,7 @@ class BeamSearch(Search):
         scores = ops.tile(ops.where(ops.arange(beams) == 0, 0.0, IMPOSSIBLE)[None], (batch, 1))
         first_rows = ops.arange(batch, dtype="int32")[:, None] * beams  # of each example's first hypothesis
 
-        def choose(position, last, rest, logits, state):
+        def choose(position: Any, last: Any, rest: Any, logits: Any, state: Any) -> tuple[Any, Any, Any]:
             targets, scores = rest
             size = logits.shape[-1]
             gains = ops.reshape(log_probabilities(logits), (-1, beams, size))

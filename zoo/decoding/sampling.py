@@ -82,7 +82,9 @@ def generate(
     return _sampled(text, prompt, length, temperature, top_k, np.random.default_rng(seed))
 
 
-def _sampled(text, prompt, length, temperature, top_k, rng):
+def _sampled(
+    text: "Text", prompt: Sequence[int], length: int, temperature: float, top_k: int, rng: np.random.Generator
+) -> Iterator[int]:
     for token in prompt:
         logits = text.append([token])
     for left in range(length, 0, -1):

@@ -7,6 +7,7 @@ JAX and PyTorch: ``keras.config.enable_flash_attention()``), with what decoding 
 values of earlier positions. Masks are True where attention is allowed. Token 0 is padding.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +28,10 @@ class Padding(layers.Layer):
     [[[True, True, True, False]]]
     """
 
-    def call(self, tokens):
+    def call(self, tokens: Any) -> Any:
         return ops.expand_dims(is_real(tokens), 1)
 
-    def compute_output_spec(self, tokens):
+    def compute_output_spec(self, tokens: Any) -> keras.KerasTensor:
         batch, time = tokens.shape
         return keras.KerasTensor((batch, 1, time), "bool")
 
@@ -45,7 +46,7 @@ class Cache:
     keys: Any  # (batch, max_length, heads, dim / heads)
     values: Any  # the same
     position: Any  # a whole number from 0
-    memory: tuple[Any, Any, Any] | None = None  # for cross-attention: keys, values and mask, see `Attention.attend`
+    memory: tuple[Any, ...] = ()  # for cross-attention: keys, values and mask, see `Attention.attend`
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -69,22 +70,27 @@ class Attention(layers.MultiHeadAttention):
     66048
     """
 
-    def __init__(self, num_heads, dim, *, causal=False, output_initializer=None, **kwargs):
+    def __init__(
+        self, num_heads: int, dim: int, *, causal: bool = False, output_initializer: Any = None, **kwargs: Any
+    ):
         check_heads(num_heads, dim)
         kwargs = {key: value for key, value in kwargs.items() if key not in ("key_dim", "value_dim", "output_shape")}
         super().__init__(num_heads, dim // num_heads, **kwargs)
         self.dim, self.causal = dim, causal
         self.output_initializer = keras.initializers.get(output_initializer)
 
-    def build(self, query_shape, value_shape):
+    def build(self, query_shape: tuple[int | None, ...], value_shape: tuple[int | None, ...]) -> None:
         super().build(query_shape, value_shape)
 
-    def _make_output_dense(self, query_shape, common_kwargs, name=None):
+    def _make_output_dense(self, query_shape: Any, common_kwargs: dict[str, Any], name: str | None = None) -> Any:
         if self.output_initializer is not None:
             common_kwargs = {**common_kwargs, "kernel_initializer": self.output_initializer}
         return super()._make_output_dense(query_shape, common_kwargs, name)
 
-    def call(self, query, value, attention_mask=None, return_attention_scores=False, training=None):
+    def call(
+        self, query: Any, value: Any, attention_mask: Any = None, return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:  # fmt: skip
         return super().call(
             query,
             value,
@@ -94,21 +100,24 @@ class Attention(layers.MultiHeadAttention):
             use_causal_mask=self.causal,
         )
 
-    def compute_output_spec(self, query, value, attention_mask=None, return_attention_scores=False, training=None):
+    def compute_output_spec(
+        self, query: Any, value: Any, attention_mask: Any = None, return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:  # fmt: skip
         return super().compute_output_spec(query, value, return_attention_scores=return_attention_scores)
 
     # Decoding, one position at a time.
 
-    def keys_and_values(self, x):
+    def keys_and_values(self, x: Any) -> tuple[Any, Any]:
         """(batch, S, dim) -> keys and values (batch, S, heads, dim / heads) each, to be kept."""
         return self.key_dense(x), self.value_dense(x)
 
-    def empty_cache(self, batch, max_length):
+    def empty_cache(self, batch: Any, max_length: int) -> tuple[Any, Any]:
         """Zeros in place of the keys and values of `max_length` positions, (batch, max_length, heads, dim / heads)."""
         shape = (batch, max_length, self.num_heads, self.key_dim)
         return ops.zeros(shape, self.compute_dtype), ops.zeros(shape, self.compute_dtype)
 
-    def attend_next(self, x, cache: Cache):
+    def attend_next(self, x: Any, cache: Cache) -> Any:
         """Causal self-attention of the cache's position alone, whose keys and values join those in the cache.
 
         Shapes: x (batch, 1, dim) -> (batch, 1, dim).
@@ -119,7 +128,7 @@ class Attention(layers.MultiHeadAttention):
         so_far = ops.arange(cache.keys.shape[1]) <= cache.position  # (max_length,)
         return self.attend(x, cache.keys, cache.values, so_far[None, None, :])
 
-    def attend(self, x, keys, values, mask):
+    def attend(self, x: Any, keys: Any, values: Any, mask: Any) -> Any:
         """Attention to keys and values that are computed already.
 
         Shapes: x (batch, T, dim), keys and values (batch, S, heads, dim / heads), mask (batch, 1 or T, S).
@@ -129,7 +138,7 @@ class Attention(layers.MultiHeadAttention):
         weights = ops.cast(ops.softmax(scores, axis=-1), values.dtype)  # (batch, heads, T, S)
         return self.output_dense(ops.einsum("bhts,bshd->bthd", weights, values))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         for word in ("key_dim", "value_dim", "output_shape"):  # they follow from `dim`
             config.pop(word)
@@ -170,14 +179,16 @@ class Positions(layers.Layer):
         UsageError: for another kind, or a sequence that is longer.
     """
 
-    def __init__(self, max_length, kind="sinusoidal", scale=1.0, initializer="uniform", **kwargs):
+    def __init__(
+        self, max_length: int, kind: str = "sinusoidal", scale: float = 1.0, initializer: Any = "uniform", **kwargs: Any
+    ):
         super().__init__(**kwargs)
         if kind not in ("sinusoidal", "learned"):
             raise UsageError(f"positions are {kind!r}; expected 'sinusoidal' or 'learned'")
         self.max_length, self.kind, self.scale = max_length, kind, scale
         self.initializer = keras.initializers.get(initializer)
 
-    def build(self, shape):
+    def build(self, shape: tuple[Any, ...]) -> None:
         self.check_length(shape[1])
         if self.kind == "learned":
             self.table = self.add_weight(
@@ -186,31 +197,31 @@ class Positions(layers.Layer):
         else:
             self.table = sinusoids(self.max_length, shape[-1])
 
-    def call(self, x, first=0):
+    def call(self, x: Any, first: Any = 0) -> Any:
         """`first` is the position of the first vector: in decoding, of the only one."""
         self.check_length(x.shape[1])
         table = ops.cast(self.table, x.dtype)
         positions = ops.arange(ops.shape(x)[1], dtype="int32") + ops.cast(first, "int32")
         return x * self.scale + ops.take(table, positions, axis=0)
 
-    def check_length(self, time):
+    def check_length(self, time: int | None) -> None:
         if time is not None and time > self.max_length:
             raise UsageError(
                 f"a sequence has {time} tokens; expected at most {self.max_length}: cut it, or raise max_length"
             )
 
-    def multiply_adds(self, before, after):
+    def multiply_adds(self, before: tuple[int, ...], after: tuple[int, ...]) -> int:
         return 0
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return shape
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Mapping[str, Any]) -> "Positions":
         renamed = {"longest": "max_length"}  # as files of version 0.1 have it
         return super().from_config({renamed.get(key, key): value for key, value in config.items()})
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         initializer = keras.initializers.serialize(self.initializer)
         return {
             **super().get_config(),
@@ -232,7 +243,7 @@ def attention_weights(model: keras.Model, inputs: Any) -> dict[str, np.ndarray]:
     if not attentions:
         return {}
     arguments = keras.Model(model.input, {layer.name: layer.input for layer in attentions})(inputs, training=False)
-    weights = {}
+    weights: dict[str, np.ndarray] = {}
     for layer in attentions:
         given = arguments[layer.name]
         if isinstance(layer, layers.MultiHeadAttention):

@@ -186,8 +186,9 @@ def read_judgement(path: str | Path) -> Questions | Similarities:
         lines = Path(path).read_text(encoding="utf-8").lower().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read as UTF-8 text: {error}") from None
-    questions: dict[str, list] = {}
-    pairs, section = [], "all"
+    questions: dict[str, list[tuple[str, str, str, str]]] = {}
+    pairs: list[tuple[str, str, float]] = []
+    section = "all"
     for number, line in enumerate(lines, start=1):
         words = line.split()
         if not words or line.startswith("#"):
@@ -195,7 +196,7 @@ def read_judgement(path: str | Path) -> Questions | Similarities:
         if words[0] == ":":
             section = " ".join(words[1:])
         elif len(words) == 4:
-            questions.setdefault(section, []).append(tuple(words))
+            questions.setdefault(section, []).append((words[0], words[1], words[2], words[3]))
         elif len(words) == 3 and re.fullmatch(r"-?\d+(\.\d+)?", words[2]):
             pairs.append((words[0], words[1], float(words[2])))
         elif number > 1:  # the first may be a heading
@@ -212,7 +213,7 @@ def read_judgement(path: str | Path) -> Questions | Similarities:
 def known_judgements() -> dict[str, Path]:
     """The usual files, from gensim's tests, where it is installed."""
     found = importlib.util.find_spec("gensim")
-    if found is None:
+    if found is None or found.origin is None:
         return {}
     folder = Path(found.origin).parent / "test" / "test_data"
     files = {"analogies": "questions-words.txt", "wordsim353": "wordsim353.tsv", "simlex999": "simlex999.txt"}

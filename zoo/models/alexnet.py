@@ -22,6 +22,8 @@ million weights against one large card (`groups=1`). Today it is the dense layer
     logits                            1000          4,097,000      1000          4,097,000
 """
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -43,7 +45,7 @@ class GroupedConv2D(layers.Conv2D):
     TensorFlow has no grouped convolution for CPUs: Keras has XLA compile one, which is many times slower than this.
     """
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         towers = zip(ops.split(inputs, self.groups, axis=-1), ops.split(kernel, self.groups, axis=-1))
         maps = [ops.conv(x, weights, strides=self.strides, padding=self.padding) for x, weights in towers]
         return ops.concatenate(maps, axis=-1)

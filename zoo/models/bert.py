@@ -13,6 +13,8 @@ Understanding", NAACL 2019, arXiv:1810.04805: section 3, Figure 2, Appendix A.
 A head for classes comes on top (section 3.2): dim x classes + classes parameters more.
 """
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -31,28 +33,33 @@ class Segment(layers.Layer):
     Shapes: x (batch, time, dim), segments (batch, time), 0 or 1, or None (all 0) -> (batch, time, dim).
     """
 
-    def __init__(self, initializer="uniform", **kwargs):
+    def __init__(self, initializer: Any = "uniform", **kwargs: Any):
         super().__init__(**kwargs)
         self.initializer = keras.initializers.get(initializer)
 
-    def build(self, x_shape, segments_shape=None):
+    def build(self, x_shape: tuple[Any, ...], segments_shape: Any = None) -> None:
         self.table = self.add_weight(shape=(2, x_shape[-1]), initializer=self.initializer, name="embeddings")
 
-    def call(self, x, segments=None):
+    def call(self, x: Any, segments: Any = None) -> Any:
         table = keras.ops.cast(self.table, x.dtype)
         return x + (table[0] if segments is None else keras.ops.take(table, segments, axis=0))
 
-    def multiply_adds(self, before, after):
+    def multiply_adds(self, before: tuple[int, ...], after: tuple[int, ...]) -> int:
         return 0
 
-    def compute_output_shape(self, x_shape, segments_shape=None):
+    def compute_output_shape(
+        self, x_shape: tuple[int | None, ...], segments_shape: Any = None
+    ) -> tuple[int | None, ...]:
         return x_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "initializer": keras.initializers.serialize(self.initializer)}
 
 
-def network(input_shape, num_classes, vocabulary_size, num_layers, dim, num_heads, max_length, segments, dropout, name):
+def network(
+    input_shape: tuple[int | None, ...], num_classes: int, vocabulary_size: int, num_layers: int, dim: int,
+    num_heads: int, max_length: int, segments: bool, dropout: float, name: str,
+) -> keras.Model:  # fmt: skip
     """The network behind both names."""
     normal = keras.initializers.TruncatedNormal(stddev=0.02)
     tokens = keras.Input(input_shape, dtype="int32", name="tokens")
@@ -67,7 +74,7 @@ def network(input_shape, num_classes, vocabulary_size, num_layers, dim, num_head
         x = Segment(normal, name="segment")(x)
     x = layers.LayerNormalization(epsilon=1e-12, name="embedding_norm")(x)
     x = layers.Dropout(dropout, name="embedding_dropout")(x)
-    sizes = dict(dim=dim, num_heads=num_heads, mlp_dim=4 * dim, dropout=dropout, norm="post")
+    sizes: dict[str, Any] = dict(dim=dim, num_heads=num_heads, mlp_dim=4 * dim, dropout=dropout, norm="post")
     x = encode(x, mask, num_layers, **sizes, activation="gelu", epsilon=1e-12, initializer=normal)
     x = PoolSequence("first", name="first")(x, tokens)  # (batch, dim)
     x = layers.Dense(dim, activation="tanh", kernel_initializer=normal, name="pooler")(x)

@@ -29,11 +29,11 @@ Longer than other files: seven networks that are there to be compared, and diffe
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
-from keras import layers
+from keras import KerasTensor, layers
 
 from zoo.errors import UsageError
 from zoo.layers.normalization import BatchNormalization
@@ -68,7 +68,10 @@ def check_clip(input_shape: Sequence[int | None], smallest: Sequence[int], name:
         )
 
 
-def conv(x, filters, size, name, stride=(1, 1, 1)):
+Size = tuple[int, int, int]  # time, height, width
+
+
+def conv(x: KerasTensor, filters: int, size: Size, name: str, stride: Size = (1, 1, 1)) -> KerasTensor:
     """A convolution padded evenly. (batch, t, h, w, c) -> (batch, t / st, h / sh, w / sw, filters)."""
     strided = max(stride) > 1
     if strided and max(size) > 1:  # "same" would pad a halving on one side only
@@ -84,20 +87,20 @@ def conv(x, filters, size, name, stride=(1, 1, 1)):
     )(x)
 
 
-def normalised(x, name, *, relu=True):
+def normalised(x: KerasTensor, name: str, *, relu: bool = True) -> KerasTensor:
     """Batch normalisation, ReLU."""
     x = BatchNormalization(momentum=0.9, epsilon=1.001e-5, name=f"{name}_bn")(x)
     return layers.Activation("relu", name=f"{name}_relu")(x) if relu else x
 
 
-def max_pool(x, size, name, padding="valid"):
+def max_pool(x: KerasTensor, size: Size, name: str, padding: str = "valid") -> KerasTensor:
     """The largest of each `size` (time, height, width)."""
     # TensorFlow has no such kernel for float16 on a CPU; a maximum is the same in float32.
     dtype = "float32" if x.dtype == "float16" else None
     return layers.MaxPooling3D(size, padding=padding, dtype=dtype, name=name)(x)
 
 
-def classifier(x, num_classes, dropout):
+def classifier(x: KerasTensor, num_classes: int, dropout: float) -> KerasTensor:
     """Mean over time and pixels, logits."""
     x = layers.GlobalAveragePooling3D(name="avg_pool")(x)  # (batch, channels)
     x = layers.Dropout(dropout, name="dropout")(x)
@@ -265,18 +268,20 @@ def c3d(
 
 # Residual networks
 
+Convolution = Callable[[KerasTensor, int, str, int, int], KerasTensor]  # `full`, `flat` or `factored`
 
-def full(x, filters, name, stride, middle):
+
+def full(x: KerasTensor, filters: int, name: str, stride: int, middle: int) -> KerasTensor:
     """One 3x3x3 convolution."""
     return conv(x, filters, (3, 3, 3), name, (stride, stride, stride))
 
 
-def flat(x, filters, name, stride, middle):
+def flat(x: KerasTensor, filters: int, name: str, stride: int, middle: int) -> KerasTensor:
     """One 1x3x3 convolution: each frame by itself."""
     return conv(x, filters, (1, 3, 3), name, (1, stride, stride))
 
 
-def factored(x, filters, name, stride, middle):
+def factored(x: KerasTensor, filters: int, name: str, stride: int, middle: int) -> KerasTensor:
     """1x3x3 to `middle` channels, ReLU, 3x1x1: first space, then time."""
     x = normalised(conv(x, middle, (1, 3, 3), f"{name}_space", (1, stride, stride)), f"{name}_space")
     return conv(x, filters, (3, 1, 1), f"{name}_time", (stride, 1, 1))
@@ -287,7 +292,7 @@ def factored_channels(before: int, after: int) -> int:
     return 27 * before * after // (9 * before + 3 * after)
 
 
-def block(x, filters, stride, name, convolution):
+def block(x: KerasTensor, filters: int, stride: int, name: str, convolution: Convolution) -> KerasTensor:
     """Two convolutions and a shortcut. (batch, t, h, w, c) -> (batch, t / st, h / s, w / s, filters)."""
     # torchvision takes the middle of the first convolution for the second as well; the paper counts each by itself.
     middle = factored_channels(x.shape[-1], filters)
@@ -301,7 +306,10 @@ def block(x, filters, stride, name, convolution):
     return layers.Activation("relu", name=f"{name}_out")(x)
 
 
-def residual(convolutions, input_shape, num_classes, width, blocks, dropout, top, name):
+def residual(
+    convolutions: Sequence[Convolution], input_shape: tuple[int | None, ...], num_classes: int, width: int,
+    blocks: Sequence[int], dropout: float, top: bool, name: str,
+) -> keras.Model:  # fmt: skip
     """Stem, a stage of blocks for each of `convolutions`, mean over time and pixels, logits."""
     check_clip(input_shape, (1, 1, 1), name)
     clip = keras.Input(input_shape, name="clip")

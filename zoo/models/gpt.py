@@ -18,6 +18,7 @@ Brown et al. 2020) is the same network with 96 blocks of 12,288: 175 billion.
 """
 
 import math
+from typing import Any
 
 import keras
 from keras import layers
@@ -32,12 +33,15 @@ PAPER = "Radford et al. 2019 (GPT-2), section 2.3, Table 2"
 
 
 @keras.saving.register_keras_serializable("zoo")
-def gelu_tanh(x):
+def gelu_tanh(x: Any) -> Any:
     """GPT-2's approximation of x Phi(x) (D. Hendrycks and K. Gimpel 2016, section 2)."""
     return keras.activations.gelu(x, approximate=True)
 
 
-def network(input_shape, vocabulary_size, num_layers, dim, num_heads, max_length, dropout, name):
+def network(
+    input_shape: tuple[int | None, ...], vocabulary_size: int, num_layers: int, dim: int, num_heads: int,
+    max_length: int, dropout: float, name: str,
+) -> keras.Model:  # fmt: skip
     """The network behind all names."""
     check_whole("num_layers", num_layers)
     normal = keras.initializers.RandomNormal(stddev=0.02)
@@ -50,7 +54,7 @@ def network(input_shape, vocabulary_size, num_layers, dim, num_heads, max_length
     smaller = keras.initializers.RandomNormal(stddev=0.01)
     x = Positions(max_length, "learned", initializer=smaller, name="positions")(table(tokens))  # (batch, time, dim)
     x = layers.Dropout(dropout, name="dropout")(x)
-    habits = dict(activation=gelu_tanh, epsilon=1e-5, initializer=normal, output_initializer=added)
+    habits: dict[str, Any] = dict(activation=gelu_tanh, epsilon=1e-5, initializer=normal, output_initializer=added)
     for number in range(1, num_layers + 1):
         x = Block(f"block{number}", dim, num_heads, 4 * dim, dropout, "pre", causal=True, **habits)(x)
     x = layers.LayerNormalization(epsilon=1e-5, name="norm")(x)
@@ -257,10 +261,10 @@ class Decoder:
         self.norm = model.get_layer("norm")
         self.max_length = self.positions.max_length
 
-    def start(self, source, batch, max_length):
+    def start(self, source: Any, batch: Any, max_length: int) -> tuple[Any, Any]:
         return {}, [block.attention.empty_cache(batch, max_length) for block in self.blocks]
 
-    def step(self, tokens, position, memory, state):
+    def step(self, tokens: Any, position: Any, memory: Any, state: Any) -> tuple[Any, Any]:
         caches = [Cache(keys, values, position) for keys, values in state]
         x = self.positions(self.table(tokens[:, None]), first=position)  # (batch, 1, dim)
         for block, cache in zip(self.blocks, caches):

@@ -36,10 +36,11 @@ Longer than other files: the two papers have modules, heads and a network each.
 """
 
 import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from zoo.checks import check_image
 from zoo.errors import UsageError
@@ -67,7 +68,13 @@ AUXILIARY_WEIGHTS = {"auxiliary1": 0.3, "auxiliary2": 0.3}  # of the losses in v
 AUXILIARY_WEIGHT_V3 = {"auxiliary": 0.4}  # TensorFlow-slim's: the paper does not tell
 
 
-def convolution(x, filters, size, *, strides=1, padding="same", batch_norm=True, scale=False, width=1.0, name):
+Convolution = Callable[..., KerasTensor]  # `convolution`, with some of its options set
+
+
+def convolution(
+    x: KerasTensor, filters: int, size: int | tuple[int, int], *, strides: int = 1, padding: str = "same",
+    batch_norm: bool = True, scale: bool = False, width: float = 1.0, name: str,
+) -> KerasTensor:  # fmt: skip
     """A convolution and its ReLU, normalised in between (then it needs no biases), or plain.
 
     Args:
@@ -81,7 +88,7 @@ def convolution(x, filters, size, *, strides=1, padding="same", batch_norm=True,
         name: of the layers.
     """
     filters = scaled(filters, width)
-    options = {"strides": strides, "padding": padding, "name": name}
+    options: dict[str, Any] = {"strides": strides, "padding": padding, "name": name}
     if not batch_norm:
         return layers.Conv2D(filters, size, activation="relu", **options)(x)
     x = layers.Conv2D(filters, size, use_bias=False, **options)(x)
@@ -89,7 +96,7 @@ def convolution(x, filters, size, *, strides=1, padding="same", batch_norm=True,
     return layers.Activation("relu", name=f"{name}_relu")(x)
 
 
-def v1_module(x, channels, large, conv, name):
+def v1_module(x: KerasTensor, channels: Sequence[int], large: int, conv: Convolution, name: str) -> KerasTensor:
     """The module of v1 (Figure 2b): four towers side by side; `large` is the side of its largest filter."""
     c1, reduce3, c3, reduce5, c5, projection = channels
     tower1 = conv(x, c1, 1, name=f"{name}_1x1")
@@ -102,7 +109,7 @@ def v1_module(x, channels, large, conv, name):
     return layers.Concatenate(name=name)([tower1, tower3, tower5, pooled])
 
 
-def v1_head(x, num_classes, conv, width, name):
+def v1_head(x: KerasTensor, num_classes: int, conv: Convolution, width: float, name: str) -> KerasTensor:
     """An auxiliary head of v1 (section 5): (batch, 14, 14, 512 or 528) -> (batch, num_classes) logits."""
     x = layers.AveragePooling2D(5, strides=3, name=f"{name}_pool")(x)  # (batch, 4, 4, channels)
     x = conv(x, 128, 1, name=f"{name}_conv")
@@ -202,18 +209,19 @@ def check_heads(auxiliary: bool, top: bool) -> None:
         raise UsageError("auxiliary=True with top=False; expected heads or maps: leave one of the two options out")
 
 
-Towers = dict[str, list[tuple[Any, ...]]]  # by name: the convolutions of each, as `tower` takes them
+Steps = Sequence[tuple[Any, ...]]  # convolutions, as `tower` takes them
+Towers = Mapping[str, Steps]  # by name
 
 
-def tower(x, steps, conv, name):
+def tower(x: KerasTensor, steps: Steps, conv: Convolution, name: str) -> KerasTensor:
     """A chain of convolutions, each (filters, size) or, with a stride and no padding, (filters, size, stride)."""
     for number, (filters, size, *stride) in enumerate(steps, start=1):
-        options = {"strides": stride[0], "padding": "valid"} if stride else {}
+        options: dict[str, Any] = {"strides": stride[0], "padding": "valid"} if stride else {}
         x = conv(x, filters, size, name=f"{name}_{number}", **options)
     return x
 
 
-def mixed(x, towers, projection, conv, name):
+def mixed(x: KerasTensor, towers: Towers, projection: int, conv: Convolution, name: str) -> KerasTensor:
     """A module of v3 that keeps the size: towers, and a pool that is projected to so many maps."""
     outputs = [tower(x, steps, conv, f"{name}_{key}") for key, steps in towers.items()]
     pooled = layers.AveragePooling2D(3, strides=1, padding="same", name=f"{name}_pool")(x)
@@ -221,17 +229,17 @@ def mixed(x, towers, projection, conv, name):
     return layers.Concatenate(name=name)(outputs)
 
 
-def mixed_reduction(x, towers, conv, name):
+def mixed_reduction(x: KerasTensor, towers: Towers, conv: Convolution, name: str) -> KerasTensor:
     """A module of v3 that halves the size (Figure 10): towers that end in a stride of 2, and a pool."""
     outputs = [tower(x, steps, conv, f"{name}_{key}") for key, steps in towers.items()]
     outputs.append(layers.MaxPooling2D(3, strides=2, name=f"{name}_pool")(x))
     return layers.Concatenate(name=name)(outputs)
 
 
-def mixed_expanded(x, conv, name):
+def mixed_expanded(x: KerasTensor, conv: Convolution, name: str) -> KerasTensor:
     """A module of v3 on the coarsest maps (Figure 7): 3x3 filters split into 1x3 and 3x1, side by side."""
 
-    def split(x, name):
+    def split(x: KerasTensor, name: str) -> KerasTensor:
         halves = [conv(x, 384, (1, 3), name=f"{name}_1x3"), conv(x, 384, (3, 1), name=f"{name}_3x1")]
         return layers.Concatenate(name=name)(halves)
 
@@ -243,7 +251,7 @@ def mixed_expanded(x, conv, name):
     return layers.Concatenate(name=name)([tower1, tower3, double3, pooled])
 
 
-def v3_head(x, num_classes, conv, name):
+def v3_head(x: KerasTensor, num_classes: int, conv: Convolution, name: str) -> KerasTensor:
     """The auxiliary head of v3 (Figure 8): (batch, 17, 17, 768) -> (batch, num_classes) logits."""
     x = layers.AveragePooling2D(5, strides=3, name=f"{name}_pool")(x)  # (batch, 5, 5, 768)
     x = conv(x, 128, 1, name=f"{name}_conv1")

@@ -19,6 +19,8 @@ layer; 61,706 parameters.
     output  10 distances to fixed codes                 10                  0 (lenet5:     850)
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -123,7 +125,7 @@ def digit_codes() -> np.ndarray:
 
 
 @keras.saving.register_keras_serializable("zoo")
-def scaled_tanh(x):
+def scaled_tanh(x: Any) -> Any:
     """The paper's squashing function, 1.7159 tanh(2x / 3) (Appendix A): f(1) = 1 and f(-1) = -1."""
     return 1.7159 * ops.tanh(2.0 / 3.0 * x)
 
@@ -132,15 +134,15 @@ def scaled_tanh(x):
 class FanIn(keras.initializers.RandomUniform):
     """Uniform in +-2.4 / F for F inputs to the unit (Appendix A). `fan_in` where the shape does not tell."""
 
-    def __init__(self, fan_in=None, seed=None):
+    def __init__(self, fan_in: float | None = None, seed: int | None = None):
         super().__init__(seed=seed)
         self.fan_in = fan_in
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         bound = 2.4 / (self.fan_in or float(np.prod(shape[:-1])))
         return keras.random.uniform(shape, -bound, bound, dtype=dtype, seed=self.seed)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"fan_in": self.fan_in, "seed": super().get_config()["seed"]}
 
 
@@ -151,19 +153,19 @@ class Subsampling(layers.Layer):
     (batch, height, width, maps) -> (batch, height // 2, width // 2, maps)
     """
 
-    def build(self, shape):
+    def build(self, shape: tuple[Any, ...]) -> None:
         maps = (shape[-1],)
         self.scale = self.add_weight(shape=maps, initializer=FanIn(fan_in=4.0), name="scale")
         self.offset = self.add_weight(shape=maps, initializer="zeros", name="offset")
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         sums = 4.0 * ops.average_pool(x, 2, 2)
         return scaled_tanh(sums * self.scale + self.offset)
 
-    def multiply_adds(self, before, after):
+    def multiply_adds(self, before: tuple[int, ...], after: tuple[int, ...]) -> int:
         return after[0] * after[1] * after[2]
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[Any, ...]) -> tuple[int | None, ...]:
         batch, height, width, maps = shape
         return (batch, height // 2, width // 2, maps)
 
@@ -175,7 +177,7 @@ class SparseConv2D(layers.Layer):
     (batch, height, width, 6) -> (batch, height - 4, width - 4, 16)
     """
 
-    def build(self, shape):
+    def build(self, shape: tuple[Any, ...]) -> None:
         pairs = [(int(source), target) for target, sources in enumerate(TABLE_I) for source in sources]
         placement = np.zeros((len(pairs), shape[-1] * len(TABLE_I)), "float32")  # where each kernel goes in a full one
         for row, (source, target) in enumerate(pairs):
@@ -185,15 +187,15 @@ class SparseConv2D(layers.Layer):
         self.kernels = self.add_weight(shape=(25, len(pairs)), initializer=FanIn(fan_in=fan_in), name="kernels")
         self.bias = self.add_weight(shape=(len(TABLE_I),), initializer="zeros", name="bias")
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         placement = ops.cast(self.placement, self.compute_dtype)
         full = ops.reshape(ops.matmul(self.kernels, placement), (5, 5, -1, len(TABLE_I)))
         return scaled_tanh(ops.conv(x, full, padding="valid") + self.bias)
 
-    def multiply_adds(self, before, after):
+    def multiply_adds(self, before: tuple[int, ...], after: tuple[int, ...]) -> int:
         return after[0] * after[1] * self.kernels.shape[0] * self.kernels.shape[1]
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[Any, ...]) -> tuple[int | None, ...]:
         batch, height, width, _ = shape
         return (batch, height - 4, width - 4, len(TABLE_I))
 
@@ -207,11 +209,11 @@ class DistanceToCodes(layers.Layer):
     constant j left out. The codes are weights that are never trained.
     """
 
-    def __init__(self, num_classes, **kwargs):
+    def __init__(self, num_classes: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.num_classes = num_classes
 
-    def build(self, shape):
+    def build(self, shape: tuple[Any, ...]) -> None:
         if (self.num_classes, shape[-1]) == (10, 84):
             codes = digit_codes()
         else:  # the paper's alternative: components +1 or -1 at random
@@ -220,16 +222,16 @@ class DistanceToCodes(layers.Layer):
             shape=codes.shape, initializer=keras.initializers.Constant(codes), trainable=False, name="codes"
         )
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return -ops.sum(ops.square(ops.expand_dims(x, 1) - self.codes), axis=-1)
 
-    def multiply_adds(self, before, after):
+    def multiply_adds(self, before: tuple[int, ...], after: tuple[int, ...]) -> int:
         return before[0] * after[0]
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (shape[0], self.num_classes)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_classes": self.num_classes}
 
 

@@ -63,7 +63,7 @@ def lagged_linear(*, input_shape: tuple[int | None, ...] = (7,), name: str = "la
     return keras.Model(week, prediction, name=name)
 
 
-def sum_of(activation, units, input_shape, name):
+def sum_of(activation: str, units: int, input_shape: tuple[int | None, ...], name: str) -> keras.Model:
     """y = b + c . activation(b' + W x): one hidden layer of `units`."""
     week = keras.Input(input_shape, name="week")
     steps = layers.Dense(units, activation=activation, name="steps")(week)  # (batch, units)
@@ -133,7 +133,7 @@ def relu_sum(*, input_shape: tuple[int | None, ...] = (7,), units: int = 100, na
     return sum_of("relu", units, input_shape, name)
 
 
-def one_neuron(input_shape, name):
+def one_neuron(input_shape: tuple[int | None, ...], name: str) -> keras.Model:
     """b + w . x for the second of two classes: positive means class 1."""
     features = keras.Input(input_shape, name="features")
     logit = layers.Dense(1, dtype="float32", name="logit")(features)

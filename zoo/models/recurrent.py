@@ -19,10 +19,11 @@ A little longer than other files: four names share twelve options, which each si
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import KerasTensor, layers
 
 from zoo.checks import is_whole
 from zoo.errors import UsageError
@@ -46,10 +47,13 @@ def check_units(units: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def encode(tokens, kind, *, vocabulary_size, embedding, units, bidirectional, pooling, dropout, recurrent_dropout):
+def encode(
+    tokens: KerasTensor, kind: str, *, vocabulary_size: int, embedding: int, units: Sequence[int], bidirectional: bool,
+    pooling: str, dropout: float, recurrent_dropout: float,
+) -> KerasTensor:  # fmt: skip
     """(batch, time) token ids -> (batch, features): embedded, through all layers, pooled over the real steps."""
 
-    def recurrent(size, name):
+    def recurrent(size: int, name: str) -> layers.Layer:
         return KINDS[kind](size, return_sequences=True, recurrent_dropout=recurrent_dropout, name=name)
 
     x = layers.Embedding(vocabulary_size, embedding, name="embedding")(tokens)  # (batch, time, embedding)
@@ -73,7 +77,10 @@ def encode(tokens, kind, *, vocabulary_size, embedding, units, bidirectional, po
     return layers.Concatenate(name="pool")(pooled)
 
 
-def classifier(kind, input_shape, num_classes, vocabulary_size, dropout, vectors, name, **options):
+def classifier(
+    kind: str, input_shape: tuple[int | None, ...], num_classes: int, vocabulary_size: int, dropout: float,
+    vectors: np.ndarray | None, name: str, **options: Any,
+) -> keras.Model:  # fmt: skip
     """The network behind the four names."""
     tokens = keras.Input(input_shape, dtype="int32", name="tokens")
     options["units"] = check_units(options["units"])
@@ -216,7 +223,7 @@ def bilstm_classifier(
     return classifier("lstm", **locals())
 
 
-def stack_of_lstms(x, units, dropout):
+def stack_of_lstms(x: KerasTensor, units: int | Sequence[int], dropout: float) -> KerasTensor:
     """(batch, time, features) -> (batch, units): layer on layer, the last of them at its last step."""
     units = check_units(units)
     for number, size in enumerate(units, start=1):

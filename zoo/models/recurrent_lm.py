@@ -12,6 +12,9 @@ network one token at a time, with its state outside: text is generated with it, 
 length of the text. No mask and no padding: texts are cut into windows of one length.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -52,7 +55,10 @@ SHAKESPEARE = Recipe(
 TEXT_FOLDER = replace(DEMO, name="text_folder", dataset="", expected=None)
 
 
-def language_model(kind, input_shape, vocabulary_size, embedding, units, dropout, recurrent_dropout, tied, name):
+def language_model(
+    kind: str, input_shape: tuple[int | None, ...], vocabulary_size: int, embedding: int, units: int | Sequence[int],
+    dropout: float, recurrent_dropout: float, tied: bool, name: str,
+) -> keras.Model:  # fmt: skip
     """The network behind both names."""
     units = check_units(units)
     if tied and embedding != units[-1]:
@@ -183,10 +189,10 @@ class Decoder:
         self.recurrent = [layer for layer in model.layers if isinstance(layer, layers.RNN)]
         self.logits = next((layer for layer in model.layers if layer.name == "logits"), None)  # None: tied
 
-    def start(self, source, batch, max_length):
+    def start(self, source: Any, batch: Any, max_length: int) -> tuple[Any, Any]:
         return {}, [layer.get_initial_state(batch) for layer in self.recurrent]
 
-    def step(self, tokens, position, memory, state):
+    def step(self, tokens: Any, position: Any, memory: Any, state: Any) -> tuple[Any, Any]:
         x, states = self.embedding(tokens), []  # (batch, embedding)
         for layer, before in zip(self.recurrent, state):
             x, after = layer.cell(x, before)  # (batch, units)

@@ -34,11 +34,11 @@ Longer than other files: the fourteen names of one paper, each with its card, it
 themselves are the first hundred lines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from zoo.checks import check_image
 from zoo.errors import UsageError
@@ -49,8 +49,12 @@ from zoo.registry import register
 
 # Blocks
 
+Block = Callable[[KerasTensor, int, int, str], KerasTensor]  # (x, filters, stride, name): a block, or its shortcut
 
-def conv_bn(x, filters, size, name, *, stride=1, bias=False, relu=True):
+
+def conv_bn(
+    x: KerasTensor, filters: int, size: int, name: str, *, stride: int = 1, bias: bool = False, relu: bool = True
+) -> KerasTensor:
     """Convolution, batch normalisation, ReLU. (batch, h, w, c) -> (batch, h / stride, w / stride, filters)."""
     if stride > 1 and size > 1:  # "same" would pad a halving on one side only, and move the image by half a pixel
         x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
@@ -68,14 +72,14 @@ def conv_bn(x, filters, size, name, *, stride=1, bias=False, relu=True):
     return layers.Activation("relu", name=f"{name}_relu")(x) if relu else x
 
 
-def projected(x, filters, stride, name, bias=False):
+def projected(x: KerasTensor, filters: int, stride: int, name: str, bias: bool = False) -> KerasTensor:
     """Option B: a 1x1 convolution, where the shapes differ."""
     if stride == 1 and x.shape[-1] == filters:
         return x
     return conv_bn(x, filters, 1, f"{name}_0", stride=stride, bias=bias, relu=False)
 
 
-def zero_padded(x, filters, stride, name):
+def zero_padded(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
     """Option A: every second pixel, and zeros in the new channels. No parameters."""
     if stride > 1:
         x = layers.AveragePooling2D(1, strides=stride, name=f"{name}_0_pool")(x)
@@ -86,7 +90,7 @@ def zero_padded(x, filters, stride, name):
     return x
 
 
-def basic(x, filters, stride, name, shortcut=projected):
+def basic(x: KerasTensor, filters: int, stride: int, name: str, shortcut: Block | None = projected) -> KerasTensor:
     """Two 3x3 convolutions. (batch, h, w, c) -> (batch, h / stride, w / stride, filters)."""
     skip = shortcut(x, filters, stride, name) if shortcut else None
     x = conv_bn(x, filters, 3, f"{name}_1", stride=stride)
@@ -96,7 +100,9 @@ def basic(x, filters, stride, name, shortcut=projected):
     return layers.Activation("relu", name=f"{name}_out")(x)
 
 
-def bottleneck(x, filters, stride, name, stride_in="1x1", bias=True):
+def bottleneck(
+    x: KerasTensor, filters: int, stride: int, name: str, stride_in: str = "1x1", bias: bool = True
+) -> KerasTensor:
     """1x1 to few channels, 3x3, 1x1 to four times as many. (batch, h, w, c) -> (batch, h / stride, w / stride, 4 f)."""
     first, second = (stride, 1) if stride_in == "1x1" else (1, stride)
     skip = projected(x, 4 * filters, stride, name, bias)
@@ -110,7 +116,10 @@ def bottleneck(x, filters, stride, name, stride_in="1x1", bias=True):
 # Networks
 
 
-def network(block, blocks, width, stem, input_shape, num_classes, dropout, top, name, *, bias=False):
+def network(
+    block: Block, blocks: Sequence[int], width: int, stem: str, input_shape: tuple[int | None, ...], num_classes: int,
+    dropout: float, top: bool, name: str, *, bias: bool = False,
+) -> keras.Model:  # fmt: skip
     """Stem, stages of `blocks` blocks that each double the channels, mean over the pixels, logits."""
     if stem not in ("7x7", "3x3"):
         raise UsageError(
@@ -136,7 +145,7 @@ def network(block, blocks, width, stem, input_shape, num_classes, dropout, top, 
     return keras.Model(image, x, name=name)
 
 
-def bottlenecks(stride_in, use_bias):
+def bottlenecks(stride_in: str, use_bias: bool) -> Block:
     """The block of `resnet50` and deeper with these options."""
     if stride_in not in ("1x1", "3x3"):
         raise UsageError(f"stride_in is {stride_in!r}; expected '1x1', the paper's, or '3x3', version 1.5's")

@@ -15,6 +15,8 @@ The attention comes after the decoder's recurrent layer, as in Luong et al., so 
 computed at once in training; Bahdanau et al. feed it into the layer.
 """
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -165,11 +167,11 @@ class Decoder:
             _, outputs["memory"], outputs["keys"], outputs["mask"] = self.layers["cross"].input
         self.encoder = keras.Model(model.input["source"], outputs)
 
-    def start(self, source, batch, max_length):
+    def start(self, source: Any, batch: Any, max_length: int) -> tuple[Any, Any]:
         memory = self.encoder(source)
         return memory, memory.pop("state")  # (batch, units)
 
-    def step(self, tokens, position, memory, state):
+    def step(self, tokens: Any, position: Any, memory: Any, state: Any) -> tuple[Any, Any]:
         layer = self.layers
         state, _ = layer["decoder"].cell(layer["target_embedding"](tokens), [state])  # a GRU's output is its state
         x = state[:, None]  # (batch, 1, units)

@@ -21,11 +21,11 @@ Several images go through the tower as one batch, laid end to end and taken apar
 called once, the weights are shared because there is but one set of them, and the network stays flat.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import KerasTensor, layers, ops
 
 from zoo import registry
 from zoo.errors import UsageError, unknown
@@ -36,7 +36,9 @@ from zoo.registry import register
 # The tower
 
 
-def tower_of(tower, options, input_shape, dimensions):
+def tower_of(
+    tower: str, options: Mapping[str, Any] | None, input_shape: tuple[int | None, ...], dimensions: int
+) -> tuple[keras.Model, KerasTensor]:
     """The classifier called `tower` with `dimensions` in place of classes, and its main output before any softmax."""
     towers = registry.list_models(task="image_classification")
     if tower not in towers:
@@ -56,16 +58,19 @@ def tower_of(tower, options, input_shape, dimensions):
     return body, heads
 
 
-def rebuilt(inputs, outputs, name):
+def rebuilt(inputs: Mapping[str, KerasTensor], outputs: KerasTensor, name: str) -> keras.Model:
     """The network from inputs to outputs, made anew: its layers forget that the tower had an input of its own."""
     return keras.Model.from_config(keras.Model(inputs, outputs, name=name).get_config())
 
 
-def unit_length(x):
+def unit_length(x: KerasTensor) -> KerasTensor:
     return layers.UnitNormalization(name="embedding", dtype="float32")(x)  # (batch, dimensions)
 
 
-def embeddings_of(names, tower, tower_options, input_shape, dimensions):
+def embeddings_of(
+    names: Sequence[str], tower: str, tower_options: Mapping[str, Any] | None, input_shape: tuple[int | None, ...],
+    dimensions: int,
+) -> tuple[dict[str, KerasTensor], KerasTensor]:  # fmt: skip
     """Inputs of these names, and the embeddings of their images: (batch, number of inputs, dimensions)."""
     inputs = {name: keras.Input(input_shape, name=name) for name in names}
     images = layers.Concatenate(axis=0, name="together")([inputs[name] for name in names])  # (inputs x batch, h, w, c)
@@ -82,22 +87,22 @@ class Apart(layers.Layer):
     [[[1.0], [3.0]], [[2.0], [4.0]]]
     """
 
-    def __init__(self, parts, **kwargs):
+    def __init__(self, parts: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.parts = parts
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return ops.transpose(ops.reshape(x, (self.parts, -1, x.shape[-1])), (1, 0, 2))
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (None, self.parts, shape[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "parts": self.parts}
 
 
 # How two embeddings differ: (batch, dimensions) twice -> (batch, dimensions), or (batch, 1).
-DIFFERENCES = {
+DIFFERENCES: Mapping[str, Callable[[Any, Any], Any]] = {
     "absolute": lambda f, g: ops.abs(f - g),
     # At most |f| + |g|, so the little that keeps 0 / 0 away changes nothing else.
     "chi_square": lambda f, g: ops.square(f - g) / (ops.abs(f) + ops.abs(g) + 1e-6),
@@ -115,17 +120,17 @@ class Difference(layers.Layer):
     -5.0
     """
 
-    def __init__(self, head, **kwargs):
+    def __init__(self, head: str, **kwargs: Any):
         super().__init__(**kwargs)
         self.head = head
 
-    def call(self, embeddings):
+    def call(self, embeddings: Any) -> Any:
         return DIFFERENCES[self.head](embeddings[:, 0], embeddings[:, 1])
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (shape[0], 1 if self.head == "distance" else shape[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "head": self.head}
 
 

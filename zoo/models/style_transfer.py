@@ -13,8 +13,10 @@ with is `zoo.losses.Perceptual`: to Gatys what is trained is the image itself.
     adain           a decoder, 3.5 M weights, behind a fixed VGG one pass            any
 """
 
+from typing import Any
+
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from zoo.errors import UsageError
 from zoo.layers.normalization import AdaptiveInstanceNormalization
@@ -42,11 +44,13 @@ def check_sides(shape: tuple[int | None, ...]) -> None:
 class Colours(keras.constraints.Constraint):
     """Keeps colours within 0 to 1."""
 
-    def __call__(self, w):
+    def __call__(self, w: Any) -> Any:
         return keras.ops.clip(w, 0.0, 1.0)
 
 
-def conv_norm(x, filters, size, name, *, strides=1, relu=True):
+def conv_norm(
+    x: KerasTensor, filters: int, size: int, name: str, *, strides: int = 1, relu: bool = True
+) -> KerasTensor:
     """Convolution, instance normalisation, ReLU. (batch, h, w, c) -> (batch, h / strides, w / strides, filters)."""
     x = ReflectionPadding(size // 2, name=f"{name}_pad")(x)
     x = layers.Conv2D(filters, size, strides=strides, use_bias=False, name=f"{name}_conv")(x)
@@ -54,7 +58,9 @@ def conv_norm(x, filters, size, name, *, strides=1, relu=True):
     return layers.Activation("relu", name=f"{name}_relu")(x) if relu else x
 
 
-def reflection_conv(x, filters, name, *, activation="relu", **options):
+def reflection_conv(
+    x: KerasTensor, filters: int, name: str, *, activation: str | None = "relu", **options: Any
+) -> KerasTensor:
     """A 3x3 convolution, padded by reflection. (batch, h, w, c) -> (batch, h, w, filters)."""
     x = ReflectionPadding(1, name=f"{name}_pad")(x)
     return layers.Conv2D(filters, 3, activation=activation, name=name, **options)(x)

@@ -23,11 +23,12 @@ sees all positions at once; in decoding (`Decoder`) one position, and those befo
 that the block, the networks and the decoding of section 3 can be read in one place.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from zoo.checks import check_whole
 from zoo.errors import UsageError
@@ -58,7 +59,7 @@ class Residual:
     add: layers.Add
     norm_first: bool
 
-    def __call__(self, x, sublayer):
+    def __call__(self, x: Any, sublayer: Callable[[Any], Any]) -> Any:
         if self.norm_first:
             return self.add([x, self.dropout(sublayer(self.norm(x)))])
         return self.norm(self.add([x, self.dropout(sublayer(x))]))
@@ -107,18 +108,18 @@ class Block:
     ):
         check_norm(norm)
 
-        def attention(part, **options):
+        def attention(part: str, **options: Any) -> Attention:
             options |= {"kernel_initializer": initializer, "output_initializer": output_initializer}
             layer = Attention(num_heads, dim, **options, name=f"{name}_{part}")
             layer.build((None, None, dim), (None, None, dim))
             return layer
 
-        def residual(part):
+        def residual(part: str) -> Residual:
             normalization = layers.LayerNormalization(epsilon=epsilon, name=f"{name}_{part}_norm")
             silenced = layers.Dropout(dropout, name=f"{name}_{part}_dropout")
             return Residual(normalization, silenced, layers.Add(name=f"{name}_{part}_add"), norm == "pre")
 
-        def dense(part, units, initializer, activation=None):
+        def dense(part: str, units: int, initializer: Any, activation: Any = None) -> layers.Dense:
             return layers.Dense(units, activation, kernel_initializer=initializer, name=f"{name}_{part}")
 
         self.attention = attention("attention", causal=causal)
@@ -136,9 +137,9 @@ class Block:
         attention = found[f"{name}_attention"]
         norm_first = attention.input[0] is found[f"{name}_attention_norm"].output
 
-        def residual(part):
-            parts = (found[f"{name}_{part}_{layer}"] for layer in ("norm", "dropout", "add"))
-            return Residual(*parts, norm_first)
+        def residual(part: str) -> Residual:
+            norm, dropout, add = (found[f"{name}_{part}_{layer}"] for layer in ("norm", "dropout", "add"))
+            return Residual(norm, dropout, add, norm_first)
 
         block = cls.__new__(cls)
         block.attention, block.attention_residual = attention, residual("attention")
@@ -148,21 +149,24 @@ class Block:
         block.mlp_residual = residual("mlp")
         return block
 
-    def __call__(self, x, mask=None, memory=None, memory_mask=None, cache: Cache | None = None):
+    def __call__(
+        self, x: Any, mask: Any = None, memory: Any = None, memory_mask: Any = None, cache: Cache | None = None
+    ) -> Any:
         """All positions of a sequence; or, with a cache, one position, whose keys and values join the cache.
 
         Shapes: x (batch, T, dim), mask (batch, 1, T), memory (batch, S, dim), memory_mask (batch, 1, S) -> as x. With a
         cache: x (batch, 1, dim), and the memory is the cache's.
         """
 
-        def self_attention(x):
+        def self_attention(x: Any) -> Any:
             return self.attention.attend_next(x, cache) if cache else self.attention(x, x, attention_mask=mask)
 
-        def cross_attention(x):
-            return self.cross.attend(x, *cache.memory) if cache else self.cross(x, memory, attention_mask=memory_mask)
-
         x = self.attention_residual(x, self_attention)  # (batch, T, dim)
-        if self.cross_residual:
+        if (cross := self.cross) and self.cross_residual:
+
+            def cross_attention(x: Any) -> Any:
+                return cross.attend(x, *cache.memory) if cache else cross(x, memory, attention_mask=memory_mask)
+
             x = self.cross_residual(x, cross_attention)
         return self.mlp_residual(x, lambda x: self.mlp_out(self.mlp_in(x)))
 
@@ -172,7 +176,7 @@ def check_norm(norm: str) -> None:
         raise UsageError(f"norm is {norm!r}; expected 'pre' (before each sublayer) or 'post' (after each sum)")
 
 
-def encode(x, mask, num_layers: int, **options):
+def encode(x: KerasTensor, mask: KerasTensor, num_layers: int, **options: Any) -> KerasTensor:
     """An encoder over x (batch, S, dim), where the mask (batch, 1, S) is True; `options` are those of its blocks."""
     check_whole("num_layers", num_layers)
     for number in range(1, num_layers + 1):
@@ -249,13 +253,13 @@ def transformer(
     target = keras.Input(target_shape, dtype="int32", name="target")
     mask = Padding(name="source_mask")(source)  # (batch, 1, S)
 
-    def embedding(name):
+    def embedding(name: str) -> layers.ReversibleEmbedding:
         normal = keras.initializers.RandomNormal(stddev=dim**-0.5)  # times sqrt(dim), see below: of size 1
         return layers.ReversibleEmbedding(
             vocabulary_size, dim, embeddings_initializer=normal, reverse_dtype="float32", name=name
         )
 
-    def embed(tokens, table, side):
+    def embed(tokens: KerasTensor, table: layers.ReversibleEmbedding, side: str) -> KerasTensor:
         x = Positions(max_length, positions, scale=float(dim**0.5), name=f"{side}_positions")(table(tokens))
         return layers.Dropout(dropout, name=f"{side}_dropout")(x)
 
@@ -285,9 +289,9 @@ class Decoder:
         self.model = model
         found = {layer.name: layer for layer in model.layers}
         attentions = [layer for layer in model.layers if isinstance(layer, Attention)]
-        crosses = [layer for layer in attentions if layer.input[0] is not layer.input[1]]  # query and value
-        self.blocks = [Block.of(model, layer.name.removesuffix("_cross")) for layer in crosses]
-        _, memory, mask = crosses[0].input
+        self.crosses = [layer for layer in attentions if layer.input[0] is not layer.input[1]]  # query and value
+        self.blocks = [Block.of(model, layer.name.removesuffix("_cross")) for layer in self.crosses]
+        _, memory, mask = self.crosses[0].input
         self.encoder = keras.Model(model.input["source"], [memory, mask])
         self.table = found.get("target_embedding", found["embedding"])
         self.positions = found["target_positions"]
@@ -295,12 +299,12 @@ class Decoder:
         self.norm = found.get("decoder_norm")
         self.logits = found.get("logits")  # None: tied
 
-    def start(self, source, batch, max_length):
+    def start(self, source: Any, batch: Any, max_length: int) -> tuple[Any, Any]:
         output, mask = self.encoder(source)  # (batch, S, dim), (batch, 1, S)
-        memory = [(*block.cross.keys_and_values(output), mask) for block in self.blocks]
+        memory = [(*cross.keys_and_values(output), mask) for cross in self.crosses]
         return memory, [block.attention.empty_cache(batch, max_length) for block in self.blocks]
 
-    def step(self, tokens, position, memory, state):
+    def step(self, tokens: Any, position: Any, memory: Any, state: Any) -> tuple[Any, Any]:
         caches = [Cache(keys, values, position, of) for (keys, values), of in zip(state, memory)]
         x = self.positions(self.table(tokens[:, None]), first=position)  # (batch, 1, dim)
         for block, cache in zip(self.blocks, caches):

@@ -20,8 +20,10 @@ doubles the channels; then three dense layers, which hold nine tenths of the wei
 Layers have the names that keras.applications gives them, so its weights map by name.
 """
 
+from collections.abc import Sequence
+
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from zoo.checks import check_image
 from zoo.layers.normalization import BatchNormalization
@@ -42,7 +44,10 @@ SMALLEST = 32  # five pools halve it to one pixel
 SMALLEST_OF_SMALL = 17  # below, the last of five pools, which round up, has one pixel to pool
 
 
-def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="valid"):
+def blocks(
+    x: KerasTensor, convolutions: Sequence[int], *, batch_norm: bool, width: float, dropout: float = 0.0,
+    pool_padding: str = "valid",
+) -> KerasTensor:  # fmt: skip
     """Five blocks of 3x3 convolutions, each with a pool: (batch, height, width, any) -> (batch, h / 32, w / 32, 512).
 
     Args:
@@ -67,7 +72,10 @@ def blocks(x, convolutions, *, batch_norm, width, dropout=0.0, pool_padding="val
     return x
 
 
-def vgg(configuration, input_shape, num_classes, batch_norm, width, dropout, top, name):
+def vgg(
+    configuration: str, input_shape: tuple[int | None, ...], num_classes: int, batch_norm: bool, width: float,
+    dropout: float, top: bool, name: str,
+) -> keras.Model:  # fmt: skip
     """The network of one column of Table 1; see `vgg16` for the options."""
     check_image(input_shape, SMALLEST, name)
     image = keras.Input(input_shape, name="image")

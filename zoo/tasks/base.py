@@ -7,18 +7,19 @@ A task is one class in the file of its name, of a user's own file as well::
         metric = "iou"
         data_module = SegmentationDataModule
 
-        def loss(self): ...
-        def scores(self, targets, outputs): ...
+        def loss(self) -> keras.Loss: ...
+        def scores(self, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]: ...
 
 What it does not define, it does not have: a task without `baselines` has none, and a command (``zoo generate``) is for
 the tasks with a method of its name.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import numpy as np
@@ -27,6 +28,9 @@ from zoo import losses, tasks
 from zoo.data.base import DataModule
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,11 @@ class Network:
 
     model: keras.Model
     card: Card
-    task: "Task"
+    task: Task
     losses: Mapping[str, keras.Loss]  # by head; "" is the only output of a model that has one
 
     @classmethod
-    def of(cls, model: keras.Model, card: Card, task: "Task", recipe: Recipe | None = None) -> "Network":
+    def of(cls, model: keras.Model, card: Card, task: Task, recipe: Recipe | None = None) -> Network:
         """Of a built model, with the loss that the recipe names, or else the card, or else the task's own."""
         heads = tuple(model.output) if isinstance(model.output, dict) else ("",)
         name, options = (recipe.loss or card.loss, recipe.loss_options) if recipe else (card.loss, {})
@@ -110,7 +114,7 @@ class Trained:
     """A network that is asked something, with the data module that encodes the question."""
 
     network: Network
-    data: DataModule
+    data: Any  # a data module, of the class that the task names
     run: Any = None  # its run folder; None for published weights
 
     @property
@@ -120,14 +124,17 @@ class Trained:
 
 
 class Task:
-    """What a kind of problem asks of a run."""
+    """What a kind of problem asks of a run.
+
+    The data module that a method takes is of the class that the task names: its own signature says which.
+    """
 
     name: ClassVar[str] = ""
     metric: ClassVar[str]  # the main one, by which runs are compared
     minimize: ClassVar[bool] = False
     other_metrics: ClassVar[tuple[str, ...]] = ()  # better in the same direction; a recipe may expect them
     data_module: ClassVar[type[DataModule]]
-    folder: ClassVar[Callable[[Path], Any] | None] = None  # opens a folder or text file of the user's own
+    folder: ClassVar[type[Any] | None] = None  # made from the path of a user's folder or text file; opens it
     takes_question_files: ClassVar[bool] = (
         False  # whether `zoo evaluate --with FILE` asks more; `data.files` holds them
     )
@@ -167,7 +174,7 @@ class Task:
         """Shown while training; the main metric under its own name."""
         return []
 
-    def callbacks(self, network: Network, data: DataModule) -> list[keras.callbacks.Callback]:
+    def callbacks(self, network: Network, data: Any) -> list[keras.callbacks.Callback]:
         """What watches over the training; the metrics that it adds to the logs go into history.csv."""
         return []
 
@@ -192,7 +199,7 @@ class Task:
         """The main metric, on the test split, of what needs no such network."""
         return {}
 
-    def plots(self, data: Any, evaluation: Evaluation) -> dict[str, Any]:
+    def plots(self, data: Any, evaluation: Evaluation) -> dict[str, Figure | None]:
         """File name -> matplotlib figure, or None where it would make no sense."""
         return {}
 

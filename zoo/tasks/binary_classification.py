@@ -5,6 +5,7 @@ import math
 import keras
 
 from zoo.data.image.arrays import BinaryDataModule
+from zoo.records import Card
 from zoo.tasks.base import Sample
 from zoo.tasks.image_classification import ImageClassification
 
@@ -13,13 +14,13 @@ class BinaryClassification(ImageClassification):
     data_module = BinaryDataModule
     folder = None
 
-    def loss(self):
+    def loss(self) -> keras.Loss:
         return keras.losses.BinaryCrossentropy(from_logits=True)
 
-    def keras_metrics(self):
+    def keras_metrics(self) -> list[keras.Metric]:
         return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
 
-    def sample(self, card, head=""):
+    def sample(self, card: Card, head: str = "") -> Sample:
         return Sample(
             lambda rng, shape: rng.integers(0, 2, shape).astype("int32"),
             lambda classes: math.log(2),

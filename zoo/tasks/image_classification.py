@@ -1,20 +1,28 @@
 """A class for each image."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import numpy as np
 
 from zoo import plots
+from zoo.data.base import DataModule
 from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.files import free_name
 from zoo.data.image.folder import ImageFolder
 from zoo.introspection import grad_cam
 from zoo.introspection.graph import list_stages
 from zoo.metrics import classification
+from zoo.records import Card
 from zoo.tasks.base import Evaluation, Sample, Task, Trained, class_ids
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BASELINE_NUMBERS = 10**9  # in a data set beyond which no baseline is computed: 4 GB, and hours of distances
 NAMED_CLASSES = 5  # in a prediction
@@ -23,18 +31,18 @@ NAMED_CLASSES = 5  # in a prediction
 class ImageClassification(Task):
     metric = "accuracy"
     data_module = ArrayDataModule
-    folder = ImageFolder
+    folder: ClassVar[type[Any] | None] = ImageFolder
 
-    def loss(self):
+    def loss(self) -> keras.Loss:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
-    def keras_metrics(self):
+    def keras_metrics(self) -> list[keras.Metric]:
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
-    def scores(self, targets, logits):
-        return classification.scores(targets, logits)
+    def scores(self, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+        return classification.scores(targets, outputs)
 
-    def baselines(self, data):
+    def baselines(self, data: ArrayDataModule) -> dict[str, float]:
         """Always the commonest class; and the class of the nearest training example."""
         from sklearn.neighbors import KNeighborsClassifier
 
@@ -47,22 +55,23 @@ class ImageClassification(Task):
             "1-nearest-neighbour": float(nearest.score(x_test.reshape(len(x_test), -1), y_test)),
         }
 
-    def plots(self, data, evaluation):
+    def plots(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         return {
             "confusion.png": plots.confusion(data, evaluation),
             "mistakes.png": plots.mistakes(data, evaluation),
             "calibration.png": plots.calibration(data, evaluation),
         }
 
-    def tables(self, data, evaluation):
+    def tables(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
         return {"classes.csv": by_class(data, evaluation)}
 
-    def sample(self, card, head=""):
+    def sample(self, card: Card, head: str = "") -> Sample:
         return Sample(class_ids, math.log, tolerance=1.0)
 
-    def predict(self, trained: Trained, paths: list[str], folder: Path | None) -> list[str]:
+    def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None) -> list[str]:
         """The likeliest classes of each image; in `folder`, where in the image the likeliest one was seen."""
-        network, data = trained.network, trained.data
+        network = trained.network
+        data: ArrayDataModule = trained.data
         inputs = data.encode(paths)
         probabilities = classification.probabilities(network.predict(inputs))
         lines = []
@@ -82,13 +91,15 @@ class ImageClassification(Task):
         return lines
 
 
-def likeliest(probabilities: np.ndarray, class_names, most: int = NAMED_CLASSES) -> tuple[np.ndarray, str]:
+def likeliest(
+    probabilities: np.ndarray, class_names: Sequence[str], most: int = NAMED_CLASSES
+) -> tuple[np.ndarray, str]:
     """The likeliest classes (most,), and their names with probabilities in words."""
     best = np.argsort(-probabilities, kind="stable")[:most]
     return best, ", ".join(f"{class_names[each]} {probabilities[each]:.1%}" for each in best)
 
 
-def by_class(data: Any, evaluation: Evaluation) -> list[dict[str, Any]]:
+def by_class(data: DataModule, evaluation: Evaluation) -> list[dict[str, Any]]:
     """Precision, recall, F1 and count of each class, a row each."""
     from sklearn.metrics import precision_recall_fscore_support
 

@@ -1,11 +1,14 @@
 """Networks that measure how alike two images are, judged on classes that they have not seen."""
 
+from __future__ import annotations
+
 import functools
 import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -18,7 +21,11 @@ from zoo.errors import UsageError, some
 from zoo.metrics import retrieval
 from zoo.metrics.retrieval import Distances, euclidean
 from zoo.plots import embeddings as plots
+from zoo.records import Card
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 log = logging.getLogger("zoo")
 
@@ -34,18 +41,18 @@ class MetricLearning(Task):
     data_module = IdentityDataModule
     folder = IdentityFolder
 
-    def loss(self):
+    def loss(self) -> keras.Loss:
         return losses.get("triplet_semi_hard")
 
-    def callbacks(self, network, data):
+    def callbacks(self, network: Network, data: IdentityDataModule) -> list[keras.callbacks.Callback]:
         return [CollapseWatch(network, data)]
 
-    def evaluate(self, network, data, split):
+    def evaluate(self, network: Network, data: IdentityDataModule, split: str) -> Evaluation:
         encoder = encoder_of(network.model)
         found = judge(encoder, data, split)
         return Evaluation(found.metrics, data.arrays(split)[1], (encoder, found))
 
-    def baselines(self, data):
+    def baselines(self, data: IdentityDataModule) -> dict[str, float]:
         """Recall@1 of what needs no training with labels, and of a guess."""
         labels = data.arrays("test")[1]
         counts = np.unique(labels, return_counts=True)[1]
@@ -53,7 +60,7 @@ class MetricLearning(Task):
         chance = float((counts * (counts - 1)).sum() / counts.sum() / (len(labels) - 1))
         return {"chance": chance, **{name: each.metrics["recall@1"] for name, each in judged_baselines(data).items()}}
 
-    def plots(self, data, evaluation):
+    def plots(self, data: IdentityDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         encoder, found = evaluation.outputs
         beside = judged_baselines(data)
         together = {**beside, "trained": found}
@@ -65,7 +72,7 @@ class MetricLearning(Task):
             "map.png": plots.maps(maps, evaluation.targets),
         }
 
-    def tables(self, data, evaluation):
+    def tables(self, data: IdentityDataModule, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
         """Every metric of the network and of the baselines."""
         _, found = evaluation.outputs
         return {
@@ -75,8 +82,8 @@ class MetricLearning(Task):
             ]
         }
 
-    def sample(self, card, head=""):
-        def identities(rng, shape):
+    def sample(self, card: Card, head: str = "") -> Sample:
+        def identities(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
             """Embeddings come two of a class, triplets need no target, pairs are the same or not."""
             batch = shape[0]
             if len(shape) == 3:
@@ -140,7 +147,7 @@ def encoder_of(model: keras.Model) -> Encoder:
     start = model.get_layer("together").output if "together" in names else model.input
     tower = keras.Model(start, model.get_layer("embedding").output)
 
-    def embed(images):
+    def embed(images: np.ndarray) -> np.ndarray:
         parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
         return np.concatenate([keras.ops.convert_to_numpy(tower(part, training=False)) for part in parts])
 
@@ -148,10 +155,10 @@ def encoder_of(model: keras.Model) -> Encoder:
         return Encoder(embed, euclidean, lengths)
     head = keras.Model(model.get_layer("apart").output, model.output)
 
-    def row_by_row(a, b):  # the less alike, the farther
+    def row_by_row(a: np.ndarray, b: np.ndarray) -> np.ndarray:  # the less alike, the farther
         return -keras.ops.convert_to_numpy(head(np.stack([a, b], axis=1), training=False))[:, 0]
 
-    def distances(a, b):
+    def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.stack([row_by_row(np.broadcast_to(row, b.shape), b) for row in a])
 
     return Encoder(embed, distances, row_by_row)
@@ -214,10 +221,10 @@ class CollapseWatch(keras.callbacks.Callback):
         super().__init__()
         self.network, self.data, self.steps, self.told = network, data, 0, False
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.steps += 1
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         encoder = encoder_of(self.network.model)
         embeddings, labels = encoder.embeddings(self.data, "validation")
         logs["val_recall@1"] = retrieval.retrieval(embeddings, labels, encoder.distances)["recall@1"]
@@ -262,7 +269,9 @@ def images_below(folder: str, query: str) -> list[Path]:
     return files
 
 
-def embedded(encoder: Encoder, data, files: list[Path], folder: str) -> tuple[np.ndarray, list[Path]]:
+def embedded(
+    encoder: Encoder, data: IdentityDataModule, files: list[Path], folder: str
+) -> tuple[np.ndarray, list[Path]]:
     """The embeddings of those files that can be read, and these files; the others are named."""
     embeddings, sound, broken = [], [], []
     for start in range(0, len(files), BATCH):
@@ -282,7 +291,7 @@ def embedded(encoder: Encoder, data, files: list[Path], folder: str) -> tuple[np
     return np.concatenate(embeddings), sound
 
 
-def nearest(data, labels, encoder: Encoder, found: Comparison):
+def nearest(data: IdentityDataModule, labels: np.ndarray, encoder: Encoder, found: Comparison) -> Figure:
     """Ten test images, and the eight nearest to each."""
     queries = np.random.default_rng(0).permutation(len(labels))[:10]
     ranked = retrieval.neighbours(found.embeddings, queries, encoder.distances)[:, :8]

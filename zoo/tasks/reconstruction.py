@@ -1,6 +1,10 @@
 """The input itself, through a code of few numbers."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -9,7 +13,11 @@ from zoo import plots, registry
 from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.files import free_name
 from zoo.data.image.folder import ImageFolder
-from zoo.tasks.base import Evaluation, Sample, Task, Trained
+from zoo.records import Card
+from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BASELINE_VALUES = 10**9  # numbers in a data set beyond which no baseline is computed
 PLOTTED_EXAMPLES = 10
@@ -27,20 +35,20 @@ class Reconstruction(Task):
     data_module = AnyTargets
     folder = ImageFolder
 
-    def loss(self):
+    def loss(self) -> keras.Loss:
         return keras.losses.MeanSquaredError()
 
-    def targets(self, x, y, heads):
+    def targets(self, x: Any, y: Any, heads: Sequence[str]) -> Any:
         return x
 
-    def evaluate(self, network, data, split):
+    def evaluate(self, network: Network, data: ArrayDataModule, split: str) -> Evaluation:
         """The mean squared error of scaled pixels, of all of a split and of each example."""
         x = data.arrays(split)[0]
         outputs = network.predict(data.batches(split))
         each = np.square(outputs - x).reshape(len(x), -1).mean(1)  # (examples,)
         return Evaluation({"loss": float(each.mean()), "mse": float(each.mean())}, x, outputs)
 
-    def baselines(self, data):
+    def baselines(self, data: ArrayDataModule) -> dict[str, float]:
         """The mean image for all; and as many principal components as the code has numbers."""
         from sklearn.decomposition import PCA
 
@@ -56,7 +64,7 @@ class Reconstruction(Task):
             )
         return found
 
-    def plots(self, data, evaluation):
+    def plots(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         """The first examples above what became of them."""
         if len(data.shape) != 3:
             return {}
@@ -66,16 +74,16 @@ class Reconstruction(Task):
             "reconstructions.png": plots.gallery([[shown(image / white) for image in row] for row in rows], width=1)
         }
 
-    def sample(self, card, head=""):
+    def sample(self, card: Card, head: str = "") -> Sample:
         return Sample(
             lambda rng, shape: rng.normal(size=shape).astype("float32"),
             lambda features: 1.0,  # the variance of the targets
             tolerance=1.0,
         )
 
-    def predict(self, trained: Trained, paths: list[str], folder: Path | None) -> list[str]:
+    def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None) -> list[str]:
         """The error of each image; in `folder`, the image beside what the code kept of it."""
-        data = trained.data
+        data: ArrayDataModule = trained.data
         x = data.encode(paths)
         outputs = trained.network.predict(x)
         lines = []
@@ -90,7 +98,7 @@ class Reconstruction(Task):
         return lines
 
 
-def code_size(data) -> int | None:
+def code_size(data: ArrayDataModule) -> int | None:
     """How many numbers the code of the network has, where its builder has an option for it."""
     defaults = registry.builder(data.card.name).__kwdefaults__ or {}
     return data.recipe.model.get("code_size", defaults.get("code_size"))

@@ -1,6 +1,10 @@
 """A photograph in the style of another image."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -9,7 +13,11 @@ from zoo import losses, plots
 from zoo.data.image import files as image_files
 from zoo.data.image.style_pairs import StylePairDataModule
 from zoo.errors import UsageError
-from zoo.tasks.base import Evaluation, Sample, Task, Trained
+from zoo.records import Card
+from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LONGEST_SIDE = 1024  # pixels, of a prediction
 PLOTTED_EXAMPLES = 4
@@ -20,10 +28,10 @@ class StyleTransfer(Task):
     minimize = True
     data_module = StylePairDataModule
 
-    def loss(self):
+    def loss(self) -> keras.Loss:
         return losses.Perceptual()
 
-    def evaluate(self, network, data, split):
+    def evaluate(self, network: Network, data: StylePairDataModule, split: str) -> Evaluation:
         """How far each image is from the style, as a fraction of how far its photograph was; and from the
         photograph."""
         targets, images = data.pairs(split), network.predict(data.batches(split))
@@ -36,7 +44,7 @@ class StyleTransfer(Task):
         }
         return Evaluation(metrics, targets, images)
 
-    def baselines(self, data):
+    def baselines(self, data: StylePairDataModule) -> dict[str, float]:
         """The style's colours alone: each channel of the photograph shifted and stretched to the style's mean and
         deviation (Reinhard 2001, in RGB). The photograph as it is has the ratio 1."""
         loss = losses.get(data.card.loss, **data.recipe.loss_options)
@@ -46,20 +54,20 @@ class StyleTransfer(Task):
         style = [terms_of(loss, targets, images)["style"] for images in (coloured, photographs)]
         return {"the style's colours alone": float((style[0] / style[1]).mean())}
 
-    def plots(self, data, evaluation):
+    def plots(self, data: StylePairDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         """Photograph, style and what became of them, a row for each of the first examples."""
         rows = [(*both, image) for both, image in zip(evaluation.targets[:PLOTTED_EXAMPLES], evaluation.outputs)]
         return {"styled.png": plots.gallery(rows, ("photograph", "style", "result"))}
 
-    def sample(self, card, head=""):
-        def one_colour(rng, shape):
+    def sample(self, card: Card, head: str = "") -> Sample:
+        def one_colour(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
             """A photograph, to keep, and a style, to take: both one plain colour, so that some image is right."""
             return np.full((shape[0], 2, *shape[1:]), rng.uniform(0.75, 0.9, 3), "float32")
 
         # Content and five times the style, each relative to what is wanted.
         return Sample(one_colour, lambda classes: 6.0, tolerance=6.0)
 
-    def predict(self, trained: Trained, paths, folder: Path | None) -> list[str]:
+    def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None) -> list[str]:
         """Each image in the style that the network was trained on, written beside its name into the folder."""
         card = trained.network.card
         inputs = [given.name for given in card.inputs]
@@ -87,7 +95,7 @@ class StyleTransfer(Task):
         return lines
 
 
-def terms_of(loss, targets, images) -> dict[str, np.ndarray]:
+def terms_of(loss: losses.Perceptual, targets: np.ndarray, images: np.ndarray) -> dict[str, np.ndarray]:
     """The terms of a perceptual loss, a number for each image; one image at a time, for the memory's sake."""
     found = [loss.terms(targets[row : row + 1], images[row : row + 1]) for row in range(len(targets))]
     return {

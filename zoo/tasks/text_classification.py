@@ -1,6 +1,11 @@
 """A class for each text."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -10,8 +15,12 @@ from zoo.data.text.base import shortened
 from zoo.data.text.folder import TextFolder
 from zoo.data.text.labelled import LabelledTextDataModule
 from zoo.metrics import classification
-from zoo.tasks.base import Sample, Task, Trained, class_ids
+from zoo.records import Card
+from zoo.tasks.base import Evaluation, Sample, Task, Trained, class_ids
 from zoo.tasks.image_classification import by_class, likeliest
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BASELINE_CHARACTERS = 2 * 10**8  # beyond which no baseline is computed: minutes, and memory
 
@@ -21,16 +30,16 @@ class TextClassification(Task):
     data_module = LabelledTextDataModule
     folder = TextFolder
 
-    def loss(self):
+    def loss(self) -> keras.Loss:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
-    def keras_metrics(self):
+    def keras_metrics(self) -> list[keras.Metric]:
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
-    def scores(self, targets, logits):
-        return classification.scores(targets, logits)
+    def scores(self, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+        return classification.scores(targets, outputs)
 
-    def baselines(self, data):
+    def baselines(self, data: LabelledTextDataModule) -> dict[str, float]:
         """Always the commonest class; and logistic regression on which words and pairs of words there are."""
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
@@ -47,19 +56,19 @@ class TextClassification(Task):
             "TF-IDF + logistic regression": float(linear.score(texts_test, labels_test)),
         }
 
-    def plots(self, data, evaluation):
+    def plots(self, data: LabelledTextDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         return {
             "confusion.png": plots.confusion(data, evaluation),
             "calibration.png": plots.calibration(data, evaluation),
         }
 
-    def tables(self, data, evaluation):
+    def tables(self, data: LabelledTextDataModule, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
         return {"classes.csv": by_class(data, evaluation)}
 
-    def sample(self, card, head=""):
+    def sample(self, card: Card, head: str = "") -> Sample:
         return Sample(class_ids, math.log, tolerance=1.0)
 
-    def predict(self, trained: Trained, texts, folder) -> list[str]:
+    def predict(self, trained: Trained, texts: Sequence[str], folder: Path | None) -> list[str]:
         """A line for each text: the likeliest classes."""
         logits = trained.network.predict(trained.data.encode(texts))
         names = trained.data.class_names

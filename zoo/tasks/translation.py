@@ -1,10 +1,14 @@
 """From one text to another."""
 
+from __future__ import annotations
+
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
 from zoo import losses, plots
@@ -16,7 +20,11 @@ from zoo.decoding.beam_search import Translator
 from zoo.layers.attention import attention_weights
 from zoo.metrics.tokens import ExactMatch, TokenAccuracy
 from zoo.metrics.translation import bleu
-from zoo.tasks.base import Evaluation, Sample, Task, Trained, class_ids
+from zoo.records import Card
+from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained, class_ids
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 log = logging.getLogger("zoo")
 
@@ -29,13 +37,13 @@ class Translation(Task):
     data_module = TranslationDataModule
     folder = ParallelFolder
 
-    def loss(self):
+    def loss(self) -> keras.Loss:
         return losses.MaskedCrossentropy()
 
-    def keras_metrics(self):
+    def keras_metrics(self) -> list[keras.Metric]:
         return [ExactMatch(), TokenAccuracy()]
 
-    def evaluate(self, network, data, split):
+    def evaluate(self, network: Network, data: TranslationDataModule, split: str) -> Evaluation:
         """Loss and token accuracy after correct beginnings, and what greedy decoding makes of each source."""
         loss, count, accuracy = 0.0, 0, TokenAccuracy()
         decode, predictions = translator(network, data), []
@@ -57,7 +65,7 @@ class Translation(Task):
         outputs = {"sources": sources, "predictions": predictions, "attention": weights}
         return Evaluation(found, references, outputs)
 
-    def baselines(self, data):
+    def baselines(self, data: TranslationDataModule) -> dict[str, float]:
         """The source as it is; and the target of the training source that has most runs of three characters in
         common."""
         from sklearn.feature_extraction.text import TfidfVectorizer
@@ -74,11 +82,11 @@ class Translation(Task):
             "nearest source": float(np.mean([targets[row] == b for row, b in zip(rows, wanted)])),
         }
 
-    def plots(self, data, evaluation):
+    def plots(self, data: TranslationDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         weights = evaluation.outputs["attention"]
         return {"attention.png": plots.attention(*weights) if weights else None}
 
-    def tables(self, data, evaluation):
+    def tables(self, data: TranslationDataModule, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
         """Source, reference and prediction, a row each."""
         rows = zip(evaluation.outputs["sources"], evaluation.targets, evaluation.outputs["predictions"])
         return {
@@ -87,25 +95,26 @@ class Translation(Task):
             ]
         }
 
-    def sample(self, card, head=""):
+    def sample(self, card: Card, head: str = "") -> Sample:
         return Sample(class_ids, math.log, tolerance=1.0)
 
-    def translate(self, trained: Trained, texts, *, beams=4, length_penalty=0.6) -> Iterator[str]:
+    def translate(
+        self, trained: Trained, texts: Sequence[str], *, beams: int = 4, length_penalty: float = 0.6
+    ) -> Iterator[str]:
         """The translation of each text, in turn."""
-        data = trained.data
+        data: TranslationDataModule = trained.data
         decode = translator(trained.network, data, beams=beams, length_penalty=length_penalty)
         sources = data.encode(list(texts))  # all are looked at before the first is decoded
         for source in padded(sources, data.length):
             (row,) = decode(source[None])
             yield data.tokenizer.decode(row)
 
-    def predict(self, trained: Trained, texts, folder: Path | None) -> list[str]:
+    def predict(self, trained: Trained, texts: Sequence[str], folder: Path | None) -> list[str]:
         """The likeliest translation of each text; in `folder`, where the network looked."""
         lines = []
         for text, prediction in zip(texts, self.translate(trained, texts, beams=1)):
             lines.append(f"{text}: {prediction}")
-            weights = folder and source_attention(trained.network, trained.data, text, prediction)
-            if weights:
+            if folder and (weights := source_attention(trained.network, trained.data, text, prediction)):
                 folder.mkdir(parents=True, exist_ok=True)
                 file = free_name(folder / "translation-attention.png")
                 plots.save(plots.attention(*weights), file)
@@ -113,7 +122,7 @@ class Translation(Task):
         return lines
 
 
-def translator(network, data, **search) -> Translator:
+def translator(network: Network, data: TranslationDataModule, **search: Any) -> Translator:
     return Translator(network.model, network.card.name, data.length, **search)
 
 
@@ -122,7 +131,7 @@ def padded(sources: np.ndarray, length: int) -> np.ndarray:
     return np.pad(sources, [(0, 0), (0, length - sources.shape[1])])
 
 
-def scored(predictions, references) -> dict[str, float]:
+def scored(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
     found = bleu(predictions, references)
     if found is None:
         log.info("no BLEU: for it, pip install sacrebleu")
@@ -132,7 +141,9 @@ def scored(predictions, references) -> dict[str, float]:
     return {"bleu": score}
 
 
-def source_attention(network, data, source: str, prediction: str):
+def source_attention(
+    network: Network, data: TranslationDataModule, source: str, prediction: str
+) -> tuple[str, np.ndarray, list[str], list[str]] | None:
     """Where the decoder looks in the source while it writes the prediction.
 
     Returns:

@@ -1,12 +1,17 @@
 """A class for each clip, by what moves in it; measured beside what a network predicts without motion."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from zoo import factory, plots, registry
+from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.files import free_name
 from zoo.data.video.clips import VideoDataModule
 from zoo.data.video.folder import ClipFolder
@@ -17,6 +22,9 @@ from zoo.optimizers import schedules
 from zoo.tasks.base import Evaluation, Network, Trained
 from zoo.tasks.image_classification import ImageClassification, likeliest
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 TRAINED_NUMBERS = 3 * 10**8  # in a data set beyond which no other network is trained for comparison
 NEAREST_PRODUCTS = 10**11  # beyond which the nearest training clips are not looked for: a minute
 CONTROLS = {"accuracy_shuffled_in_time": shuffled_in_time, "accuracy_still": still}
@@ -26,7 +34,7 @@ class VideoClassification(ImageClassification):
     data_module = VideoDataModule
     folder = ClipFolder
 
-    def evaluate(self, network, data, split):
+    def evaluate(self, network: Network, data: ArrayDataModule, split: str) -> Evaluation:
         """Loss and accuracy; and the accuracy of the same network on clips that have lost their motion."""
         found = super().evaluate(network, data, split)
         controls = {
@@ -35,7 +43,7 @@ class VideoClassification(ImageClassification):
         }
         return Evaluation({**found.metrics, **controls}, found.targets, found.outputs)
 
-    def baselines(self, data):
+    def baselines(self, data: ArrayDataModule) -> dict[str, float]:
         """The commonest class, the nearest training clip, and the baseline networks, trained by the same recipe."""
         if data.examples["train"] * data.examples["test"] * math.prod(data.shape) <= NEAREST_PRODUCTS:
             found = super().baselines(data)
@@ -47,7 +55,7 @@ class VideoClassification(ImageClassification):
             found |= {name: self._accuracy_of(name, data) for name in others if name != data.card.name}
         return found
 
-    def _accuracy_of(self, name, data) -> float:
+    def _accuracy_of(self, name: str, data: ArrayDataModule) -> float:
         """The test accuracy of another network on the same data, by the same recipe."""
         recipe, card = data.recipe, registry.info(name)
         keras.utils.set_random_seed(recipe.seed)
@@ -57,16 +65,17 @@ class VideoClassification(ImageClassification):
         network.model.fit(data.batches("train", training=True), epochs=recipe.epochs, verbose=0, shuffle=False)
         return float(np.mean(network.predict(data.batches("test")).argmax(-1) == data.targets("test")))
 
-    def plots(self, data, evaluation):
+    def plots(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         return {
             "confusion.png": plots.confusion(data, evaluation),
             "mistakes.png": plots.clip_mistakes(data, evaluation),
             "calibration.png": plots.calibration(data, evaluation),
         }
 
-    def predict(self, trained: Trained, paths: list[str], folder: Path | None) -> list[str]:
+    def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None) -> list[str]:
         """The likeliest classes of each clip; in `folder`, its frames and where and when the likeliest was seen."""
-        network, data = trained.network, trained.data
+        network = trained.network
+        data: VideoDataModule = trained.data
         lines = []
         read = [(data.show(path), data.encode([path])) for path in paths]  # all, before the first is answered
         for path, (frames, clip) in zip(paths, read):

@@ -1,10 +1,12 @@
 """Word vectors: judged by the analogies they solve and by what people find alike."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -21,6 +23,9 @@ from zoo.records import Card
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained, class_ids
 from zoo.trainers.word2vec import BlockTrainer, blocks_per_step, learning_rate_multipliers
 from zoo.trainers.word2vec_on_device import DeviceBlocks, DeviceCorpus, OnDeviceTrainer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PLANTED = {"tiny_english": tiny_english.QUESTIONS}  # data sets that know their own analogies
 MAX_TOKENS_ON_DEVICE = 20_000_000  # of the training text, ends of sentences among them; a longer one is streamed
@@ -80,11 +85,11 @@ class WordVectorsTask(Task):
             found["factored counts"] = vectors.analogies(questions)[""].value
         return found
 
-    def plots(self, data: WordVectorDataModule, evaluation: Evaluation) -> dict[str, Any]:
+    def plots(self, data: WordVectorDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         """The planted pairs, or else the commonest words, on the two directions in which they differ most."""
         vectors = evaluation.outputs
         planted = PLANTED.get(data.source.name.partition(":")[0])
-        pairs = sorted({row[:2] for rows in planted.values() for row in rows}) if planted else []
+        pairs = sorted({(a, b) for rows in planted.values() for a, b, *_ in rows}) if planted else []
         pairs = [pair for pair in pairs if set(pair) <= vectors.ids.keys()]
         return {"map.png": plots.word_map(vectors, pairs)}
 

@@ -26,7 +26,7 @@ vectors fly apart. So a row whose pairs in a step, times the rate, are more than
 a rate that is lower in proportion (`learning_rate_multipliers`). That concerns some of the commonest words of a text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -252,7 +252,7 @@ class BlockTrainer(keras.Model):
     def test_step(self, *arguments: Any) -> Any:
         return self._stateful(self.measure, *arguments)
 
-    def _stateful(self, step, *arguments):
+    def _stateful(self, step: Callable[[Any], None], *arguments: Any) -> Any:
         """Keras calls (data) and expects logs; on JAX it calls (state, data) and expects (logs, new state)."""
         if keras.backend.backend() != "jax":
             (data,) = arguments
@@ -271,6 +271,6 @@ class BlockTrainer(keras.Model):
         return logs, current
 
     @staticmethod
-    def _now(scope, variable):
+    def _now(scope: keras.StatelessScope, variable: keras.Variable) -> Any:
         value = scope.get_current_value(variable)
         return variable.value if value is None else value

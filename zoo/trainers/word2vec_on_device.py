@@ -234,7 +234,7 @@ class OnDeviceTrainer(BlockTrainer):
         learning_rate = ops.cast(self.optimizer.learning_rate, "float32")
         block_ids = ops.reshape(block_ids, (-1, self.blocks_per_step))  # (steps, blocks)
 
-        def step(number, state):
+        def step(number: Any, state: Any) -> Any:
             tables, (total, pairs) = state
             tables, (more_total, more_pairs) = self.sgd_step(tables, self.corpus(block_ids[number]), learning_rate)
             return tables, [total + more_total, pairs + more_pairs]

@@ -5,12 +5,14 @@ without Keras); then the data is looked at, the network built and trained, and l
 (`zoo.training.trainer`).
 """
 
+from __future__ import annotations
+
 import importlib.util
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo import factory, registry, tasks
 from zoo.checks import is_number, is_whole
@@ -20,6 +22,9 @@ from zoo.records import Card, Recipe, replace
 from zoo.training.malloc import one_heap
 from zoo.training.run_folder import Run
 from zoo.weights import tags
+
+if TYPE_CHECKING:
+    from zoo.data.sources import DataSet
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 OVERRIDES: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # of a recipe, for one run: (valid?, what is expected)
@@ -39,7 +44,7 @@ class RunPlan:
     card: Card
     recipe: Recipe  # with what was changed for this run
     options: Mapping[str, Any]  # of the builder
-    source: Any  # opened, not yet loaded
+    source: DataSet  # opened, not yet loaded
     run: Run
     data_dir: str | Path | None
     tensorboard: bool
@@ -141,7 +146,7 @@ def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -
     return recipe
 
 
-def open_data(dataset: str, card: Card, data_dir: str | Path | None) -> Any:
+def open_data(dataset: str, card: Card, data_dir: str | Path | None) -> DataSet:
     """The data set, found and checked but not loaded; a folder of one's own is opened as the card's task wants it."""
     from zoo.data import open_source  # tfds: not before the names are known to be right
 

@@ -161,7 +161,7 @@ class SaveEachEpoch(keras.callbacks.Callback):
         super().__init__()
         self.run = run
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.run.save_model(self.model)
 
 

@@ -55,12 +55,12 @@ class IdentityDataModule(ArrayDataModule):
         return super().adapt(card, recipe, numbered(source, recipe.train))
 
     @property
-    def source(self) -> Any:
+    def source(self) -> Source:
         """Its examples are (image, number of the identity)."""
-        return self._source
+        return super().source
 
     @source.setter
-    def source(self, source: Any) -> None:  # a finished run gets its source later
+    def source(self, source: Source | None) -> None:  # a finished run gets its source later
         self._source = source and numbered(source, self.recipe.train)
 
     @property

@@ -33,7 +33,7 @@ class TextDataModule(DataModule):
     preprocessings = ("none",)
     preprocess = ("tokens", "vocabulary", "length")
     augment = ()
-    vocabulary: Any  # a `Vocabulary`, known after `adapt`
+    vocabulary: Vocabulary  # known after `adapt`
 
     def __init__(self, card: Card, recipe: Recipe, source: Source | None, vocabulary: Vocabulary | None = None):
         super().__init__(card, recipe, source)
@@ -41,7 +41,8 @@ class TextDataModule(DataModule):
         self.level: str = settings["tokens"]
         self.max_tokens: int = settings["vocabulary"]
         self.length: int = settings["length"]
-        self.vocabulary = vocabulary
+        if vocabulary is not None:
+            self.vocabulary = vocabulary
 
     @classmethod
     def from_config(cls, card: Card, recipe: Recipe, source: Source | None, config: Mapping[str, Any]) -> Self:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zoo.data.base import SPLITS
 from zoo.data.sources import Source, tensorflow
@@ -47,7 +48,7 @@ class TextFiles:
     def load(self) -> TextSource:
         """The files as a data set of lines."""
 
-        def split(part):
+        def split(part: str) -> Any:
             return tensorflow().data.Dataset.from_generator(
                 lambda: ({"text": line} for line in self.lines(part)),
                 output_signature={"text": tensorflow().TensorSpec((), "string")},

@@ -13,6 +13,7 @@ from zoo.data.text.streaming import endless_dataset, held_out
 from zoo.data.text.word_vectors import WordVectorDataModule
 
 STEPS_MADE_AT_ONCE = 16  # by the pipeline
+Batch = tuple[dict[str, np.ndarray], np.ndarray]  # blocks, and the target that Keras wants
 
 
 class SkipGramBlocks(DataModule):
@@ -38,16 +39,14 @@ class SkipGramBlocks(DataModule):
 
     def batches(self, split: str, *, training: bool = False) -> Any:
         """Blocks of a split, the same ones each time unless for training: then drawn anew, in a new order."""
-        drawn = dict(seed=self.recipe.seed, split=split)
+        drawn: dict[str, Any] = dict(seed=self.recipe.seed, split=split)
         if training:
             stacks = partial(self.read_once, split, shuffle=True)
             return endless_dataset(stacks, steps=self.steps, stacked=True, **drawn)
         batch_size = self.recipe.batch_size
         return held_out(lambda rng: unstacked(self.read_once(split, rng)), batch_size=batch_size, **drawn)
 
-    def read_once(
-        self, split: str, rng: np.random.Generator, *, shuffle: bool = False
-    ) -> Iterator[tuple[dict, np.ndarray]]:
+    def read_once(self, split: str, rng: np.random.Generator, *, shuffle: bool = False) -> Iterator[Batch]:
         """Batches from the whole text, some steps stacked, (steps, blocks, ...). All are full: the last ones of each
         part of the text are filled up with blocks without windows."""
         settings = self.settings
@@ -68,7 +67,7 @@ class SkipGramBlocks(DataModule):
                 yield batch, np.zeros(rows.shape, "int32")  # Keras wants a target; the words are their own
 
 
-def unstacked(stacks: Iterator[tuple[dict, np.ndarray]]) -> Iterator[tuple[dict, np.ndarray]]:
+def unstacked(stacks: Iterator[Batch]) -> Iterator[Batch]:
     """Batches one by one from some steps together."""
     for stack, targets in stacks:
         for step in range(len(targets)):

@@ -35,7 +35,7 @@ def endless_dataset(
     """
     tf, readings = tensorflow(), itertools.count()
 
-    def read_again_and_again():
+    def read_again_and_again() -> Iterator[Any]:
         for reading in readings:
             yield from read_once(np.random.default_rng([seed, SPLITS.index(split), reading]))
 
