@@ -254,6 +254,21 @@ def test_another_number_of_classes_replaces_only_the_head(layout, network, files
     assert "newly initialised: logits/kernel, logits/bias (5 classes in the file, 7 here)" in str(report)
 
 
+def test_class_maps_that_are_averaged_are_the_head(tmp_path):
+    """As in SqueezeNet and Network in Network: nothing with weights comes after them."""
+
+    def averaged(classes):
+        image = keras.Input((8, 8, 3), name="image")
+        maps = keras.layers.Conv2D(6, 3, name="conv")(image)
+        maps = keras.layers.Conv2D(classes, 1, name="class_maps")(maps)
+        return keras.Model(image, keras.layers.GlobalAveragePooling2D(name="logits")(maps))
+
+    network, other = randomise(averaged(5)), averaged(7)
+    report = zoo.load_weights(other, save_safetensors(network, tmp_path / "net.safetensors"))
+    assert set(report.new) == {"class_maps/kernel", "class_maps/bias"}
+    assert np.array_equal(other.get_layer("conv").kernel, network.get_layer("conv").kernel)
+
+
 @pytest.mark.parametrize("layout", WRITERS)
 def test_a_file_with_a_top_fills_a_network_without(layout, network, files):
     body = small(top=False)
