@@ -122,8 +122,8 @@ def test_family_has_its_test_file(subject):
     assert (ROOT / "tests" / "models" / f"test_{subject.card.family}.py").exists()
 
 
-def test_tutorial_exists(subject):
-    assert (ROOT / "tutorials" / subject.card.tutorial).exists()
+def test_its_tutorial_speaks_of_it(subject):
+    assert re.search(rf"\b{subject.name}\b", (ROOT / "tutorials" / subject.card.tutorial).read_text())
 
 
 def test_builder_is_a_documented_plain_function(subject):
