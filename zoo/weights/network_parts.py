@@ -21,8 +21,8 @@ AFTER_THE_HEAD = (
 class NetworkParts:
     """The parts of a network, by the names of its layers that have weights.
 
-    `layers`: those layers; `owner`: the layer's name by the `id` of a variable; `outputs`: those that make what
-    the network returns; `head`: the one that makes the main output; `auxiliary`: heads for training, on no way to the main
+    `layers`: those layers; `owner`: the layer's name by the `id` of a variable; `outputs`: those that make what the
+    network returns; `head`: the one that makes the main output; `auxiliary`: heads for training, on no way to the main
     output; `top`: all that comes after the maps; `first`: the layer that reads the input, or None.
     """
 
