@@ -5,6 +5,7 @@ import inspect
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,20 +14,69 @@ import zoo
 from zoo import deprecated, factory
 from zoo.training.run_folder import upgraded
 
+IMPORTS = """\
+from zoo import embedding_figures, figures, inference, losses, tune
+from zoo.attention import Attention, attention_maps, sinusoids
+from zoo.blocks import BlockTrainer
+from zoo.cells import FullGRUCell, GatedLSTMCell, PlainCell, SimplifiedGRUCell
+from zoo.data import corpus, open_source, tiny_english
+from zoo.data.corpus import Noise, Vocabulary, blocks, pairs, windows
+from zoo.data.identities import identity_rows
+from zoo.data.moving import DIRECTIONS, moving
+from zoo.data.photographs import photographs
+from zoo.decoding import Translator
+from zoo.explain import grad_cam, stretch
+from zoo.figures import INK, SECOND, THIRD, attention, films, gallery, new_figure, word_map, worst_mistakes
+from zoo.inference import reopen, translate
+from zoo.losses import Contrastive, ExplicitTriplet, NegativeSampling, Perceptron, Perceptual, Triplet, gram_matrix
+from zoo.models.lenet import TABLE_I, digit_codes
+from zoo.models.siamese import DIFFERENCES
+from zoo.optimization import InverseSquareRoot
+from zoo.sequences import PoolSequence
+from zoo.tasks.metric_learning import eye_of
+from zoo.tasks.retrieval import best_threshold, euclidean, neighbours, pairs, retrieval, spread, verification
+from zoo.tasks.styling import in_the_colours
+from zoo.tune import freeze, learning_blocks
+from zoo.word_vectors import WordVectors, vectors_of
+"""
+
 ROOT = Path(__file__).parents[1]
 OLD_RUN = Path(__file__).parent / "recorded" / "run_of_0_1"
 
 
 @pytest.mark.parametrize("old", deprecated.MODULES)
 def test_a_module_is_found_under_its_old_name(old):
-    with pytest.warns(DeprecationWarning, match=rf"{old} is now {deprecated.MODULES[old]}"):
+    with pytest.warns(FutureWarning, match=rf"{old} is now {deprecated.MODULES[old]}"):
         sys.modules.pop(old, None)
         module = importlib.import_module(old)
-    assert module is importlib.import_module(deprecated.MODULES[old])
+    new = importlib.import_module(deprecated.MODULES[old])
+    public = [name for name in dir(new) if not name.startswith("_")]
+    assert public and all(getattr(module, name) is getattr(new, name) for name in public)
+    assert new.__name__ == new.__spec__.name == deprecated.MODULES[old], "the new module is as it was"
+    with pytest.raises(AttributeError):
+        _ = module.nothing_of_the_sort
+
+
+@pytest.mark.parametrize("old", deprecated.WITHIN)
+def test_a_name_in_a_module_is_found_under_its_old_name(old):
+    module, _, name = old.rpartition(".")
+    home, _, new = deprecated.WITHIN[old].rpartition(".")
+    sys.modules.pop(module, None)
+    with pytest.warns(FutureWarning, match=f"{module} is now"):
+        assert getattr(importlib.import_module(module), name) is getattr(importlib.import_module(home), new)
+
+
+@pytest.mark.parametrize("line", IMPORTS.splitlines())
+def test_the_imports_of_the_tutorials_of_0_1_work(line):
+    for module in deprecated.MODULES:
+        sys.modules.pop(module, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(line, {})
 
 
 def test_what_stood_in_zoo_graph_is_there():
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(FutureWarning):
         sys.modules.pop("zoo.graph", None)
         from zoo.graph import Cost, Stage, blocks, costs, features, list_stages
     assert all(map(callable, (Cost, Stage, blocks, costs, features, list_stages)))
@@ -34,7 +84,7 @@ def test_what_stood_in_zoo_graph_is_there():
 
 
 def test_an_old_name_of_the_package_is_todays_with_a_warning():
-    with pytest.warns(DeprecationWarning, match=r"zoo\.Figure is now zoo\.Expected"):
+    with pytest.warns(FutureWarning, match=r"zoo\.Figure is now zoo\.Expected"):
         assert zoo.Figure is zoo.Expected
 
 
@@ -46,9 +96,26 @@ def test_importing_warns_of_nothing():
 
 
 def test_an_old_option_of_a_builder_is_todays_with_a_warning():
-    with pytest.warns(DeprecationWarning, match="picture_shape of style_transfer is now called image_shape"):
+    with pytest.warns(FutureWarning, match="picture_shape of style_transfer is now image_shape"):
         model = zoo.build("style_transfer", picture_shape=(16, 16, 3))
     assert model.output_shape == (None, 16, 16, 3)
+
+
+def test_one_name_at_a_time():
+    with pytest.raises(zoo.UsageError, match="blocks is the old name of num_layers, and both are given"):
+        zoo.build("gpt", blocks=1, num_layers=3)
+    with pytest.raises(zoo.UsageError, match="feed is the old name of data_options, and both are given"):
+        zoo.Recipe(name="mine", dataset="", epochs=1, feed={"a": 1}, data_options={"b": 2})
+
+
+def test_python_shows_the_warning_to_the_author_of_a_module(tmp_path):
+    (tmp_path / "own.py").write_text("import zoo.tune\nimport zoo\nzoo.Figure\nzoo.Recipe('a', '', 1, feed={'b': 1})\n")
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; import own"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    for line, old in ((1, "zoo.tune"), (3, "zoo.Figure"), (4, "Recipe(feed=...)")):
+        assert f"own.py:{line}: FutureWarning: {old} is now " in done.stderr, done.stderr
 
 
 def test_old_options_have_new_ones_somewhere():
@@ -57,7 +124,7 @@ def test_old_options_have_new_ones_somewhere():
 
 
 def test_an_old_field_of_a_recipe_is_todays_with_a_warning():
-    with pytest.warns(DeprecationWarning, match="data_options"):
+    with pytest.warns(FutureWarning, match="data_options"):
         recipe = zoo.Recipe(name="mine", dataset="", epochs=1, feed={"per_class": 4})
     assert recipe.data_options == {"per_class": 4}
     assert zoo.records.replace(recipe, epochs=2).data_options == {"per_class": 4}

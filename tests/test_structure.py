@@ -21,8 +21,8 @@ FLOORS = (  # from the top; what stands on one floor knows nothing of each other
     ("cards", "layers"),
     ("preprocessing", "recipes", "introspection"),
     ("records", "metrics", "baselines"),
-    ("checks", "system"),
-    ("backend", "deprecated", "errors"),
+    ("checks", "deprecated", "system"),
+    ("backend", "errors"),
 )
 FLOOR_OF = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}
 FACADE = "zoo/__init__.py"  # hands the public names on; only the version is taken from it

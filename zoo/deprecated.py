@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
+from zoo.errors import UsageError
+
 NAMES = {"Figure": "Expected"}  # of `zoo` itself
 
 MODULES = {
@@ -16,6 +18,10 @@ MODULES = {
     "zoo.bench": "zoo.training.throughput",
     "zoo.blocks": "zoo.trainers.word2vec",
     "zoo.cells": "zoo.layers.recurrent",
+    "zoo.data.corpus": "zoo.data.text.skipgram",
+    "zoo.data.identities": "zoo.data.image.identity_batches",
+    "zoo.data.moving": "zoo.data.builtin.moving_digits",
+    "zoo.data.photographs": "zoo.data.builtin.photographs",
     "zoo.embedding_figures": "zoo.plots.embeddings",
     "zoo.explain": "zoo.introspection.grad_cam",
     "zoo.extractor": "zoo.losses.feature_extractor",
@@ -34,28 +40,66 @@ MODULES = {
     "zoo.run": "zoo.training.run_folder",
     "zoo.sequences": "zoo.layers.sequence",
     "zoo.stylize": "zoo.inference.stylize",
+    "zoo.tasks.retrieval": "zoo.metrics.retrieval",
+    "zoo.tasks.styling": "zoo.tasks.style_transfer",
     "zoo.tune": "zoo.optimizers.finetuning",
     "zoo.word_vectors": "zoo.metrics.word_vectors",
 }
+
+WITHIN = {  # what is called otherwise in its new module, or stands in a third one
+    "zoo.attention.attention_maps": "zoo.layers.attention.attention_weights",
+    "zoo.data.corpus.Noise": "zoo.data.text.skipgram.NegativeSampler",
+    "zoo.data.corpus.Vocabulary": "zoo.data.text.skipgram.CountedVocabulary",
+    "zoo.tasks.retrieval.spread": "zoo.metrics.retrieval.embedding_std",
+}
+
+
+def warn(old: str, new: str, stacklevel: int = 2) -> None:
+    """Say what an old name is called now, where the caller of the function that calls this stands.
+
+    A `FutureWarning`, for Python shows a `DeprecationWarning` to the authors of a script alone, and of no module.
+    """
+    warnings.warn(f"{old} is now {new}", FutureWarning, stacklevel=stacklevel + 1)
+
+
+def check_one_name(old: str, new: str, given: Any) -> None:
+    """Raise if something is given under both of its names."""
+    if given:
+        raise UsageError(f"{old} is the old name of {new}, and both are given; expected {new} alone")
 
 
 def new_name(name: str) -> str:
     """Today's name of something in `zoo`."""
     if name in NAMES:
-        warnings.warn(f"zoo.{name} is now zoo.{NAMES[name]}", DeprecationWarning, stacklevel=3)
+        warn(f"zoo.{name}", f"zoo.{NAMES[name]}", stacklevel=3)
     return NAMES.get(name, name)
 
 
 def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
-    """A ``__getattr__`` for a module in which these names have new ones."""
+    """A ``__getattr__`` for a module in which these names have new ones, or stand in another module."""
 
     def find(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        warnings.warn(f"{module}.{name} is now {names[name]}", DeprecationWarning, stacklevel=2)
-        return getattr(sys.modules[module], names[name])
+        warn(f"{module}.{name}", names[name])
+        home, _, new = names[name].rpartition(".")
+        return getattr(importlib.import_module(home or module), new)
 
     return find
+
+
+class OldModule(ModuleType):
+    """A module under its old name: what is asked of it is looked up in the new one."""
+
+    def __getattr__(self, name: str) -> Any:
+        full = f"{self.__name__}.{name}"
+        if full in MODULES or name.startswith("__"):  # a module of its own, or what Python asks of every module
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        home, _, new = WITHIN.get(full, f"{MODULES[self.__name__]}.{name}").rpartition(".")
+        return getattr(importlib.import_module(home), new)
+
+    def __dir__(self) -> list[str]:
+        return dir(importlib.import_module(MODULES[self.__name__]))
 
 
 class Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -67,12 +111,11 @@ class Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(fullname, self) if fullname in MODULES else None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        new = MODULES[spec.name]
-        warnings.warn(f"{spec.name} is now {new}", DeprecationWarning, stacklevel=2)
-        return importlib.import_module(new)
+        warn(spec.name, MODULES[spec.name])  # Python leaves the frames of its own import machinery out
+        return OldModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """It is imported already."""
+        """There is nothing to run."""
 
 
 def watch_imports() -> None:

@@ -4,13 +4,13 @@ It stands above the registry, which knows names and cards, and above the weights
 """
 
 import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from zoo import registry
+from zoo.deprecated import check_one_name, warn
 from zoo.errors import UsageError, first_line, unknown
 from zoo.records import Card
 from zoo.weights import tags
@@ -81,7 +81,8 @@ def checked_options(name: str, options: Mapping[str, Any], beside: Sequence[str]
     for option, value in options.items():
         new = RENAMED.get(option, option)
         if option not in known and new in known:
-            warnings.warn(f"{option} of {name} is now called {new}", DeprecationWarning, stacklevel=3)
+            check_one_name(option, new, new in options)
+            warn(f"{option} of {name}", new, stacklevel=3)
             option = new
         if option not in known:
             raise unknown(f"option of {name}", option, (*known, *beside))

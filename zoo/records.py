@@ -1,11 +1,11 @@
 """The records that cards are made of: plain, frozen data, free of Keras."""
 
 import dataclasses
-import warnings
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
+from zoo.deprecated import check_one_name, warn
 from zoo.errors import unknown
 
 __all__ = ["Card", "Expected", "Input", "Recipe", "Weights", "as_dict", "recipe_from", "replace"]
@@ -67,7 +67,8 @@ class Recipe:
 
     def __post_init__(self, feed: Mapping[str, Any] | None) -> None:
         if feed:
-            warnings.warn("Recipe(feed=...) is now Recipe(data_options=...)", DeprecationWarning, stacklevel=3)
+            check_one_name("feed", "data_options", self.data_options)
+            warn("Recipe(feed=...)", "Recipe(data_options=...)", stacklevel=3)
             object.__setattr__(self, "data_options", feed)
 
 

@@ -244,6 +244,6 @@ def test_a_plan_is_checked_in_python_as_well():
 
 
 def test_the_old_name_of_fractions_warns(pair):
-    with pytest.warns(DeprecationWarning, match=r"is now stylize\(fractions=\.\.\.\)"):
+    with pytest.warns(FutureWarning, match=r"is now stylize\(fractions=\.\.\.\)"):
         request = stylize.prepare(pair[0], [pair[1]], shares=(2.0,), weights="none", size=32)
     assert request.settings.fractions == (2.0,)

@@ -179,17 +179,17 @@ def test_files_and_options_of_version_0_1_have_their_old_words():
     assert attention.Positions.from_config(old).get_config() == config
     options = dict(num_layers=1, dim=16, num_heads=2, mlp_dim=32, max_length=20)
     old = dict(blocks=1, dim=16, heads=2, hidden=32, longest=20)
-    with pytest.warns(DeprecationWarning) as warned:
+    with pytest.warns(FutureWarning) as warned:
         model = zoo.build("transformer", **SMALL, **old)
     assert [str(each.message) for each in warned if "transformer" in str(each.message)] == [
-        "blocks of transformer is now called num_layers",
-        "heads of transformer is now called num_heads",
-        "hidden of transformer is now called mlp_dim",
-        "longest of transformer is now called max_length",
+        "blocks of transformer is now num_layers",
+        "heads of transformer is now num_heads",
+        "hidden of transformer is now mlp_dim",
+        "longest of transformer is now max_length",
     ]
     assert model.count_params() == zoo.build("transformer", **SMALL, **options).count_params()
     assert model.get_layer("target_positions").max_length == 20
-    with pytest.warns(DeprecationWarning, match=r"now zoo.decoding.beam_search.Translator"):
+    with pytest.warns(FutureWarning, match=r"now zoo.decoding.beam_search.Translator"):
         assert zoo.decoding.Translator is beam_search.Translator
 
 

@@ -96,9 +96,9 @@ def test_auxiliary_heads_are_on_no_way_to_the_output():
 
 def test_old_names_work_with_a_warning():
     model = zoo.build("lenet5")
-    with pytest.warns(DeprecationWarning, match="learning_rate_multipliers"):
+    with pytest.warns(FutureWarning, match="learning_rate_multipliers"):
         assert finetuning.rates(model, 0.5) == finetuning.learning_rate_multipliers(model, 0.5)
-    with pytest.warns(DeprecationWarning, match="trainable_blocks"):
+    with pytest.warns(FutureWarning, match="trainable_blocks"):
         assert finetuning.learning_blocks(model) == finetuning.trainable_blocks(model)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = finetuning.nothing

@@ -7,7 +7,6 @@ Reading, checking and writing want Pillow alone; Keras is imported when everythi
 """
 
 import logging
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from zoo import registry
 from zoo.data.image.files import check_output, limited, read, write
+from zoo.deprecated import check_one_name, warn
 from zoo.errors import UsageError
 from zoo.inference.style_optimization import OPTIMIZERS, Progress, StyleOptimization
 from zoo.inference.style_settings import StyleSettings
@@ -105,7 +105,8 @@ def prepare(
     from PIL import Image
 
     if "shares" in options:
-        warnings.warn("stylize(shares=...) is now stylize(fractions=...)", DeprecationWarning, stacklevel=3)
+        check_one_name("shares", "fractions", options.get("fractions"))
+        warn("stylize(shares=...)", "stylize(fractions=...)", stacklevel=3)
         options["fractions"] = options.pop("shares")
     settings = StyleSettings(**options)
     settings.check(len(styles))

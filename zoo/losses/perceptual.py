@@ -1,6 +1,5 @@
 """Losses of images that compare the maps of a trained network and not pixels: Gatys, Ecker & Bethge 2016."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from zoo.checks import check_not_negative
+from zoo.deprecated import check_one_name, warn
 
 
 def gram_matrix(maps: Any) -> Any:
@@ -150,7 +150,8 @@ class Perceptual(keras.Loss):
             shares: what `fractions` was called up to 0.1.
         """
         if shares is not None:
-            warnings.warn("hold(shares=...) is now hold(fractions=...)", DeprecationWarning, stacklevel=2)
+            check_one_name("shares", "fractions", fractions)
+            warn("hold(shares=...)", "hold(fractions=...)")
             fractions = shares
         fractions = [1.0] * len(styles) if fractions is None else fractions
         parts = [fraction / sum(fractions) for fraction in fractions]

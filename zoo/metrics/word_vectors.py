@@ -7,7 +7,6 @@
 
 import importlib.util
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.deprecated import warn
 from zoo.errors import UsageError, unknown
 
 MAX_ANALOGY_WORDS = 30_000  # the commonest words, among which answers are looked for, as the literature does
@@ -57,7 +57,7 @@ class WordVectors:
     @property
     def places(self) -> dict[str, int]:
         """The name of `ids` in version 0.1."""
-        warnings.warn("WordVectors.places is now WordVectors.ids", DeprecationWarning, stacklevel=2)
+        warn("WordVectors.places", "WordVectors.ids")
         return self.ids
 
     @cached_property
@@ -78,7 +78,7 @@ class WordVectors:
 
     def place(self, word: str) -> int:
         """The name of `id` in version 0.1."""
-        warnings.warn("WordVectors.place is now WordVectors.id", DeprecationWarning, stacklevel=2)
+        warn("WordVectors.place", "WordVectors.id")
         return self.id(word)
 
     def neighbours(self, word: str, count: int = 10) -> list[tuple[str, float]]:

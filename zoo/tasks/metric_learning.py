@@ -17,6 +17,7 @@ from zoo import factory, losses
 from zoo.data.image.folder import ENDINGS
 from zoo.data.image.identities import IdentityDataModule
 from zoo.data.image.identity_folder import IdentityFolder, images_in
+from zoo.deprecated import renamed
 from zoo.errors import UsageError, some
 from zoo.metrics import retrieval
 from zoo.metrics.retrieval import Distances, euclidean
@@ -26,6 +27,8 @@ from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__getattr__ = renamed(__name__, {"eye_of": "encoder_of"})
 
 log = logging.getLogger("zoo")
 
