@@ -156,3 +156,25 @@ def test_the_arguments_of_train_and_build_can_be_seen():
     assert {"weights", "run", "data", "epochs", "batch_size", "learning_rate", "seed", "precision"} <= set(train)
     assert all(parameter.annotation is not inspect.Parameter.empty for parameter in train.values())
     assert list(inspect.signature(zoo.build).parameters) == ["name", "weights", "preprocessing", "options"]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "[]",
+        '"lenet5"',
+        {"recipe": 3},
+        {"data": 3},
+        {"data": {"vocabulary": 3}},
+        {"recipe": {"name": 3}},
+        {"data": None},
+    ],
+)
+def test_a_damaged_config_is_one_line(config, tmp_path):
+    kept = json.loads((OLD_RUN / "config.json").read_text())
+    text = config if isinstance(config, str) else json.dumps({**upgraded(kept), **config})
+    (tmp_path / "model.keras").write_bytes((OLD_RUN / "model.keras").read_bytes())
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(zoo.UsageError, match="config.json") as caught:
+        zoo.evaluate(tmp_path)
+    assert "\n" not in str(caught.value)

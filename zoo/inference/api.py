@@ -32,7 +32,9 @@ def reopen(run: str | Path | Run, *, with_source: bool = False, data_dir: str | 
     try:
         recipe = records.recipe_from(config["recipe"])
         data = task.data_module.from_config(card, recipe, None, config["data"])
-    except (TypeError, KeyError):
+    except UsageError:
+        raise
+    except (TypeError, KeyError, AttributeError, ValueError):  # other words, or values of another kind
         raise UsageError(f"{folder.path / 'config.json'} was not written by this zoo; train again") from None
     if with_source:
         data.source = open_data(recipe.dataset, card, data_dir or config["data_dir"]).load()
@@ -61,7 +63,7 @@ def check_supported(name: str, command: str) -> None:
     if not hasattr(task, command):
         supported = ", ".join(f"`zoo {each}`" for each in ("evaluate", *task.commands))
         able = tasks.able(command)
-        others = f"`zoo list --task {able[0]}` shows those that can" if able else "no network can"
+        others = f"`zoo list --task {'|'.join(able)}` shows those that can" if able else "no network can"
         raise UsageError(f"{name} cannot {command}; {others} (this one supports {supported})")
 
 

@@ -128,11 +128,14 @@ class Run:
     def read_json(self, name: str) -> dict[str, Any]:
         """What a JSON file of the folder holds."""
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
+            content = json.loads((self.path / name).read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UsageError(f"{self.path} has no {name}: the run did not finish; train again") from None
         except ValueError as error:
             raise UsageError(f"{self.path / name} is not JSON ({error}); restore it or train again") from None
+        if not isinstance(content, dict):
+            raise UsageError(f"{self.path / name} was not written by `zoo train`; restore it or train again")
+        return content
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a whole file or leave the old one."""
@@ -171,9 +174,9 @@ class Run:
             )
 
 
-def upgraded(config: Any) -> Any:
+def upgraded(config: dict[str, Any]) -> dict[str, Any]:
     """The config of a run up to 0.1, which had other words, in today's."""
-    if not isinstance(config, dict) or "feed" not in config or not isinstance(config.get("recipe"), dict):
+    if "feed" not in config or not isinstance(config.get("recipe"), dict):
         return config
     recipe = {**config["recipe"]}
     recipe["data_options"] = recipe.pop("feed", {})
