@@ -6,19 +6,18 @@ is looked for first, and the answer is one line in under a second.
 
 import contextlib
 import hashlib
-import io
 import os
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core.download import downloader
 
-from zoo.data.builtin.tables import Embedded
+from zoo.data.builtin.embedded import Embedded, embedded
+from zoo.data.preparation import prepare, settle_own_builders
 from zoo.data.reachability import DATA_HOST, reachable
 from zoo.errors import UsageError, first_line, unknown
 
@@ -95,10 +94,11 @@ class TfdsFile:
         self.data_dir = data_dir
         self.online = False
         name = dataset.partition(":")[0]
+        settle_own_builders()
         try:
             self.builder = tfds.builder(dataset, data_dir=data_dir)
         except tfds.core.registered.DatasetNotFoundError:
-            raise unknown("data set", name, [*tfds.list_builders(), *EMBEDDED]) from None
+            raise unknown("data set", name, [*tfds.list_builders(), *embedded()]) from None
         except Exception as error:  # a version that does not exist, a name that is none, a damaged folder
             raise UsageError(f"the data set {dataset!r} cannot be opened: {first_line(error)}") from error
         if self.builder.is_prepared():
@@ -109,6 +109,8 @@ class TfdsFile:
             return
         if parts := getattr(self.builder, "composed_of", ()):
             self.online = any(TfdsFile(part, data_dir).online for part in parts)  # raises if one cannot be had
+            return
+        if self.builder.url_infos is None:  # it names nothing to download
             return
         hosts = {urllib.parse.urlsplit(url).netloc for url in self.builder.url_infos}
         self.online = any(reachable(host) for host in hosts or {DATA_HOST})
@@ -144,37 +146,11 @@ class TfdsFile:
         return Source(self.name, tuple(names), lambda text: builder.as_dataset(split=text, as_supervised=supervised))
 
     def _prepare(self) -> None:
-        embedded = isinstance(self.builder, Embedded)
         try:
-            with quiet_tfds() if embedded else downloads(retry=self.online):
-                self.builder.download_and_prepare()
-        except Exception as error:
-            if tfds.builder(self.name, data_dir=self.data_dir).is_prepared():  # another process was faster
-                return
-            folder = self.builder.data_dir
-            raise UsageError(f"{self.name} could not be prepared in {folder}: {first_line(error)}") from error
-
-
-@contextlib.contextmanager
-def downloads(*, retry: bool) -> Iterator[None]:
-    """Without a network, no retries: tfds waits for minutes between its ten."""
-    usual = downloader.MAX_RETRIES
-    downloader.MAX_RETRIES = usual if retry else 0
-    try:
-        yield
-    finally:
-        downloader.MAX_RETRIES = usual
-
-
-@contextlib.contextmanager
-def quiet_tfds() -> Iterator[None]:
-    """No progress bars and no announcements, for what takes a moment."""
-    tfds.disable_progress_bar()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        tfds.enable_progress_bar()
+            prepare(self.builder, retry=self.online)
+        except UsageError:
+            if not tfds.builder(self.name, data_dir=self.data_dir).is_prepared():  # else another process was faster
+                raise
 
 
 class ArrayFile:
@@ -267,9 +243,6 @@ def hold_out(x: np.ndarray, y: np.ndarray) -> tuple[Arrays, Arrays]:
             stratify = y
     rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=stratify, random_state=0)
     return (x[rest], y[rest]), (x[held], y[held])
-
-
-EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))
 
 
 def tensorflow() -> Any:
