@@ -1,6 +1,7 @@
 """Data sets of one's own as tfds builders: found, prepared, and refused in one line where they are wrong."""
 
 import re
+import shutil
 import textwrap
 
 import pytest
@@ -151,3 +152,27 @@ def test_all_embedded_data_sets_are_listed(own_file):
     """)
     )
     assert {"digits", "made_up_bars", "made_up_below"} <= set(embedded())
+
+
+def test_a_changed_program_does_not_pass_for_the_one_that_made_the_data(own_file, tmp_path):
+    own_file(BARS)
+    opened("made_up_bars", tmp_path)
+    own_file(BARS, '"""Bars."""', "# only words")
+    opened("made_up_bars", tmp_path)
+    own_file(BARS, "np.zeros", "np.ones")
+    line = refusal("made_up_bars", tmp_path)
+    folder = tmp_path / "data" / "made_up_bars" / "1.0.0"
+    assert line.endswith(f"has changed since it made {folder}; raise its VERSION, or delete that folder")
+    (folder / "generator.sha256").unlink()  # as earlier versions of the zoo left it
+    opened("made_up_bars", tmp_path)
+    shutil.rmtree(folder)
+    pixel, _ = next(opened("made_up_bars", tmp_path).split("train").as_numpy_iterator())
+    assert pixel.max() == 1
+
+
+def test_other_builders_of_a_file_may_change(own_file, tmp_path):
+    other = "\n\nclass MadeUpOther(Embedded):\n    SIZE = 3\n"
+    own_file(BARS + other)
+    opened("made_up_bars", tmp_path)
+    own_file(BARS + other, "SIZE = 3", "SIZE = 4")
+    opened("made_up_bars", tmp_path)

@@ -102,6 +102,8 @@ class TfdsFile:
         except Exception as error:  # a version that does not exist, a name that is none, a damaged folder
             raise UsageError(f"the data set {dataset!r} cannot be opened: {first_line(error)}") from error
         if self.builder.is_prepared():
+            if isinstance(self.builder, Embedded):
+                self.builder.check_unchanged()
             return
         folder = Path(self.builder.data_dir)
         check_writable(folder, what=f"the data set {name}")

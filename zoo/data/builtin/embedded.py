@@ -1,5 +1,7 @@
 """What data sets that need no download have in common: `Embedded`, a genuine tfds builder."""
 
+import ast
+import hashlib
 import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +12,8 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import registered
 
 from zoo.errors import UsageError
+
+DIGEST = "generator.sha256"  # beside the prepared data: which program made them
 
 
 class Embedded(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
@@ -23,7 +27,8 @@ class Embedded(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
         try:
             super().__init_subclass__(**options)
         except ValueError as error:
-            other = registered._DATASET_REGISTRY.get(cls.name)
+            names = {**registered._ABSTRACT_DATASET_REGISTRY, **registered._DATASET_REGISTRY}
+            other = names.get(cls.name)
             if other is None:
                 raise
             if place(cls) != place(other):
@@ -65,6 +70,22 @@ class Embedded(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
         for row in rows:
             yield int(row), {input_key: x[row], target_key: y[row]}
 
+    def _download_and_prepare(self, dl_manager: tfds.download.DownloadManager, *rest: Any, **options: Any) -> None:
+        super()._download_and_prepare(dl_manager, *rest, **options)
+        if program := digest(type(self)):
+            (Path(self.data_dir) / DIGEST).write_text(program)  # in tfds' temporary folder: all or nothing
+
+    def check_unchanged(self) -> None:
+        """Raise where another program than this one made the data on the disk.
+
+        Data without a digest, of earlier versions of the zoo, are taken as they are.
+        """
+        note, program = Path(self.data_dir) / DIGEST, digest(type(self))
+        if program and note.is_file() and note.read_text() != program:
+            raise UsageError(
+                f"{place(type(self))} has changed since it made {note.parent}; raise its VERSION, or delete that folder"
+            )
+
 
 def file_of(builder: type) -> Path | None:
     """The file that defines a builder; None for one of a notebook."""
@@ -78,6 +99,21 @@ def file_of(builder: type) -> Path | None:
 def place(builder: type) -> str:
     """A builder and its file, for what is said of it."""
     return f"{builder.__name__} in {file_of(builder) or builder.__module__}"
+
+
+def digest(builder: type) -> str | None:
+    """SHA-256 of the program of a builder: its file without comments, docstrings and the other builders in it."""
+    file = file_of(builder)
+    if file is None:
+        return None
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    builders = {cls.__name__ for cls in descendants(tfds.core.DatasetBuilder) if cls.__module__ == builder.__module__}
+    others = builders - {cls.__name__ for cls in builder.__mro__}
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.ClassDef) and node.name in others)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
 
 
 def descendants(cls: Any) -> Iterator[Any]:
