@@ -145,7 +145,16 @@ class TfdsFile:
         except Exception as error:
             folder = self.builder.data_dir
             raise UsageError(f"{folder} is damaged ({first_line(error)}); remove it and run again") from error
-        return Source(self.name, tuple(names), lambda text: builder.as_dataset(split=text, as_supervised=supervised))
+
+        def split(text: str) -> Any:
+            try:
+                return builder.as_dataset(split=text, as_supervised=supervised)
+            except (ValueError, AssertionError) as error:
+                if "corresponds to no data" in str(error):
+                    raise no_examples(self.name, text) from None
+                raise UsageError(f"{self.name} has no split {text!r}: {first_line(error)}") from None
+
+        return Source(self.name, tuple(names), split)
 
     def _prepare(self) -> None:
         try:
@@ -204,6 +213,8 @@ class ArrayFile:
                 self._check_numbers(f"y_{suffix}", y)
                 if len(x) != len(y):
                     raise UsageError(f"{self.path} has {len(x)} inputs x_{suffix} and {len(y)} targets y_{suffix}")
+                if not len(x):
+                    raise no_examples(self.name, split)
                 splits[split] = (x[..., np.newaxis] if x.ndim == 3 else x, y)
         self.classes = self._count_classes(splits["train"][1])
         if "validation" not in splits:
@@ -230,6 +241,11 @@ class ArrayFile:
                 f"expected every class from 0 on: number them without gaps"
             )
         return highest + 1
+
+
+def no_examples(name: str, split: str, expected: str = "example") -> UsageError:
+    """The error for a split without examples."""
+    return UsageError(f"the split {split!r} of {name} is empty; expected at least one {expected}")
 
 
 def hold_out(x: np.ndarray, y: np.ndarray) -> tuple[Arrays, Arrays]:
