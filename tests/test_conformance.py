@@ -104,7 +104,7 @@ def test_recipes_can_be_carried_out(subject):
             task.metric,
             *task.other_metrics,
         )
-    assert card.recipe("demo").dataset.partition(":")[0] in sources.EMBEDDED, "the demo needs a network"
+    assert card.recipe("demo").dataset.partition(":")[0] in sources.embedded(), "the demo needs a network"
 
 
 def test_task_is_known(subject):

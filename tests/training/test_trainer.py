@@ -250,7 +250,7 @@ def poke(value):
         (dict(y_train=lambda y: y + 0.7), "are not classes; expected whole numbers"),
         (dict(y_train=lambda y: np.eye(4, dtype="int64")[y]), "have shape"),
         (dict(y_train=lambda y: y * 0, y_test=lambda y: y * 0), "one class only"),
-        (dict(x_train=lambda x: x[:0], y_train=lambda y: y[:0]), "0 examples"),
+        (dict(x_train=lambda x: x[:0], y_train=lambda y: y[:0]), "the split 'train' of"),
         (dict(x_test=lambda x: x[:0], y_test=lambda y: y[:0]), "'test' of"),
         (dict(x_train=lambda x: x[:150]), "has 150 inputs x_train and 200 targets"),
         (dict(x_train=lambda x: x[:, 0, :]), "expected 3 axes for lenet5's image"),

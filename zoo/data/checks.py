@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.image.normalization import Summary
-from zoo.data.sources import Source
+from zoo.data.sources import Source, no_examples
 from zoo.errors import UsageError, first_line
 
 MAX_EXAMPLES = 100_000  # that are looked at; of a larger set the first ones
@@ -48,7 +48,7 @@ def summarise(examples: Any, source: Source, split: str) -> Summary:
         if source.class_names and not isinstance(y, Mapping):
             classes.update(np.unique(y).tolist())
     if not count:
-        raise UsageError(f"the split {split!r} of {source.name} is empty; expected at least one example")
+        raise no_examples(source.name, split)
     check_range(low, high, shape, source, split)
     values = count * int(np.prod(shape[:-1], dtype=int))  # behind each mean
     mean = total / values

@@ -6,19 +6,18 @@ is looked for first, and the answer is one line in under a second.
 
 import contextlib
 import hashlib
-import io
 import os
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core.download import downloader
 
-from zoo.data.builtin.tables import Embedded
+from zoo.data.builtin.embedded import Embedded, embedded
+from zoo.data.preparation import prepare, settle_own_builders
 from zoo.data.reachability import DATA_HOST, reachable
 from zoo.errors import UsageError, first_line, unknown
 
@@ -95,13 +94,16 @@ class TfdsFile:
         self.data_dir = data_dir
         self.online = False
         name = dataset.partition(":")[0]
+        settle_own_builders()
         try:
             self.builder = tfds.builder(dataset, data_dir=data_dir)
         except tfds.core.registered.DatasetNotFoundError:
-            raise unknown("data set", name, [*tfds.list_builders(), *EMBEDDED]) from None
+            raise unknown("data set", name, [*tfds.list_builders(), *embedded()]) from None
         except Exception as error:  # a version that does not exist, a name that is none, a damaged folder
             raise UsageError(f"the data set {dataset!r} cannot be opened: {first_line(error)}") from error
         if self.builder.is_prepared():
+            if isinstance(self.builder, Embedded):
+                self.builder.check_unchanged()
             return
         folder = Path(self.builder.data_dir)
         check_writable(folder, what=f"the data set {name}")
@@ -109,6 +111,8 @@ class TfdsFile:
             return
         if parts := getattr(self.builder, "composed_of", ()):
             self.online = any(TfdsFile(part, data_dir).online for part in parts)  # raises if one cannot be had
+            return
+        if self.builder.url_infos is None:  # it names nothing to download
             return
         hosts = {urllib.parse.urlsplit(url).netloc for url in self.builder.url_infos}
         self.online = any(reachable(host) for host in hosts or {DATA_HOST})
@@ -141,40 +145,23 @@ class TfdsFile:
         except Exception as error:
             folder = self.builder.data_dir
             raise UsageError(f"{folder} is damaged ({first_line(error)}); remove it and run again") from error
-        return Source(self.name, tuple(names), lambda text: builder.as_dataset(split=text, as_supervised=supervised))
+
+        def split(text: str) -> Any:
+            try:
+                return builder.as_dataset(split=text, as_supervised=supervised)
+            except (ValueError, AssertionError) as error:
+                if "corresponds to no data" in str(error):
+                    raise no_examples(self.name, text) from None
+                raise UsageError(f"{self.name} has no split {text!r}: {first_line(error)}") from None
+
+        return Source(self.name, tuple(names), split)
 
     def _prepare(self) -> None:
-        embedded = isinstance(self.builder, Embedded)
         try:
-            with quiet_tfds() if embedded else downloads(retry=self.online):
-                self.builder.download_and_prepare()
-        except Exception as error:
-            if tfds.builder(self.name, data_dir=self.data_dir).is_prepared():  # another process was faster
-                return
-            folder = self.builder.data_dir
-            raise UsageError(f"{self.name} could not be prepared in {folder}: {first_line(error)}") from error
-
-
-@contextlib.contextmanager
-def downloads(*, retry: bool) -> Iterator[None]:
-    """Without a network, no retries: tfds waits for minutes between its ten."""
-    usual = downloader.MAX_RETRIES
-    downloader.MAX_RETRIES = usual if retry else 0
-    try:
-        yield
-    finally:
-        downloader.MAX_RETRIES = usual
-
-
-@contextlib.contextmanager
-def quiet_tfds() -> Iterator[None]:
-    """No progress bars and no announcements, for what takes a moment."""
-    tfds.disable_progress_bar()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        tfds.enable_progress_bar()
+            prepare(self.builder, retry=self.online)
+        except UsageError:
+            if not tfds.builder(self.name, data_dir=self.data_dir).is_prepared():  # else another process was faster
+                raise
 
 
 class ArrayFile:
@@ -226,6 +213,8 @@ class ArrayFile:
                 self._check_numbers(f"y_{suffix}", y)
                 if len(x) != len(y):
                     raise UsageError(f"{self.path} has {len(x)} inputs x_{suffix} and {len(y)} targets y_{suffix}")
+                if not len(x):
+                    raise no_examples(self.name, split)
                 splits[split] = (x[..., np.newaxis] if x.ndim == 3 else x, y)
         self.classes = self._count_classes(splits["train"][1])
         if "validation" not in splits:
@@ -254,6 +243,11 @@ class ArrayFile:
         return highest + 1
 
 
+def no_examples(name: str, split: str, expected: str = "example") -> UsageError:
+    """The error for a split without examples."""
+    return UsageError(f"the split {split!r} of {name} is empty; expected at least one {expected}")
+
+
 def hold_out(x: np.ndarray, y: np.ndarray) -> tuple[Arrays, Arrays]:
     """A tenth of the examples, stratified by class where that can be; the rest first."""
     from sklearn.model_selection import train_test_split
@@ -267,9 +261,6 @@ def hold_out(x: np.ndarray, y: np.ndarray) -> tuple[Arrays, Arrays]:
             stratify = y
     rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=stratify, random_state=0)
     return (x[rest], y[rest]), (x[held], y[held])
-
-
-EMBEDDED = tuple(sorted(cls.name for cls in Embedded.__subclasses__()))
 
 
 def tensorflow() -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.data.builtin.tables import Embedded
+from zoo.data.builtin.embedded import Embedded
 
 CLASSES = (("train", 200), ("validation", 50), ("test", 50))
 PER_CLASS = 20

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.data.builtin.tables import Digits, Embedded
+from zoo.data.builtin.embedded import Embedded
+from zoo.data.builtin.tables import Digits
 
 DIRECTIONS = {  # name -> (rows down, columns right) for each frame at speed 1
     "east": (0, 1),

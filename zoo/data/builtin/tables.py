@@ -5,37 +5,12 @@ After ``import zoo.data`` they are names like any other in tfds:
     tfds.load("digits", split="train[:100]", with_info=True)
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-
-class Embedded(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """A data set whose examples are computed or read from an installed package."""
-
-    def examples(self) -> tuple[Any, Any]:
-        """Inputs and targets of all examples, in a fixed order."""
-        raise NotImplementedError
-
-    def rows(self, x: Any, y: Any) -> Mapping[str, Any]:
-        """The row numbers of each split: 70 % train, 10 % validation, 20 % test, stratified by class."""
-        from sklearn.model_selection import train_test_split
-
-        everything = np.arange(len(y))
-        rest, test = train_test_split(everything, test_size=0.2, stratify=y, random_state=0)
-        train, validation = train_test_split(rest, test_size=0.125, stratify=y[rest], random_state=0)
-        return {"train": train, "validation": validation, "test": test}
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        x, y = self.examples()
-        return {split: self._generate_examples(x, y, rows) for split, rows in self.rows(x, y).items()}
-
-    def _generate_examples(self, x: Any, y: Any, rows: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-        input_key, target_key = self.info.supervised_keys
-        for row in rows:
-            yield int(row), {input_key: x[row], target_key: y[row]}
+from zoo.data.builtin.embedded import Embedded
 
 
 class Digits(Embedded):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.data.builtin.tables import Embedded
+from zoo.data.builtin.embedded import Embedded
 
 
 class PydocTopics(Embedded):

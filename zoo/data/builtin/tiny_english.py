@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.data.builtin.tables import Embedded
+from zoo.data.builtin.embedded import Embedded
 
 # relation: (pairs), (what goes with the first word), (what goes with the second)
 RELATIONS = {

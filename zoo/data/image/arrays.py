@@ -22,7 +22,8 @@ class ArrayDataModule(DataModule):
     """Images and vectors: arrays of one shape, scaled by what the training set holds, with a class each.
 
     Targets may be a dictionary as well, for a network with several outputs, or of "boxes" and "masks" that follow
-    their image (`zoo.data.image.geometry`); what is in it is not checked to be classes.
+    their image (`zoo.data.image.geometry`); what is in it is not checked to be classes. A subclass makes its own in
+    `read`.
     """
 
     preprocessings, preprocess = normalization.SCALING, transforms.PREPROCESS
@@ -120,20 +121,41 @@ class ArrayDataModule(DataModule):
             )
         return np.asarray(x, "float32")
 
-    def _read(self, split: str) -> Any:
-        """(input, target) pairs, one by one."""
+    def read(self, split: str) -> Any:
+        """The examples as the source has them; a subclass with inputs or targets of its own makes them here::
+
+            def read(self, split):
+                return super().read(split).map(lambda image, label: (image, {"digit": label, "parity": label % 2}))
+
+        Args:
+            split: which examples, in the words of the recipe: ``"train[:90%]"``.
+
+        Returns:
+            A ``tf.data.Dataset`` of (input, target), one example each, neither preprocessed nor scaled. Inputs are of
+            one shape without a batch axis: images (height, width, channels) of 0..255 or 0..1, vectors (features,). A
+            target is a number, (), of a class where the source has class names; or a dictionary of arrays of any
+            shape, one for each output of the network.
+
+        Raises:
+            UsageError: if there is no such split.
+        """
         return self.source.split(split)
 
     def _examples(self, split: str) -> Any:
         if split not in self._prepared:
-            readable = dataclasses.replace(self.source, split=self._read)
+            readable = dataclasses.replace(self.source, split=self.read)
             self._prepared[split] = pipeline.prepared(readable, getattr(self.recipe, split), self.recipe.preprocess)
         return self._prepared[split]
 
     def _check_rank(self) -> None:
         """Raise where an example has another number of axes than the network takes."""
-        found, _ = self._read(self.recipe.train).element_spec
-        wanted = self.card.inputs[0]
+        spec = self.read(self.recipe.train).element_spec
+        if not isinstance(spec, tuple) or len(spec) != 2:
+            raise UsageError(
+                f"an example of {self.source.name} has {', '.join(spec) if isinstance(spec, Mapping) else spec}; "
+                "expected an input and its target: name them in the data set's supervised_keys"
+            )
+        found, wanted = spec[0], self.card.inputs[0]
         if len(found.shape) != len(wanted.shape):
             raise UsageError(
                 f"an example of {self.source.name} has shape {tuple(found.shape)}; expected {len(wanted.shape)} axes "

@@ -122,7 +122,7 @@ class IdentityDataModule(ArrayDataModule):
     def _examples(self, split: str) -> Any:
         if split not in self._prepared:
             tf = tensorflow()
-            examples = pipeline.prepared(self.source, getattr(self.recipe, split), self.recipe.preprocess)
+            examples = super()._examples(split)
             if (kept_here := self.kept[split]) is not None:
                 kept = tf.constant(sorted(kept_here), tf.int64)
                 examples = examples.filter(lambda x, y: tf.reduce_any(tf.cast(y, tf.int64) == kept))

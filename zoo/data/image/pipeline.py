@@ -19,7 +19,7 @@ from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import SCALING, Scaling
 from zoo.data.image.transforms import AUGMENT, PREPROCESS
 from zoo.data.sources import Source, open_source
-from zoo.errors import UsageError, first_line, unknown
+from zoo.errors import UsageError, unknown
 
 CACHE_BYTES = 4 * 2**30  # sets up to this size are cached and shuffled whole
 SHUFFLE_BUFFER = 100_000  # examples at most
@@ -55,10 +55,7 @@ def prepared(source: Source, split: str, preprocess: Mapping[str, Any]) -> Any:
             x = tf.saturate_cast(tf.round(x), before.dtype) if x.dtype.is_floating else x
         return x, y
 
-    try:
-        examples = source.split(split)
-    except (ValueError, AssertionError) as error:
-        raise UsageError(f"{source.name} has no split {split!r}: {first_line(error)}") from None
+    examples = source.split(split)
     if preprocess:
         examples = examples.map(apply, num_parallel_calls=tf.data.AUTOTUNE)
     count = int(examples.cardinality())  # negative where nobody knows

@@ -9,7 +9,7 @@ from zoo.data.base import SPLITS, DataModule, check_batch
 from zoo.data.image import pipeline, transforms
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling
-from zoo.data.sources import Source
+from zoo.data.sources import Source, no_examples
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
 
@@ -31,6 +31,8 @@ class StylePairDataModule(DataModule):
     def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         data = cls(card, recipe, source)
         data.examples = {split: int(data._pairs(split).cardinality()) for split in SPLITS}
+        if missing := [split for split, count in data.examples.items() if count == 0]:
+            raise no_examples(source.name, getattr(recipe, missing[0]), "pair")
         content, style = data._pairs("train").element_spec
         if len(content.shape) != 3 or content.shape[-1] != 3 or content.shape != style.shape:
             raise UsageError(

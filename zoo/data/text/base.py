@@ -11,7 +11,7 @@ from zoo.data.batching import padded
 from zoo.data.sources import Source, tensorflow
 from zoo.data.text.special_tokens import UNKNOWN
 from zoo.data.text.vocabulary import LEVELS, Vocabulary
-from zoo.errors import UsageError, first_line, unknown
+from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
 
@@ -76,11 +76,7 @@ class TextDataModule(DataModule):
 
     def _split(self, split: str) -> Any:
         """The examples of a split, as the source gives them."""
-        try:
-            return self.source.split(getattr(self.recipe, split))
-        except (ValueError, AssertionError) as error:
-            name = getattr(self.recipe, split)
-            raise UsageError(f"{self.source.name} has no split {name!r}: {first_line(error)}") from None
+        return self.source.split(getattr(self.recipe, split))
 
     def _not_text(self, spec: Any) -> UsageError:
         return UsageError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, check_batch, check_classes
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source, no_examples, tensorflow
 from zoo.data.text.base import TextDataModule, is_text, shortened
 from zoo.data.text.vocabulary import Vocabulary
 from zoo.errors import UsageError
@@ -37,6 +37,8 @@ class LabelledTextDataModule(TextDataModule):
         if not isinstance(spec, tuple) or not is_text(spec[0]):
             raise data._not_text(spec[0] if isinstance(spec, tuple) else spec)
         texts = data._split("train").map(lambda text, _: text)
+        if not list(data_checks.readable(texts.take(1), source, "train")):
+            raise no_examples(source.name, recipe.train, "text")
         data.vocabulary = Vocabulary.adapt(data.level, data.max_tokens, texts)
         data.examples = {split: len(data._token_ids(split)[1]) for split in SPLITS}
         check_classes(source, np.unique(data._token_ids("train")[1]), card)
@@ -118,7 +120,7 @@ class LabelledTextDataModule(TextDataModule):
                 cut += len(found) > self.length
             labels.append(classes)
         if not rows:
-            raise UsageError(f"the split {split!r} of {self.source.name} is empty; expected at least one text")
+            raise no_examples(self.source.name, split, "text")
         if cut:
             log.info(f"{cut:,} of {len(rows):,} texts ({split}) are cut after {self.length} {self.level}")
         self._encoded[split] = rows, np.concatenate(labels)

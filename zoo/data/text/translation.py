@@ -10,11 +10,11 @@ from zoo.checks import check_sizes
 from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, DataModule, check_batch
 from zoo.data.batching import Batches, bucket_by_length, padded
-from zoo.data.sources import ParallelSource, Source
+from zoo.data.sources import ParallelSource, Source, no_examples
 from zoo.data.text.base import is_text, shortened
 from zoo.data.text.special_tokens import END, START, UNKNOWN
 from zoo.data.text.subwords import TOKENIZERS
-from zoo.errors import UsageError, first_line, unknown
+from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
 log = logging.getLogger("zoo")
@@ -98,8 +98,7 @@ class TranslationDataModule(DataModule):
         if empty := len(found[0]) - len(pairs):
             log.info(f"{empty:,} of {len(found[0]):,} pairs ({split}) have an empty side and are left out")
         if not pairs:
-            name = getattr(self.recipe, split)
-            raise UsageError(f"the split {name!r} of {self.source.name} is empty; expected at least one pair of texts")
+            raise no_examples(self.source.name, getattr(self.recipe, split), "pair of texts")
         sources, targets = map(list, zip(*pairs))
         return sources, targets
 
@@ -109,10 +108,7 @@ class TranslationDataModule(DataModule):
             columns = self.source.columns(name)
             first, second = self._chosen(list(columns), [True] * len(columns))
             return columns[first], columns[second]
-        try:
-            examples = self.source.split(name)
-        except (ValueError, AssertionError) as error:
-            raise UsageError(f"{self.source.name} has no split {name!r}: {first_line(error)}") from None
+        examples = self.source.split(name)
         spec = examples.element_spec
         keys = list(spec) if isinstance(spec, Mapping) else list(range(len(spec))) if isinstance(spec, tuple) else []
         first, second = self._chosen(keys, [is_text(spec[key]) for key in keys])

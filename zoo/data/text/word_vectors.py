@@ -21,7 +21,7 @@ from zoo.data.text import skipgram
 from zoo.data.text.files import TextSource
 from zoo.data.text.skipgram import CountedVocabulary, NegativeSampler
 from zoo.data.text.streaming import endless_dataset, held_out
-from zoo.errors import UsageError, first_line, unknown
+from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
 
@@ -141,10 +141,7 @@ class WordVectorDataModule(DataModule):
         if isinstance(self.source, TextSource):
             yield from self.source.lines(part, description)
             return
-        try:
-            examples = self.source.split(part)
-        except (ValueError, AssertionError) as error:
-            raise UsageError(f"{self.source.name} has no split {part!r}: {first_line(error)}") from None
+        examples = self.source.split(part)
         spec = examples.element_spec
         key = 0 if isinstance(spec, tuple) else "text"  # of a text with a label, the text
         if (isinstance(spec, Mapping) and key not in spec) or getattr(spec[key], "dtype", None) != tensorflow().string:

@@ -84,7 +84,7 @@ class VideoDataModule(ArrayDataModule):
         spec = self.source.split(self.recipe.train).element_spec
         return not isinstance(spec, dict) and spec[0].dtype.name == "string"
 
-    def _read(self, split: str) -> Any:
+    def read(self, split: str) -> Any:
         """(clip, label) pairs, whatever the source has: arrays, a dictionary with a video in it, or paths."""
         tf = tensorflow()
         examples = self.source.split(split)
@@ -105,8 +105,8 @@ class VideoDataModule(ArrayDataModule):
         def decode(path: bytes) -> np.ndarray:
             return read_clip(path.decode(), frames=count, size=size, min_frames=count // self.stride, loop=self._repeat)
 
-        def read(path: Any, label: Any) -> tuple[Any, Any]:
+        def decoded(path: Any, label: Any) -> tuple[Any, Any]:
             clip = tf.numpy_function(decode, [path], tf.uint8, stateful=False)
             return tf.ensure_shape(clip, (count, *size, 3)), label
 
-        return examples.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+        return examples.map(decoded, num_parallel_calls=tf.data.AUTOTUNE)

@@ -1,0 +1,46 @@
+"""A split without examples is said in one line, by every data module, before anything is trained."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import tasks
+from zoo.data import open_source
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("tensorflow_datasets")
+
+
+MODULES = {tasks.get(zoo.info(name).task).data_module: name for name in zoo.list_models()}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=module.__name__) for module, name in MODULES.items()])
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_an_empty_split_is_refused(name, split, data_dir):
+    card = zoo.info(name)
+    module = tasks.get(card.task).data_module
+    recipe = card.recipe("demo")
+    source = open_source(recipe.dataset, data_dir=data_dir).load()
+    which = getattr(recipe, split)
+    without = dataclasses.replace(
+        source, split=lambda text: source.split(text).take(0) if text == which else source.split(text)
+    )
+    with pytest.raises(zoo.UsageError, match=r"(is empty; expected|holds no words?)"):
+        module.adapt(card, recipe, without)
+    sliced = zoo.records.replace(recipe, **{split: "train[:0]"})
+    with pytest.raises(
+        zoo.UsageError, match=r"^the split 'train\[:0\]' of \S+ is empty; expected at least one example"
+    ):
+        module.adapt(card, sliced, source)
+
+
+@pytest.mark.parametrize(("suffix", "split"), [("train", "train"), ("val", "validation"), ("test", "test")])
+def test_an_empty_array_of_a_file_is_refused(suffix, split, tmp_path):
+    arrays = {f"{key}_{name}": np.zeros(24, "uint8") for key in "xy" for name in ("train", "val", "test")}
+    np.savez(tmp_path / "mine.npz", **arrays | {f"x_{suffix}": np.zeros(0), f"y_{suffix}": np.zeros(0, int)})
+    with pytest.raises(zoo.UsageError, match=f"the split '{split}' of .*mine.npz is empty; expected at least one"):
+        open_source(tmp_path / "mine.npz").load()
