@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import inspect
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import registered
 
 from zoo.errors import UsageError
+
+log = logging.getLogger("zoo")
 
 DIGEST = "generator.sha256"  # beside the prepared data: which program made them
 
@@ -76,14 +79,15 @@ class Embedded(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
             (Path(self.data_dir) / DIGEST).write_text(program)  # in tfds' temporary folder: all or nothing
 
     def check_unchanged(self) -> None:
-        """Raise where another program than this one made the data on the disk.
+        """Warn where another program than this one made the data on the disk: it may have made the same.
 
         Data without a digest, of earlier versions of the zoo, are taken as they are.
         """
         note, program = Path(self.data_dir) / DIGEST, digest(type(self))
         if program and note.is_file() and note.read_text() != program:
-            raise UsageError(
-                f"{place(type(self))} has changed since it made {note.parent}; raise its VERSION, or delete that folder"
+            log.warning(
+                f"{place(type(self))} has changed since it made {note.parent}; if its examples have, raise its VERSION "
+                "or delete that folder"
             )
 
 
