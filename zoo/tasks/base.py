@@ -98,10 +98,18 @@ class Network:
         )
 
     def with_targets(self, dataset: Any) -> Any:
-        """The batches of a data module, with the targets that each head learns."""
-        if not self.heads and type(self.task).targets is Task.targets:
+        """The batches of a data module, with the targets that each head learns, in columns where the head is one."""
+        columns = columns_of(self.model)
+        if not self.heads and not columns and type(self.task).targets is Task.targets:
             return dataset
-        return dataset.map(lambda x, y: (x, self.task.targets(x, y, self.heads)))
+
+        def changed(x: Any, y: Any) -> tuple[Any, Any]:
+            y = self.task.targets(x, y, self.heads)
+            if isinstance(y, Mapping):
+                return x, {head: as_column(each, columns.get(head)) for head, each in y.items()}
+            return x, as_column(y, columns.get(""))
+
+        return dataset.map(changed)
 
     def predict(self, inputs: Any) -> np.ndarray:
         """The outputs of the main head, for batches (a ``tf.data.Dataset``) or for one array of inputs."""
@@ -212,6 +220,22 @@ class Task:
     def sample(self, card: Card, head: str = "") -> Sample:
         """Targets for a head of a network with this card."""
         raise NotImplementedError
+
+
+def columns_of(model: Any) -> dict[str, int]:
+    """How many axes each output has whose last one holds a single number, by head; none of a trainer."""
+    outputs = getattr(model, "output", None)
+    heads = outputs if isinstance(outputs, Mapping) else {"": outputs}
+    shapes = {head: tuple(getattr(output, "shape", ())) for head, output in heads.items()}
+    return {head: len(shape) for head, shape in shapes.items() if shape[-1:] == (1,)}
+
+
+def as_column(y: Any, rank: int | None) -> Any:
+    """Targets (batch, ...) as (batch, ..., 1), where an output of that rank is: a loss that subtracts one from the other
+    would compare each example with all others."""
+    shape = getattr(y, "shape", None)
+    axes = shape.rank if hasattr(shape, "rank") else len(shape or ())  # TensorFlow's may be unknown
+    return y[..., None] if rank is not None and axes == rank - 1 else y
 
 
 def class_ids(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,0 +1,76 @@
+"""What every task has from `Task` and `Network`, and what a user's own task is told where it does not hold together."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import tasks
+from zoo.data.batching import Batches
+from zoo.tasks.base import Network, Task
+
+CARD = zoo.Card(
+    task="own", summary="own", params=0, paper="none", preprocessing="none", tiny={},
+    inputs=(zoo.Input("x", (3,)),), recipes=(zoo.Recipe(name="demo", dataset="digits:1.0.0", epochs=1),),
+)  # fmt: skip
+
+
+class Difference(keras.Loss):
+    """A user's own, which does not look at ranks."""
+
+    def call(self, y_true, y_pred):
+        return keras.ops.square(y_true - y_pred)
+
+
+class Numbers(Task):
+    """Not entered: it has no name of its own."""
+
+    metric = "mae"
+
+    def loss(self):
+        return Difference()
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    before = dict(tasks.classes)
+    yield
+    tasks.classes.clear()
+    tasks.classes.update(before)
+
+
+def network(heads=("",), units=1):
+    x = keras.Input((3,), name="x")
+    outputs = {head: keras.layers.Dense(units, name=head or "only")(x) for head in heads}
+    return keras.Model(x, outputs[""] if heads == ("",) else outputs)
+
+
+def batches(y):
+    return Batches(lambda rows: (np.ones((len(rows), 3), "float32"), y[rows]), lambda: [np.arange(len(y))])
+
+
+# Targets.
+
+
+def test_numbers_meet_an_output_of_one_unit_as_a_column():
+    y = np.arange(4, dtype="float32")
+    ((_, column),) = Network.of(network(), CARD, Numbers()).with_targets(batches(y))
+    assert column.shape == (4, 1)
+    ((_, by_head),) = Network.of(network(("a", "b")), CARD, Numbers()).with_targets(batches(y))
+    assert by_head["a"].shape == by_head["b"].shape == (4, 1)
+
+
+def test_other_targets_stay_as_they_are():
+    of_three = Network.of(network(units=3), CARD, Numbers())
+    given = batches(np.zeros((4, 3)))
+    assert of_three.with_targets(given) is given
+    ((_, column),) = Network.of(network(), CARD, Numbers()).with_targets(batches(np.zeros((4, 1))))
+    assert column.shape == (4, 1)
+
+
+def test_columns_of_a_tensorflow_pipeline():
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.from_tensor_slices((np.ones((4, 3)), np.arange(4.0))).batch(2)
+    first = next(iter(Network.of(network(), CARD, Numbers()).with_targets(dataset)))
+    assert tuple(first[1].shape) == (2, 1)
