@@ -1,6 +1,7 @@
 """Training: `fit` takes a plan that has passed its checks and writes a run folder."""
 
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -111,12 +112,28 @@ def config(plan: RunPlan, recipe: Recipe, options: Mapping[str, Any], data: Data
         "data_sha256": plan.source.sha256(),
         "classes": data.source.class_names,
         "examples": data.examples,
-        "data": data.get_config(),
+        "data": config_of(data),
         "versions": versions(),
         "backend": keras.backend.backend(),
         "commit": commit(),
         "machine": machine(),
     }
+
+
+def config_of(data: DataModule) -> dict[str, Any]:
+    """What the data module keeps, which can be kept."""
+    found: Any = data.get_config()
+    told = type(found).__name__ if not isinstance(found, dict) else ""
+    try:
+        json.dumps(found)
+    except (TypeError, ValueError) as error:  # a tensor, an array; something that holds itself
+        told = told or f"what JSON cannot hold ({error})"
+    if told:
+        raise UsageError(
+            f"get_config() of {type(data).__qualname__} returned {told}; expected a dictionary of numbers, texts and "
+            "lists, from which from_config makes it again: return one"
+        )
+    return found
 
 
 def measure_rates(trainer: Network, data: DataModule) -> dict[str, float]:
