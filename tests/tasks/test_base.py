@@ -10,7 +10,7 @@ from zoo.data.batching import Batches
 from zoo.tasks.base import Network, Task
 
 CARD = zoo.Card(
-    task="own", summary="own", params=0, paper="none", preprocessing="none", tiny={},
+    name="own", task="own", summary="own", params=0, paper="none", preprocessing="none", tiny={},
     inputs=(zoo.Input("x", (3,)),), recipes=(zoo.Recipe(name="demo", dataset="digits:1.0.0", epochs=1),),
 )  # fmt: skip
 
@@ -74,3 +74,50 @@ def test_columns_of_a_tensorflow_pipeline():
     dataset = tf.data.Dataset.from_tensor_slices((np.ones((4, 3)), np.arange(4.0))).batch(2)
     first = next(iter(Network.of(network(), CARD, Numbers()).with_targets(dataset)))
     assert tuple(first[1].shape) == (2, 1)
+
+
+# Heads and their losses.
+
+
+def test_where_all_heads_are_weighted_the_first_is_measured():
+    weighted = zoo.records.replace(CARD, loss_weights={"a": 1.0, "b": 0.5})
+    assert Network.of(network(("a", "b")), weighted, Numbers()).main == "a"
+    helped = zoo.records.replace(CARD, loss_weights={"a": 0.5})
+    assert Network.of(network(("a", "b")), helped, Numbers()).main == "b"
+
+
+@pytest.mark.parametrize(
+    ("losses", "told"),
+    [
+        ({"a": Difference()}, r"the losses of Numbers are for \['a'\]; the outputs of own have a, b: return one"),
+        ({"a": Difference(), "b": "mse"}, r"the loss of Numbers for b is 'mse'; expected a keras.losses.Loss"),
+        ({"a": Difference(), "b": Difference}, r"the loss of Numbers for b is <class .*; expected a keras"),
+        (None, r"the losses of Numbers are for NoneType"),
+    ],
+)
+def test_each_head_needs_a_loss_of_its_name(losses, told, monkeypatch):
+    monkeypatch.setattr(Numbers, "losses", lambda self, heads, chosen: losses)
+    with pytest.raises(zoo.UsageError, match=told):
+        Network.of(network(("a", "b")), CARD, Numbers())
+
+
+def test_a_weight_for_a_head_that_is_not_there():
+    misspelt = zoo.records.replace(CARD, loss_weights={"boxs": 2.0})
+    with pytest.raises(zoo.UsageError, match=r"no output of own 'boxs'; did you mean boxes\? \(loss_weights"):
+        Network.of(network(("a", "boxes")), misspelt, Numbers())
+
+
+# Names.
+
+
+def test_two_tasks_of_one_name_are_refused_and_the_same_may_be_made_again():
+    def made(qualname, module=__name__):
+        return type("Own", (Task,), {"name": "own", "__qualname__": qualname, "__module__": module})
+
+    made("Own")
+    again = made("Own")
+    with pytest.raises(zoo.UsageError, match=r"two tasks are called 'own': .*Own in .*test_base.py, and .*Other"):
+        made("Other")
+    with pytest.raises(zoo.UsageError, match=r"and json\.Own"):
+        made("Own", "json")
+    assert tasks.classes["own"] is again

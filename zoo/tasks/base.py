@@ -28,6 +28,7 @@ from zoo import losses, tasks
 from zoo.data.base import DataModule
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
+from zoo.tasks import _checks as checks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +68,9 @@ class Network:
         heads = tuple(model.output) if isinstance(model.output, dict) else ("",)
         name, options = (recipe.loss or card.loss, recipe.loss_options) if recipe else (card.loss, {})
         chosen = losses.get(name, **options) if name else None
-        return cls(model, card, task, task.losses(heads, chosen))
+        found = task.losses(heads, chosen)
+        checks.check_heads(card, task, heads, found)
+        return cls(model, card, task, found)
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -76,8 +79,8 @@ class Network:
 
     @property
     def main(self) -> str:
-        """The head that is measured: the first that does not only help in training."""
-        return next((head for head in self.heads if head not in self.card.loss_weights), "")
+        """The head that is measured: the first that does not only help in training, or the first of all."""
+        return next((head for head in self.heads if head not in self.card.loss_weights), [*self.heads, ""][0])
 
     @property
     def loss(self) -> keras.Loss:
@@ -150,12 +153,13 @@ class Task:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         package, _, module = cls.__module__.rpartition(".")
-        if package == tasks.__name__:
+        if package == tasks.__name__ and not module.startswith("_"):
             cls.name = module
         elif "name" not in vars(cls):  # what others are made from, not a task by itself
             return
         elif cls.name in tasks.files():
             raise UsageError(f"the task {cls.name!r} is the zoo's own: call {cls.__qualname__} otherwise")
+        checks.check_alone(cls, tasks.classes.get(cls.name))
         tasks.classes[cls.name] = cls
 
     @property
@@ -231,10 +235,12 @@ def columns_of(model: Any) -> dict[str, int]:
 
 
 def as_column(y: Any, rank: int | None) -> Any:
-    """Targets (batch, ...) as (batch, ..., 1), where an output of that rank is: a loss that subtracts one from the other
-    would compare each example with all others."""
+    """Targets (batch, ...) as (batch, ..., 1), where an output of that rank is.
+
+    A loss that subtracts one from the other would compare each example with all others.
+    """
     shape = getattr(y, "shape", None)
-    axes = shape.rank if hasattr(shape, "rank") else len(shape or ())  # TensorFlow's may be unknown
+    axes = getattr(shape, "rank", None) if hasattr(shape, "rank") else len(shape or ())  # TensorFlow's may be unknown
     return y[..., None] if rank is not None and axes == rank - 1 else y
 
 
