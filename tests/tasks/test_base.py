@@ -1,13 +1,16 @@
 """What every task has from `Task` and `Network`, and what a user's own task is told where it does not hold together."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 
 import zoo
-from zoo import tasks
+from zoo import registry, tasks
+from zoo.data.base import DataModule
 from zoo.data.batching import Batches
-from zoo.tasks.base import Network, Task
+from zoo.tasks.base import Evaluation, Network, Task
 
 CARD = zoo.Card(
     name="own", task="own", summary="own", params=0, paper="none", preprocessing="none", tiny={},
@@ -121,3 +124,79 @@ def test_two_tasks_of_one_name_are_refused_and_the_same_may_be_made_again():
     with pytest.raises(zoo.UsageError, match=r"and json\.Own"):
         made("Own", "json")
     assert tasks.classes["own"] is again
+
+
+# What a task must have.
+
+
+@pytest.mark.parametrize(
+    ("left_out", "told"),
+    [
+        ("metric", "has no metric; every task needs"),
+        ("data_module", "has no data_module; every"),
+        ("loss", r"has no loss \(or losses\); every"),
+        ("scores", r"has no scores \(or evaluate\); every"),
+    ],
+)
+def test_a_task_that_lacks_something_says_what(left_out, told):
+    whole = {
+        "metric": "mae",
+        "data_module": DataModule,
+        "loss": lambda self: Difference(),
+        "scores": lambda self, targets, outputs: {"mae": 0.0},
+    }
+    type("Whole", (Task,), whole)().check()
+    part = type("Part", (Task,), {key: value for key, value in whole.items() if key != left_out})()
+    with pytest.raises(zoo.UsageError, match=rf"the task .*Part in .*test_base.py {told}"):
+        part.check()
+    if left_out == "loss":
+        part.check("perceptual")
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (None, r"Numbers.evaluate returned NoneType; expected a zoo.tasks.base.Evaluation"),
+        ({"mae": 1.0}, r"Numbers.evaluate returned dict; expected a zoo.tasks.base.Evaluation"),
+        (Evaluation({"loss": 1.0}), r"Numbers measured loss; expected its metric 'mae' among them"),
+    ],
+)
+def test_an_evaluation_must_hold_the_metric(found, told, monkeypatch):
+    monkeypatch.setattr(Numbers, "evaluate", lambda self, network, data, split: found)
+    with pytest.raises(zoo.UsageError, match=told):
+        Network.of(network(), CARD, Numbers()).judge(None, "test")
+
+
+def test_scores_must_be_a_dictionary(monkeypatch):
+    monkeypatch.setattr(Numbers, "scores", lambda self, targets, outputs: None)
+    data = SimpleNamespace(targets=lambda split: np.zeros(4), batches=lambda split: np.ones((4, 3)))
+    with pytest.raises(zoo.UsageError, match=r"Numbers.scores returned NoneType; expected a dictionary of metrics"):
+        Network.of(network(), CARD, Numbers()).judge(data, "test")
+
+
+def test_commands_are_what_a_trained_network_is_asked():
+    class Asked(Task):
+        factor = 2
+
+        def count(self, trained, things):
+            return len(things)
+
+        def helper(self, values):
+            return values
+
+        @staticmethod
+        def square(trained):
+            return trained
+
+        def _private(self, trained):
+            return trained
+
+    assert Asked().commands == ["count"]
+    assert tasks.get("translation").commands == ["predict", "translate"]
+    assert tasks.get("word_vectors").commands == ["export", "predict"]
+
+
+def test_a_builder_that_returns_nothing(monkeypatch):
+    monkeypatch.setitem(registry._builders, "mlp", lambda **options: None)
+    with pytest.raises(zoo.UsageError, match=r"the builder of mlp returned None; expected a keras\.Model"):
+        zoo.build("mlp")

@@ -54,3 +54,36 @@ def check_heads(card: Card, task: Task, heads: Sequence[str], losses: Any) -> No
     for head in card.loss_weights:
         if head not in heads and any(heads):
             raise unknown(f"output of {card.name}", head, heads, hint="loss_weights of its card")
+
+
+def check_complete(task: Task, base: type[Task], loss: str) -> None:
+    """Raise unless a task defines what every training needs."""
+    cls = type(task)
+    missing = [each for each in ("metric", "data_module") if not hasattr(cls, each)]
+    for either, other, given in (("loss", "losses", loss), ("scores", "evaluate", "")):
+        own = [each for each in (either, other) if getattr(cls, each) is not getattr(base, each)]
+        if not own and not given:
+            missing.append(f"{either} (or {other})")
+    if missing:
+        raise UsageError(
+            f"the task {where(cls)} has no {' and no '.join(missing)}; every task needs metric, data_module, loss and "
+            "scores: define what is missing"
+        )
+
+
+def check_returned(task: Task, method: str, found: Any, kind: type[Any]) -> None:
+    """Raise unless a method of a task returned what it should."""
+    if not isinstance(found, kind):
+        name = f"zoo.tasks.base.{kind.__name__}" if kind.__module__.startswith("zoo") else "dictionary of metrics"
+        raise UsageError(
+            f"{type(task).__qualname__}.{method} returned {type(found).__name__}; expected a {name}: return one"
+        )
+
+
+def check_metric(task: Task, metrics: Mapping[str, float]) -> None:
+    """Raise unless the main metric of a task is among those that it found."""
+    if task.metric not in metrics:
+        raise UsageError(
+            f"{type(task).__qualname__} measured {', '.join(map(str, metrics)) or 'nothing'}; expected its metric "
+            f"{task.metric!r} among them: return that from scores or evaluate, or name another as metric"
+        )

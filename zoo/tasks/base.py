@@ -114,6 +114,17 @@ class Network:
 
         return dataset.map(changed)
 
+    def judge(self, data: Any, split: str) -> Evaluation:
+        """What its task finds on a split.
+
+        Raises:
+            UsageError: if that is no evaluation, or the main metric is not in it.
+        """
+        found: Any = self.task.evaluate(self, data, split)
+        checks.check_returned(self.task, "evaluate", found, Evaluation)
+        checks.check_metric(self.task, found.metrics)
+        return found
+
     def predict(self, inputs: Any) -> np.ndarray:
         """The outputs of the main head, for batches (a ``tf.data.Dataset``) or for one array of inputs."""
         outputs = self.model.predict(inputs, verbose=0)
@@ -164,11 +175,17 @@ class Task:
 
     @property
     def commands(self) -> list[str]:
-        """What its networks can be asked: the methods that no other task needs to have."""
-        own = (each for each in dir(type(self)) if not each.startswith("_") and not hasattr(Task, each))
-        return [each for each in own if inspect.isfunction(getattr(type(self), each))]
+        """What its networks can be asked: the public methods that take a `Trained`, and call it ``trained``."""
+        public = (each for each in dir(type(self)) if not each.startswith("_") and not hasattr(Task, each))
+        own = {each: getattr(type(self), each) for each in public}
+        functions = {name: method for name, method in own.items() if inspect.isfunction(method)}
+        return [name for name, each in functions.items() if [*inspect.signature(each).parameters][1:2] == ["trained"]]
 
     # Training
+
+    def check(self, loss: str = "") -> None:
+        """Raise unless the class defines what a training needs; `loss` is what the recipe or the card name, if any."""
+        checks.check_complete(self, Task, loss)
 
     def loss(self) -> keras.Loss:
         """Of one output, where neither recipe nor card names another."""
@@ -201,7 +218,9 @@ class Task:
         targets, outputs = data.targets(split), network.predict(data.batches(split))
         column = targets[:, None] if outputs.shape[-1] == 1 else targets
         loss = float(network.loss(column, outputs))
-        return Evaluation({"loss": loss, **self.scores(targets, outputs)}, targets, outputs)
+        found = self.scores(targets, outputs)
+        checks.check_returned(self, "scores", found, Mapping)
+        return Evaluation({"loss": loss, **found}, targets, outputs)
 
     def scores(self, targets: Any, outputs: Any) -> dict[str, float]:
         """The metrics beside the loss."""

@@ -37,6 +37,7 @@ def _fit(plan: RunPlan) -> Run:
     started = time.perf_counter()
     recipe = replace(plan.recipe, model={**plan.recipe.model, **plan.options})
     task = tasks.get(plan.card.task)
+    task.check(recipe.loss or plan.card.loss)
     data = task.data_module.adapt(plan.card, recipe, plan.source.load())
 
     keras.utils.set_random_seed(recipe.seed)
@@ -53,7 +54,7 @@ def _fit(plan: RunPlan) -> Run:
     fit_seconds = time.perf_counter() - fit_started
     plan.run.save_model(network.model)  # once more: averaged weights take their place when `fit` ends
 
-    evaluation, baselines = task.evaluate(network, data, "test"), task.baselines(data)
+    evaluation, baselines = network.judge(data, "test"), task.baselines(data)
     plan.run.write_json("metrics.json", {
         "model": plan.card.name,
         "recipe": recipe.name,
