@@ -10,15 +10,36 @@ import keras
 import numpy as np
 
 from zoo.data.base import DataModule
+from zoo.errors import UsageError
+from zoo.losses import MaskedCrossentropy
 from zoo.metrics import classification
 from zoo.records import Card
-from zoo.tasks.base import Evaluation, Sample, Task, class_ids
+from zoo.tasks.base import Evaluation, Network, Sample, Task, class_ids
 
 NAMED_CLASSES = 5  # in a prediction
 
 
 class Classification(Task):
     metric = "accuracy"
+
+    def check_network(self, network: Network, data: DataModule) -> None:
+        """Raise unless the main output has as many logits as there are classes; other `scores` may take others."""
+        classes, output = len(data.class_names), network.model.output
+        output = output[network.main] if network.heads else output
+        if type(self).scores is not Classification.scores or not classes or not hasattr(output, "shape"):
+            return
+        expected, found = self.units(classes, network.loss), output.shape[-1]
+        if found is not None and found not in expected:
+            raise UsageError(
+                f"{network.card.name} has {found} output{'s' if found != 1 else ''}; expected "
+                f"{' or '.join(map(str, expected))} for the {classes} classes of {data.source.name}: "
+                "give its last layer as many"
+            )
+
+    def units(self, classes: int, loss: keras.Loss) -> tuple[int, ...]:
+        """How many logits the main output may have."""
+        takes_numbers = isinstance(loss, (keras.losses.SparseCategoricalCrossentropy, MaskedCrossentropy))
+        return (classes,) if classes != 2 or takes_numbers else (2, 1)  # one logit z stands for the pair (0, z)
 
     def loss(self) -> keras.Loss:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -187,6 +187,9 @@ class Task:
         """Raise unless the class defines what a training needs; `loss` is what the recipe or the card name, if any."""
         checks.check_complete(self, Task, loss)
 
+    def check_network(self, network: Network, data: Any) -> None:
+        """Raise where a network that was built cannot learn from this data."""
+
     def loss(self) -> keras.Loss:
         """Of one output, where neither recipe nor card names another."""
         raise NotImplementedError

@@ -43,6 +43,7 @@ def _fit(plan: RunPlan) -> Run:
     keras.utils.set_random_seed(recipe.seed)
     options = builder_options(plan.card, recipe, data)
     network = Network.of(build(plan.card, recipe, options), plan.card, task, recipe)
+    task.check_network(network, data)
     trainer, training_data = task.trainer(network, data)
     compile_for(trainer, training_data, recipe)
     plan.run.check_space(64 * 2**20 + 16 * network.model.count_params())
