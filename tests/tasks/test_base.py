@@ -200,3 +200,10 @@ def test_a_builder_that_returns_nothing(monkeypatch):
     monkeypatch.setitem(registry._builders, "mlp", lambda **options: None)
     with pytest.raises(zoo.UsageError, match=r"the builder of mlp returned None; expected a keras\.Model"):
         zoo.build("mlp")
+
+
+def test_a_task_that_lacks_something_is_told_before_training(tmp_path, monkeypatch):
+    monkeypatch.delattr(type(tasks.get("forecasting")), "scores")
+    with pytest.raises(zoo.UsageError, match=r"Forecasting in .*forecasting\.py has no scores"):
+        zoo.train("lagged_linear", run=tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
