@@ -58,6 +58,8 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
     except Exception as error:  # Keras's own words can run over many lines, and do not name the option
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise UsageError(f"{name} cannot be built with {given or 'its defaults'}: {first_line(error)}") from error
+    if model is None:
+        raise UsageError(f"the builder of {name} returned None; expected a keras.Model: end it with `return model`")
     registry.remember(model, name, options)
     if file is not None:
         from zoo.weights.loading import load  # and with it Keras

@@ -95,6 +95,7 @@ def option_values(pairs: list[str]) -> dict[str, Any]:
 def summary(run: Run, plan: RunPlan) -> str:
     """The end of a run in a few lines."""
     from zoo import tasks
+    from zoo.tasks.base import Task
 
     results, card, recipe = run.results, plan.card, plan.card.recipe(plan.recipe.name)
     metrics, task = results["metrics"], tasks.get(card.task)
@@ -103,8 +104,9 @@ def summary(run: Run, plan: RunPlan) -> str:
     lines = [
         f"{card.name}, recipe {recipe.name}, seed {results['seed']}: "
         f"test {metric} {metrics[metric]:.4f} on {run.config['examples']['test']:,} examples",
-        "  beside " + (", ".join(baselines) or "no baseline: the set is too large to compute one"),
     ]
+    if baselines or type(task).baselines is not Task.baselines:
+        lines.append("  beside " + (", ".join(baselines) or "no baseline: the set is too large to compute one"))
     if recipe.expected is not None and plan.unchanged:
         bound = recipe.expected.bound
         value = metrics.get(recipe.expected.metric, math.nan)  # BLEU, where sacrebleu is not installed

@@ -61,7 +61,9 @@ def curves(history: Path, head: str, metric: str, baselines: Mapping[str, float]
     for number, (name, value) in enumerate(baselines.items() if names[-1] != "loss" else ()):
         axes.axhline(value, color=SECOND, linestyle=("--", ":", "-.")[number % 3], linewidth=1, label=f"{name} (test)")
     axes.legend(frameon=False, fontsize=8)
-    figure.axes[0].set_yscale("log")
+    losses = [np.asarray(line.get_ydata(), float) for line in figure.axes[0].get_lines()]
+    if all((each > 0).all() for each in losses):  # a log-likelihood or an ELBO need not be
+        figure.axes[0].set_yscale("log")
     return figure
 
 

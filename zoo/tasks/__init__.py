@@ -57,4 +57,4 @@ def able(method: str) -> list[str]:
     >>> able("translate")
     ['translation']
     """
-    return [name for name in names() if hasattr(get(name), method)]
+    return [name for name in names() if method in get(name).commands]

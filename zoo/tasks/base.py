@@ -28,6 +28,7 @@ from zoo import losses, tasks
 from zoo.data.base import DataModule
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
+from zoo.tasks import _checks as checks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +68,9 @@ class Network:
         heads = tuple(model.output) if isinstance(model.output, dict) else ("",)
         name, options = (recipe.loss or card.loss, recipe.loss_options) if recipe else (card.loss, {})
         chosen = losses.get(name, **options) if name else None
-        return cls(model, card, task, task.losses(heads, chosen))
+        found = task.losses(heads, chosen)
+        checks.check_heads(card, task, heads, found)
+        return cls(model, card, task, found)
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -76,8 +79,8 @@ class Network:
 
     @property
     def main(self) -> str:
-        """The head that is measured: the first that does not only help in training."""
-        return next((head for head in self.heads if head not in self.card.loss_weights), "")
+        """The head that is measured: the first that does not only help in training, or the first of all."""
+        return next((head for head in self.heads if head not in self.card.loss_weights), [*self.heads, ""][0])
 
     @property
     def loss(self) -> keras.Loss:
@@ -98,10 +101,29 @@ class Network:
         )
 
     def with_targets(self, dataset: Any) -> Any:
-        """The batches of a data module, with the targets that each head learns."""
-        if not self.heads and type(self.task).targets is Task.targets:
+        """The batches of a data module, with the targets that each head learns, in columns where the head is one."""
+        columns = columns_of(self.model)
+        if not self.heads and not columns and type(self.task).targets is Task.targets:
             return dataset
-        return dataset.map(lambda x, y: (x, self.task.targets(x, y, self.heads)))
+
+        def changed(x: Any, y: Any) -> tuple[Any, Any]:
+            y = self.task.targets(x, y, self.heads)
+            if isinstance(y, Mapping):
+                return x, {head: as_column(each, columns.get(head)) for head, each in y.items()}
+            return x, as_column(y, columns.get(""))
+
+        return dataset.map(changed)
+
+    def judge(self, data: Any, split: str) -> Evaluation:
+        """What its task finds on a split.
+
+        Raises:
+            UsageError: if that is no evaluation, or the main metric is not in it.
+        """
+        found: Any = self.task.evaluate(self, data, split)
+        checks.check_returned(self.task, "evaluate", found, Evaluation)
+        checks.check_metric(self.task, found.metrics)
+        return found
 
     def predict(self, inputs: Any) -> np.ndarray:
         """The outputs of the main head, for batches (a ``tf.data.Dataset``) or for one array of inputs."""
@@ -142,21 +164,31 @@ class Task:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         package, _, module = cls.__module__.rpartition(".")
-        if package == tasks.__name__:
+        if package == tasks.__name__ and not module.startswith("_"):
             cls.name = module
         elif "name" not in vars(cls):  # what others are made from, not a task by itself
             return
         elif cls.name in tasks.files():
             raise UsageError(f"the task {cls.name!r} is the zoo's own: call {cls.__qualname__} otherwise")
+        checks.check_alone(cls, tasks.classes.get(cls.name))
         tasks.classes[cls.name] = cls
 
     @property
     def commands(self) -> list[str]:
-        """What its networks can be asked: the methods that no other task needs to have."""
-        own = (each for each in dir(type(self)) if not each.startswith("_") and not hasattr(Task, each))
-        return [each for each in own if inspect.isfunction(getattr(type(self), each))]
+        """What its networks can be asked: the public methods that take a `Trained`, and call it ``trained``."""
+        public = (each for each in dir(type(self)) if not each.startswith("_") and not hasattr(Task, each))
+        own = {each: getattr(type(self), each) for each in public}
+        functions = {name: method for name, method in own.items() if inspect.isfunction(method)}
+        return [name for name, each in functions.items() if [*inspect.signature(each).parameters][1:2] == ["trained"]]
 
     # Training
+
+    def check(self, loss: str = "") -> None:
+        """Raise unless the class defines what a training needs; `loss` is what the recipe or the card name, if any."""
+        checks.check_complete(self, Task, loss)
+
+    def check_network(self, network: Network, data: Any) -> None:
+        """Raise where a network that was built cannot learn from this data."""
 
     def loss(self) -> keras.Loss:
         """Of one output, where neither recipe nor card names another."""
@@ -189,7 +221,9 @@ class Task:
         targets, outputs = data.targets(split), network.predict(data.batches(split))
         column = targets[:, None] if outputs.shape[-1] == 1 else targets
         loss = float(network.loss(column, outputs))
-        return Evaluation({"loss": loss, **self.scores(targets, outputs)}, targets, outputs)
+        found = self.scores(targets, outputs)
+        checks.check_returned(self, "scores", found, Mapping)
+        return Evaluation({"loss": loss, **found}, targets, outputs)
 
     def scores(self, targets: Any, outputs: Any) -> dict[str, float]:
         """The metrics beside the loss."""
@@ -212,6 +246,24 @@ class Task:
     def sample(self, card: Card, head: str = "") -> Sample:
         """Targets for a head of a network with this card."""
         raise NotImplementedError
+
+
+def columns_of(model: Any) -> dict[str, int]:
+    """How many axes each output has whose last one holds a single number, by head; none of a trainer."""
+    outputs = getattr(model, "output", None)
+    heads = outputs if isinstance(outputs, Mapping) else {"": outputs}
+    shapes = {head: tuple(getattr(output, "shape", ())) for head, output in heads.items()}
+    return {head: len(shape) for head, shape in shapes.items() if shape[-1:] == (1,)}
+
+
+def as_column(y: Any, rank: int | None) -> Any:
+    """Targets (batch, ...) as (batch, ..., 1), where an output of that rank is.
+
+    A loss that subtracts one from the other would compare each example with all others.
+    """
+    shape = getattr(y, "shape", None)
+    axes = getattr(shape, "rank", None) if hasattr(shape, "rank") else len(shape or ())  # TensorFlow's may be unknown
+    return y[..., None] if rank is not None and axes == rank - 1 else y
 
 
 def class_ids(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -14,6 +14,9 @@ class BinaryClassification(ImageClassification):
     data_module = BinaryDataModule
     folder = None
 
+    def units(self, classes: int, loss: keras.Loss) -> tuple[int, ...]:
+        return (1,)
+
     def loss(self) -> keras.Loss:
         return keras.losses.BinaryCrossentropy(from_logits=True)
 

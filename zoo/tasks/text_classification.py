@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from zoo import plots
@@ -15,9 +13,8 @@ from zoo.data.text.base import shortened
 from zoo.data.text.folder import TextFolder
 from zoo.data.text.labelled import LabelledTextDataModule
 from zoo.metrics import classification
-from zoo.records import Card
-from zoo.tasks.base import Evaluation, Sample, Task, Trained, class_ids
-from zoo.tasks.image_classification import by_class, likeliest
+from zoo.tasks._classification import Classification, likeliest
+from zoo.tasks.base import Evaluation, Trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,19 +22,9 @@ if TYPE_CHECKING:
 BASELINE_CHARACTERS = 2 * 10**8  # beyond which no baseline is computed: minutes, and memory
 
 
-class TextClassification(Task):
-    metric = "accuracy"
+class TextClassification(Classification):
     data_module = LabelledTextDataModule
     folder = TextFolder
-
-    def loss(self) -> keras.Loss:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-    def keras_metrics(self) -> list[keras.Metric]:
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-
-    def scores(self, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
-        return classification.scores(targets, outputs)
 
     def baselines(self, data: LabelledTextDataModule) -> dict[str, float]:
         """Always the commonest class; and logistic regression on which words and pairs of words there are."""
@@ -61,12 +48,6 @@ class TextClassification(Task):
             "confusion.png": plots.confusion(data, evaluation),
             "calibration.png": plots.calibration(data, evaluation),
         }
-
-    def tables(self, data: LabelledTextDataModule, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
-        return {"classes.csv": by_class(data, evaluation)}
-
-    def sample(self, card: Card, head: str = "") -> Sample:
-        return Sample(class_ids, math.log, tolerance=1.0)
 
     def predict(self, trained: Trained, texts: Sequence[str], folder: Path | None) -> list[str]:
         """A line for each text: the likeliest classes."""

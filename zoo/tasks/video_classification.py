@@ -19,8 +19,9 @@ from zoo.data.video.frames import shuffled_in_time, still
 from zoo.introspection import grad_cam
 from zoo.metrics import classification
 from zoo.optimizers import schedules
+from zoo.tasks._classification import likeliest
 from zoo.tasks.base import Evaluation, Network, Trained
-from zoo.tasks.image_classification import ImageClassification, likeliest
+from zoo.tasks.image_classification import ImageClassification
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,17 +6,26 @@ from typing import Any
 import keras
 
 from zoo.data.batching import Batches, RepeatedBatch
+from zoo.errors import UsageError
 
 
 def pipeline_rate(dataset: Any, seconds: float = 1.0) -> float:
-    """Samples a second that a pipeline of (inputs, targets) supplies when nobody waits for them."""
-    count, started = 0, time.perf_counter()
-    while True:
+    """Samples a second that a pipeline of (inputs, targets) supplies when nobody waits for them.
+
+    Raises:
+        UsageError: if there is no sample in it.
+    """
+    count, started, before = 0, time.perf_counter(), -1
+    while count > before:
+        before = count
         for inputs, _ in dataset:
             count += keras.tree.flatten(inputs)[0].shape[0]
             elapsed = time.perf_counter() - started
             if elapsed >= seconds:
                 return float(count / elapsed)
+    raise UsageError(
+        "the batches of training hold no example; expected at least one: look at what the data module's `batches` makes"
+    )
 
 
 class StepClock(keras.callbacks.Callback):

@@ -1,6 +1,7 @@
 """Training: `fit` takes a plan that has passed its checks and writes a run folder."""
 
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -36,11 +37,13 @@ def _fit(plan: RunPlan) -> Run:
     started = time.perf_counter()
     recipe = replace(plan.recipe, model={**plan.recipe.model, **plan.options})
     task = tasks.get(plan.card.task)
+    task.check(recipe.loss or plan.card.loss)
     data = task.data_module.adapt(plan.card, recipe, plan.source.load())
 
     keras.utils.set_random_seed(recipe.seed)
     options = builder_options(plan.card, recipe, data)
     network = Network.of(build(plan.card, recipe, options), plan.card, task, recipe)
+    task.check_network(network, data)
     trainer, training_data = task.trainer(network, data)
     compile_for(trainer, training_data, recipe)
     plan.run.check_space(64 * 2**20 + 16 * network.model.count_params())
@@ -52,7 +55,7 @@ def _fit(plan: RunPlan) -> Run:
     fit_seconds = time.perf_counter() - fit_started
     plan.run.save_model(network.model)  # once more: averaged weights take their place when `fit` ends
 
-    evaluation, baselines = task.evaluate(network, data, "test"), task.baselines(data)
+    evaluation, baselines = network.judge(data, "test"), task.baselines(data)
     plan.run.write_json("metrics.json", {
         "model": plan.card.name,
         "recipe": recipe.name,
@@ -111,12 +114,28 @@ def config(plan: RunPlan, recipe: Recipe, options: Mapping[str, Any], data: Data
         "data_sha256": plan.source.sha256(),
         "classes": data.source.class_names,
         "examples": data.examples,
-        "data": data.get_config(),
+        "data": config_of(data),
         "versions": versions(),
         "backend": keras.backend.backend(),
         "commit": commit(),
         "machine": machine(),
     }
+
+
+def config_of(data: DataModule) -> dict[str, Any]:
+    """What the data module keeps, which can be kept."""
+    found: Any = data.get_config()
+    told = type(found).__name__ if not isinstance(found, dict) else ""
+    try:
+        json.dumps(found)
+    except (TypeError, ValueError) as error:  # a tensor, an array; something that holds itself
+        told = told or f"what JSON cannot hold ({error})"
+    if told:
+        raise UsageError(
+            f"get_config() of {type(data).__qualname__} returned {told}; expected a dictionary of numbers, texts and "
+            "lists, from which from_config makes it again: return one"
+        )
+    return found
 
 
 def measure_rates(trainer: Network, data: DataModule) -> dict[str, float]:

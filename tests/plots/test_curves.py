@@ -1,0 +1,12 @@
+"""Learning curves."""
+
+import pytest
+
+from zoo import plots
+
+
+@pytest.mark.parametrize(("last", "scale"), [(0.1, "log"), (0.0, "linear"), (-2.5, "linear")])
+def test_a_loss_is_drawn_by_its_logarithm_where_it_has_one(last, scale, tmp_path):
+    (tmp_path / "history.csv").write_text(f"epoch,loss,val_loss\n0,3.0,2.0\n1,1.0,{last}\n")
+    figure = plots.curves(tmp_path / "history.csv", "", "accuracy", {})
+    assert figure.axes[0].get_yscale() == scale

@@ -1,0 +1,78 @@
+"""What all tasks have in common that find the class of something."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.data.base import DataModule
+from zoo.errors import UsageError
+from zoo.losses import MaskedCrossentropy
+from zoo.metrics import classification
+from zoo.records import Card
+from zoo.tasks.base import Evaluation, Network, Sample, Task, class_ids
+
+NAMED_CLASSES = 5  # in a prediction
+
+
+class Classification(Task):
+    metric = "accuracy"
+
+    def check_network(self, network: Network, data: DataModule) -> None:
+        """Raise unless the main output has as many logits as there are classes; other `scores` may take others."""
+        classes, output = len(data.class_names), network.model.output
+        output = output[network.main] if network.heads else output
+        if type(self).scores is not Classification.scores or not classes or not hasattr(output, "shape"):
+            return
+        expected, found = self.units(classes, network.loss), output.shape[-1]
+        if found is not None and found not in expected:
+            raise UsageError(
+                f"{network.card.name} has {found} output{'s' if found != 1 else ''}; expected "
+                f"{' or '.join(map(str, expected))} for the {classes} classes of {data.source.name}: "
+                "give its last layer as many"
+            )
+
+    def units(self, classes: int, loss: keras.Loss) -> tuple[int, ...]:
+        """How many logits the main output may have."""
+        takes_numbers = isinstance(loss, (keras.losses.SparseCategoricalCrossentropy, MaskedCrossentropy))
+        return (classes,) if classes != 2 or takes_numbers else (2, 1)  # one logit z stands for the pair (0, z)
+
+    def loss(self) -> keras.Loss:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def keras_metrics(self) -> list[keras.Metric]:
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def scores(self, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+        return classification.scores(targets, outputs)
+
+    def tables(self, data: Any, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
+        return {"classes.csv": by_class(data, evaluation)}
+
+    def sample(self, card: Card, head: str = "") -> Sample:
+        return Sample(class_ids, math.log, tolerance=1.0)
+
+
+def likeliest(
+    probabilities: np.ndarray, class_names: Sequence[str], most: int = NAMED_CLASSES
+) -> tuple[np.ndarray, str]:
+    """The likeliest classes (most,), and their names with probabilities in words."""
+    best = np.argsort(-probabilities, kind="stable")[:most]
+    return best, ", ".join(f"{class_names[each]} {probabilities[each]:.1%}" for each in best)
+
+
+def by_class(data: DataModule, evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Precision, recall, F1 and count of each class, a row each."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    predicted = classification.probabilities(evaluation.outputs).argmax(-1)
+    labels = range(len(data.class_names))
+    columns = precision_recall_fscore_support(evaluation.targets, predicted, labels=labels, zero_division=0)
+    return [
+        {"class": name, "precision": f"{p:.4f}", "recall": f"{r:.4f}", "f1": f"{f:.4f}", "examples": int(count)}
+        for name, p, r, f, count in zip(data.class_names, *columns)
+    ]
