@@ -134,6 +134,15 @@ def test_a_file_is_imported_for_any_command(tmp_path, capsys):
     assert (zoo.info("my_lm").family, zoo.build("my_lm", units=2).count_params()) == ("my_lm", 60 * 2 + 2 * 60 + 60)
 
 
+def test_the_backend_of_a_file_is_quiet(tmp_path):
+    (tmp_path / "my_lm.py").write_text(MY_LM + "\nimport os\nos.write(2, b'a line of the backend')")
+    done = another_process("--import", str(tmp_path / "my_lm.py"), "list", "my*")
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "my_lm.py").write_text(MY_LM + "\nraise ValueError('no such luck')")
+    done = another_process("--import", str(tmp_path / "my_lm.py"), "list", "my*")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "no such luck" in done.stderr
+
+
 def test_another_process_writes_text_with_a_users_language_model(trained):
     done = another_process("generate", str(trained), "--prompt", "one", "--length", "5")
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from zoo import __version__, registry
+from zoo import __version__
+from zoo.cli import _terminal
 from zoo.errors import UsageError, first_line, unknown
 
 
@@ -24,8 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments = parse([word for word in argv if word != "--debug"])
         arguments.debug = debug
-        for file in arguments.imports:
-            registry.import_file(file)
+        _terminal.import_files(arguments.imports, debug)
         arguments.command.run(arguments)
         return 0
     except BrokenPipeError:  # `zoo list | head`
