@@ -77,6 +77,41 @@ def my_digits(*, input_shape=(8, 8, 1), num_classes=10, name="my_digits"):
     return keras.Model(image, keras.layers.Dense(num_classes)(keras.layers.Flatten()(image)), name=name)
 """
 
+MY_DATA = """
+import keras
+import numpy as np
+import tensorflow_datasets as tfds
+import zoo
+from zoo.data.builtin.tables import Embedded
+
+
+class Stripes(Embedded):
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(6, 6, 1), dtype=np.uint8),
+            "label": tfds.features.ClassLabel(names=("horizontal", "vertical")),
+        }
+        return self.dataset_info_from_configs(
+            description="Stripes.", features=tfds.features.FeaturesDict(features), supervised_keys=("image", "label")
+        )
+
+    def examples(self):
+        labels = np.arange(80) % 2
+        rows = np.random.default_rng(0).integers(0, 255, (80, 6, 1)).repeat(6, axis=2)
+        return np.where(labels[:, None, None], rows.transpose(0, 2, 1), rows).astype("uint8")[..., None], labels
+
+
+@zoo.register(zoo.Card(
+    task="image_classification", summary="my stripes", params=74, paper="none", preprocessing="standardise", tiny={},
+    inputs=(zoo.Input("image", (6, 6, 1)),), recipes=(zoo.Recipe(name="demo", dataset="stripes:1.0.0", epochs=1),),
+))
+def my_stripes(*, input_shape=(6, 6, 1), num_classes=2, name="my_stripes"):
+    image = keras.Input(input_shape, name="image")
+    return keras.Model(image, keras.layers.Dense(num_classes)(keras.layers.Flatten()(image)), name=name)
+"""
+
 
 @pytest.fixture(autouse=True)
 def forgotten():
@@ -113,9 +148,10 @@ def trained(tmp_path, texts):
 
 
 def forget(name):
+    module = registry._cards[name].module
     for table in (registry._cards, registry._builders):
         table.pop(name, None)
-    sys.modules.pop(f"{registry.OWN_FILES}.{name}", None)
+    sys.modules.pop(module, None)
 
 
 def another_process(*words):
@@ -197,6 +233,28 @@ def test_a_task_of_ones_own(tmp_path):
     again = zoo.evaluate(run.path)
     assert again == pytest.approx(run.metrics, abs=1e-6)
     assert zoo.list_models(task="upside_down") == ["my_digits"]
+
+
+def test_a_data_set_of_ones_own(tmp_path):
+    (tmp_path / "mine.py").write_text(MY_DATA)
+    where = ["--data-dir", str(tmp_path / "data"), "--run", str(tmp_path / "run")]
+    done = another_process("--import", str(tmp_path / "mine.py"), "train", "my_stripes", *where)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["imports"][0]["file"].endswith("mine.py")
+
+
+def test_two_files_of_one_stem(tmp_path):
+    files = [tmp_path / folder / "nets.py" for folder in "ab"]
+    for file, name in zip(files, ("first_lm", "second_lm")):
+        file.parent.mkdir()
+        file.write_text(MY_LM.replace("my_lm", name).replace("Twice", name.title().replace("_", "")))
+        registry.import_file(file)
+    assert {zoo.info(name).family for name in ("first_lm", "second_lm")} == {"nets"}
+    assert [registry.module_of(name).__file__ for name in ("first_lm", "second_lm")] == [*map(str, files)]
+    assert registry.imported_files() == files
+    (tmp_path / "a" / "again.py").write_text(files[0].read_text())
+    with pytest.raises(zoo.UsageError, match=r"'first_lm' is taken by .*a/nets\.py: call the function otherwise"):
+        registry.import_file(tmp_path / "a" / "again.py")
 
 
 def test_an_unknown_task_is_one_line_before_the_run_folder_exists(tmp_path):
