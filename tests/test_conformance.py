@@ -20,7 +20,7 @@ from keras import ops, tree
 from subjects import BACKEND, BATCH, ShortRun, Subject, compiled, gradients, heads, outline
 
 import zoo
-from zoo import factory, tasks
+from zoo import factory, registry, tasks
 from zoo.data import sources
 from zoo.introspection import graph
 from zoo.optimizers import finetuning, schedules
@@ -70,6 +70,11 @@ def close(a, b, tolerance=1e-4):
 
 
 # The card, and what belongs to a name.
+
+
+def test_no_name_is_left_out():
+    """A broken card would take its name out of all tests below."""
+    assert not registry.broken(), "\n".join(map(str, registry.broken().values()))
 
 
 def test_card_is_complete(subject):

@@ -65,10 +65,15 @@ def user_builder(source="def my_net(*, units=3, name='my_net'): return units", m
 # Cards, read from the source.
 
 
+def test_no_card_of_the_zoo_is_broken():
+    assert not registry.broken(), "\n".join(map(str, registry.broken().values()))
+
+
 @pytest.mark.parametrize("path", sorted(registry.MODELS.glob("[!_]*.py")), ids=lambda path: path.stem)
 def test_cards_read_from_the_source_are_those_of_the_imported_file(path, registered):
     read, broken = read_cards(path, f"zoo.models.{path.stem}")
-    assert read and not broken, "a file of models without a card"
+    assert not broken, "\n".join(map(str, broken.values()))
+    assert read, "a file of models without a card"
     for name in read:
         registry.builder(name)  # imports the file, whose decorators enter their cards
     assert {name: registry._cards[name] for name in read} == read

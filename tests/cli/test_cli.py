@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 import zoo
-from zoo import cli, results
+from zoo import cli, registry, results
 from zoo.cli import doctor
 from zoo.training.run_folder import Run
 
@@ -53,6 +53,17 @@ def test_list(capsys):
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()] == zoo.list_models("lenet*")
     assert "61,706" in out
+
+
+def test_list_says_what_is_left_out(capsys, monkeypatch):
+    monkeypatch.setitem(registry.broken(), "nin", zoo.UsageError("nin.py:3: the card of nin cannot be read: ..."))
+    left_out = "zoo: left out: nin.py:3: the card of nin cannot be read: ..."
+    assert zoo_command(capsys, "list", "lenet*")[2].splitlines() == [left_out]
+    code, _, err = zoo_command(capsys, "list", "nin")
+    assert code == 2 and err.splitlines() == [
+        left_out,
+        f"zoo: no name matches 'nin'; `zoo list` shows all {len(zoo.list_models())}",
+    ]
 
 
 def test_info_shows_the_card(capsys):
