@@ -89,6 +89,63 @@ def test_a_file_dropped_in_is_found(tmp_path, monkeypatch, registered):
     assert [recipe.name for recipe in card.recipes] == ["demo", "long"]
 
 
+DEMO = zoo.Recipe("demo", "digits:1.0.0", 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"params": None}, "my_net: params is None; expected a whole number"),
+        ({"summary": 3}, "my_net: summary is 3; expected a string"),
+        ({"inputs": ((28, 28, 1),)}, "my_net: inputs is ((28, 28, 1),); expected a tuple of Input"),
+        ({"tiny": ["units"]}, "my_net: tiny is ['units']; expected a dictionary"),
+        ({"recipes": (DEMO, None)}, "None); expected a tuple of Recipe"),
+        ({"recipes": (DEMO, DEMO)}, "two recipes of my_net are called 'demo': call one of them otherwise"),
+    ],
+)
+def test_a_field_of_a_card_that_cannot_be_is_one_line(changes, told, a_card, registered):
+    with pytest.raises(UsageError) as caught:
+        registry.register(records.replace(a_card, **changes))(user_builder())
+    assert told in str(caught.value) and "my_net" not in registry.cards()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"epochs": "3"}, "epochs is '3'; expected a whole number of at least 1"),
+        ({"epochs": None}, "epochs is None; expected a whole number of at least 1"),
+        ({"batch_size": 0}, "batch_size is 0; expected a whole number of at least 1"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected a number above 0 and up to 10"),
+        ({"seed": 0.5}, "seed is 0.5; expected a whole number from 0 to 2^32 - 1"),
+        ({"precision": "float61"}, "precision is 'float61'; expected one of float32, mixed_float16, mixed_bfloat16"),
+        ({"patience": -1}, "patience is -1; expected a whole number of at least 0"),
+        ({"preprocess": None}, "preprocess is None; expected a dictionary"),
+        ({"expected": 0.9}, "expected is 0.9; expected Expected or None"),
+        ({"dataset": 3}, "dataset is 3; expected a string"),
+    ],
+)
+def test_a_field_of_a_recipe_that_cannot_be_is_one_line(changes, told, a_card, registered):
+    with pytest.raises(UsageError) as caught:
+        registry.register(records.replace(a_card, recipes=(records.replace(DEMO, **changes),)))(user_builder())
+    assert str(caught.value) == f"recipe demo of my_net: {told}"
+
+
+def test_an_unknown_preprocessing_of_weights_names_the_card(a_card, registered):
+    some = zoo.Weights(tag="mine", url="https://example.org/a.h5", hash="", preprocessing="cafe", licence="mine")
+    with pytest.raises(UsageError, match="no preprocessing of the weights mine of my_net 'cafe'; did you mean caffe"):
+        registry.register(records.replace(a_card, weights=(some,)))(user_builder())
+    wrong = records.replace(DEMO, preprocessing="touch")
+    with pytest.raises(UsageError, match="no preprocessing of recipe demo of my_net 'touch'; did you mean torch"):
+        registry.register(records.replace(a_card, recipes=(wrong,)))(user_builder())
+
+
+def test_a_card_that_is_read_is_checked_as_well(tmp_path):
+    (tmp_path / "new.py").write_text(DROPPED_IN.replace("epochs=1", "epochs='1'"))
+    read, broken = read_cards(tmp_path / "new.py")
+    assert not read
+    assert str(broken["newnet"]).startswith(f"{tmp_path}/new.py:7: ") and "epochs is '1'" in str(broken["newnet"])
+
+
 def test_a_card_cannot_run_code(tmp_path):
     (tmp_path / "bad.py").write_text("\n@register(Card(task=open('/etc/passwd').read()))\ndef bad(): ...\n")
     read, broken = read_cards(tmp_path / "bad.py")
@@ -134,12 +191,12 @@ def test_a_card_may_use_plain_functions_and_annotated_constants(constant, tmp_pa
 def test_a_card_may_import_from_the_recipes_and_the_modules_among_them(tmp_path):
     imports = "from zoo.recipes import MNIST as DIGITS\nfrom zoo.recipes.lenet import RECIPES\n"
     source = imports + DROPPED_IN.replace(
-        'recipes=(DEMO, replace(DEMO, name="long"))', 'recipes=(DIGITS, *RECIPES["lenet5"])'
+        'recipes=(DEMO, replace(DEMO, name="long"))', 'recipes=(replace(DIGITS, name="digits"), *RECIPES["lenet5"])'
     )
     (tmp_path / "new.py").write_text(source)
     read, broken = read_cards(tmp_path / "new.py")
     assert not broken
-    assert read["newnet"].recipes == (recipes.MNIST, *zoo.info("lenet5").recipes)
+    assert read["newnet"].recipes == (records.replace(recipes.MNIST, name="digits"), *zoo.info("lenet5").recipes)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from zoo.cards import read_cards
+from zoo.cards import check, read_cards
 from zoo.errors import UsageError, first_line, unknown
 from zoo.records import Card, replace
 
@@ -43,7 +43,11 @@ _built: "weakref.WeakKeyDictionary[Any, tuple[str, dict[str, Any]]]" = weakref.W
 
 
 def register(card: Card) -> Callable[[Builder], Builder]:
-    """Enter the decorated function into the zoo under its own name. Works for a user's own file as well."""
+    """Enter the decorated function into the zoo under its own name. Works for a user's own file as well.
+
+    Raises:
+        UsageError: for a name that is taken, or a field of the card that cannot be.
+    """
 
     def enter(builder: Builder) -> Builder:
         module = builder.__module__
@@ -54,6 +58,7 @@ def register(card: Card) -> Callable[[Builder], Builder]:
             module=module,
             options=tuple(inspect.signature(builder).parameters),
         )
+        check(named)
         owner = cards()[named.name].module if named.name in cards() else module
         if owner != module:
             where = getattr(sys.modules.get(owner), "__file__", None) if owner.startswith(OWN_FILES) else None

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import importlib.util
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import factory, registry, tasks
-from zoo.checks import is_number, is_whole
+from zoo.cards import FIELDS
 from zoo.errors import UsageError
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
@@ -26,13 +26,8 @@ from zoo.weights import tags
 if TYPE_CHECKING:
     from zoo.data.sources import DataSet
 
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-OVERRIDES: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # of a recipe, for one run: (valid?, what is expected)
-    "epochs": (is_whole, "a whole number of at least 1"),
-    "batch_size": (is_whole, "a whole number of at least 1"),
-    "seed": (lambda value: is_whole(value, 0) and value < 2**32, "a whole number from 0 to 2^32 - 1"),
-    "learning_rate": (lambda value: is_number(value, 0, 10) and value > 0, "a number above 0 and up to 10"),
-    "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
+OVERRIDES = {  # of a recipe, for one run
+    field: FIELDS[field] for field in ("epochs", "batch_size", "seed", "learning_rate", "precision")
 }
 SETTINGS = (*OVERRIDES, "weights", "preprocessing", "run", "data", "data_dir", "loop", "tensorboard", "verbose")
 
