@@ -24,6 +24,7 @@ from zoo import factory, registry, tasks
 from zoo.data import sources
 from zoo.introspection import graph
 from zoo.optimizers import finetuning, schedules
+from zoo.training import run_plan
 
 ROOT = Path(__file__).parent.parent
 RANDOM_RATES = ("rate", "dropout", "recurrent_dropout", "_dropout", "stddev")  # of Keras's layers, 0 if not in use
@@ -97,6 +98,7 @@ def test_recipes_can_be_carried_out(subject):
     for recipe in card.recipes:
         factory.checked_options(subject.name, recipe.model)
         schedules.optimizer(recipe, steps=100)
+        run_plan.check_recipe(card, recipe)
         assert set(recipe.preprocess) <= set(data.preprocess) and set(recipe.augment) <= set(data.augment)
         splits = {recipe.train, recipe.validation, recipe.test}
         apart = len(splits) == 3 or "held_out" in recipe.data_options
