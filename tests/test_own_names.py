@@ -265,6 +265,18 @@ def test_an_unknown_task_is_one_line_before_the_run_folder_exists(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_list_and_info_say_that_there_is_no_such_task(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(MY_TASK.replace('task="upside_down"', 'task="image_clasification"'))
+    told = "there is no task (of my_digits) 'image_clasification'; did you mean image_classification"
+    assert cli.main(["--import", str(tmp_path / "mine.py"), "list", "my*"]) == 0
+    assert capsys.readouterr().err.startswith(f"zoo: cannot be trained: {told}")
+    assert cli.main(["info", "my_digits"]) == 2
+    assert capsys.readouterr().err.startswith(f"zoo: {told}")
+    assert cli.main(["list", "--task", "image_clasification"]) == 2
+    assert "there is no task 'image_clasification'; did you mean image_classification" in capsys.readouterr().err
+    assert cli.main(["list", "my*", "--task", "upside_down"]) == 2, "a task without networks"
+
+
 def test_an_unknown_preprocessing_is_one_line_and_leaves_no_folder(tmp_path):
     (tmp_path / "mine.py").write_text(MY_TASK.replace('preprocessing="standardise"', 'preprocessing="standardize"'))
     registry.import_file(tmp_path / "mine.py")
@@ -275,7 +287,7 @@ def test_an_unknown_preprocessing_is_one_line_and_leaves_no_folder(tmp_path):
 
 def test_a_task_cannot_take_the_name_of_one_of_the_zoo(tmp_path):
     (tmp_path / "mine.py").write_text(MY_TASK.replace('name = "upside_down"', 'name = "forecasting"'))
-    with pytest.raises(zoo.UsageError, match=r"mine\.py cannot be imported: .*'forecasting' is the zoo's own"):
+    with pytest.raises(zoo.UsageError, match=r"mine\.py cannot be imported: the task 'forecasting' is the zoo's own"):
         registry.import_file(tmp_path / "mine.py")
 
 
@@ -306,6 +318,7 @@ def test_a_package_enters_its_names_by_an_entry_point(tmp_path, monkeypatch):
     registry._cards.clear()
     registry._broken.clear()
     assert "their_lm" in zoo.list_models() and "lenet5" in zoo.list_models()
+    assert cli.main(["info", "their_lm"]) == cli.main(["list", "their*", "--task", "language_modelling"]) == 0
     assert "their_nets" not in sys.modules
     assert "names gone_nets, which is no module" in str(registry.broken()["gone"])
     assert zoo.build("their_lm", units=2).count_params() == 300

@@ -9,11 +9,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from zoo import registry
-from zoo.errors import UsageError
+from zoo import registry, tasks
+from zoo.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from zoo.training.run_folder import Run
+
+
+def check_task(task: str, of: str = "") -> None:
+    """Raise unless there is such a task. Those of a package's own are not known until it is imported: its cards say.
+
+    Args:
+        task: its name.
+        of: the network whose card says so.
+    """
+    cards = registry.cards().values()
+    theirs = {each.task for each in cards if not each.module.startswith("zoo.") and each.module not in sys.modules}
+    known = {*tasks.names(), *theirs}
+    if task not in known:
+        raise unknown(f"task (of {of})" if of else "task", task, known)
 
 
 def show_log() -> None:
