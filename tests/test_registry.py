@@ -146,6 +146,11 @@ def test_a_card_that_is_read_is_checked_as_well(tmp_path):
     assert str(broken["newnet"]).startswith(f"{tmp_path}/new.py:7: ") and "epochs is '1'" in str(broken["newnet"])
 
 
+def test_options_need_no_star_before_them(tmp_path):
+    (tmp_path / "new.py").write_text(DROPPED_IN.replace("(*, name=", "(units=3, *, name="))
+    assert read_cards(tmp_path / "new.py")[0]["newnet"].options == ("units", "name")
+
+
 def test_a_card_cannot_run_code(tmp_path):
     (tmp_path / "bad.py").write_text("\n@register(Card(task=open('/etc/passwd').read()))\ndef bad(): ...\n")
     read, broken = read_cards(tmp_path / "bad.py")
@@ -293,6 +298,12 @@ def test_a_users_own_network_is_built_by_name(registered, a_card):
     assert "my_net" in zoo.list_models("my*")
     with pytest.raises(UsageError, match=r"did you mean units\?"):
         zoo.build("my_net", unit=4)
+
+
+def test_a_builder_without_options_says_so(registered, a_card):
+    registry.register(a_card)(user_builder("def my_net(): return 1"))
+    with pytest.raises(UsageError, match=r"there is no option of my_net 'units'; there are none$"):
+        zoo.build("my_net", units=4)
 
 
 def test_a_taken_name_is_refused_and_running_a_file_again_is_not(registered, a_card):

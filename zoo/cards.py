@@ -102,7 +102,7 @@ def read_cards(path: Path, module: str = "") -> tuple[dict[str, Card], dict[str,
         try:
             constants = constants or Constants(tree)
             card = constants.evaluate(decorator.args[0])
-            options = tuple(argument.arg for argument in node.args.kwonlyargs)
+            options = tuple(argument.arg for argument in (*node.args.args, *node.args.kwonlyargs))
             card = replace(card, name=node.name, family=path.stem, module=module, options=options)
             check(card)
             cards[node.name] = card

@@ -91,6 +91,8 @@ def test_info_shows_the_card(capsys):
         (["train", "lenet5", "--option", "dropout"], "--option 'dropout' has no value; expected NAME=VALUE"),
         (["train", "lenet5", "--option", "droput=0.5"], "did you mean dropout?"),
         (["train", "lenet5", "--record", "nowhere/table.csv"], "there is no folder nowhere"),
+        (["train", "--import", "mine.py", "lenet5"], "`--import FILE` stands before the command: zoo --import FILE tr"),
+        (["info", "lenet5", "--import=mine.py"], "`--import FILE` stands before the command"),
         (["train"], "the following arguments are required: NAME"),
         (["evaluate", "nowhere"], "nowhere is no finished run"),
         (["list", "zzz*"], "no name matches 'zzz*'"),

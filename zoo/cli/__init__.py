@@ -92,6 +92,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if chosen and chosen not in subparsers.choices:
         raise unknown("command", chosen, subparsers.choices)
     arguments, extra = parser.parse_known_args(argv)
+    if any(word.partition("=")[0] == "--import" for word in extra):
+        raise UsageError(f"`--import FILE` stands before the command: zoo --import FILE {chosen} ...")
     if extra and extra[0].startswith("-"):
         known = re.findall(r"--[a-z-]+", subparsers.choices[chosen].format_help())
         raise unknown(f"option of `zoo {chosen}`", extra[0], set(known), hint=f"`zoo {chosen} --help` shows all")
