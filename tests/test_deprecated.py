@@ -175,6 +175,6 @@ def test_a_damaged_config_is_one_line(config, tmp_path):
     text = config if isinstance(config, str) else json.dumps({**upgraded(kept), **config})
     (tmp_path / "model.keras").write_bytes((OLD_RUN / "model.keras").read_bytes())
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(zoo.UsageError, match="config.json") as caught:
+    with pytest.raises(zoo.UsageError, match=r"config\.json") as caught:
         zoo.evaluate(tmp_path)
     assert "\n" not in str(caught.value)

@@ -77,6 +77,41 @@ def my_digits(*, input_shape=(8, 8, 1), num_classes=10, name="my_digits"):
     return keras.Model(image, keras.layers.Dense(num_classes)(keras.layers.Flatten()(image)), name=name)
 """
 
+MY_DATA = """
+import keras
+import numpy as np
+import tensorflow_datasets as tfds
+import zoo
+from zoo.data.builtin.tables import Embedded
+
+
+class Stripes(Embedded):
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(6, 6, 1), dtype=np.uint8),
+            "label": tfds.features.ClassLabel(names=("horizontal", "vertical")),
+        }
+        return self.dataset_info_from_configs(
+            description="Stripes.", features=tfds.features.FeaturesDict(features), supervised_keys=("image", "label")
+        )
+
+    def examples(self):
+        labels = np.arange(80) % 2
+        rows = np.random.default_rng(0).integers(0, 255, (80, 6, 1)).repeat(6, axis=2)
+        return np.where(labels[:, None, None], rows.transpose(0, 2, 1), rows).astype("uint8")[..., None], labels
+
+
+@zoo.register(zoo.Card(
+    task="image_classification", summary="my stripes", params=74, paper="none", preprocessing="standardise", tiny={},
+    inputs=(zoo.Input("image", (6, 6, 1)),), recipes=(zoo.Recipe(name="demo", dataset="stripes:1.0.0", epochs=1),),
+))
+def my_stripes(*, input_shape=(6, 6, 1), num_classes=2, name="my_stripes"):
+    image = keras.Input(input_shape, name="image")
+    return keras.Model(image, keras.layers.Dense(num_classes)(keras.layers.Flatten()(image)), name=name)
+"""
+
 
 @pytest.fixture(autouse=True)
 def forgotten():
@@ -113,9 +148,10 @@ def trained(tmp_path, texts):
 
 
 def forget(name):
+    module = registry._cards[name].module
     for table in (registry._cards, registry._builders):
         table.pop(name, None)
-    sys.modules.pop(f"{registry.OWN_FILES}.{name}", None)
+    sys.modules.pop(module, None)
 
 
 def another_process(*words):
@@ -132,6 +168,15 @@ def test_a_file_is_imported_for_any_command(tmp_path, capsys):
     assert capsys.readouterr().out.split()[0] == "my_lm"
     assert cli.main(["info", "my_lm"]) == 0, "it stays known in this process"
     assert (zoo.info("my_lm").family, zoo.build("my_lm", units=2).count_params()) == ("my_lm", 60 * 2 + 2 * 60 + 60)
+
+
+def test_the_backend_of_a_file_is_quiet(tmp_path):
+    (tmp_path / "my_lm.py").write_text(MY_LM + "\nimport os\nos.write(2, b'a line of the backend')")
+    done = another_process("--import", str(tmp_path / "my_lm.py"), "list", "my*")
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "my_lm.py").write_text(MY_LM + "\nraise ValueError('no such luck')")
+    done = another_process("--import", str(tmp_path / "my_lm.py"), "list", "my*")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "no such luck" in done.stderr
 
 
 def test_another_process_writes_text_with_a_users_language_model(trained):
@@ -190,12 +235,46 @@ def test_a_task_of_ones_own(tmp_path):
     assert zoo.list_models(task="upside_down") == ["my_digits"]
 
 
+def test_a_data_set_of_ones_own(tmp_path):
+    (tmp_path / "mine.py").write_text(MY_DATA)
+    where = ["--data-dir", str(tmp_path / "data"), "--run", str(tmp_path / "run")]
+    done = another_process("--import", str(tmp_path / "mine.py"), "train", "my_stripes", *where)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["imports"][0]["file"].endswith("mine.py")
+
+
+def test_two_files_of_one_stem(tmp_path):
+    files = [tmp_path / folder / "nets.py" for folder in "ab"]
+    for file, name in zip(files, ("first_lm", "second_lm")):
+        file.parent.mkdir()
+        file.write_text(MY_LM.replace("my_lm", name).replace("Twice", name.title().replace("_", "")))
+        registry.import_file(file)
+    assert {zoo.info(name).family for name in ("first_lm", "second_lm")} == {"nets"}
+    assert [registry.module_of(name).__file__ for name in ("first_lm", "second_lm")] == [*map(str, files)]
+    assert registry.imported_files() == files
+    (tmp_path / "a" / "again.py").write_text(files[0].read_text())
+    with pytest.raises(zoo.UsageError, match=r"'first_lm' is taken by .*a/nets\.py: call the function otherwise"):
+        registry.import_file(tmp_path / "a" / "again.py")
+
+
 def test_an_unknown_task_is_one_line_before_the_run_folder_exists(tmp_path):
     (tmp_path / "mine.py").write_text(MY_TASK.replace('task="upside_down"', 'task="image_clasification"'))
     registry.import_file(tmp_path / "mine.py")
     with pytest.raises(zoo.UsageError, match=r"no task 'image_clasification'; did you mean image_classification"):
         zoo.train("my_digits", run=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_list_and_info_say_that_there_is_no_such_task(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(MY_TASK.replace('task="upside_down"', 'task="image_clasification"'))
+    told = "there is no task (of my_digits) 'image_clasification'; did you mean image_classification"
+    assert cli.main(["--import", str(tmp_path / "mine.py"), "list", "my*"]) == 0
+    assert capsys.readouterr().err.startswith(f"zoo: cannot be trained: {told}")
+    assert cli.main(["info", "my_digits"]) == 2
+    assert capsys.readouterr().err.startswith(f"zoo: {told}")
+    assert cli.main(["list", "--task", "image_clasification"]) == 2
+    assert "there is no task 'image_clasification'; did you mean image_classification" in capsys.readouterr().err
+    assert cli.main(["list", "my*", "--task", "upside_down"]) == 2, "a task without networks"
 
 
 def test_an_unknown_preprocessing_is_one_line_and_leaves_no_folder(tmp_path):
@@ -208,7 +287,7 @@ def test_an_unknown_preprocessing_is_one_line_and_leaves_no_folder(tmp_path):
 
 def test_a_task_cannot_take_the_name_of_one_of_the_zoo(tmp_path):
     (tmp_path / "mine.py").write_text(MY_TASK.replace('name = "upside_down"', 'name = "forecasting"'))
-    with pytest.raises(zoo.UsageError, match=r"mine\.py cannot be imported: .*'forecasting' is the zoo's own"):
+    with pytest.raises(zoo.UsageError, match=r"mine\.py cannot be imported: the task 'forecasting' is the zoo's own"):
         registry.import_file(tmp_path / "mine.py")
 
 
@@ -239,6 +318,7 @@ def test_a_package_enters_its_names_by_an_entry_point(tmp_path, monkeypatch):
     registry._cards.clear()
     registry._broken.clear()
     assert "their_lm" in zoo.list_models() and "lenet5" in zoo.list_models()
+    assert cli.main(["info", "their_lm"]) == cli.main(["list", "their*", "--task", "language_modelling"]) == 0
     assert "their_nets" not in sys.modules
     assert "names gone_nets, which is no module" in str(registry.broken()["gone"])
     assert zoo.build("their_lm", units=2).count_params() == 300

@@ -65,10 +65,15 @@ def user_builder(source="def my_net(*, units=3, name='my_net'): return units", m
 # Cards, read from the source.
 
 
+def test_no_card_of_the_zoo_is_broken():
+    assert not registry.broken(), "\n".join(map(str, registry.broken().values()))
+
+
 @pytest.mark.parametrize("path", sorted(registry.MODELS.glob("[!_]*.py")), ids=lambda path: path.stem)
 def test_cards_read_from_the_source_are_those_of_the_imported_file(path, registered):
     read, broken = read_cards(path, f"zoo.models.{path.stem}")
-    assert read and not broken, "a file of models without a card"
+    assert not broken, "\n".join(map(str, broken.values()))
+    assert read, "a file of models without a card"
     for name in read:
         registry.builder(name)  # imports the file, whose decorators enter their cards
     assert {name: registry._cards[name] for name in read} == read
@@ -82,6 +87,68 @@ def test_a_file_dropped_in_is_found(tmp_path, monkeypatch, registered):
     card = zoo.info("newnet")
     assert (card.name, card.family, card.params) == ("newnet", "new", 56)
     assert [recipe.name for recipe in card.recipes] == ["demo", "long"]
+
+
+DEMO = zoo.Recipe("demo", "digits:1.0.0", 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"params": None}, "my_net: params is None; expected a whole number"),
+        ({"summary": 3}, "my_net: summary is 3; expected a string"),
+        ({"inputs": ((28, 28, 1),)}, "my_net: inputs is ((28, 28, 1),); expected a tuple of Input"),
+        ({"tiny": ["units"]}, "my_net: tiny is ['units']; expected a dictionary"),
+        ({"recipes": (DEMO, None)}, "None); expected a tuple of Recipe"),
+        ({"recipes": (DEMO, DEMO)}, "two recipes of my_net are called 'demo': call one of them otherwise"),
+    ],
+)
+def test_a_field_of_a_card_that_cannot_be_is_one_line(changes, told, a_card, registered):
+    with pytest.raises(UsageError) as caught:
+        registry.register(records.replace(a_card, **changes))(user_builder())
+    assert told in str(caught.value) and "my_net" not in registry.cards()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"epochs": "3"}, "epochs is '3'; expected a whole number of at least 1"),
+        ({"epochs": None}, "epochs is None; expected a whole number of at least 1"),
+        ({"batch_size": 0}, "batch_size is 0; expected a whole number of at least 1"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected a number above 0 and up to 10"),
+        ({"seed": 0.5}, "seed is 0.5; expected a whole number from 0 to 2^32 - 1"),
+        ({"precision": "float61"}, "precision is 'float61'; expected one of float32, mixed_float16, mixed_bfloat16"),
+        ({"patience": -1}, "patience is -1; expected a whole number of at least 0"),
+        ({"preprocess": None}, "preprocess is None; expected a dictionary"),
+        ({"expected": 0.9}, "expected is 0.9; expected Expected or None"),
+        ({"dataset": 3}, "dataset is 3; expected a string"),
+    ],
+)
+def test_a_field_of_a_recipe_that_cannot_be_is_one_line(changes, told, a_card, registered):
+    with pytest.raises(UsageError) as caught:
+        registry.register(records.replace(a_card, recipes=(records.replace(DEMO, **changes),)))(user_builder())
+    assert str(caught.value) == f"recipe demo of my_net: {told}"
+
+
+def test_an_unknown_preprocessing_of_weights_names_the_card(a_card, registered):
+    some = zoo.Weights(tag="mine", url="https://example.org/a.h5", hash="", preprocessing="cafe", licence="mine")
+    with pytest.raises(UsageError, match="no preprocessing of the weights mine of my_net 'cafe'; did you mean caffe"):
+        registry.register(records.replace(a_card, weights=(some,)))(user_builder())
+    wrong = records.replace(DEMO, preprocessing="touch")
+    with pytest.raises(UsageError, match="no preprocessing of recipe demo of my_net 'touch'; did you mean torch"):
+        registry.register(records.replace(a_card, recipes=(wrong,)))(user_builder())
+
+
+def test_a_card_that_is_read_is_checked_as_well(tmp_path):
+    (tmp_path / "new.py").write_text(DROPPED_IN.replace("epochs=1", "epochs='1'"))
+    read, broken = read_cards(tmp_path / "new.py")
+    assert not read
+    assert str(broken["newnet"]).startswith(f"{tmp_path}/new.py:7: ") and "epochs is '1'" in str(broken["newnet"])
+
+
+def test_options_need_no_star_before_them(tmp_path):
+    (tmp_path / "new.py").write_text(DROPPED_IN.replace("(*, name=", "(units=3, *, name="))
+    assert read_cards(tmp_path / "new.py")[0]["newnet"].options == ("units", "name")
 
 
 def test_a_card_cannot_run_code(tmp_path):
@@ -129,12 +196,12 @@ def test_a_card_may_use_plain_functions_and_annotated_constants(constant, tmp_pa
 def test_a_card_may_import_from_the_recipes_and_the_modules_among_them(tmp_path):
     imports = "from zoo.recipes import MNIST as DIGITS\nfrom zoo.recipes.lenet import RECIPES\n"
     source = imports + DROPPED_IN.replace(
-        'recipes=(DEMO, replace(DEMO, name="long"))', 'recipes=(DIGITS, *RECIPES["lenet5"])'
+        'recipes=(DEMO, replace(DEMO, name="long"))', 'recipes=(replace(DIGITS, name="digits"), *RECIPES["lenet5"])'
     )
     (tmp_path / "new.py").write_text(source)
     read, broken = read_cards(tmp_path / "new.py")
     assert not broken
-    assert read["newnet"].recipes == (recipes.MNIST, *zoo.info("lenet5").recipes)
+    assert read["newnet"].recipes == (records.replace(recipes.MNIST, name="digits"), *zoo.info("lenet5").recipes)
 
 
 @pytest.mark.parametrize(
@@ -231,6 +298,12 @@ def test_a_users_own_network_is_built_by_name(registered, a_card):
     assert "my_net" in zoo.list_models("my*")
     with pytest.raises(UsageError, match=r"did you mean units\?"):
         zoo.build("my_net", unit=4)
+
+
+def test_a_builder_without_options_says_so(registered, a_card):
+    registry.register(a_card)(user_builder("def my_net(): return 1"))
+    with pytest.raises(UsageError, match=r"there is no option of my_net 'units'; there are none$"):
+        zoo.build("my_net", units=4)
 
 
 def test_a_taken_name_is_refused_and_running_a_file_again_is_not(registered, a_card):

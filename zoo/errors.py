@@ -26,10 +26,14 @@ def unknown(kind: str, value: object, known: Iterable[str], *, hint: str = "") -
 
     >>> unknown("model", "lenet", ["lenet5", "mlp"], hint="`zoo list` shows all")
     UsageError("there is no model 'lenet'; did you mean lenet5? (`zoo list` shows all)")
+    >>> unknown("option of nin", "size", [])
+    UsageError("there is no option of nin 'size'; there are none")
     """
     known = sorted(set(known))
     near = difflib.get_close_matches(str(value).lower(), known, n=3, cutoff=0.6)
-    if near:
+    if not known:
+        help = "there are none"
+    elif near:
         help = f"did you mean {' or '.join(near)}?"
     else:
         help = f"there are {', '.join(known)}" if len(known) <= 24 else f"there are {len(known)}"

@@ -27,13 +27,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from zoo.cards import read_cards
+from zoo.cards import check, read_cards
 from zoo.errors import UsageError, first_line, unknown
 from zoo.records import Card, replace
 
 MODELS = Path(__file__).parent / "models"
 ENTRY_POINTS = "zoo.models"  # the group in which packages name modules with builders
-OWN_FILES = "zoo_imported"  # in front of the name under which a user's file is imported
+OWN_FILES = "zoo_imported"  # in front of the name of the package in which a user's file is imported
 
 Builder = Callable[..., Any]
 _builders: dict[str, Builder] = {}  # filled by @register as modules are imported
@@ -43,7 +43,11 @@ _built: "weakref.WeakKeyDictionary[Any, tuple[str, dict[str, Any]]]" = weakref.W
 
 
 def register(card: Card) -> Callable[[Builder], Builder]:
-    """Enter the decorated function into the zoo under its own name. Works for a user's own file as well."""
+    """Enter the decorated function into the zoo under its own name. Works for a user's own file as well.
+
+    Raises:
+        UsageError: for a name that is taken, or a field of the card that cannot be.
+    """
 
     def enter(builder: Builder) -> Builder:
         module = builder.__module__
@@ -54,9 +58,11 @@ def register(card: Card) -> Callable[[Builder], Builder]:
             module=module,
             options=tuple(inspect.signature(builder).parameters),
         )
+        check(named)
         owner = cards()[named.name].module if named.name in cards() else module
         if owner != module:
-            raise UsageError(f"the name {named.name!r} is taken by {owner}: call the function otherwise")
+            where = getattr(sys.modules.get(owner), "__file__", None) if owner.startswith(OWN_FILES) else None
+            raise UsageError(f"the name {named.name!r} is taken by {where or owner}: call the function otherwise")
         _cards[named.name] = named
         _builders[named.name] = builder
         return builder
@@ -155,23 +161,38 @@ def import_file(path: str | Path) -> ModuleType:
     path = Path(path).absolute()
     if not path.is_file():
         raise UsageError(f"there is no file {path} to import; expected a Python file with @zoo.register in it")
-    name = f"{OWN_FILES}.{path.stem}"
+    name = own_module(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} is no Python file; expected one that ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
+        kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+        raise UsageError(f"{path} cannot be imported: {kind}{first_line(error)}") from error
     return module
+
+
+def own_module(path: Path) -> str:
+    """The name under which a file is imported: in a package for its folder, as others may have a file of that stem.
+
+    >>> own_module(Path("/home/me/my_nets.py"))
+    'zoo_imported_1f1910774272.my_nets'
+    """
+    folder = path.resolve().parent
+    package = ModuleType(f"{OWN_FILES}_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}")
+    package.__path__ = []  # Python finds in it only what is in `sys.modules`
+    package.__file__ = str(folder / "__init__.py")  # tfds looks beside it for the notes on a builder
+    sys.modules.setdefault(package.__name__, package)
+    return f"{package.__name__}.{path.stem.replace('.', '_')}"
 
 
 def imported_files() -> list[Path]:
     """The files that `import_file` imported in this process."""
-    return [Path(str(module.__file__)) for name, module in sys.modules.items() if name.startswith(f"{OWN_FILES}.")]
+    own = [module for name, module in sys.modules.items() if name.startswith(f"{OWN_FILES}_") and "." in name]
+    return [Path(str(module.__file__)) for module in own]
 
 
 def own_code(name: str) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 import zoo
-from zoo import cli, results
+from zoo import cli, registry, results
 from zoo.cli import doctor
 from zoo.training.run_folder import Run
 
@@ -55,6 +55,17 @@ def test_list(capsys):
     assert "61,706" in out
 
 
+def test_list_says_what_is_left_out(capsys, monkeypatch):
+    monkeypatch.setitem(registry.broken(), "nin", zoo.UsageError("nin.py:3: the card of nin cannot be read: ..."))
+    left_out = "zoo: left out: nin.py:3: the card of nin cannot be read: ..."
+    assert zoo_command(capsys, "list", "lenet*")[2].splitlines() == [left_out]
+    code, _, err = zoo_command(capsys, "list", "nin")
+    assert code == 2 and err.splitlines() == [
+        left_out,
+        f"zoo: no name matches 'nin'; `zoo list` shows all {len(zoo.list_models())}",
+    ]
+
+
 def test_info_shows_the_card(capsys):
     code, out, _ = zoo_command(capsys, "info", "lenet5_1998")
     card = zoo.info("lenet5_1998")
@@ -80,6 +91,8 @@ def test_info_shows_the_card(capsys):
         (["train", "lenet5", "--option", "dropout"], "--option 'dropout' has no value; expected NAME=VALUE"),
         (["train", "lenet5", "--option", "droput=0.5"], "did you mean dropout?"),
         (["train", "lenet5", "--record", "nowhere/table.csv"], "there is no folder nowhere"),
+        (["train", "--import", "mine.py", "lenet5"], "`--import FILE` stands before the command: zoo --import FILE tr"),
+        (["info", "lenet5", "--import=mine.py"], "`--import FILE` stands before the command"),
         (["train"], "the following arguments are required: NAME"),
         (["evaluate", "nowhere"], "nowhere is no finished run"),
         (["list", "zzz*"], "no name matches 'zzz*'"),

@@ -155,7 +155,9 @@ def test_all_embedded_data_sets_are_listed(own_file):
 
 
 def test_a_changed_program_does_not_pass_for_the_one_that_made_the_data(own_file, tmp_path, caplog):
-    said = lambda: [record.getMessage() for record in caplog.records if record.name == "zoo"]
+    def said():
+        return [record.getMessage() for record in caplog.records if record.name == "zoo"]
+
     own_file(BARS)
     opened("made_up_bars", tmp_path)
     own_file(BARS, '"""Bars."""', "# only words")

@@ -134,13 +134,13 @@ def toy_detector(*, filters=16, name="toy_detector"):
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     (folder / "toy_detector.py").write_text(DETECTOR)
-    registry.import_file(folder / "toy_detector.py")
+    module = registry.import_file(folder / "toy_detector.py")
     yield zoo.train("toy_detector", run=folder / "run", verbose=0)
     for table, name in (
         (registry._cards, "toy_detector"),
         (registry._builders, "toy_detector"),
         (tasks.classes, "toy_detection"),
-        (sys.modules, f"{registry.OWN_FILES}.toy_detector"),
+        (sys.modules, module.__name__),
     ):
         table.pop(name, None)
 

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from zoo import __version__, registry
+from zoo import __version__
+from zoo.cli import _terminal
 from zoo.errors import UsageError, first_line, unknown
 
 
@@ -24,8 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments = parse([word for word in argv if word != "--debug"])
         arguments.debug = debug
-        for file in arguments.imports:
-            registry.import_file(file)
+        _terminal.import_files(arguments.imports, debug)
         arguments.command.run(arguments)
         return 0
     except BrokenPipeError:  # `zoo list | head`
@@ -92,6 +92,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if chosen and chosen not in subparsers.choices:
         raise unknown("command", chosen, subparsers.choices)
     arguments, extra = parser.parse_known_args(argv)
+    if any(word.partition("=")[0] == "--import" for word in extra):
+        raise UsageError(f"`--import FILE` stands before the command: zoo --import FILE {chosen} ...")
     if extra and extra[0].startswith("-"):
         known = re.findall(r"--[a-z-]+", subparsers.choices[chosen].format_help())
         raise unknown(f"option of `zoo {chosen}`", extra[0], set(known), hint=f"`zoo {chosen} --help` shows all")

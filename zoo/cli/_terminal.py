@@ -5,13 +5,29 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from zoo.errors import UsageError
+from zoo import registry, tasks
+from zoo.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from zoo.training.run_folder import Run
+
+
+def check_task(task: str, of: str = "") -> None:
+    """Raise unless there is such a task. Those of a package's own are not known until it is imported: its cards say.
+
+    Args:
+        task: its name.
+        of: the network whose card says so.
+    """
+    cards = registry.cards().values()
+    theirs = {each.task for each in cards if not each.module.startswith("zoo.") and each.module not in sys.modules}
+    known = {*tasks.names(), *theirs}
+    if task not in known:
+        raise unknown(f"task (of {of})" if of else "task", task, known)
 
 
 def show_log() -> None:
@@ -40,8 +56,7 @@ def open_run(path: str, debug: bool) -> "Run":
 
 def start_keras(debug: bool) -> None:
     """Import Keras and its backend. What they write to stderr is shown only if the start fails, or with --debug."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what goes wrong comes as an exception as well
-    with contextlib.nullcontext() if debug else hidden_stderr():
+    with quietly(debug):
         import keras
 
         keras.ops.zeros(())  # the backend looks for its devices here
@@ -51,15 +66,30 @@ def start_keras(debug: bool) -> None:
             tensorflow().zeros(())
 
 
+def import_files(files: Sequence[str], debug: bool) -> None:
+    """Import the user's own files, as quietly: they import Keras."""
+    for file in files:
+        with quietly(debug):
+            registry.import_file(file)
+
+
+def quietly(debug: bool) -> AbstractContextManager[None]:
+    """Around what may import Keras: nothing of its backend's log, unless with --debug."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what goes wrong comes as an exception as well
+    return contextlib.nullcontext() if debug else hidden_stderr()
+
+
 @contextlib.contextmanager
 def hidden_stderr() -> Iterator[None]:
-    """Hide what is written to the file descriptor of stderr; show it only if an error escapes."""
+    """Hide what is written to the file descriptor of stderr; show it only if an error escapes but ours."""
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as hidden:
         os.dup2(hidden.fileno(), 2)
         try:
             yield
+        except UsageError:  # says it all
+            raise
         except Exception:
             hidden.seek(0)
             os.write(terminal, hidden.read())

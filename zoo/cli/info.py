@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     card = registry.info(arguments.name)  # a wrong name is refused before Keras is imported
+    _terminal.check_task(card.task, card.name)
     if arguments.verbose:
         _terminal.start_keras(arguments.debug)
         card = factory.info(arguments.name, verbose=True)

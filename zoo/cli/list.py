@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from zoo import registry
+from zoo.cli import _terminal
 from zoo.errors import UsageError
 
 HELP = "list the networks of the zoo"
@@ -16,12 +17,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.task is not None:
+        _terminal.check_task(arguments.task)
     names = registry.list_models(arguments.pattern, task=arguments.task, pretrained=arguments.pretrained)
     if not names:
-        raise UsageError(f"no name matches {arguments.pattern!r}; `zoo list` shows all {len(registry.list_models())}")
+        tell_broken()  # it may be the one that was looked for
+        asked = repr(arguments.pattern) if arguments.pattern else "what was asked for"
+        raise UsageError(f"no name matches {asked}; `zoo list` shows all {len(registry.list_models())}")
     width = max(map(len, names))
     for name in names:
         card = registry.info(name)
         print(f"{name:<{width}}  {card.params:>13,}  {card.summary}")
+    tell_broken()
+    for name in names:
+        try:
+            _terminal.check_task(registry.info(name).task, name)
+        except UsageError as error:
+            print(f"zoo: cannot be trained: {error}", file=sys.stderr)
+
+
+def tell_broken() -> None:
+    """Say which names are left out, and why."""
     for error in registry.broken().values():
         print(f"zoo: left out: {error}", file=sys.stderr)

@@ -60,7 +60,7 @@ def check_supported(name: str, command: str) -> None:
     task = tasks.get(registry.info(name).task)
     if not task.commands:
         raise UsageError(f"{name} answers no single input; `zoo evaluate` measures it on its test set")
-    if not hasattr(task, command):
+    if command not in task.commands:
         supported = ", ".join(f"`zoo {each}`" for each in ("evaluate", *task.commands))
         able = tasks.able(command)
         others = f"`zoo list --task {'|'.join(able)}` shows those that can" if able else "no network can"
@@ -96,7 +96,7 @@ def evaluation(run: str | Path | Run, *, files: Sequence[str] = (), data_dir: st
     if files and not network.task.takes_question_files:
         raise UsageError(f"{network.card.name} is not measured against files; leave {files[0]} out")
     data.files = tuple(files)
-    return network.task.evaluate(network, data, "test")
+    return network.judge(data, "test")
 
 
 def export(run: str | Path | Run, format: str, path: str | Path) -> Path:

@@ -8,15 +8,18 @@ without Keras); then the data is looked at, the network built and trained, and l
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from zoo import factory, registry, tasks
-from zoo.checks import is_number, is_whole
-from zoo.errors import UsageError
+from zoo.cards import FIELDS, SCALINGS
+from zoo.checks import is_whole
+from zoo.errors import UsageError, unknown
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
 from zoo.training.malloc import one_heap
@@ -26,13 +29,8 @@ from zoo.weights import tags
 if TYPE_CHECKING:
     from zoo.data.sources import DataSet
 
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-OVERRIDES: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # of a recipe, for one run: (valid?, what is expected)
-    "epochs": (is_whole, "a whole number of at least 1"),
-    "batch_size": (is_whole, "a whole number of at least 1"),
-    "seed": (lambda value: is_whole(value, 0) and value < 2**32, "a whole number from 0 to 2^32 - 1"),
-    "learning_rate": (lambda value: is_number(value, 0, 10) and value > 0, "a number above 0 and up to 10"),
-    "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
+OVERRIDES = {  # of a recipe, for one run
+    field: FIELDS[field] for field in ("epochs", "batch_size", "seed", "learning_rate", "precision")
 }
 SETTINGS = (*OVERRIDES, "weights", "preprocessing", "run", "data", "data_dir", "loop", "tensorboard", "verbose")
 
@@ -81,7 +79,7 @@ def prepare(
     Keras is imported only where files of the user's own (`data`, `weights`) must be held against the task or network.
     """
     card = registry.info(name)
-    tasks.check(card.task)
+    check_card(card)
     planned = card.recipe(recipe or default_recipe(card, weights, data))
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
     planned, options = with_options(override(planned, changes), options, card)
@@ -96,6 +94,49 @@ def prepare(
     source = open_data(planned.dataset, card, data_dir)
     folder = Run.create(run, f"{name}-{planned.name}-{planned.seed}")
     return RunPlan(card, planned, options, source, folder, data_dir, tensorboard, verbose)
+
+
+def check_card(card: Card) -> None:
+    """Raise for a task or, of the zoo's own tasks, a preprocessing that there is not. Keras is not imported."""
+    tasks.check(card.task)
+    if card.task in tasks.files() and card.preprocessing not in SCALINGS:
+        raise unknown(f"preprocessing for {card.name}", card.preprocessing, SCALINGS)
+
+
+def check_recipe(card: Card, recipe: Recipe) -> None:
+    """Raise for options of a recipe that its schedule or its data do not take. Imports Keras."""
+    from zoo.optimizers.schedules import SCHEDULES
+
+    what = f"recipe {recipe.name} of {card.name}"
+    if recipe.schedule not in SCHEDULES:
+        raise unknown(f"schedule ({what})", recipe.schedule, SCHEDULES)
+    known = inspect.signature(SCHEDULES[recipe.schedule]).parameters.values()
+    takes = [each.name for each in known if each.kind is each.KEYWORD_ONLY and each.name != "epochs"]
+    for option in recipe.schedule_options:
+        if option not in takes:
+            raise unknown(f"option of the schedule {recipe.schedule} ({what})", option, takes)
+    data = tasks.get(card.task).data_module
+    if data.__module__.startswith("zoo.data."):  # one of the user's own may read what it likes
+        takes = [*getattr(sys.modules[data.__module__], "OPTIONS", ())]
+        for option in recipe.data_options:
+            if option not in takes:
+                raise unknown(f"option of this data ({what})", option, takes)
+    if isinstance(data.preprocess, Mapping):
+        for option, value in recipe.preprocess.items():
+            if option in data.preprocess:
+                check_step(data.preprocess[option], option, value, what)
+
+
+def check_step(step: Callable[..., Any], option: str, value: Any, what: str) -> None:
+    """Raise unless a step of the preprocessing takes this value, where the type of its last argument is of sizes."""
+    hint = get_type_hints(step).get(list(inspect.signature(step).parameters)[-1])
+    several = get_origin(hint) is tuple
+    kinds, values = (get_args(hint), value) if several else ((hint,), [value])
+    if set(kinds) != {int}:
+        return
+    if not (isinstance(values, (tuple, list)) and len(values) == len(kinds) and all(map(is_whole, values))):
+        expected = f"{len(kinds)} whole numbers" if several else "a whole number"
+        raise UsageError(f"{what}: preprocess {option} is {value!r}; expected {expected} of at least 1")
 
 
 def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:

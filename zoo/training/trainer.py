@@ -19,7 +19,7 @@ from zoo.system import machine
 from zoo.tasks.base import Evaluation, Network
 from zoo.training import throughput
 from zoo.training.run_folder import Run, commit, versions
-from zoo.training.run_plan import RunPlan, command_line
+from zoo.training.run_plan import RunPlan, check_recipe, command_line
 
 log = logging.getLogger("zoo")
 
@@ -36,6 +36,7 @@ def fit(plan: RunPlan) -> Run:
 def _fit(plan: RunPlan) -> Run:
     started = time.perf_counter()
     recipe = replace(plan.recipe, model={**plan.recipe.model, **plan.options})
+    check_recipe(plan.card, recipe)
     task = tasks.get(plan.card.task)
     task.check(recipe.loss or plan.card.loss)
     data = task.data_module.adapt(plan.card, recipe, plan.source.load())

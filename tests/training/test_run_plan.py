@@ -1,0 +1,54 @@
+"""A recipe held against its data and its schedule, before the network is built."""
+
+import pytest
+
+import zoo
+from zoo import registry
+from zoo.records import replace
+
+
+@pytest.fixture
+def recipe_with(monkeypatch):
+    """Train softmax_regression by its demo, with some fields of the recipe or of the card changed."""
+
+    def train(run, of_card, **changes):
+        card = zoo.info("softmax_regression")
+        recipe = replace(card.recipe("demo"), **changes)
+        monkeypatch.setitem(registry.cards(), card.name, replace(card, recipes=(recipe,), **of_card))
+        return zoo.train(card.name, run=run, epochs=1, verbose=0)
+
+    return train
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"schedule": "cosin"}, "no schedule (recipe demo of softmax_regression) 'cosin'; did you mean cosine?"),
+        (
+            {"schedule_options": {"warmup": 1}},
+            "there is no option of the schedule cosine (recipe demo of softmax_regression) 'warmup'; did you mean w",
+        ),
+        (
+            {"data_options": {"per_class": 4}},
+            "there is no option of this data (recipe demo of softmax_regression) 'per_class'; there are none",
+        ),
+        (
+            {"preprocess": {"resize": "big"}},
+            "recipe demo of softmax_regression: preprocess resize is 'big'; expected 2 whole numbers of at least 1",
+        ),
+        ({"preprocess": {"pad": (8, 0)}}, "preprocess pad is (8, 0); expected 2 whole numbers of at least 1"),
+        ({"preprocess": {"frames": [3]}}, "preprocess frames is [3]; expected a whole number of at least 1"),
+        ({"train": "trian"}, "digits:1.0.0 has no split 'trian': Unknown split"),
+        ({"test": "test[:x%]"}, "digits:1.0.0 has no split 'test[:x%]': Error pars"),
+        ({"of_card": {"task": "classification"}}, "there is no task 'classification'; did you mean"),
+        (
+            {"of_card": {"preprocessing": "standardize"}},
+            "there is no preprocessing for softmax_regression 'standardize'; did you mean standardise?",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_leaves_no_folder(changes, told, recipe_with, tmp_path):
+    with pytest.raises(zoo.UsageError) as caught:
+        recipe_with(tmp_path / "run", **{"of_card": {}, **changes})
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
