@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import deprecated, factory
+from zoo import cli, deprecated, factory
 from zoo.training.run_folder import upgraded
 
 IMPORTS = """\
@@ -115,7 +115,7 @@ def test_python_shows_the_warning_to_the_author_of_a_module(tmp_path):
         capture_output=True, text=True,
     )  # fmt: skip
     for line, old in ((1, "zoo.tune"), (3, "zoo.Figure"), (4, "Recipe(feed=...)")):
-        assert f"own.py:{line}: FutureWarning: {old} is now " in done.stderr, done.stderr
+        assert f"own.py:{line}: OldNameWarning: {old} is now " in done.stderr, done.stderr
 
 
 def test_old_options_have_new_ones_somewhere():
@@ -178,3 +178,12 @@ def test_a_damaged_config_is_one_line(config, tmp_path):
     with pytest.raises(zoo.UsageError, match=r"config\.json") as caught:
         zoo.evaluate(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_command_line_says_it_in_a_line(tmp_path, capsys):
+    file = tmp_path / "own_old.py"
+    file.write_text("import zoo\nzoo.Figure\n")
+    assert cli.main(["--import", str(file), "list", "lenet5"]) == 0
+    assert capsys.readouterr().err == f"zoo: {file}:2: zoo.Figure is now zoo.Expected\n"
+    assert cli.main(["train", "gpt", "--option", "blocks=1", "--option", "nothing=1"]) == 2
+    assert capsys.readouterr().err.startswith("zoo: blocks of gpt is now num_layers\nzoo: there is no option of gpt")

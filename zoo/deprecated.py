@@ -54,12 +54,15 @@ WITHIN = {  # what is called otherwise in its new module, or stands in a third o
 }
 
 
-def warn(old: str, new: str, stacklevel: int = 2) -> None:
-    """Say what an old name is called now, where the caller of the function that calls this stands.
-
-    A `FutureWarning`, for Python shows a `DeprecationWarning` to the authors of a script alone, and of no module.
+class OldNameWarning(FutureWarning):
+    """What is called otherwise now. Python shows a `DeprecationWarning` to the authors of a script alone, and of no
+    module, so that it is none.
     """
-    warnings.warn(f"{old} is now {new}", FutureWarning, stacklevel=stacklevel + 1)
+
+
+def warn(old: str, new: str, stacklevel: int = 2) -> None:
+    """Say what an old name is called now, where the caller of the function that calls this stands."""
+    warnings.warn(f"{old} is now {new}", OldNameWarning, stacklevel=stacklevel + 1)
 
 
 def check_one_name(old: str, new: str, given: Any) -> None:

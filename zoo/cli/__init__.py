@@ -25,8 +25,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments = parse([word for word in argv if word != "--debug"])
         arguments.debug = debug
-        _terminal.import_files(arguments.imports, debug)
-        arguments.command.run(arguments)
+        with _terminal.old_names_in_a_line():
+            _terminal.import_files(arguments.imports, debug)
+            arguments.command.run(arguments)
         return 0
     except BrokenPipeError:  # `zoo list | head`
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  the interpreter flushes it at exit

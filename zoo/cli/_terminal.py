@@ -5,12 +5,15 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from zoo import registry, tasks
-from zoo.errors import UsageError, unknown
+from zoo.deprecated import OldNameWarning
+from zoo.errors import UsageError, first_line, unknown
 
 if TYPE_CHECKING:
     from zoo.training.run_folder import Run
@@ -57,8 +60,12 @@ def open_run(path: str, debug: bool) -> "Run":
 def start_keras(debug: bool) -> None:
     """Import Keras and its backend. What they write to stderr is shown only if the start fails, or with --debug."""
     with quietly(debug):
-        import keras
-
+        try:
+            import keras
+        except ValueError as error:
+            raise UsageError(
+                f"Keras does not start: {first_line(error)}; expected KERAS_BACKEND to be tensorflow, jax or torch"
+            ) from error
         keras.ops.zeros(())  # the backend looks for its devices here
         with contextlib.suppress(UsageError):  # most data needs it, whatever the backend
             from zoo.data.sources import tensorflow
@@ -67,10 +74,29 @@ def start_keras(debug: bool) -> None:
 
 
 def import_files(files: Sequence[str], debug: bool) -> None:
-    """Import the user's own files, as quietly: they import Keras."""
+    """Import the user's own files, as quietly: they import Keras. What they call by an old name is said."""
     for file in files:
-        with quietly(debug):
+        with warnings.catch_warnings(record=True, category=OldNameWarning) as found, quietly(debug):
             registry.import_file(file)
+        for each in found:
+            warnings.showwarning(each.message, each.category, each.filename, each.lineno)
+
+
+@contextlib.contextmanager
+def old_names_in_a_line() -> Iterator[None]:
+    """Show what is called otherwise now in one line, with the place in a file that is not ours."""
+    with warnings.catch_warnings():
+        usual: Callable[..., None] = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], filename: str, lineno: int, *rest: Any, **more: Any) -> None:
+            if not issubclass(category, OldNameWarning):
+                usual(message, category, filename, lineno, *rest, **more)
+                return
+            ours = Path(filename).is_relative_to(Path(registry.__file__).parent)
+            print(f"zoo: {message}" if ours else f"zoo: {filename}:{lineno}: {message}", file=sys.stderr)
+
+        warnings.showwarning = show
+        yield
 
 
 def quietly(debug: bool) -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""How tfds is brought to prepare a data set: where it looks for a builder, how long it waits, and what it says."""
+"""How tfds is brought to prepare a data set: how long it waits, and what it says."""
 
 import contextlib
 import io
@@ -7,19 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow_datasets as tfds
-from etils import epath
 from tensorflow_datasets.core.download import downloader
 
-from zoo.data.builtin.embedded import Embedded, descendants, file_of, place
+from zoo.data.builtin.embedded import Embedded, place
 from zoo.errors import UsageError, first_line
-from zoo.registry import OWN_FILES
-
-
-def settle_own_builders() -> None:
-    """Tell tfds the files of the builders in a user's own files: by itself it looks for a package."""
-    for builder in descendants(tfds.core.DatasetBuilder):
-        if builder.__module__.startswith(f"{OWN_FILES}.") and (file := file_of(builder)):
-            builder.code_path, builder.pkg_dir_path = epath.Path(file), epath.Path(file.parent)
 
 
 def prepare(builder: tfds.core.DatasetBuilder, *, retry: bool) -> None:

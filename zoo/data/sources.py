@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo.data.builtin.embedded import Embedded, embedded
-from zoo.data.preparation import prepare, settle_own_builders
+from zoo.data.preparation import prepare
 from zoo.data.reachability import DATA_HOST, reachable
 from zoo.errors import UsageError, first_line, unknown
 
@@ -94,7 +94,6 @@ class TfdsFile:
         self.data_dir = data_dir
         self.online = False
         name = dataset.partition(":")[0]
-        settle_own_builders()
         try:
             self.builder = tfds.builder(dataset, data_dir=data_dir)
         except tfds.core.registered.DatasetNotFoundError:

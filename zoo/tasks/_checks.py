@@ -1,18 +1,13 @@
 """What a user's own task is told, in one line, where it does not hold together."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
 from zoo.errors import UsageError, unknown
 from zoo.records import Card
-
-if TYPE_CHECKING:
-    from zoo.tasks.base import Task
 
 
 def where(cls: type[Any]) -> str:
@@ -21,7 +16,7 @@ def where(cls: type[Any]) -> str:
     return f"{cls.__module__}.{cls.__qualname__}" + (f" in {file}" if file else "")
 
 
-def check_alone(cls: type[Task], other: type[Task] | None) -> None:
+def check_alone(cls: type[Any], other: type[Any] | None) -> None:
     """Raise if another class has the name of a task already; the same one may be made again, from its changed file."""
     if other is None or (cls.__qualname__ == other.__qualname__ and same_file(cls.__module__, other.__module__)):
         return
@@ -36,7 +31,7 @@ def same_file(module: str, other: str) -> bool:
     return module == other or (None not in files and files[0] == files[1])
 
 
-def check_heads(card: Card, task: Task, heads: Sequence[str], losses: Any) -> None:
+def check_heads(card: Card, task: Any, heads: Sequence[str], losses: Any) -> None:
     """Raise unless each output has a loss, and the weights of the card are for outputs that there are."""
     kind = type(task).__qualname__
     if not isinstance(losses, Mapping) or set(losses) != set(heads):
@@ -56,7 +51,7 @@ def check_heads(card: Card, task: Task, heads: Sequence[str], losses: Any) -> No
             raise unknown(f"output of {card.name}", head, heads, hint="loss_weights of its card")
 
 
-def check_complete(task: Task, base: type[Task], loss: str) -> None:
+def check_complete(task: Any, base: type[Any], loss: str) -> None:
     """Raise unless a task defines what every training needs."""
     cls = type(task)
     missing = [each for each in ("metric", "data_module") if not hasattr(cls, each)]
@@ -71,7 +66,7 @@ def check_complete(task: Task, base: type[Task], loss: str) -> None:
         )
 
 
-def check_returned(task: Task, method: str, found: Any, kind: type[Any]) -> None:
+def check_returned(task: Any, method: str, found: Any, kind: type[Any]) -> None:
     """Raise unless a method of a task returned what it should."""
     if not isinstance(found, kind):
         name = f"zoo.tasks.base.{kind.__name__}" if kind.__module__.startswith("zoo") else "dictionary of metrics"
@@ -80,7 +75,7 @@ def check_returned(task: Task, method: str, found: Any, kind: type[Any]) -> None
         )
 
 
-def check_metric(task: Task, metrics: Mapping[str, float]) -> None:
+def check_metric(task: Any, metrics: Mapping[str, float]) -> None:
     """Raise unless the main metric of a task is among those that it found."""
     if task.metric not in metrics:
         raise UsageError(

@@ -79,8 +79,10 @@ class WordVectorsTask(Task):
     def baselines(self, data: WordVectorDataModule) -> dict[str, float]:
         """A word at random; and vectors by linear algebra alone: counts of meetings, compared with chance, factored."""
         questions = judgements(data).get("analogies")
+        if not questions:
+            return {}
         found = {"chance": 1.0 / (len(data.vocabulary) - 1)}
-        if questions and len(data.vocabulary) <= MAX_FACTORED_WORDS:
+        if len(data.vocabulary) <= MAX_FACTORED_WORDS:
             vectors = WordVectors(data.vocabulary.words[1:], factored(data)[1:])
             found["factored counts"] = vectors.analogies(questions)[""].value
         return found
