@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import cli, deprecated, factory
+from zoo import cli, deprecated, factory, registry
 from zoo.training.run_folder import upgraded
 
 IMPORTS = """\
@@ -180,7 +180,14 @@ def test_a_damaged_config_is_one_line(config, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_the_command_line_says_it_in_a_line(tmp_path, capsys):
+@pytest.fixture
+def no_own_files():
+    yield
+    for name in [name for name in sys.modules if name.startswith(registry.OWN_FILES)]:
+        del sys.modules[name]
+
+
+def test_the_command_line_says_it_in_a_line(tmp_path, capsys, no_own_files):
     file = tmp_path / "own_old.py"
     file.write_text("import zoo\nzoo.Figure\n")
     assert cli.main(["--import", str(file), "list", "lenet5"]) == 0
