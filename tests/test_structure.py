@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,11 @@ def test_what_is_wrong_is_named_with_its_line(law, sources, told):
     found = LAWS[law](imports_of(sources))
     assert len(found) == len(told)
     assert all(part in each for part, each in zip(told, found))
+
+
+def test_a_long_file_says_why():
+    for file in sorted((ROOT / "zoo").rglob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        if text.count("\n") > 300:
+            said = re.search("longer than other files|file is long", ast.get_docstring(ast.parse(text)) or "", re.I)
+            assert said, f"{file.relative_to(ROOT)} has more than 300 lines; expected its docstring to say why"

@@ -18,7 +18,7 @@ Representation", EMNLP 2014.
 Training draws its own examples from a text (`zoo.data.text.word_vectors`). `word2vec` has a way of training of its own
 as well, many times faster and equal in what it computes (`zoo.trainers.word2vec`).
 
-(Past 300 lines, for the five are to be read beside each other.)
+A little longer than other files: the five are to be read beside each other.
 """
 
 from typing import Any

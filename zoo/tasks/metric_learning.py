@@ -28,9 +28,8 @@ from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__getattr__ = renamed(__name__, {"eye_of": "encoder_of"})
-
 log = logging.getLogger("zoo")
+__getattr__ = renamed(__name__, {"eye_of": "encoder_of"})
 
 BATCH = 256  # images that go through a network at a time
 COMPONENTS = 64  # of PCA
@@ -51,8 +50,7 @@ class MetricLearning(Task):
         return [CollapseWatch(network, data)]
 
     def evaluate(self, network: Network, data: IdentityDataModule, split: str) -> Evaluation:
-        encoder = encoder_of(network.model)
-        found = judge(encoder, data, split)
+        found = judge(encoder := encoder_of(network.model), data, split)
         return Evaluation(found.metrics, data.arrays(split)[1], (encoder, found))
 
     def baselines(self, data: IdentityDataModule) -> dict[str, float]:
@@ -110,8 +108,7 @@ class MetricLearning(Task):
 
     def search(self, trained: Trained, query: str, folder: str) -> list[str]:
         """The images of a folder, and of its sub-folders, by their distance from the query."""
-        threshold = trained.metrics["threshold"]
-        files = images_below(folder, query)
+        threshold, files = trained.metrics["threshold"], images_below(folder, query)
         encoder = encoder_of(trained.network.model)
         wanted = encoder.embed(trained.data.encode([query]))
         embeddings, sound = embedded(encoder, trained.data, files, folder)
