@@ -21,8 +21,8 @@ from keras import layers
 from zoo.layers.attention import Padding, Positions
 from zoo.layers.sequence import PoolSequence
 from zoo.models.transformer import encode
-from zoo.recipes import IMDB_REVIEWS
-from zoo.records import Card, Input, Recipe, replace
+from zoo.recipes import AGREEMENT, IMDB_REVIEWS
+from zoo.records import Card, Input, replace
 from zoo.registry import register
 
 
@@ -102,15 +102,10 @@ BASE = Card(
     inputs=(Input("tokens", (128,), "int32", "token ids of words or subwords, 0 after the end"),),
     preprocessing="none",
     recipes=(
-        Recipe(
-            name="demo",
-            dataset="agreement:1.0.0",
-            preprocess={"tokens": "words", "vocabulary": 200, "length": 40},
+        replace(
+            AGREEMENT,
             model={"num_layers": 2, "dim": 32, "num_heads": 4, "max_length": 40, "dropout": 0.0},
-            epochs=10,
-            batch_size=64,
             learning_rate=2e-3,
-            schedule="cosine",
             schedule_options={"warmup_epochs": 2},
         ),
         IMDB,

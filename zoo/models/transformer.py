@@ -35,7 +35,7 @@ from zoo.errors import UsageError
 from zoo.layers.attention import Attention, Cache, Padding, Positions
 from zoo.layers.sequence import PoolSequence
 from zoo.recipes.transformer import (
-    AGREEMENT,
+    CLASSIFIER_DEMO,
     DATES,
     IMDB,
     TED,
@@ -332,7 +332,7 @@ def decoder(model: keras.Model) -> Decoder:
         ),
         inputs=(Input("tokens", (400,), "int32", "token ids of words, 0 after the end"),),
         preprocessing="none",
-        recipes=(AGREEMENT, IMDB, TEXT_FOLDER),
+        recipes=(CLASSIFIER_DEMO, IMDB, TEXT_FOLDER),
         tiny={"input_shape": (None,), **TINY},
         tutorial="22_transformer.py",
     )

@@ -100,7 +100,8 @@ FOLDER = replace(
     patience=10,
 )
 
-# Tables, series and texts. Scikit-learn's table of tumours and the series of page views a day are built in.
+# Tables, series and texts. Scikit-learn's table of tumours and the series of page views a day are built in, and so are
+# sentences whose verbs agree with their subjects, or do not.
 BREAST_CANCER = Recipe(
     name="demo",
     dataset="breast_cancer:1.0.0",
@@ -110,6 +111,14 @@ BREAST_CANCER = Recipe(
     schedule="cosine",
 )
 DAILY_VIEWS = replace(BREAST_CANCER, dataset="daily_views:1.1.0")
+AGREEMENT = Recipe(
+    name="demo",
+    dataset="agreement:1.0.0",
+    preprocess={"tokens": "words", "vocabulary": 200, "length": 40},
+    epochs=10,
+    batch_size=64,
+    schedule="cosine",
+)
 IMDB_REVIEWS = Recipe(
     name="imdb_reviews",
     dataset="imdb_reviews/plain_text:1.0.0",

@@ -1,18 +1,9 @@
 """Recipes of the recurrent networks with one output, and notes on their speed (`zoo/models/recurrent.py`)."""
 
-from zoo.recipes import DAILY_VIEWS, DIGITS, FASHION_MNIST, IMDB_REVIEWS, MNIST
+from zoo.recipes import AGREEMENT, DAILY_VIEWS, DIGITS, FASHION_MNIST, IMDB_REVIEWS, MNIST
 from zoo.records import Expected, Recipe, replace
 
-AGREEMENT = Recipe(
-    name="demo",
-    dataset="agreement:1.0.0",
-    preprocess={"tokens": "words", "vocabulary": 200, "length": 40},
-    model={"embedding": 16, "units": (64,), "dropout": 0.0},
-    epochs=10,
-    batch_size=64,
-    learning_rate=5e-3,
-    schedule="cosine",
-)
+DEMO = replace(AGREEMENT, model={"embedding": 16, "units": (64,), "dropout": 0.0}, learning_rate=5e-3)
 IMDB = replace(
     IMDB_REVIEWS,
     model={"embedding": 64, "units": (64,), "pooling": "max", "dropout": 0.4},
@@ -23,11 +14,11 @@ IMDB = replace(
 TEXT_FOLDER = replace(IMDB, name="text_folder", dataset="", train="train", validation="validation")
 RECIPES: dict[str, tuple[Recipe, ...]] = {
     "gru_classifier": (  # and the LSTMs
-        replace(AGREEMENT, expected=Expected("accuracy", 0.99, "worst of 3 seeds: results/demo.csv")),
+        replace(DEMO, expected=Expected("accuracy", 0.99, "worst of 3 seeds: results/demo.csv")),
         IMDB,
         TEXT_FOLDER,
     ),
-    "rnn_classifier": (replace(AGREEMENT, learning_rate=1e-3), IMDB, TEXT_FOLDER),
+    "rnn_classifier": (replace(DEMO, learning_rate=1e-3), IMDB, TEXT_FOLDER),
     "row_lstm": (
         replace(
             DIGITS,

@@ -1,6 +1,6 @@
 """How the Transformers of `zoo.models.transformer` are trained."""
 
-from zoo.recipes import IMDB_REVIEWS
+from zoo.recipes import AGREEMENT, IMDB_REVIEWS
 from zoo.records import Expected, Recipe, replace
 
 # Dates, from any written form to ISO 8601. Normalised before each sublayer, it learns this in fewer steps than in the
@@ -47,15 +47,10 @@ TED = replace(
     expected=Expected("bleu", 25.0, "public models of the same data reach 29 on a part of it", measured=False),
 )
 
-AGREEMENT = Recipe(
-    name="demo",
-    dataset="agreement:1.0.0",
-    preprocess={"tokens": "words", "vocabulary": 200, "length": 40},
+CLASSIFIER_DEMO = replace(
+    AGREEMENT,
     model={"num_layers": 2, "dim": 32, "num_heads": 4, "mlp_dim": 64, "dropout": 0.0},
-    epochs=10,
-    batch_size=64,
     learning_rate=2e-3,
-    schedule="cosine",
     schedule_options={"warmup_epochs": 2},
 )
 IMDB = replace(IMDB_REVIEWS, expected=Expected("accuracy", 0.86, "keras-io's example reports .8745", measured=False))
