@@ -219,8 +219,8 @@ class Task:
     def evaluate(self, network: Network, data: Any, split: str) -> Evaluation:
         """Loss and `scores` of one output for each example. The test split is measured once, after training."""
         targets, outputs = data.targets(split), network.predict(data.batches(split))
-        column = targets[:, None] if outputs.shape[-1] == 1 else targets
-        loss = float(network.loss(column, outputs))
+        rank = outputs.ndim if outputs.shape[-1] == 1 else None
+        loss = float(network.loss(as_column(targets, rank), outputs))
         found = self.scores(targets, outputs)
         checks.check_returned(self, "scores", found, Mapping)
         return Evaluation({"loss": loss, **found}, targets, outputs)
