@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
+from zoo import plots
 from zoo.data.base import DataModule
 from zoo.errors import UsageError
 from zoo.losses import MaskedCrossentropy
 from zoo.metrics import classification
 from zoo.records import Card
 from zoo.tasks.base import Evaluation, Network, Sample, Task, class_ids
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAMED_CLASSES = 5  # in a prediction
 
@@ -49,6 +53,12 @@ class Classification(Task):
 
     def scores(self, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         return classification.scores(targets, outputs)
+
+    def plots(self, data: Any, evaluation: Evaluation) -> dict[str, Figure | None]:
+        return {
+            "confusion.png": plots.confusion(data, evaluation),
+            "calibration.png": plots.calibration(data, evaluation),
+        }
 
     def tables(self, data: Any, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
         return {"classes.csv": by_class(data, evaluation)}

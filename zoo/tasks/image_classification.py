@@ -42,11 +42,7 @@ class ImageClassification(Classification):
         }
 
     def plots(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
-        return {
-            "confusion.png": plots.confusion(data, evaluation),
-            "mistakes.png": plots.mistakes(data, evaluation),
-            "calibration.png": plots.calibration(data, evaluation),
-        }
+        return {**super().plots(data, evaluation), "mistakes.png": plots.mistakes(data, evaluation)}
 
     def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None) -> list[str]:
         """The likeliest classes of each image; in `folder`, where in the image the likeliest one was seen."""

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo import plots
 from zoo.data.text.base import shortened
 from zoo.data.text.folder import TextFolder
 from zoo.data.text.labelled import LabelledTextDataModule
 from zoo.metrics import classification
 from zoo.tasks._classification import Classification, likeliest
-from zoo.tasks.base import Evaluation, Trained
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from zoo.tasks.base import Trained
 
 BASELINE_CHARACTERS = 2 * 10**8  # beyond which no baseline is computed: minutes, and memory
 
@@ -41,12 +36,6 @@ class TextClassification(Classification):
         return {
             "chance": float(np.mean(labels_test == np.bincount(labels).argmax())),
             "TF-IDF + logistic regression": float(linear.score(texts_test, labels_test)),
-        }
-
-    def plots(self, data: LabelledTextDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
-        return {
-            "confusion.png": plots.confusion(data, evaluation),
-            "calibration.png": plots.calibration(data, evaluation),
         }
 
     def predict(self, trained: Trained, texts: Sequence[str], folder: Path | None) -> list[str]:

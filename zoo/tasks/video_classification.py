@@ -67,11 +67,7 @@ class VideoClassification(ImageClassification):
         return float(np.mean(network.predict(data.batches("test")).argmax(-1) == data.targets("test")))
 
     def plots(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
-        return {
-            "confusion.png": plots.confusion(data, evaluation),
-            "mistakes.png": plots.clip_mistakes(data, evaluation),
-            "calibration.png": plots.calibration(data, evaluation),
-        }
+        return {**super().plots(data, evaluation), "mistakes.png": plots.clip_mistakes(data, evaluation)}
 
     def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None) -> list[str]:
         """The likeliest classes of each clip; in `folder`, its frames and where and when the likeliest was seen."""
