@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from zoo.data.checks import check_step
 from zoo.data.sources import Source
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
@@ -36,10 +37,12 @@ class DataModule:
     and may define the rest.
     """
 
-    # What a card's `preprocessing` and a recipe's `preprocess` and `augment` may say.
+    # What a card's `preprocessing` and a recipe's `preprocess`, `augment` and `data_options` may say. Steps of the
+    # preprocessing that are given by their functions have their values checked.
     preprocessings: ClassVar[Collection[str]] = ("none",)
     preprocess: ClassVar[Collection[str]] = ()
     augment: ClassVar[Collection[str]] = ()
+    data_options: ClassVar[Collection[str]] = ()
     examples: Mapping[str, int]  # how many each of `SPLITS` holds, known after `adapt`
     class_names: Sequence[str] = ()  # none where the targets are no classes
     loop: bool = False  # whether clips that are too short are repeated: `zoo predict --loop`
@@ -48,9 +51,22 @@ class DataModule:
     def __init__(self, card: Card, recipe: Recipe, source: Source | None):
         self.card, self.recipe = card, recipe
         self.source = source
+        self.check_recipe(card, recipe)
+
+    @classmethod
+    def check_recipe(cls, card: Card, recipe: Recipe) -> None:
+        """Raise for what this kind of data cannot do for a recipe, whatever the examples are."""
         preprocessing = recipe.preprocessing or card.preprocessing
-        if preprocessing not in self.preprocessings:
-            raise unknown(f"preprocessing for {card.name}", preprocessing, self.preprocessings)
+        if preprocessing not in cls.preprocessings:
+            raise unknown(f"preprocessing for {card.name}", preprocessing, cls.preprocessings)
+        what = f"recipe {recipe.name} of {card.name}"
+        for option in recipe.data_options:
+            if option not in cls.data_options:
+                raise unknown(f"option of this data ({what})", option, cls.data_options)
+        if isinstance(cls.preprocess, Mapping):
+            for word, option in recipe.preprocess.items():
+                if word in cls.preprocess:
+                    check_step(cls.preprocess[word], word, option, of=f"{what}: ")
 
     @property
     def source(self) -> Source:

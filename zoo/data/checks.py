@@ -1,11 +1,13 @@
 """One look at every example before training: what a split holds, and whether it is sound."""
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from zoo.checks import is_whole
 from zoo.data.image.normalization import Summary
 from zoo.data.sources import Source, no_examples
 from zoo.errors import UsageError, first_line
@@ -126,3 +128,22 @@ def check_arrays(source: Source, split: str) -> None:
         raise UsageError(
             f"{source.name} holds texts; expected images or vectors with a target each: `zoo.train` reads texts"
         )
+
+
+def check_step(step: Callable[..., Any], word: str, option: Any, of: str = "") -> None:
+    """Raise unless a step of the preprocessing takes this option, where the type of its last argument is of sizes.
+
+    >>> from zoo.data.image.transforms import PREPROCESS
+    >>> check_step(PREPROCESS["resize"], "resize", 28)
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: preprocess resize is 28; expected 2 whole numbers of at least 1
+    """
+    hint = get_type_hints(step).get(list(inspect.signature(step).parameters)[-1])
+    several = get_origin(hint) is tuple
+    kinds, sizes = (get_args(hint), option) if several else ((hint,), [option])
+    if set(kinds) != {int}:
+        return
+    if not (isinstance(sizes, (tuple, list)) and len(sizes) == len(kinds) and all(map(is_whole, sizes))):
+        expected = f"{len(kinds)} whole numbers" if several else "a whole number"
+        raise UsageError(f"{of}preprocess {word} is {option!r}; expected {expected} of at least 1")

@@ -10,15 +10,13 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import shlex
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from zoo import factory, registry, tasks
 from zoo.cards import FIELDS, SCALINGS
-from zoo.checks import is_whole
 from zoo.errors import UsageError, unknown
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
@@ -115,28 +113,7 @@ def check_recipe(card: Card, recipe: Recipe) -> None:
     for option in recipe.schedule_options:
         if option not in takes:
             raise unknown(f"option of the schedule {recipe.schedule} ({what})", option, takes)
-    data = tasks.get(card.task).data_module
-    if data.__module__.startswith("zoo.data."):  # one of the user's own may read what it likes
-        takes = [*getattr(sys.modules[data.__module__], "OPTIONS", ())]
-        for option in recipe.data_options:
-            if option not in takes:
-                raise unknown(f"option of this data ({what})", option, takes)
-    if isinstance(data.preprocess, Mapping):
-        for option, value in recipe.preprocess.items():
-            if option in data.preprocess:
-                check_step(data.preprocess[option], option, value, what)
-
-
-def check_step(step: Callable[..., Any], option: str, value: Any, what: str) -> None:
-    """Raise unless a step of the preprocessing takes this value, where the type of its last argument is of sizes."""
-    hint = get_type_hints(step).get(list(inspect.signature(step).parameters)[-1])
-    several = get_origin(hint) is tuple
-    kinds, values = (get_args(hint), value) if several else ((hint,), [value])
-    if set(kinds) != {int}:
-        return
-    if not (isinstance(values, (tuple, list)) and len(values) == len(kinds) and all(map(is_whole, values))):
-        expected = f"{len(kinds)} whole numbers" if several else "a whole number"
-        raise UsageError(f"{what}: preprocess {option} is {value!r}; expected {expected} of at least 1")
+    tasks.get(card.task).data_module.check_recipe(card, recipe)
 
 
 def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:

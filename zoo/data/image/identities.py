@@ -16,12 +16,11 @@ from zoo.data.image import pipeline
 from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.identity_batches import FORMS, identity_rows
 from zoo.data.sources import Source, tensorflow
-from zoo.errors import UsageError, unknown
+from zoo.errors import UsageError
 from zoo.records import Card, Recipe
 
 log = logging.getLogger("zoo")
 
-OPTIONS = ("per_class", "held_out", "leave_out_small")  # of `Recipe.data_options`
 FEW_IDENTITIES = 20  # to learn from: with fewer, raw pixels often do better on new ones
 
 
@@ -38,15 +37,14 @@ class IdentityDataModule(ArrayDataModule):
         leave_out_small: train without the classes that have fewer than K images, where else they are an error.
     """
 
+    data_options = ("per_class", "held_out", "leave_out_small")
+
     @classmethod
     def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         if str(recipe.dataset).endswith(".npz"):
             raise UsageError(
                 f"{recipe.dataset} is one file of known classes; expected a folder with a sub-folder for each identity"
             )
-        for option in recipe.data_options:
-            if option not in OPTIONS:
-                raise unknown(f"option of this data (recipe {recipe.name})", option, OPTIONS)
         if Path(recipe.dataset).is_absolute() and not {"resize", "cover"} & set(recipe.preprocess):
             raise UsageError(
                 f"the images of {recipe.dataset} may differ in size and the recipe {recipe.name} does not resize them; "

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.checks import check_whole
-from zoo.data.checks import check_arrays, summarise
+from zoo.data.checks import check_arrays, check_step, summarise
 from zoo.data.image import keras_layers
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import SCALING, Scaling
@@ -46,6 +46,7 @@ def prepared(source: Source, split: str, preprocess: Mapping[str, Any]) -> Any:
     for word in preprocess:
         if word not in PREPROCESS:
             raise unknown("preprocessing", word, PREPROCESS)
+        check_step(PREPROCESS[word], word, preprocess[word])
 
     def apply(x: Any, y: Any) -> tuple[Any, Any]:
         before = x
