@@ -12,6 +12,7 @@ import pytest
 
 import zoo
 from zoo import cli, deprecated, factory, registry
+from zoo.training import run_plan
 from zoo.training.run_folder import upgraded
 
 IMPORTS = """\
@@ -194,3 +195,11 @@ def test_the_command_line_says_it_in_a_line(tmp_path, capsys, no_own_files):
     assert capsys.readouterr().err == f"zoo: {file}:2: zoo.Figure is now zoo.Expected\n"
     assert cli.main(["train", "gpt", "--option", "blocks=1", "--option", "nothing=1"]) == 2
     assert capsys.readouterr().err.startswith("zoo: blocks of gpt is now num_layers\nzoo: there is no option of gpt")
+
+
+def test_train_takes_what_its_plan_takes():
+    """The arguments stand in both, so that `zoo.train` shows them before anything heavy is imported."""
+    train, prepare = (inspect.signature(each).parameters.values() for each in (zoo.train, run_plan.prepare))
+    assert [(each.name, each.kind, each.default) for each in train] == [
+        (each.name, each.kind, each.default) for each in prepare
+    ]

@@ -76,10 +76,11 @@ def start_keras(debug: bool) -> None:
 def import_files(files: Sequence[str], debug: bool) -> None:
     """Import the user's own files, as quietly: they import Keras. What they call by an old name is said."""
     for file in files:
-        with warnings.catch_warnings(record=True, category=OldNameWarning) as found, quietly(debug):
+        with warnings.catch_warnings(record=True) as found, quietly(debug):
             registry.import_file(file)
         for each in found:
-            warnings.showwarning(each.message, each.category, each.filename, each.lineno)
+            if debug or issubclass(each.category, OldNameWarning):
+                warnings.showwarning(each.message, each.category, each.filename, each.lineno)
 
 
 @contextlib.contextmanager
