@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     from zoo.training.run_folder import Run
 
 
+def known_tasks() -> set[str]:
+    """The names of all tasks. Those of a package's own are not known until it is imported: its cards say."""
+    cards = registry.cards().values()
+    theirs = {each.task for each in cards if not each.module.startswith("zoo.") and each.module not in sys.modules}
+    return {*tasks.names(), *theirs}
+
+
 def check_task(task: str, of: str = "") -> None:
-    """Raise unless there is such a task. Those of a package's own are not known until it is imported: its cards say.
+    """Raise unless there is such a task.
 
     Args:
         task: its name.
         of: the network whose card says so.
     """
-    cards = registry.cards().values()
-    theirs = {each.task for each in cards if not each.module.startswith("zoo.") and each.module not in sys.modules}
-    known = {*tasks.names(), *theirs}
-    if task not in known:
+    if task not in (known := known_tasks()):
         raise unknown(f"task (of {of})" if of else "task", task, known)
 
 

@@ -5,7 +5,7 @@ import sys
 
 from zoo import registry
 from zoo.cli import _terminal
-from zoo.errors import UsageError
+from zoo.errors import UsageError, unknown
 
 HELP = "list the networks of the zoo"
 
@@ -29,11 +29,10 @@ def run(arguments: argparse.Namespace) -> None:
         card = registry.info(name)
         print(f"{name:<{width}}  {card.params:>13,}  {card.summary}")
     tell_broken()
+    known = _terminal.known_tasks()
     for name in names:
-        try:
-            _terminal.check_task(registry.info(name).task, name)
-        except UsageError as error:
-            print(f"zoo: cannot be trained: {error}", file=sys.stderr)
+        if (task := registry.info(name).task) not in known:
+            print(f"zoo: cannot be trained: {unknown(f'task (of {name})', task, known)}", file=sys.stderr)
 
 
 def tell_broken() -> None:
