@@ -192,7 +192,7 @@ def test_the_command_line_prints_the_lines(run, characters, capsys):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["compare", "RUN", "QUERY", "nowhere.png"], "there is no file nowhere.png"),
+        (["compare", "RUN", "QUERY", "nowhere.png"], "nowhere.png is not there; expected the file of an image"),
         (["search", "RUN", "QUERY", "nowhere"], "there is no folder nowhere"),
         (["search", "RUN", "QUERY", "EMPTY"], "holds no images"),
         (["search", "RUN", "QUERY", "EMPTY", "--top", "0"], "--top is 0; expected"),

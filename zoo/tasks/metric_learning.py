@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from zoo import factory, losses
-from zoo.data.image.folder import ENDINGS
+from zoo.data.image.files import ENDINGS
 from zoo.data.image.identities import IdentityDataModule
 from zoo.data.image.identity_folder import IdentityFolder, images_in
 from zoo.deprecated import renamed

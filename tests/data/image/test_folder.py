@@ -1,14 +1,18 @@
 """A folder of images of one's own: splits, copies, what is broken, and what is said of it."""
 
 import logging
+import sys
 
 import numpy as np
 import pytest
 from matplotlib.image import imsave
+from PIL import Image
 
 import zoo
 from zoo.data import open_source
-from zoo.data.image import folder as image_folder
+from zoo.data.base import SPLITS
+from zoo.data.image import files
+from zoo.data.image.files import ENDINGS
 from zoo.data.image.folder import ImageFolder
 from zoo.training import run_plan
 
@@ -112,9 +116,135 @@ def test_a_folder_trains(photos, tmp_path):
     assert zoo.evaluate(run) == pytest.approx(run.metrics, abs=1e-6)
 
 
-def test_links_go_when_the_source_goes(photos, monkeypatch, tmp_path):
-    monkeypatch.setattr(image_folder.tempfile, "tempdir", str(tmp_path))
+# Photographs as people have them
+
+
+def drawn(path, mode="RGB", size=(40, 30), **options):
+    """An image that is dark at the top and bright below, so that one sees which way it is turned."""
+    shade = np.linspace(0, 255, size[0]).astype("uint8")[:, None].repeat(size[1], 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(shade).convert(mode).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("ending", [each for each in ENDINGS if each not in (".heic", ".heif")])
+def test_every_kind_of_file_trains_as_it_is_predicted(tmp_path, ending):
+    for label in ("cat", "dog"):
+        for number in range(3):
+            drawn(tmp_path / label / f"{number}{ending}", size=(40 + number, 30 + ord(label[0])))
+    source = opened(tmp_path).load()
+    trained_on = {x.tobytes() for x, _ in source.split("train").as_numpy_iterator()}
+    assert len(trained_on) == 2 and trained_on <= {
+        files.pixels(path, 3).tobytes() for path in tmp_path.rglob("*" + ending)
+    }
+
+
+@pytest.mark.parametrize("orientation, brightest", [(1, "bottom"), (3, "top"), (6, "left"), (8, "right")])
+def test_a_turned_photograph_is_seen_upright(tmp_path, orientation, brightest):
+    """By the EXIF tag, which says how the camera was held, when training as when predicting."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    x = files.pixels(drawn(tmp_path / "turned.jpg", exif=exif), 1)[..., 0].astype(int)
+    means = {"top": x[0].mean(), "bottom": x[-1].mean(), "left": x[:, 0].mean(), "right": x[:, -1].mean()}
+    assert max(means, key=means.get) == brightest
+    assert x.shape == ((40, 30) if orientation in (1, 3) else (30, 40))
+
+
+def test_what_is_taken_for_granted_is_said_once(photos, caplog):
+    for number in range(2):
+        clear = np.zeros((20, 30, 4), "uint8")  # black where nothing is seen
+        clear[:5, :, :3], clear[:5, :, 3] = number, 255
+        Image.fromarray(clear).save(photos / "dog" / f"clear{number}.png")
+    Image.fromarray(np.full((20, 30), 40_000, "uint16")).save(photos / "dog" / "deep.png")
+    drawn(photos / "dog" / "print.jpg", "CMYK")
+    with caplog.at_level(logging.INFO, "zoo"):
+        opened(photos).load()
+    assert caplog.text.count("is transparent in places; they are taken as white (dog/clear0.png, dog/clear1.png)") == 1
+    assert "has more than eight bits a pixel; 0 is taken as black, 65535 as white (dog/deep.png)" in caplog.text
+    assert files.pixels(photos / "dog" / "clear0.png", 3)[10].tolist() == [[255, 255, 255]] * 30
+    assert files.pixels(photos / "dog" / "deep.png", 3).max() == 40_000 * 255 // 65535
+    assert abs(files.pixels(photos / "dog" / "print.jpg", 3)[-1].mean() - 255) < 8
+
+
+def test_a_misnamed_file_is_read_by_what_it_is(photos):
+    (photos / "dog" / "0.png").rename(photos / "dog" / "0.jpg")
+    drawn(photos / "dog" / "page.webp").rename(photos / "dog" / "page.jpg")
+    assert sum(len(targets(opened(photos).load(), split)) for split in SPLITS) == 31
+
+
+def test_folders_within_a_class_and_hidden_files(photos, caplog):
+    image(photos / "cat" / "2024-01" / "holiday" / "a.png", 99)
+    image(photos / "cat" / ".thumbnails" / "b.png", 98)
+    image(photos / "cat" / "._c.png", 97)
+    (photos / "bird").mkdir()
+    (photos / "bird" / "notes.txt").write_text("none yet")
     source = opened(photos).load()
-    assert list(tmp_path.glob("zoo-images-*"))
-    del source
-    assert not list(tmp_path.glob("zoo-images-*")) and len(list((photos / "cat").iterdir())) == 20
+    assert sum(len(targets(source, split)) for split in SPLITS) == 31 and source.class_names == ("cat", "dog")
+    assert "left out bird" in caplog.text and "no images in there" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "names, counts",
+    [
+        ({"Train": 20, "val": 5, "Test": 5}, [40, 10, 10]),
+        ({"training": 20, "valid": 5}, [32, 10, 8]),
+        ({"train": 20, "dev": 5, "testing": 5}, [40, 10, 10]),
+        ({"train": 20, "test": 5}, [36, 4, 10]),
+    ],
+)
+def test_splits_under_the_names_that_people_use(tmp_path, names, counts):
+    for name, count in names.items():
+        for label in ("cat", "dog"):
+            for number in range(count):
+                image(tmp_path / name / label / f"{number}.png", [ord(label[0]), ord(name[-1]), number])
+    source = opened(tmp_path).load()
+    assert [len(targets(source, split)) for split in SPLITS] == counts
+
+
+def test_a_class_without_training_images_is_told(tmp_path, caplog):
+    for split, labels in {"train": ("cat", "dog"), "test": ("cat", "dog", "wolf")}.items():
+        for label in labels:
+            for number in range(10):
+                image(tmp_path / split / label / f"{number}.png", [ord(label[0]), ord(split[1]), number])
+    assert opened(tmp_path).load().class_names == ("cat", "dog")
+    assert "left out wolf" in caplog.text and "no images to train on, only elsewhere" in caplog.text
+
+
+def test_a_table_of_labels(tmp_path, caplog):
+    for number in range(12):
+        image(tmp_path / "all" / f"{number}.png", number)
+    rows = [f"all/{number}.png,{'night, clear' if number % 2 else 'day'}" for number in range(12)]
+    (tmp_path / "labels.csv").write_text(
+        "Path,Label\n"
+        + "\n".join(row.replace("night, clear", '"night, clear"') for row in [*rows, "all/99.png,day", "all/3.png,"])
+    )
+    source = opened(tmp_path).load()
+    assert source.class_names == ("day", "night, clear")
+    assert sum(len(targets(source, split)) for split in SPLITS) == 12
+    assert "left out 2 rows" in caplog.text and "99.png" in caplog.text
+
+    (tmp_path / "labels.csv").write_text(
+        "file,class,split\n"
+        + "\n".join(
+            f"{row.replace(', clear', '')},{('train', 'dev', 'test')[n % 5 // 2]}" for n, row in enumerate(rows)
+        )
+    )
+    assert [len(targets(opened(tmp_path).load(), split)) for split in SPLITS] == [6, 4, 2]
+
+    for text, message in {
+        "a,b\n1,2\n": "has the columns a, b; expected path and label",
+        "": r"has the columns \(none\)",
+        "path,label,split\nall/1.png,day,holdout\n": "has the split 'holdout'; expected train",
+        "path,label,split\nall/1.png,day,\nall/2.png,night,test\n": "names a split in some rows only",
+        "path,label\nall/1.png,day\n": "has images of 1 classes; expected at least 2",
+    }.items():
+        (tmp_path / "labels.csv").write_text(text)
+        with pytest.raises(zoo.UsageError, match=message):
+            opened(tmp_path).load()
+
+
+def test_an_iphones_photograph_without_its_package(photos, monkeypatch):
+    (photos / "cat" / "new.HEIC").write_bytes(b"any")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(zoo.UsageError, match=r"new\.HEIC needs a package to be read: pip install pillow-heif"):
+        opened(photos).load()

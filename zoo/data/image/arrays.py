@@ -110,7 +110,7 @@ class ArrayDataModule(DataModule):
         return self.scaling(np.stack(images) / np.float32(1 if self.high > 1 else 255)).numpy()
 
     def _image(self, path: str) -> np.ndarray:
-        x = image_files.read_image(path, self.shape[-1])
+        x = tensorflow().constant(image_files.in_channels(image_files.read(path), self.shape[-1]))
         height, width, _ = x.shape
         for word, option in self.recipe.preprocess.items():
             x, _ = transforms.PREPROCESS[word](x, None, option)

@@ -15,12 +15,60 @@ import numpy as np
 from zoo.errors import UsageError, first_line
 
 MIN_SIDE = 16  # pixels, for the VGG that compares images: four pools halve it to one
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg")  # that are written
+ENDINGS = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".webp",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".avif",
+    ".heic",
+    ".heif",
+)  # that are read
 log = logging.getLogger("zoo")
 
 
 def read(path: str | os.PathLike[str]) -> Any:
-    """An image file as a PIL image in RGB, upright; transparent parts on white, with a line in the log.
+    """An image file as a PIL image in RGB, upright; what was taken for granted is said in the log.
+
+    Raises:
+        UsageError: if there is none, or it cannot be read.
+    """
+    image, notes = decoded(path)
+    for note in notes:
+        log.info(f"{path} {note}")
+    return image.convert("RGB")
+
+
+def pixels(path: str | os.PathLike[str], channels: int) -> np.ndarray:
+    """An image file as (height, width, channels) of 0 to 255, upright, without a word: 1 channel is grey, 3 are RGB.
+
+    Raises:
+        UsageError: if there is none, or it cannot be read.
+    """
+    return in_channels(decoded(path)[0], channels)
+
+
+def in_channels(image: Any, channels: int) -> np.ndarray:
+    """A PIL image as (height, width, channels), uint8."""
+    array = np.asarray(in_mode(image, "L" if channels == 1 else "RGB"))
+    return array[..., np.newaxis] if channels == 1 else array
+
+
+def in_mode(image: Any, mode: str) -> Any:
+    """A PIL image in that mode; itself, not a copy, where it is in it."""
+    return image if image.mode == mode else image.convert(mode)
+
+
+def decoded(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...]]:
+    """An image file as a PIL image in mode L or RGB, upright, and what had to be taken for granted about it.
+
+    Transparent places become white, sixteen bits eight; of an animation it is the first image. The notes say so, each
+    as the end of a sentence that begins with the file's name.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
@@ -31,13 +79,17 @@ def read(path: str | os.PathLike[str]) -> Any:
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "is not there"
         raise UsageError(f"{path} {found}; expected the file of an image (JPEG, PNG, ...)")
+    if path.suffix.lower() in (".heic", ".heif"):
+        _register_heif(path)
+    notes = []
     try:
         with warnings.catch_warnings(), Image.open(path) as file:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large images, which are shrunk
             if getattr(file, "n_frames", 1) > 1:
-                log.info(f"{path} holds {getattr(file, 'n_frames', 1)} images; the first is taken")
-            image = ImageOps.exif_transpose(file)  # cameras note which way they were held
-            image.load()
+                notes.append("holds several images; the first is taken")
+            file.load()
+            ImageOps.exif_transpose(file, in_place=True)  # cameras note which way they were held
+            image: Any = file
     except Image.DecompressionBombError:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
         raise UsageError(f"{path} is larger than {limit:.0f} million pixels; expected fewer: shrink it first") from None
@@ -46,21 +98,35 @@ def read(path: str | os.PathLike[str]) -> Any:
     except (OSError, SyntaxError, ValueError) as error:
         raise UsageError(f"{path} is cut off or damaged ({first_line(error)}); expected a whole image") from None
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):  # grey in more than eight bits
-        values = np.asarray(image, "float64")
-        usual: tuple[int, ...] = (1, 255) if image.mode == "F" else (65535,)
-        white = next((each for each in usual if values.max() <= each), values.max())
-        if image.mode == "F":
-            low, high = values.min(), values.max()
-            log.info(f"{path} holds numbers from {low:g} to {high:g}; 0 is taken as black, {white:g} as white")
-        image = Image.fromarray((np.clip(values / white, 0, 1) * 255).astype("uint8"))
+        image, note = _in_eight_bits(image)
+        notes.append(note)
+    grey = image.mode in ("1", "L", "LA")
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         alpha: Any = image.getchannel("A")
         if alpha.getextrema()[0] < 255:
-            log.info(f"{path} is transparent in places; they are taken as white")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
+            notes.append("is transparent in places; they are taken as white")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return in_mode(image, "L" if grey else "RGB"), tuple(notes)
+
+
+def _in_eight_bits(image: Any) -> tuple[Any, str]:
+    """A grey image of 16 or 32 bits, or of fractions, in eight bits, and what was taken as white."""
+    from PIL import Image
+
+    values = np.asarray(image, "float64")
+    usual: tuple[int, ...] = (1, 255) if image.mode == "F" else (65535,)
+    white = next((each for each in usual if values.max() <= each), values.max())
+    grey = Image.fromarray((np.clip(values / white, 0, 1) * 255).astype("uint8"))
+    return grey, f"has more than eight bits a pixel; 0 is taken as black, {white:g} as white"
+
+
+def _register_heif(path: Path) -> None:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise UsageError(f"{path} needs a package to be read: pip install pillow-heif; or save it as JPEG") from None
+    pillow_heif.register_heif_opener()
 
 
 def limited(size: tuple[int, int], max_side: int, what: Any) -> tuple[int, int]:
@@ -129,20 +195,3 @@ def free_name(path: Path) -> Path:
         number += 1
         found = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return found
-
-
-def read_image(path: str, channels: int) -> Any:
-    """An image file as (height, width, channels) of 0 to 255.
-
-    Raises:
-        UsageError: if there is none, or it cannot be read.
-    """
-    import tensorflow as tf
-
-    try:
-        image = tf.io.decode_image(tf.io.read_file(str(path)), channels=channels)
-    except tf.errors.NotFoundError:
-        raise UsageError(f"there is no file {path}; expected an image") from None
-    except tf.errors.OpError:
-        raise UsageError(f"{path} cannot be read as an image; expected a JPEG, PNG, GIF or BMP file") from None
-    return image if image.shape.rank == 3 else image[0]  # the first image of an animation

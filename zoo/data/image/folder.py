@@ -1,26 +1,26 @@
-"""A folder of the user's own images, one sub-folder for each class, through tfds' `ImageFolder`."""
+"""A folder of the user's own images, one sub-folder for each class or a table of labels, read by Pillow."""
 
 import hashlib
 import logging
 import random
-import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import tensorflow_datasets as tfds
+import numpy as np
 
 from zoo.data.base import SPLITS
+from zoo.data.image.files import ENDINGS, decoded, pixels
+from zoo.data.image.listing import TABLE, labels_of, listed
 from zoo.data.sources import Source, tensorflow
-from zoo.errors import UsageError, some
+from zoo.errors import UsageError, some, unknown
 
 log = logging.getLogger("zoo")
 
-ENDINGS = (".jpg", ".jpeg", ".png")  # what tfds' ImageFolder takes
 SPLIT_FRACTIONS = {"test": 0.2, "validation": 0.1}  # of each class; the rest trains
 MIN_IMAGES = 3  # of a class: one for each split
 FEW_IMAGES = 10  # of a class: with fewer, its metrics mean little
@@ -28,19 +28,23 @@ FEW_IMAGES = 10  # of a class: with fewer, its metrics mean little
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A file of a class. Two files with one `digest` are the same image."""
+    """A file of a class, in its owner's split if there is one. Two files with one `digest` are the same image."""
 
     path: Path
     label: str
     digest: str
+    split: str = ""
 
 
 class ImageFolder:
     """``PHOTOS/<class>/<image>.jpg``, split here; or ``PHOTOS/<split>/<class>/<image>.jpg``, split by its owner.
 
+    Images may lie in sub-folders of their class. In place of folders for the classes, ``PHOTOS/labels.csv`` may name
+    the files, with columns path and label, and perhaps split.
+
     Without splits of their own, 70 % of each class train, 10 % validate and 20 % test, by the content of the
     files: an image and its copies lie in one split, in every run and under any file names. Owners' splits are called
-    train, test and validation; without a validation set, a tenth of the training set is held out.
+    train, test and validation (val, valid, dev); what is missing of the last two is held out of the training set.
     """
 
     KIND = "images"
@@ -48,13 +52,9 @@ class ImageFolder:
 
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
-        self.labels = subfolders(path)
-        self.own_splits = {"train", "test"} <= set(self.labels)
-        if self.own_splits:
-            self.labels = subfolders(path / "train")
-        if len(self.labels) < 2:
+        if not (path / TABLE).is_file() and len(found := labels_of(path)) < 2:
             raise UsageError(
-                f"{path} has {len(self.labels)} sub-folders; expected one for each class, at least 2, with {self.KIND} "
+                f"{path} has {len(found)} sub-folders; expected one for each class, at least 2, with {self.KIND} "
                 f"({', '.join(self.ENDINGS)}) in them"
             )
 
@@ -65,64 +65,51 @@ class ImageFolder:
 
     def load(self) -> Source:
         """Look at every image, leave out those that cannot be read, split the others and open them."""
-        splits = self._splits()
-        # tfds wants split/class/image: links in that order, to files that stay where they are.
-        tree = tempfile.TemporaryDirectory(prefix="zoo-images-")
-        for name, images in splits.items():
-            for label in self.labels:
-                (Path(tree.name) / name / label).mkdir(parents=True)
-            for number, image in enumerate(sorted(images, key=lambda each: (each.label, each.digest))):
-                link = Path(tree.name) / name / image.label / f"{number:06}{image.path.suffix.lower()}"
-                link.symlink_to(image.path.absolute())
-        builder = tfds.ImageFolder(tree.name, shape=(None, None, 3))
+        splits = {
+            split: sorted(images, key=lambda each: (each.label, each.digest))
+            for split, images in self._splits().items()
+        }
 
-        def split(text: str, tree: Any = tree) -> Any:  # the links live as long as this function
-            return builder.as_dataset(split=text, as_supervised=True)
+        def split(text: str) -> Any:
+            if text not in splits:
+                raise unknown(f"split of {self.path}", text, splits)
+            return self._open(splits[text])
 
-        return Source(self.name, tuple(builder.info.features["label"].names), split)
+        return Source(self.name, tuple(self.labels), split)
+
+    def _open(self, images: list[ImageFile]) -> Any:
+        """A ``tf.data.Dataset`` of what a network learns from, one example each, and its class."""
+        return opened([image.path for image in images], [self.labels.index(image.label) for image in images], 3)
 
     @cached_property
     def images(self) -> list[ImageFile]:
         """Every file that says by its ending that it is an image, with the digest of its bytes."""
-        roots = [self.path / split for split in subfolders(self.path)] if self.own_splits else [self.path]
-        found = [
-            (file, label)
-            for root in roots
-            for label in subfolders(root)
-            for file in sorted((root / label).iterdir())
-            if file.is_file() and not file.name.startswith(".")
-        ]
-        files = [(file, label) for file, label in found if file.suffix.lower() in self.ENDINGS]
-        if others := sorted({file.suffix.lower() or file.name for file, _ in found} - set(self.ENDINGS)):
-            log.warning(
-                f"left out {len(found) - len(files)} files of {self.path} that do not end in "
-                f"{', '.join(self.ENDINGS)}: {some(others)}"
-            )
+        files = listed(self.path, self.ENDINGS, self.KIND)
         with ThreadPoolExecutor() as pool:
-            digests = pool.map(lambda each: digest_of(each[0]), files)
-            return [ImageFile(file, label, digest) for (file, label), digest in zip(files, digests)]
+            digests = pool.map(lambda each: digest_of(each.path), files)
+            return [ImageFile(path, label, digest, split) for (path, label, split), digest in zip(files, digests)]
 
-    def _readable(self, image: ImageFile) -> bool:
-        tf = tensorflow()
-        try:
-            return tf.io.decode_image(image.path.read_bytes(), channels=3).ndim == 3  # 4: an animation
-        except tf.errors.OpError:
-            return False
+    @cached_property
+    def labels(self) -> list[str]:
+        """The names of the classes, sorted."""
+        return sorted({image.label for image in self.images})
+
+    def _look(self, image: ImageFile) -> tuple[str, ...]:
+        """What has to be taken for granted about an image; raises where it cannot be read."""
+        _, notes = decoded(image.path)
+        return notes
 
     def _splits(self) -> dict[str, list[ImageFile]]:
         images = self._sound()
-        if not self.own_splits:
+        if images[0].split == "":
             splits = by_content(images, SPLIT_FRACTIONS)
         else:
-            splits = {split: [] for split in SPLITS}
-            for image in images:
-                split = image.path.relative_to(self.path).parts[0]
-                if split not in splits:
-                    raise UsageError(f"{self.path} has the split {split}; expected train, test and perhaps validation")
-                splits[split].append(image)
-            if not splits["validation"]:
-                held = by_content(splits["train"], {"validation": 0.1})
-                splits |= {"train": held["train"], "validation": held["validation"]}
+            splits = {split: [image for image in images if image.split == split] for split in SPLITS}
+            for split in ("test", "validation"):
+                if not splits[split]:
+                    held = by_content(splits["train"], {split: SPLIT_FRACTIONS[split]})
+                    splits |= {"train": held["train"], split: held[split]}
+                    log.info(f"{self.path} has no {split} set: {len(held[split])} {self.KIND} of train are held out")
             straddling = {each.digest for each in splits["train"]} & {each.digest for each in splits["test"]}
             if straddling:
                 log.warning(
@@ -138,19 +125,15 @@ class ImageFolder:
 
     def _sound(self) -> list[ImageFile]:
         """The images that can be read, of one class each; the others are named."""
-        with ThreadPoolExecutor() as pool:
-            sound = list(pool.map(self._readable, self.images))
-        broken = [image for image, good in zip(self.images, sound) if not good]
-        images = [image for image, good in zip(self.images, sound) if good]
+        if len(self.labels) < 2:
+            raise UsageError(f"{self.path} has {self.KIND} of {len(self.labels)} classes; expected at least 2")
+        images = self._readable()
         labels: dict[str, set[str]] = {}
         for image in images:
             labels.setdefault(image.digest, set()).add(image.label)
         ambiguous = [image for image in images if len(labels[image.digest]) > 1]
         images = [image for image in images if len(labels[image.digest]) == 1]
-        for left_out, why in ((broken, "cannot be read"), (ambiguous, "lie under two classes")):
-            if left_out:
-                names = some([image.path.relative_to(self.path) for image in left_out])
-                log.warning(f"left out {len(left_out)} {self.KIND} of {self.path} that {why}: {names}")
+        self._leave_out(ambiguous, "lie under two classes")
         counts = Counter({label: 0 for label in self.labels})
         counts.update(label for _, label in {(image.digest, image.label) for image in images})
         label, count = min(counts.items(), key=lambda each: each[1])
@@ -162,6 +145,30 @@ class ImageFolder:
         if count < FEW_IMAGES:
             log.warning(f"the class {label} has {count} {self.KIND} only: what is measured on it will be rough")
         return images
+
+    def _readable(self) -> list[ImageFile]:
+        """The images that can be read; what had to be taken for granted is said in one line for all."""
+
+        def notes_of(image: ImageFile) -> tuple[str, ...] | None:
+            try:
+                return self._look(image)
+            except UsageError as error:
+                if "pip install" in str(error):
+                    raise
+                return None
+
+        with ThreadPoolExecutor() as pool:
+            found = dict(zip(self.images, pool.map(notes_of, self.images)))
+        self._leave_out([image for image, notes in found.items() if notes is None], "cannot be read")
+        for note in sorted({note for notes in found.values() for note in notes or ()}):
+            names = [image.path.relative_to(self.path) for image, notes in found.items() if note in (notes or ())]
+            log.info(f"each of {len(names)} {self.KIND} of {self.path} {note} ({some(names)})")
+        return [image for image, notes in found.items() if notes is not None]
+
+    def _leave_out(self, images: list[ImageFile], why: str) -> None:
+        if images:
+            names = some([image.path.relative_to(self.path) for image in images])
+            log.warning(f"left out {len(images)} {self.KIND} of {self.path} that {why}: {names}")
 
 
 def by_content(images: list[ImageFile], fractions: Mapping[str, float]) -> dict[str, list[ImageFile]]:
@@ -187,6 +194,16 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def subfolders(path: Path) -> list[str]:
-    """The names of the folders in a folder, sorted, without hidden ones."""
-    return sorted(each.name for each in path.iterdir() if each.is_dir() and not each.name.startswith("."))
+def opened(paths: Sequence[Path], labels: Sequence[int], channels: int) -> Any:
+    """A ``tf.data.Dataset`` of images (height, width, channels), uint8, and their labels; in the order of `paths`.
+
+    Pillow reads them, so that a network is trained on what it is later asked about: upright, on white.
+    """
+    tf = tensorflow()
+
+    def read(path: Any, label: Any) -> tuple[Any, Any]:
+        image = tf.numpy_function(lambda file: pixels(file.decode(), channels), [path], tf.uint8, stateful=False)
+        return tf.ensure_shape(image, (None, None, channels)), label
+
+    files = tf.data.Dataset.from_tensor_slices(([str(path) for path in paths], np.array(labels, "int64")))
+    return files.map(read, num_parallel_calls=tf.data.AUTOTUNE)

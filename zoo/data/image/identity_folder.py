@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from zoo.data.image.folder import ENDINGS, subfolders
-from zoo.data.sources import Source, tensorflow
+from zoo.data.image.files import ENDINGS, decoded
+from zoo.data.image.folder import opened
+from zoo.data.image.listing import subfolders
+from zoo.data.sources import Source
 from zoo.errors import UsageError, some, unknown
 
 log = logging.getLogger("zoo")
@@ -50,7 +50,6 @@ class IdentityFolder:
 
     def load(self) -> Source:
         """Look at every image, leave out those that cannot be read, and open the others."""
-        tf = tensorflow()
         with ThreadPoolExecutor() as pool:
             channels_of = dict(zip(self.images, pool.map(self._channels, self.images)))
         if broken := [file for file, channels in channels_of.items() if not channels]:
@@ -63,28 +62,21 @@ class IdentityFolder:
             if text not in of_split:
                 raise unknown(f"split of {self.path}", text, of_split)
             files = [file for file in self.images if file.parent.name in of_split[text]]
-            labels = np.array([self.identities.index(file.parent.name) for file in files], "int64")
-
-            def read(file: Any, label: Any) -> tuple[Any, Any]:
-                image = tf.io.decode_image(tf.io.read_file(file), channels=channels, expand_animations=False)
-                return tf.ensure_shape(image, (None, None, channels)), label
-
-            return tf.data.Dataset.from_tensor_slices((list(map(str, files)), labels)).map(read, tf.data.AUTOTUNE)
+            return opened(files, [self.identities.index(file.parent.name) for file in files], channels)
 
         return Source(self.name, tuple(self.identities), split)
 
     def _channels(self, file: Path) -> int:
         """How many numbers a pixel has; 0 if the file cannot be read."""
-        tf = tensorflow()
         try:
-            return int(tf.io.decode_image(file.read_bytes(), expand_animations=False).shape[-1])
-        except tf.errors.OpError:
+            return 1 if decoded(file)[0].mode == "L" else 3
+        except UsageError:
             return 0
 
 
 def images_in(folder: Path) -> list[Path]:
     """The files of a folder that say by their endings that they are images, sorted."""
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS)
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS and not file.name.startswith("."))
 
 
 def split_identities(identities: Sequence[str]) -> dict[str, set[str]]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.image.folder import ImageFile, ImageFolder
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import tensorflow
 from zoo.data.video.files import ENDINGS, probe
 from zoo.errors import UsageError
 
@@ -20,24 +20,11 @@ class ClipFolder(ImageFolder):
     KIND = "clips"
     ENDINGS = ENDINGS
 
-    def load(self) -> Source:
-        splits = {
-            split: ([str(clip.path) for clip in clips], [self.labels.index(clip.label) for clip in clips])
-            for split, clips in self._splits().items()
-        }
+    def _open(self, images: list[ImageFile]) -> Any:
+        paths, labels = [str(clip.path) for clip in images], [self.labels.index(clip.label) for clip in images]
+        return tensorflow().data.Dataset.from_tensor_slices((paths, np.array(labels, "int64")))
 
-        def split(text: str) -> Any:
-            if text not in splits:
-                raise ValueError(f"it has {', '.join(splits)}")
-            paths, labels = splits[text]
-            return tensorflow().data.Dataset.from_tensor_slices((paths, np.array(labels, "int64")))
-
-        return Source(self.name, tuple(self.labels), split)
-
-    def _readable(self, image: ImageFile) -> bool:
-        try:
-            return probe(image.path).frames > 0
-        except UsageError as error:
-            if "pip install" in str(error):
-                raise
-            return False
+    def _look(self, image: ImageFile) -> tuple[str, ...]:
+        if probe(image.path).frames <= 0:
+            raise UsageError(f"{image.path} has no frames")
+        return ()
