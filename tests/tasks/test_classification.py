@@ -3,11 +3,14 @@
 from types import SimpleNamespace
 
 import keras
+import numpy as np
 import pytest
 
 import zoo
 from zoo import registry, tasks
-from zoo.tasks.base import Network
+from zoo.metrics import classification
+from zoo.tasks import _classification
+from zoo.tasks.base import Evaluation, Network
 
 DATA = SimpleNamespace(class_names=("a", "b", "c", "d"), source=SimpleNamespace(name="letters"))
 PAIR = SimpleNamespace(class_names=("a", "b"), source=SimpleNamespace(name="pairs"))
@@ -68,3 +71,51 @@ def test_a_builder_that_ignores_the_number_of_classes_is_told_before_training(tm
     with pytest.raises(zoo.UsageError, match=r"mlp has 12 outputs; expected 10 for the 10 classes of digits:1\.0\.0"):
         zoo.train("mlp", run=tmp_path / "run", verbose=0)
     assert not (tmp_path / "run").exists()
+
+
+def judged(outputs, targets, files=None):
+    """Data and an evaluation as the plots and tables of a task take them."""
+    source = SimpleNamespace(files=files)
+    data = SimpleNamespace(class_names=DATA.class_names, source=source, recipe=SimpleNamespace(test="test[:50%]"))
+    return data, Evaluation({}, np.array(targets), np.log(np.array(outputs)))
+
+
+PREDICTIONS = [[0.7, 0.1, 0.1, 0.1], [0.2, 0.6, 0.1, 0.1], [0.9, 0.05, 0.03, 0.02], [0.1, 0.1, 0.7, 0.1]]
+
+
+def test_mistakes_are_named_the_most_confident_first():
+    asked = []
+    data, evaluation = judged(
+        PREDICTIONS, [0, 2, 3, 2], files=lambda split: asked.append(split) or ["a.png", "b.png", "c.png", "d.png"]
+    )
+    assert _classification.mistakes(data, evaluation) == [
+        {"file": "c.png", "class": "d", "predicted": "a", "confidence": "0.9000"},
+        {"file": "b.png", "class": "c", "predicted": "b", "confidence": "0.6000"},
+    ]
+    assert asked == ["test[:50%]"]
+    rows = _classification.mistakes(*judged(PREDICTIONS, [0, 1, 0, 3]))
+    assert rows == [{"example": 3, "class": "d", "predicted": "c", "confidence": "0.7000"}]
+
+
+def test_a_class_that_is_never_recognised_is_said(caplog):
+    tasks.get("text_classification").tables(*judged(PREDICTIONS, [0, 1, 3, 2]))
+    assert "not one test example of d was recognised (recall 0)" in caplog.text
+    caplog.clear()
+    tasks.get("text_classification").tables(*judged(PREDICTIONS, [0, 1, 0, 2]))  # none of class d to recognise
+    assert not caplog.text
+
+
+def test_metrics_by_class_against_hand_computed():
+    """Recalls 1 and 1/2; precisions 2/3 and 1, hence F1 4/5 and 2/3."""
+    logits = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    found = classification.scores(np.array([0, 0, 1, 1]), logits)
+    assert found["balanced_accuracy"] == pytest.approx(0.75)
+    assert found["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+
+
+@pytest.mark.parametrize(
+    "right, examples, ends", [(0, 10, (0.0, 0.278)), (10, 10, (0.722, 1.0)), (50, 100, (0.404, 0.596))]
+)
+def test_the_interval_of_an_accuracy(right, examples, ends):
+    """By the formula of Wilson 1927, with z = 1.96; 0 and 1 do not have an interval of no width."""
+    assert classification.interval(right / examples, examples) == pytest.approx(ends, abs=5e-4)

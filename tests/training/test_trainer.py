@@ -23,6 +23,7 @@ FILES = {
     "mistakes.png",
     "calibration.png",
     "classes.csv",
+    "mistakes.csv",
 }
 
 
@@ -42,7 +43,9 @@ def test_the_run_folder_is_complete(short_run):
     assert {file.name for file in short_run.path.iterdir()} == FILES
     results = json.loads((short_run.path / "metrics.json").read_text())
     assert results["model"] == "lenet5" and results["recipe"] == "demo" and results["seed"] == 0
-    assert set(results["metrics"]) == {"loss", "accuracy", "calibration_error"}
+    assert set(results["metrics"]) == {
+        "loss", "accuracy", "balanced_accuracy", "macro_f1", "calibration_error"
+    }  # fmt: skip
     assert results["baselines"]["chance"] == pytest.approx(37 / 360, abs=0.005)
     assert 0.95 < results["baselines"]["1-nearest-neighbour"] < 1
     assert results["samples_per_second"]["pipeline"] > 0 and results["seconds"] > results["fit_seconds"]

@@ -8,8 +8,8 @@ import contextlib
 import hashlib
 import os
 import urllib.parse
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,12 +30,14 @@ class Source:
 
     `split(text)` gives (input, target) pairs as a ``tf.data.Dataset``, one example each, or dictionaries of
     features where a data set does not say which is the target; the text is in tfds' slicing language
-    (``"train[:90%]"``). `class_names` is empty where the target is no class.
+    (``"train[:90%]"``). `class_names` is empty where the target is no class. `files(text)` names the file of each
+    example of a split, in their order, where each is one.
     """
 
     name: str
     class_names: tuple[str, ...]
     split: Callable[[str], Any]
+    files: Callable[[str], Sequence[str]] | None = field(default=None, kw_only=True)
 
     @property
     def num_classes(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import logging
 import warnings
@@ -27,12 +28,49 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure into a file; letters that the font lacks are a line in the log."""
+    """Write a figure into a file; letters that no font here has are a line in the log."""
+    from matplotlib.text import Text
+
+    texts = figure.findobj(Text)
+    if others := fonts_with({letter for text in texts for letter in text.get_text() if not letter.isspace()}):
+        for text in texts:
+            text.set_fontfamily([*text.get_fontfamily(), *others])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         figure.savefig(path)
     if any("missing from font" in str(each.message) for each in caught):
-        log.info(f"{path}: matplotlib's font lacks some letters of the names; boxes stand for them")
+        log.info(
+            f"{path}: no font here has some letters of the names; boxes stand for them: install one that does, such as "
+            "Noto Sans CJK"
+        )
+
+
+def fonts_with(letters: set[str]) -> list[str]:
+    """The names of installed fonts that have, together, what can be had of the letters that matplotlib's own lacks.
+
+    >>> fonts_with(set("plain text"))
+    []
+    """
+    from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager
+    from matplotlib.ft2font import FT2Font
+
+    missing = {ord(letter) for letter in letters} - FT2Font(findfont(FontProperties())).get_charmap().keys()
+    chosen: list[str] = []
+    if missing:  # matplotlib remembers the fonts of its first day
+        for path in {*findSystemFonts()} - {font.fname for font in fontManager.ttflist}:
+            with contextlib.suppress(OSError, RuntimeError, ValueError):
+                fontManager.addfont(path)
+    fonts = [
+        font for font in fontManager.ttflist if "lastresort" not in font.name.lower().replace(" ", "")
+    ]  # boxes only
+    for font in sorted(fonts, key=lambda each: (each.style != "normal", each.weight != 400, each.name)):
+        if not missing:
+            break
+        with contextlib.suppress(OSError, RuntimeError):  # a file that went, or that is damaged
+            if found := missing & FT2Font(font.fname).get_charmap().keys():
+                chosen.append(font.name)
+                missing -= found
+    return chosen
 
 
 def curves(history: Path, head: str, metric: str, baselines: Mapping[str, float]) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,16 +15,19 @@ from zoo.plots.base import INK, SECOND, THIRD, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LONGEST_NAME = 32  # letters of a class's name in a confusion matrix
+
 
 def confusion(data: Any, evaluation: Any) -> Figure:
     """How often each class (rows) was predicted as each class (columns); the diagonal is correct."""
     from sklearn.metrics import confusion_matrix
 
-    names = [name[:12] for name in data.class_names]
+    names = [shortened(name, LONGEST_NAME) for name in data.class_names]
     predicted = probabilities(evaluation.outputs).argmax(-1)
     counts = confusion_matrix(evaluation.targets, predicted, labels=range(len(names)))
     size = min(12.0, 2.5 + 0.45 * len(names))
-    figure = new_figure(size + 0.6, size)
+    margin = 0.06 * max(0, max(map(len, names)) - 8)  # inches, for names longer than most
+    figure = new_figure(size + 0.6 + margin, size + margin)
     axes = figure.subplots()
     fractions = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
@@ -33,11 +37,22 @@ def confusion(data: Any, evaluation: Any) -> Figure:
                 colour = "white" if fractions[row, column] > 0.5 else INK if row == column else SECOND
                 axes.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, color=colour)
     if len(names) <= 60:
-        axes.set_xticks(range(len(names)), names, rotation=0 if len(max(names, key=len)) <= 2 else 60, fontsize=8)
+        turned: Any = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if len(max(names, key=len)) > 2 else {}
+        axes.set_xticks(range(len(names)), names, fontsize=8, **turned)
         axes.set_yticks(range(len(names)), names, fontsize=8)
     wrong = int(counts.sum() - np.trace(counts))
     axes.set(xlabel="predicted", ylabel="true", title=f"{wrong} of {counts.sum()} test examples wrong")
     return figure
+
+
+def shortened(name: str, longest: int) -> str:
+    """A name in at most so many letters: its middle left out, since names often differ at their ends.
+
+    >>> shortened("Prunus avium, sweet cherry", 16)
+    'Prunus a… cherry'
+    """
+    half = longest // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[len(name) - (longest - half - 1) :]}"
 
 
 def mistakes(data: Any, evaluation: Any) -> Figure | None:
@@ -82,8 +97,9 @@ def worst_mistakes(
         low, high = image.min(), image.max()
         image = (image - low) / max(high - low, 1e-6)
         axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray")
-        names = f"is {class_names[targets[row]][:12]}\nnot {class_names[predicted[row]][:12]} ({confidence[row]:.0%})"
-        axes.set_title(names, fontsize=7)
+        true, taken_for = (shortened(class_names[each[row]], 40) for each in (targets, predicted))
+        lines = [*textwrap.wrap(f"is {true}", 20), *textwrap.wrap(f"not {taken_for} ({confidence[row]:.0%})", 20)]
+        axes.set_title("\n".join(lines), fontsize=7)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from zoo import plots
 from zoo.data.base import DataModule
-from zoo.errors import UsageError
+from zoo.errors import UsageError, some
 from zoo.losses import MaskedCrossentropy
 from zoo.metrics import classification
 from zoo.records import Card
@@ -20,11 +21,14 @@ from zoo.tasks.base import Evaluation, Network, Sample, Task, class_ids
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+log = logging.getLogger("zoo")
+
 NAMED_CLASSES = 5  # in a prediction
 
 
 class Classification(Task):
     metric = "accuracy"
+    counts_examples = True
 
     def check_network(self, network: Network, data: DataModule) -> None:
         """Raise unless the main output has as many logits as there are classes; other `scores` may take others."""
@@ -61,7 +65,10 @@ class Classification(Task):
         }
 
     def tables(self, data: Any, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
-        return {"classes.csv": by_class(data, evaluation)}
+        rows = by_class(data, evaluation)
+        if unseen := [row["class"] for row in rows if row["examples"] and float(row["recall"]) == 0]:
+            log.warning(f"not one test example of {some(unseen)} was recognised (recall 0)")
+        return {"classes.csv": rows}
 
     def sample(self, card: Card, head: str = "") -> Sample:
         return Sample(class_ids, math.log, tolerance=1.0)
@@ -73,6 +80,23 @@ def likeliest(
     """The likeliest classes (most,), and their names with probabilities in words."""
     best = np.argsort(-probabilities, kind="stable")[:most]
     return best, ", ".join(f"{class_names[each]} {probabilities[each]:.1%}" for each in best)
+
+
+def mistakes(data: DataModule, evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Every test example that was predicted wrongly, the most confident first: a wrong label stands near the top."""
+    by_class = classification.probabilities(evaluation.outputs)
+    predicted, confidence = by_class.argmax(-1), by_class.max(-1)
+    files = data.source.files and data.source.files(data.recipe.test)
+    wrong = np.flatnonzero(predicted != evaluation.targets)
+    return [
+        {
+            "file" if files else "example": files[row] if files else int(row),
+            "class": data.class_names[evaluation.targets[row]],
+            "predicted": data.class_names[predicted[row]],
+            "confidence": f"{confidence[row]:.4f}",
+        }
+        for row in wrong[np.argsort(-confidence[wrong], kind="stable")]
+    ]
 
 
 def by_class(data: DataModule, evaluation: Evaluation) -> list[dict[str, Any]]:

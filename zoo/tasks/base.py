@@ -154,6 +154,7 @@ class Task:
     name: ClassVar[str] = ""
     metric: ClassVar[str]  # the main one, by which runs are compared
     minimize: ClassVar[bool] = False
+    counts_examples: ClassVar[bool] = False  # whether the main metric is the part of the test examples that are right
     other_metrics: ClassVar[tuple[str, ...]] = ()  # better in the same direction; a recipe may expect them
     data_module: ClassVar[type[DataModule]]
     folder: ClassVar[type[Any] | None] = None  # made from the path of a user's folder or text file; opens it

@@ -15,7 +15,7 @@ from zoo.data.image.folder import ImageFolder
 from zoo.introspection import grad_cam
 from zoo.introspection.graph import list_stages
 from zoo.metrics import classification
-from zoo.tasks._classification import Classification, likeliest
+from zoo.tasks._classification import Classification, likeliest, mistakes
 from zoo.tasks.base import Evaluation, Trained
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ class ImageClassification(Classification):
 
     def plots(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         return {**super().plots(data, evaluation), "mistakes.png": plots.mistakes(data, evaluation)}
+
+    def tables(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
+        return {**super().tables(data, evaluation), "mistakes.csv": mistakes(data, evaluation)}
 
     def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None) -> list[str]:
         """The likeliest classes of each image; in `folder`, where in the image the likeliest one was seen."""

@@ -228,4 +228,5 @@ def report(
         if figure is not None:
             plots.save(figure, run.path / file)
     for file, rows in task.tables(data, evaluation).items():
-        run.write_csv(file, rows)
+        if rows:
+            run.write_csv(file, rows)

@@ -70,12 +70,15 @@ class ImageFolder:
             for split, images in self._splits().items()
         }
 
-        def split(text: str) -> Any:
+        def files(text: str) -> list[ImageFile]:
             if text not in splits:
                 raise unknown(f"split of {self.path}", text, splits)
-            return self._open(splits[text])
+            return splits[text]
 
-        return Source(self.name, tuple(self.labels), split)
+        def names(text: str) -> list[str]:
+            return [str(image.path.relative_to(self.path)) for image in files(text)]
+
+        return Source(self.name, tuple(self.labels), lambda text: self._open(files(text)), files=names)
 
     def _open(self, images: list[ImageFile]) -> Any:
         """A ``tf.data.Dataset`` of what a network learns from, one example each, and its class."""
