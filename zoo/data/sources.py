@@ -9,9 +9,9 @@ import hashlib
 import os
 import urllib.parse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -19,6 +19,7 @@ import tensorflow_datasets as tfds
 from zoo.data.builtin.embedded import Embedded, embedded
 from zoo.data.preparation import prepare
 from zoo.data.reachability import DATA_HOST, reachable
+from zoo.data.split_record import Example, SplitRecord
 from zoo.errors import UsageError, first_line, unknown
 
 Arrays = tuple[np.ndarray, np.ndarray]  # inputs (examples, ...) and targets (examples, ...)
@@ -30,12 +31,14 @@ class Source:
 
     `split(text)` gives (input, target) pairs as a ``tf.data.Dataset``, one example each, or dictionaries of
     features where a data set does not say which is the target; the text is in tfds' slicing language
-    (``"train[:90%]"``). `class_names` is empty where the target is no class.
+    (``"train[:90%]"``). `class_names` is empty where the target is no class. `examples` are those of a user's own
+    folder, with their splits.
     """
 
     name: str
     class_names: tuple[str, ...]
     split: Callable[[str], Any]
+    examples: tuple[Example, ...] = field(default=(), kw_only=True)
 
     @property
     def num_classes(self) -> int:
@@ -56,6 +59,15 @@ class DataSet(Protocol):
 
     def sha256(self) -> str | None: ...
     def load(self) -> Source: ...
+
+
+@runtime_checkable
+class Recorded(DataSet, Protocol):
+    """One that is split by the contents of its examples: its `Source` has `examples`, which a run keeps."""
+
+    def load_by(self, record: SplitRecord) -> Source:
+        """As `load`, with the splits and the classes of a run."""
+        ...
 
 
 def open_source(

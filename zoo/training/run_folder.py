@@ -1,6 +1,7 @@
 """The folder that a training run writes, as it goes.
 
 config.json     everything needed to run it again: model, recipe, data, versions, commit, machine
+splits.csv      of the user's own folders: which example is in which split, by its content
 history.csv     loss and metrics of each epoch
 model.keras     the network after the last finished epoch
 metrics.json    the metrics on the test set, beside the baselines
@@ -159,7 +160,7 @@ class Run:
         """Remove the folder if no epoch was finished in it: it holds nothing that is worth keeping."""
         if (self.path / "model.keras").exists():
             return
-        for name in ("config.json", "history.csv"):
+        for name in ("config.json", "splits.csv", "history.csv"):
             (self.path / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # something of the user's is in it
             self.path.rmdir()

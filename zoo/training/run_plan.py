@@ -150,11 +150,8 @@ def with_weights(recipe: Recipe, card: Card, weights: str | Path | None, preproc
 
 def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -> Recipe:
     """The recipe with the user's own data in place of its data set, and short clips repeated if they may be."""
-    if data is not None:  # a file has whole splits of these names
-        path = Path(data).absolute()
-        if path.suffix not in (".npz", ".txt") and not path.is_dir():
-            raise UsageError(f"data is {str(data)!r}; expected the path of an .npz or .txt file or of a folder")
-        recipe = replace(recipe, dataset=str(path), train="train", validation="validation", test="test")
+    if data is not None:
+        recipe = on_own_data(recipe, data)
     if loop:
         recipe = replace(recipe, preprocess={"loop": fewest_frames(card.name, recipe), **recipe.preprocess})
     if not recipe.dataset:
@@ -162,6 +159,15 @@ def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -
             f"the recipe {recipe.name} of {card.name} is for data of your own; name it: --data FOLDER (data=)"
         )
     return recipe
+
+
+def on_own_data(recipe: Recipe, data: str | Path) -> Recipe:
+    """The recipe with the user's own data in place of its data set: a file has whole splits of the usual names."""
+    path = Path(data).absolute()
+    if not str(data) or (path.suffix not in (".npz", ".txt") and not path.is_dir()):
+        missing = ", which is not there" if str(data) and not path.exists() else ""
+        raise UsageError(f"data is {str(data)!r}{missing}; expected the path of an .npz or .txt file or of a folder")
+    return replace(recipe, dataset=str(path), train="train", validation="validation", test="test")
 
 
 def open_data(dataset: str, card: Card, data_dir: str | Path | None) -> DataSet:

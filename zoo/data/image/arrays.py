@@ -14,7 +14,7 @@ from zoo.data.image import normalization, pipeline, transforms
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling, Summary
 from zoo.data.sources import Source, tensorflow
-from zoo.errors import UsageError
+from zoo.errors import UsageError, some
 from zoo.records import Card, Recipe
 
 
@@ -65,6 +65,24 @@ class ArrayDataModule(DataModule):
             "high": self.high,
             "classes": self.class_names,
         }
+
+    def check_other(self, split: str) -> None:
+        name = self.source.name
+        if self.class_names and not isinstance(self._examples(split).element_spec[1], Mapping):
+            missing = [each for each in self.source.class_names if each not in self.class_names]
+            if missing or self.source.class_names != self.class_names[: self.source.num_classes]:
+                raise UsageError(
+                    f"{name} has the classes {some(self.source.class_names)}; the run tells {some(self.class_names)} "
+                    "apart: give the same"
+                )
+        found = data_checks.summarise(self._examples(split), self.source, split)
+        if found.shape != self.shape:
+            raise UsageError(f"an example of {name} has shape {found.shape}; the run was trained on {self.shape}")
+        if len(self.shape) >= 3 and (found.high <= 1) != (self.high <= 1):
+            raise UsageError(
+                f"the images of {name} reach {found.high:g}; the run was trained on images up to {self.high:g}: scale "
+                "them alike"
+            )
 
     @property
     def num_values(self) -> int:

@@ -2,12 +2,11 @@
 
 import hashlib
 import logging
-import random
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import tensorflow_datasets as tfds
 
 from zoo.data.base import SPLITS
 from zoo.data.sources import Source, tensorflow
+from zoo.data.split_record import Example, SplitRecord
 from zoo.errors import UsageError, some
 
 log = logging.getLogger("zoo")
@@ -39,8 +39,9 @@ class ImageFolder:
     """``PHOTOS/<class>/<image>.jpg``, split here; or ``PHOTOS/<split>/<class>/<image>.jpg``, split by its owner.
 
     Without splits of their own, 70 % of each class train, 10 % validate and 20 % test, by the content of the
-    files: an image and its copies lie in one split, in every run and under any file names. Owners' splits are called
-    train, test and validation; without a validation set, a tenth of the training set is held out.
+    files: an image and its copies lie in one split, in every run and under any file names, and an image that is added
+    moves one other at most from each split to the next. Owners' splits are called train, test and validation; without
+    a validation set, a tenth of the training set is held out.
     """
 
     KIND = "images"
@@ -65,11 +66,32 @@ class ImageFolder:
 
     def load(self) -> Source:
         """Look at every image, leave out those that cannot be read, split the others and open them."""
-        splits = self._splits()
+        images = self._sound()
+        self._check_classes(images)
+        splits = self._owners(images) if self.own_splits else by_content(images, SPLIT_FRACTIONS)
+        return self._opened(self._told(splits), tuple(self.labels))
+
+    def load_by(self, record: SplitRecord) -> Source:
+        """As `load`, with the splits and the classes of a run, whatever has changed since."""
+        images = self._sound()
+        splits: dict[str, list[ImageFile]] = {split: [] for split in SPLITS}
+        found = [self._example(image, self._owners_split(image)) for image in images]
+        for image, then in zip(images, record.place(found, self.name, self.KIND)):
+            if then is not None:
+                splits[then.split].append(replace(image, label=then.label))
+        return self._opened(self._told(splits), record.class_names)
+
+    def _told(self, splits: dict[str, list[ImageFile]]) -> dict[str, list[ImageFile]]:
+        counts = ", ".join(f"{len(images)} {split}" for split, images in splits.items())
+        total = sum(map(len, splits.values()))
+        log.info(f"{self.path}: {len(self.labels)} classes, {total} {self.KIND} ({counts})")
+        return splits
+
+    def _opened(self, splits: Mapping[str, list[ImageFile]], labels: tuple[str, ...]) -> Source:
         # tfds wants split/class/image: links in that order, to files that stay where they are.
         tree = tempfile.TemporaryDirectory(prefix="zoo-images-")
         for name, images in splits.items():
-            for label in self.labels:
+            for label in labels:
                 (Path(tree.name) / name / label).mkdir(parents=True)
             for number, image in enumerate(sorted(images, key=lambda each: (each.label, each.digest))):
                 link = Path(tree.name) / name / image.label / f"{number:06}{image.path.suffix.lower()}"
@@ -79,7 +101,14 @@ class ImageFolder:
         def split(text: str, tree: Any = tree) -> Any:  # the links live as long as this function
             return builder.as_dataset(split=text, as_supervised=True)
 
-        return Source(self.name, tuple(builder.info.features["label"].names), split)
+        names = tuple(builder.info.features["label"].names)
+        return Source(self.name, names, split, examples=self._examples(splits))
+
+    def _examples(self, splits: Mapping[str, list[ImageFile]]) -> tuple[Example, ...]:
+        return tuple(self._example(image, split) for split, images in splits.items() for image in images)
+
+    def _example(self, image: ImageFile, split: str) -> Example:
+        return Example(split, image.label, image.digest, image.path.relative_to(self.path).as_posix())
 
     @cached_property
     def images(self) -> list[ImageFile]:
@@ -109,31 +138,26 @@ class ImageFolder:
         except tf.errors.OpError:
             return False
 
-    def _splits(self) -> dict[str, list[ImageFile]]:
-        images = self._sound()
-        if not self.own_splits:
-            splits = by_content(images, SPLIT_FRACTIONS)
-        else:
-            splits = {split: [] for split in SPLITS}
-            for image in images:
-                split = image.path.relative_to(self.path).parts[0]
-                if split not in splits:
-                    raise UsageError(f"{self.path} has the split {split}; expected train, test and perhaps validation")
-                splits[split].append(image)
-            if not splits["validation"]:
-                held = by_content(splits["train"], {"validation": 0.1})
-                splits |= {"train": held["train"], "validation": held["validation"]}
-            straddling = {each.digest for each in splits["train"]} & {each.digest for each in splits["test"]}
-            if straddling:
-                log.warning(
-                    f"{len(straddling)} {self.KIND} of {self.path}/test are in train as well: "
-                    "the test metrics will be too good"
-                )
-        log.info(
-            f"{self.path}: {len(self.labels)} classes, {len(images)} {self.KIND} ("
-            + ", ".join(f"{len(each)} {split}" for split, each in splits.items())
-            + ")"
-        )
+    def _owners_split(self, image: ImageFile) -> str:
+        """Into which split the owner has put an image; "" where there are none."""
+        return image.path.relative_to(self.path).parts[0] if self.own_splits else ""
+
+    def _owners(self, images: list[ImageFile]) -> dict[str, list[ImageFile]]:
+        splits: dict[str, list[ImageFile]] = {split: [] for split in SPLITS}
+        for image in images:
+            split = self._owners_split(image)
+            if split not in splits:
+                raise UsageError(f"{self.path} has the split {split}; expected train, test and perhaps validation")
+            splits[split].append(image)
+        if not splits["validation"]:
+            held = by_content(splits["train"], {"validation": 0.1})
+            splits |= {"train": held["train"], "validation": held["validation"]}
+        straddling = {each.digest for each in splits["train"]} & {each.digest for each in splits["test"]}
+        if straddling:
+            log.warning(
+                f"{len(straddling)} {self.KIND} of {self.path}/test are in train as well: "
+                "the test metrics will be too good"
+            )
         return splits
 
     def _sound(self) -> list[ImageFile]:
@@ -151,6 +175,10 @@ class ImageFolder:
             if left_out:
                 names = some([image.path.relative_to(self.path) for image in left_out])
                 log.warning(f"left out {len(left_out)} {self.KIND} of {self.path} that {why}: {names}")
+        return images
+
+    def _check_classes(self, images: list[ImageFile]) -> None:
+        """Raise where a class has too few different images to be learned, and say where it has few."""
         counts = Counter({label: 0 for label in self.labels})
         counts.update(label for _, label in {(image.digest, image.label) for image in images})
         label, count = min(counts.items(), key=lambda each: each[1])
@@ -161,15 +189,13 @@ class ImageFolder:
             )
         if count < FEW_IMAGES:
             log.warning(f"the class {label} has {count} {self.KIND} only: what is measured on it will be rough")
-        return images
 
 
 def by_content(images: list[ImageFile], fractions: Mapping[str, float]) -> dict[str, list[ImageFile]]:
     """A fraction of each class for each split, at least one image; the rest is "train". Copies stay together."""
     split_of: dict[str, str] = {}  # by digest
     for label in sorted({image.label for image in images}):
-        digests = sorted({image.digest for image in images if image.label == label})
-        random.Random(label).shuffle(digests)
+        digests = sorted({image.digest for image in images if image.label == label})  # an order as good as drawn
         for split, fraction in fractions.items():
             count = max(1, round(fraction * len(digests)))
             split_of |= dict.fromkeys(digests[:count], split)

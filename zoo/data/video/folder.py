@@ -1,5 +1,6 @@
 """A folder of the user's own videos, one sub-folder for each class."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,19 +21,19 @@ class ClipFolder(ImageFolder):
     KIND = "clips"
     ENDINGS = ENDINGS
 
-    def load(self) -> Source:
-        splits = {
-            split: ([str(clip.path) for clip in clips], [self.labels.index(clip.label) for clip in clips])
-            for split, clips in self._splits().items()
+    def _opened(self, splits: Mapping[str, list[ImageFile]], labels: tuple[str, ...]) -> Source:
+        pairs = {
+            split: ([str(clip.path) for clip in clips], [labels.index(clip.label) for clip in clips])
+            for split, clips in splits.items()
         }
 
         def split(text: str) -> Any:
-            if text not in splits:
-                raise ValueError(f"it has {', '.join(splits)}")
-            paths, labels = splits[text]
-            return tensorflow().data.Dataset.from_tensor_slices((paths, np.array(labels, "int64")))
+            if text not in pairs:
+                raise ValueError(f"it has {', '.join(pairs)}")
+            paths, numbers = pairs[text]
+            return tensorflow().data.Dataset.from_tensor_slices((paths, np.array(numbers, "int64")))
 
-        return Source(self.name, tuple(self.labels), split)
+        return Source(self.name, labels, split, examples=self._examples(splits))
 
     def _readable(self, image: ImageFile) -> bool:
         try:
