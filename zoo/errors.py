@@ -4,6 +4,9 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
+# Escape codes, line ends and the like; and what makes a terminal write from right to left until further notice.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
 
 class UsageError(ValueError):
     """A request that cannot be carried out, explained in one line.
@@ -18,7 +21,16 @@ class UsageError(ValueError):
     """
 
     def __init__(self, message: str):
-        super().__init__(" ".join(message.split()))
+        super().__init__(printable(" ".join(message.split())))
+
+
+def printable(text: str) -> str:
+    r"""A text of somebody else's as a terminal may show it: in one line, without codes that move or colour anything.
+
+    >>> print(printable("cat\x1b[31m\nred"))
+    cat\x1b[31m\nred
+    """
+    return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def unknown(kind: str, value: object, known: Iterable[str], *, hint: str = "") -> UsageError:

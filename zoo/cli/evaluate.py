@@ -29,5 +29,4 @@ def run(arguments: argparse.Namespace) -> None:
     early = "" if (run_folder.path / "metrics.json").exists() else " (stopped early: after the epochs in history.csv)"
     metrics = [f"test {name} {value:.4f}" for name, value in evaluation.metrics.items() if math.isfinite(value)]
     print(f"{run_folder.path}: " + ", ".join(metrics) + early)
-    for note in evaluation.notes:
-        print(f"  {note}")
+    _terminal.show(f"  {note}" for note in evaluation.notes)

@@ -6,6 +6,7 @@ has changed since, would hold what the network was trained on.
 
 import csv
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -36,6 +37,29 @@ def rows(examples: Sequence[Example]) -> list[dict[str, str]]:
     return [asdict(example) for example in examples]
 
 
+def no_formula(cell: object) -> object:
+    """A cell of a table as a spreadsheet takes it for text: with an apostrophe before what would begin a formula.
+
+    >>> [no_formula(cell) for cell in ("cat", "=1+1", "-0.5", -0.5, "-e", "'tis")]
+    ['cat', "'=1+1", '-0.5', -0.5, "'-e", "''tis"]
+    """
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r", "'")):
+        return cell
+    try:
+        return str(cell) if math.isfinite(float(cell)) else f"'{cell}"
+    except ValueError:
+        return f"'{cell}"
+
+
+def as_written(cell: str) -> str:
+    """`no_formula` undone.
+
+    >>> as_written(no_formula("=1+1")), as_written("-0.5")
+    ('=1+1', '-0.5')
+    """
+    return cell.removeprefix("'")
+
+
 @dataclass(frozen=True)
 class SplitRecord:
     """The examples of a run, by which data that may have changed since are split as they were then.
@@ -62,8 +86,8 @@ class SplitRecord:
             return None
         try:
             with path.open(newline="", encoding="utf-8") as file:
-                examples = tuple(Example(**row) for row in csv.DictReader(file))
-        except (TypeError, ValueError, csv.Error):
+                examples = tuple(Example(**{key: as_written(row[key]) for key in row}) for row in csv.DictReader(file))
+        except (AttributeError, TypeError, ValueError, csv.Error):
             names = ", ".join(field.name for field in fields(Example))
             raise UsageError(f"{path} was not written by `zoo train`; expected the columns {names}") from None
         return cls(examples, tuple(class_names), unseen)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import records, registry, tasks
+from zoo.checks import as_strings
 from zoo.data.base import DataModule
 from zoo.data.sources import Recorded, check_writable
 from zoo.data.split_record import SplitRecord
@@ -174,7 +175,7 @@ def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
 
 def predict(
     run: str | Path | Run,
-    inputs: Sequence[str],
+    inputs: str | Path | Sequence[str | Path],
     *,
     folder: str | Path | None = None,
     weights: str | Path | None = None,
@@ -185,7 +186,7 @@ def predict(
 
     Args:
         run: a run folder, or what `train` returned; or the name of a network with published weights.
-        inputs: paths of images or clips, or texts, as the network takes.
+        inputs: paths of images or clips, or texts, as the network takes; one or several.
         folder: where plots that explain the predictions are written; None: nowhere.
         weights: of a name: a tag of its card (``"imagenet"``, the default), a file, or an https address.
         preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch" or "tf".
@@ -194,6 +195,7 @@ def predict(
     Raises:
         UsageError: if the folder holds no finished run, or an input is none of this network's.
     """
+    inputs = as_strings(inputs, "the path of an image or a clip, or a text")
     if is_name(run):
         trained = pretrained.ready(str(run), weights or "imagenet", preprocessing=preprocessing)
     elif weights or preprocessing:
@@ -208,7 +210,7 @@ def predict(
         folder = Path(folder)
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
-    return task.predict(trained, list(map(str, inputs)), folder)
+    return task.predict(trained, inputs, folder)
 
 
 def is_name(run: Any) -> bool:
@@ -217,13 +219,13 @@ def is_name(run: Any) -> bool:
 
 
 def translate(
-    run: str | Path | Run, texts: Iterable[str], *, beams: int = 4, length_penalty: float = 0.6
+    run: str | Path | Run, texts: str | Iterable[str], *, beams: int = 4, length_penalty: float = 0.6
 ) -> Iterator[str]:
     """The translation of each text, one after another.
 
     Args:
         run: a run folder, or what `train` returned.
-        texts: in the language it was trained to read.
+        texts: in the language it was trained to read; one or several.
         beams: width of the beam search: partial translations that are kept at each step; 1 is greedy decoding.
         length_penalty: exponent of the length by which scores are divided; 0 favours short translations.
 
@@ -231,7 +233,7 @@ def translate(
         UsageError: if the folder holds no finished run, its network translates nothing, a text cannot be read by it,
             or a setting is out of range.
     """
-    return run_command(run, "translate", texts, beams=beams, length_penalty=length_penalty)
+    return run_command(run, "translate", as_strings(texts, "a text"), beams=beams, length_penalty=length_penalty)
 
 
 def generate(
@@ -257,6 +259,7 @@ def generate(
     Raises:
         UsageError: if the folder holds no finished run, its network writes nothing, or a setting is out of range.
     """
+    (prompt,) = as_strings([prompt], "the beginning of a text")
     return run_command(run, "generate", prompt, length=length, temperature=temperature, top_k=top_k, seed=seed)
 
 
@@ -270,6 +273,7 @@ def compare(run: str | Path | Run, first: str, second: str) -> list[str]:
     Returns:
         One line: the verdict, the distance, and the threshold that was chosen on the validation classes.
     """
+    first, second = as_strings([first, second], "the path of an image")
     return run_command(run, "compare", first, second)
 
 
@@ -284,4 +288,5 @@ def search(run: str | Path | Run, query: str, folder: str | Path) -> list[str]:
     Returns:
         A line for each image: rank, distance, same or other, path.
     """
-    return run_command(run, "search", query, str(folder))
+    query, folder = as_strings([query, folder], "a path")
+    return run_command(run, "search", query, folder)

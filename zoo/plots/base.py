@@ -27,7 +27,14 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure into a file; letters that the font lacks are a line in the log."""
+    """Write a figure into a file; letters that the font lacks are a line in the log.
+
+    Names of classes and files are drawn as they are: a dollar sign in them begins no formula.
+    """
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         figure.savefig(path)

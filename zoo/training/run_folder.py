@@ -21,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from zoo.data.split_record import no_formula
 from zoo.errors import UsageError, first_line
 
 PACKAGES = ("zoo", "keras", "tensorflow", "tensorflow-datasets", "jax", "torch", "numpy", "scikit-learn")
@@ -75,6 +76,8 @@ class Run:
         """
         if isinstance(path, Run):
             return path
+        if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+            raise UsageError(f"the run is {path!r}; expected a run folder, or what `zoo.train` returned")
         run = cls(Path(path))
         for file in ("config.json", "model.keras"):
             if not (run.path / file).is_file():
@@ -150,11 +153,11 @@ class Run:
             temporary.unlink(missing_ok=True)
 
     def write_csv(self, name: str, rows: list[dict[str, Any]]) -> None:
-        """A table, its header from the first row."""
+        """A table, its header from the first row. No cell is a formula to a spreadsheet."""
         with (self.path / name).open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
             table.writeheader()
-            table.writerows(rows)
+            table.writerows({column: no_formula(cell) for column, cell in row.items()} for row in rows)
 
     def discard_if_untrained(self) -> None:
         """Remove the folder if no epoch was finished in it: it holds nothing that is worth keeping."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import factory, registry, tasks
 from zoo.cards import FIELDS, SCALINGS
+from zoo.checks import plain
 from zoo.errors import UsageError, unknown
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
@@ -124,7 +125,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         ...
     zoo.errors.UsageError: epochs is 0; expected a whole number of at least 1
     """
-    changes = {field: value for field, value in changes.items() if value is not None}
+    changes = {field: plain(value) for field, value in changes.items() if value is not None}
     for field, value in changes.items():
         valid, expected = OVERRIDES[field]
         if not valid(value):
@@ -134,7 +135,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 
 def with_options(recipe: Recipe, options: Mapping[str, Any], card: Card) -> tuple[Recipe, dict[str, Any]]:
     """The recipe with the options that are for what it does to the data, and the others: those of the builder."""
-    to_data = {option: value for option, value in options.items() if option in recipe.preprocess}
+    to_data = {option: plain(value) for option, value in options.items() if option in recipe.preprocess}
     others = {option: value for option, value in options.items() if option not in to_data}
     others = factory.checked_options(card.name, others, beside=(*recipe.preprocess, *SETTINGS))
     return replace(recipe, preprocess={**recipe.preprocess, **to_data}), others

@@ -1,6 +1,7 @@
 """Images and vectors: the data modules of networks that take one array and give a class, a number, or more."""
 
 import dataclasses
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -16,6 +17,8 @@ from zoo.data.image.normalization import Scaling, Summary
 from zoo.data.sources import Source, tensorflow
 from zoo.errors import UsageError, some
 from zoo.records import Card, Recipe
+
+log = logging.getLogger("zoo")
 
 
 class ArrayDataModule(DataModule):
@@ -173,6 +176,7 @@ class ArrayDataModule(DataModule):
                 f"an example of {self.source.name} has {', '.join(spec) if isinstance(spec, Mapping) else spec}; "
                 "expected an input and its target: name them in the data set's supervised_keys"
             )
+        check_channels(spec[0].shape, self.source.name)
         found, wanted = spec[0], self.card.inputs[0]
         if len(found.shape) != len(wanted.shape):
             raise UsageError(
@@ -209,6 +213,27 @@ class ArrayDataModule(DataModule):
                 f"the targets of {source.name} are classes; {card.name} expects numbers: y.astype('float32')"
             )
         check_batch(self.recipe, train.count)
+
+
+def check_channels(shape: Sequence[int | None], name: str) -> None:
+    """Raise where images (height, width, channels) or clips have their channels first; say where they have odd ones.
+
+    >>> check_channels((3, 32, 32), "photos.npz")
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: the images of photos.npz have shape (3, 32, 32), their channels first; expected them last: numpy.moveaxis(x, 1, -1)
+    """  # noqa: E501
+    usual = (1, 3, 4)  # grey, colour, and with transparency
+    if len(shape) not in (3, 4) or shape[-1] in (*usual, None):
+        return
+    axis = next((axis for axis, size in enumerate(shape[:-2]) if size in usual), None)
+    what = "images" if len(shape) == 3 else "clips"
+    if axis is not None:
+        raise UsageError(
+            f"the {what} of {name} have shape {tuple(shape)}, their channels first; expected them last: "
+            f"numpy.moveaxis(x, {axis + 1}, -1)"
+        )
+    log.warning(f"the {what} of {name} have {shape[-1]} channels and are taken as they are; grey has 1, colour 3")
 
 
 class BinaryDataModule(ArrayDataModule):
