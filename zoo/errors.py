@@ -1,6 +1,7 @@
-"""The one error of the zoo for a request that cannot be carried out, and how it is worded."""
+"""The one error of the zoo for a request that cannot be carried out, how it is worded, and what others have written."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -31,6 +32,29 @@ def printable(text: str) -> str:
     cat\x1b[31m\nred
     """
     return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def no_formula(cell: object) -> object:
+    """A cell of a table as a spreadsheet takes it for text: with an apostrophe before what would begin a formula.
+
+    >>> [no_formula(cell) for cell in ("cat", "=1+1", "-0.5", -0.5, "-e", "'tis")]
+    ['cat', "'=1+1", '-0.5', -0.5, "'-e", "''tis"]
+    """
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r", "'")):
+        return cell
+    try:
+        return str(cell) if math.isfinite(float(cell)) else f"'{cell}"
+    except ValueError:
+        return f"'{cell}"
+
+
+def as_written(cell: str) -> str:
+    """`no_formula` undone.
+
+    >>> as_written(no_formula("=1+1")), as_written("-0.5")
+    ('=1+1', '-0.5')
+    """
+    return cell.removeprefix("'")
 
 
 def unknown(kind: str, value: object, known: Iterable[str], *, hint: str = "") -> UsageError:

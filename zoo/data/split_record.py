@@ -6,7 +6,6 @@ has changed since, would hold what the network was trained on.
 
 import csv
 import logging
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -14,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from zoo.errors import UsageError, some
+from zoo.errors import UsageError, as_written, some
 
 log = logging.getLogger("zoo")
 
@@ -35,29 +34,6 @@ class Example:
 def rows(examples: Sequence[Example]) -> list[dict[str, str]]:
     """The rows of `FILE`."""
     return [asdict(example) for example in examples]
-
-
-def no_formula(cell: object) -> object:
-    """A cell of a table as a spreadsheet takes it for text: with an apostrophe before what would begin a formula.
-
-    >>> [no_formula(cell) for cell in ("cat", "=1+1", "-0.5", -0.5, "-e", "'tis")]
-    ['cat', "'=1+1", '-0.5', -0.5, "'-e", "''tis"]
-    """
-    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r", "'")):
-        return cell
-    try:
-        return str(cell) if math.isfinite(float(cell)) else f"'{cell}"
-    except ValueError:
-        return f"'{cell}"
-
-
-def as_written(cell: str) -> str:
-    """`no_formula` undone.
-
-    >>> as_written(no_formula("=1+1")), as_written("-0.5")
-    ('=1+1', '-0.5')
-    """
-    return cell.removeprefix("'")
 
 
 @dataclass(frozen=True)

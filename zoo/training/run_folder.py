@@ -21,8 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from zoo.data.split_record import no_formula
-from zoo.errors import UsageError, first_line
+from zoo.errors import UsageError, first_line, no_formula
 
 PACKAGES = ("zoo", "keras", "tensorflow", "tensorflow-datasets", "jax", "torch", "numpy", "scikit-learn")
 
