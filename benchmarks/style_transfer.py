@@ -198,7 +198,9 @@ def save_figure(arguments, figure, name):
 MEASURES = {"curve": curve, "speed": speed, "fast": fast, "peer": peer}
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=MEASURES)
     parser.add_argument(
         "--images", nargs=2, default=["china", "flower"], metavar="NAME",

@@ -72,7 +72,7 @@ def unchanged(run, name, options, weights, preprocessing):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.splitlines()[0])
     parser.add_argument("name", help="a network with a recipe finetune")
     parser.add_argument("--weights", required=True)
     parser.add_argument("--preprocessing")

@@ -226,7 +226,7 @@ def record(options, row):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.splitlines()[0])
     parser.add_argument("corpus", type=Path, help="a folder of texts")
     parser.add_argument("what", choices=("speed", "quality", "alone"))
     parser.add_argument("--rounds", type=int, default=7)

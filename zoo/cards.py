@@ -29,9 +29,10 @@ PLAIN_FUNCTIONS: dict[str, Callable[..., Any]] = {
 SCALINGS = (*PIXELS, *CHANNELS_ALIKE)  # the names of `zoo.data.SCALING`, which needs NumPy
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 Check = tuple[Callable[[Any], bool], str]  # (valid?, what is expected)
-WHOLE: Check = (is_whole, "a whole number of at least 1")
+MOST = 10**7  # epochs, or examples of a batch: beyond is a slip of the pen, and soon more than TensorFlow counts
+WHOLE: Check = (lambda value: is_whole(value, 1, MOST), f"a whole number of at least 1 and at most {MOST:,}")
 NOT_NEGATIVE: Check = (lambda value: is_whole(value, 0), "a whole number of at least 0")
-RATE: Check = (lambda value: is_number(value, 0, 10) and value > 0, "a number above 0 and up to 10")
+RATE: Check = (lambda value: is_number(value, 1e-10, 5), "a number above 0, from 1e-10 to 5")
 FIELDS: Mapping[str, Check] = {  # of a recipe, where there is more to say than a type
     "epochs": WHOLE,
     "batch_size": WHOLE,

@@ -2,15 +2,17 @@
 
 import math
 import numbers
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, unknown
 
 
-def is_whole(value: Any, least: int = 1) -> bool:
-    """Whether `value` is a whole number, NumPy's as well and True not, of at least `least`."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= least
+def is_whole(value: Any, least: int = 1, most: int = 2**63 - 1) -> bool:
+    """Whether `value` is a whole number, NumPy's as well and True not, from `least` to `most`."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) <= most
 
 
 def check_whole(name: str, value: Any, least: int = 1) -> None:
@@ -47,6 +49,23 @@ def is_number(value: Any, low: float = -math.inf, high: float = math.inf) -> boo
     )
 
 
+def plain(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's own numbers and tuples, inside of tuples, lists and dictionaries as well.
+
+    Keras and JSON refuse ``numpy.int64(10)``, which is as good a number of classes as 10.
+
+    >>> import numpy as np
+    >>> plain({"num_classes": np.int64(10), "rates": (np.float32(0.5), 1), "input_shape": np.array([28, 28, 1])})
+    {'num_classes': 10, 'rates': (0.5, 1), 'input_shape': (28, 28, 1)}
+    """
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        value = value.tolist()
+        return tuple(map(plain, value)) if isinstance(value, list) else value
+    if type(value) is dict:
+        return {plain(key): plain(each) for key, each in value.items()}
+    return type(value)(map(plain, value)) if type(value) in (tuple, list) else value
+
+
 def check_not_negative(name: str, value: Any) -> None:
     """Raise unless `value` is a finite number of at least 0.
 
@@ -57,6 +76,49 @@ def check_not_negative(name: str, value: Any) -> None:
     """
     if not is_number(value, 0):
         raise UsageError(f"{name} is {value!r}; expected a number of at least 0")
+
+
+def check_weights(weights: str | os.PathLike[str], tags: Collection[str], name: str) -> None:
+    """Raise unless that is a tag of published weights, an https address, or a file that is there.
+
+    >>> check_weights("imagenett", ["imagenet", "imagenet_notop"], "vgg16")
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: there is no tag of weights for vgg16 'imagenett'; did you mean imagenet or imagenet_notop? (or give the path or https address of a file)
+    """  # noqa: E501
+    text = os.fspath(weights)
+    path = Path(text).expanduser()
+    if text in tags or "://" in text or path.is_file():
+        return
+    if not isinstance(weights, str) or path.suffix or "/" in text or path.exists():
+        raise UsageError(f"there is no file {path}; expected a file of weights")
+    if not tags:
+        raise UsageError(f"there are no weights {text!r} for {name}; expected the path or https address of a file")
+    raise unknown(f"tag of weights for {name}", text, tags, hint="or give the path or https address of a file")
+
+
+def as_strings(values: Any, what: str) -> list[str]:
+    """A list of texts or paths; one by itself is a list of one.
+
+    Args:
+        values: those.
+        what: each of them is, for what is said.
+
+    >>> as_strings("photo.jpg", "the path of an image")
+    ['photo.jpg']
+    >>> as_strings([], "a text")
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: nothing was given; expected a text, or a list of them
+    """
+    one = isinstance(values, (str, os.PathLike))
+    found = [values] if one or not isinstance(values, Iterable) else list(values)
+    for value in found:
+        if not isinstance(value, (str, os.PathLike)):
+            raise UsageError(f"{value!r} was given; expected {what}, or a list of them")
+    if not found:
+        raise UsageError(f"nothing was given; expected {what}, or a list of them")
+    return [os.fspath(value) for value in found]
 
 
 def check_image(input_shape: tuple[int | None, ...], smallest: int, name: str) -> None:

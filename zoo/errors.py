@@ -1,8 +1,12 @@
-"""The one error of the zoo for a request that cannot be carried out, and how it is worded."""
+"""The one error of the zoo for a request that cannot be carried out, how it is worded, and what others have written."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Sequence
+
+# Escape codes, line ends and the like; and what makes a terminal write from right to left until further notice.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class UsageError(ValueError):
@@ -18,7 +22,39 @@ class UsageError(ValueError):
     """
 
     def __init__(self, message: str):
-        super().__init__(" ".join(message.split()))
+        super().__init__(printable(" ".join(message.split())))
+
+
+def printable(text: str) -> str:
+    r"""A text of somebody else's as a terminal may show it: in one line, without codes that move or colour anything.
+
+    >>> print(printable("cat\x1b[31m\nred"))
+    cat\x1b[31m\nred
+    """
+    return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def no_formula(cell: object) -> object:
+    """A cell of a table as a spreadsheet takes it for text: with an apostrophe before what would begin a formula.
+
+    >>> [no_formula(cell) for cell in ("cat", "=1+1", "-0.5", -0.5, "-e", "'tis")]
+    ['cat', "'=1+1", '-0.5', -0.5, "'-e", "''tis"]
+    """
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r", "'")):
+        return cell
+    try:
+        return str(cell) if math.isfinite(float(cell)) else f"'{cell}"
+    except ValueError:
+        return f"'{cell}"
+
+
+def as_written(cell: str) -> str:
+    """`no_formula` undone.
+
+    >>> as_written(no_formula("=1+1")), as_written("-0.5")
+    ('=1+1', '-0.5')
+    """
+    return cell.removeprefix("'")
 
 
 def unknown(kind: str, value: object, known: Iterable[str], *, hint: str = "") -> UsageError:

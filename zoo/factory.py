@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry
+from zoo.checks import plain
 from zoo.deprecated import check_one_name, warn
 from zoo.errors import UsageError, first_line, unknown
 from zoo.records import Card
@@ -48,6 +49,7 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
     (None, 26)
     """
     options = checked_options(name, options)
+    check_counts(name, options)
     file = None
     if weights is not None:  # a file that is missing is refused before the network is built
         file = tags.find(weights, name, options, preprocessing=preprocessing or "")
@@ -88,8 +90,22 @@ def checked_options(name: str, options: Mapping[str, Any], beside: Sequence[str]
             option = new
         if option not in known:
             raise unknown(f"option of {name}", option, (*known, *beside))
-        checked[option] = value
+        checked[option] = plain(value)
     return checked
+
+
+def check_counts(name: str, options: Mapping[str, Any]) -> None:
+    """Raise where True stands for a number, which Keras takes for 1.
+
+    >>> check_counts("vgg16", {"num_classes": True})
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: num_classes of vgg16 is True; expected a number, as in num_classes=1000
+    """
+    for option, default in (getattr(registry.builder(name), "__kwdefaults__", None) or {}).items():
+        numeric = isinstance(default, (int, float)) and not isinstance(default, bool)
+        if numeric and isinstance(options.get(option), bool):
+            raise UsageError(f"{option} of {name} is {options[option]}; expected a number, as in {option}={default}")
 
 
 def info(name: str, *, verbose: bool = False) -> Card:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from zoo import records
+from zoo.checks import check_weights
 from zoo.errors import UsageError, unknown
 
 
@@ -60,6 +61,7 @@ def preprocessing_of(card: records.Card, weights: str, given: str | None) -> str
                 f"preprocessing is {given!r}; the weights {weights!r} were trained on {known[weights]!r}: leave it out"
             )
         return known[weights]
+    check_weights(weights, known, card.name)  # what is not there says nothing
     if not given:
         raise UsageError(
             f"{weights} does not say what its weights were trained on; say it: --preprocessing caffe (BGR less the "

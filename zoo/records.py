@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
+from zoo.checks import plain
 from zoo.deprecated import check_one_name, warn
 from zoo.errors import unknown
 
@@ -138,4 +139,4 @@ def recipe_from(fields: Mapping[str, Any]) -> Recipe:
 
 def as_dict(record: Any) -> dict[str, Any]:
     """A card or recipe as plain data, for printing and for `config.json`."""
-    return dataclasses.asdict(record)
+    return plain(dataclasses.asdict(record))

@@ -1,5 +1,6 @@
 """The command line: what it prints, what it imports, and one line for every mistake."""
 
+import logging
 import shlex
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 import zoo
 from zoo import cli, registry, results
-from zoo.cli import doctor
+from zoo.cli import _terminal, doctor
 from zoo.training.run_folder import Run
 
 HEAVY = {"keras", "tensorflow", "jax", "torch", "numpy", "tensorflow_datasets", "sklearn", "matplotlib"}
@@ -84,7 +85,14 @@ def test_info_shows_the_card(capsys):
         (["train", "lenet5", "--epohcs", "3"], "there is no option of `zoo train` '--epohcs'; did you mean --epochs"),
         (["train", "lenet5", "--epoch", "3"], "there is no option of `zoo train` '--epoch'; did you mean --epochs"),
         (["list", "--pre"], "there is no option of `zoo list` '--pre'"),
-        (["--vers", "list"], "'--vers'"),
+        (["--vers", "list"], "there is no option of `zoo` '--vers'; did you mean --version?"),
+        (["--imp", "mine.py", "list"], "there is no option of `zoo` '--imp'; did you mean --import?"),
+        (["evaluate", "RUN", "--dat", "x"], "there is no option of `zoo evaluate` '--dat'; did you mean --data"),
+        (["train", "lenet5", "--data", ""], "data is ''; expected the path"),
+        (["train", "lenet5", "--data", "none/"], "data is 'none/', which is not there; expected the path"),
+        (["train", "resnet50", "--weights", "imagenett"], "did you mean imagenet"),
+        (["train", "resnet50", "--weights", "nope.h5"], "there is no file nope.h5; expected a file of weights"),
+        (["predict", "resnet50", "x.png", "--weights", "nope.h5"], "there is no file nope.h5; expected"),
         (["info", "lenet5", "mlp"], "`zoo info` takes no 'mlp'; leave it out"),
         (["train", "lenet5", "--epochs", "many"], "invalid int value: 'many'"),
         (["train", "lenet5", "--epochs", "0"], "epochs is 0; expected"),
@@ -239,3 +247,14 @@ def test_the_readme_shows_what_was_recorded():
 
     root = Path(__file__).parents[2]
     assert results.table(sorted((root / "results").glob("*.csv"))) in (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_names_of_somebody_elses_do_not_write_on_the_terminal(capsys):
+    _terminal.show(["cat\x1b[2J: 90%", "a\nb"])
+    _terminal.show_log()
+    logging.getLogger("zoo").info("left out \x1b[31mred\u202e")
+    with pytest.raises(zoo.UsageError) as error:
+        raise zoo.UsageError("the class \x1b[31mred is unknown")
+    shown = capsys.readouterr().out + str(error.value)
+    assert "\x1b" not in shown and "\u202e" not in shown and shown.count("\n") == 3
+    assert r"cat\x1b[2J: 90%" in shown

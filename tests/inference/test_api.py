@@ -1,6 +1,7 @@
 """What a finished run says of new images."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +36,29 @@ def test_five_classes_for_each_image(run, digits):
     pattern = r".*\.png: (\d) [\d.]+%(, \d [\d.]+%){4}"
     called = [int(re.fullmatch(pattern, line).group(1)) for line in lines]
     assert np.mean(called == labels) >= 0.8
+
+
+def test_one_path_is_a_list_of_one(run, digits):
+    (path, *_), _ = digits
+    assert zoo.predict(run, path) == zoo.predict(run, Path(path)) == zoo.predict(run, [path])
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda run: zoo.predict(run, []), "nothing was given; expected the path of an image"),
+        (lambda run: zoo.predict(run, [3]), "3 was given; expected the path of an image"),
+        (lambda run: zoo.predict(run, None), "None was given; expected the path"),
+        (lambda run: zoo.evaluate(None), "the run is None; expected a run folder"),
+        (lambda run: zoo.evaluate(""), "the run is ''; expected a run folder"),
+        (lambda run: zoo.translate(run, [None]), "None was given; expected a text"),
+        (lambda run: zoo.generate(run, 3), "3 was given; expected the beginning of a text"),
+        (lambda run: zoo.compare(run, "a.png", None), "None was given; expected the path of an image"),
+    ],
+)
+def test_what_is_no_question_is_one_line(ask, says, run):
+    with pytest.raises(zoo.UsageError, match=says):
+        ask(run)
 
 
 def test_explanations_are_written_and_never_overwritten(run, digits, tmp_path):

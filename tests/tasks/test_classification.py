@@ -73,10 +73,10 @@ def test_a_builder_that_ignores_the_number_of_classes_is_told_before_training(tm
     assert not (tmp_path / "run").exists()
 
 
-def judged(outputs, targets, files=None):
+def judged(outputs, targets, files=()):
     """Data and an evaluation as the plots and tables of a task take them."""
-    source = SimpleNamespace(files=files)
-    data = SimpleNamespace(class_names=DATA.class_names, source=source, recipe=SimpleNamespace(test="test[:50%]"))
+    source = SimpleNamespace(examples=[SimpleNamespace(split=split, file=file) for split, file in files])
+    data = SimpleNamespace(class_names=DATA.class_names, source=source, recipe=SimpleNamespace(test="test"))
     return data, Evaluation({}, np.array(targets), np.log(np.array(outputs)))
 
 
@@ -84,15 +84,12 @@ PREDICTIONS = [[0.7, 0.1, 0.1, 0.1], [0.2, 0.6, 0.1, 0.1], [0.9, 0.05, 0.03, 0.0
 
 
 def test_mistakes_are_named_the_most_confident_first():
-    asked = []
-    data, evaluation = judged(
-        PREDICTIONS, [0, 2, 3, 2], files=lambda split: asked.append(split) or ["a.png", "b.png", "c.png", "d.png"]
-    )
+    files = [("train", "z.png"), *(("test", name) for name in ("a.png", "b.png", "c.png", "d.png"))]
+    data, evaluation = judged(PREDICTIONS, [0, 2, 3, 2], files)
     assert _classification.mistakes(data, evaluation) == [
         {"file": "c.png", "class": "d", "predicted": "a", "confidence": "0.9000"},
         {"file": "b.png", "class": "c", "predicted": "b", "confidence": "0.6000"},
     ]
-    assert asked == ["test[:50%]"]
     rows = _classification.mistakes(*judged(PREDICTIONS, [0, 1, 0, 3]))
     assert rows == [{"example": 3, "class": "d", "predicted": "c", "confidence": "0.7000"}]
 

@@ -225,10 +225,10 @@ def write(path, **changes):
     return path
 
 
-def poke(value):
+def poke(value, row):
     def change(array):
-        array = array.astype("float32")
-        array.flat[300] = value
+        array = array.astype("int64" if array.ndim == 1 else "float32")
+        array[row] = value
         return array
 
     return change
@@ -237,19 +237,21 @@ def poke(value):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        (dict(x_train=poke(np.nan)), "holds NaN, infinity"),
-        (dict(x_test=poke(np.inf)), "(test) holds NaN, infinity"),
+        (dict(x_train=poke(np.nan, 3)), "x_train[3] of "),  # the user's own row, whatever is held out
+        (dict(x_test=poke(np.inf, 7)), "x_test[7] of "),
         (dict(x_train=lambda x: x.astype("float32") * 257), "expected 0 to 255 (or 0 to 1): undo their scaling"),
         (dict(x_train=lambda x: x.astype("float32") - 128), "reach from -128"),
-        (dict(y_train=lambda y: y.astype("int64") - 1), "has the label -1; expected 0 to 2"),
-        (dict(y_train=lambda y: y * 10**9), "reach 3000000000 and leave out 1"),
-        (dict(y_train=lambda y: y + 1, y_test=lambda y: y + 1), "reach 4 and leave out 0"),
+        (dict(y_train=lambda y: y.astype("int64") - 1), "y_train[0] of "),
+        (dict(y_train=poke(-1, 5)), "is -1; expected 0 to 3, the classes of the training set"),
+        (dict(y_train=poke(9, 5)), "reach 9 (y_train[5]) and leave out 4"),
+        (dict(y_train=lambda y: y * 10**9), "reach 3000000000 (y_train[3]) and leave out 1"),
+        (dict(y_train=lambda y: y + 1, y_test=lambda y: y + 1), "reach 4 (y_train[3]) and leave out 0"),
         (dict(y_train=lambda y: y.astype(str)), "y_train of "),
         (dict(x_train=lambda x: x > 100), "x_train of "),
         (dict(x_train=np.float32(3)), "expected an array of numbers"),
         (dict(x_train=lambda x: x.astype("float64") * 1e300), "more than float32 can"),
         (dict(x_train=lambda x: x / 255), "reach 1 in train, validation and 255 elsewhere"),
-        (dict(y_test=lambda y: y.astype("int64") + 1), "(test) has the label 4; expected 0 to 3"),
+        (dict(y_test=lambda y: y.astype("int64") + 1), "y_test[3] of "),
         (dict(y_train=lambda y: y + 0.7), "are not classes; expected whole numbers"),
         (dict(y_train=lambda y: np.eye(4, dtype="int64")[y]), "have shape"),
         (dict(y_train=lambda y: y * 0, y_test=lambda y: y * 0), "one class only"),
@@ -271,6 +273,12 @@ def test_wrong_data(changes, says, tmp_path):
         zoo.train("lenet5", "mnist", data=file, run=tmp_path / "run", batch_size=64, verbose=0)
     assert says in str(error.value) and "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_numpy_numbers_are_numbers(tmp_path):
+    numbers = dict(epochs=np.int64(1), batch_size=np.int32(64), seed=np.uint8(3), learning_rate=np.float32(0.001))
+    run = zoo.train("lenet5", run=tmp_path / "run", num_classes=np.int64(10), verbose=0, **numbers)
+    assert run.config["recipe"]["seed"] == 3 and run.config["options"]["num_classes"] == 10
 
 
 def test_sound_arrays_train(tmp_path):

@@ -8,14 +8,13 @@ import argparse
 import importlib
 import os
 import pkgutil
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from zoo import __version__
 from zoo.cli import _terminal
-from zoo.errors import UsageError, first_line, unknown
+from zoo.errors import UsageError, first_line, printable, unknown
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,8 +46,8 @@ def one_line(error: Exception) -> str:
     if isinstance(error, UsageError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return f"{type(error).__name__}: {first_line(error)} (--debug shows where)"
+        return printable(f"{error.strerror}: {error.filename}" if error.filename else error.strerror)
+    return printable(f"{type(error).__name__}: {first_line(error)} (--debug shows where)")
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,6 +55,12 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any):
         super().__init__(**{"allow_abbrev": False, **options})
+
+    @property
+    def options(self) -> set[str]:
+        """Its options, as they are written."""
+        shown = [action for action in self._actions if action.help is not argparse.SUPPRESS]
+        return {name for action in shown for name in action.option_strings}
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; `{self.prog} --help` shows what there is")
@@ -90,14 +95,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         subparser.set_defaults(command=command)
         command.add_arguments(subparser)
     chosen = first_word(argv)
+    before = [word.partition("=")[0] for word in argv[: argv.index(chosen) if chosen else len(argv)]]
+    if strange := [word for word in before if word.startswith("-") and word not in parser.options]:
+        raise unknown("option of `zoo`", strange[0], parser.options, hint="`zoo --help` shows all")
     if chosen and chosen not in subparsers.choices:
         raise unknown("command", chosen, subparsers.choices)
     arguments, extra = parser.parse_known_args(argv)
     if any(word.partition("=")[0] == "--import" for word in extra):
         raise UsageError(f"`--import FILE` stands before the command: zoo --import FILE {chosen} ...")
     if extra and extra[0].startswith("-"):
-        known = re.findall(r"--[a-z-]+", subparsers.choices[chosen].format_help())
-        raise unknown(f"option of `zoo {chosen}`", extra[0], set(known), hint=f"`zoo {chosen} --help` shows all")
+        known = subparsers.choices[chosen].options
+        raise unknown(f"option of `zoo {chosen}`", extra[0], known, hint=f"`zoo {chosen} --help` shows all")
     if extra:
         raise UsageError(
             f"`zoo {chosen}` takes no {extra[0]!r}; leave it out (`zoo {chosen} --help` shows what there is)"

@@ -6,14 +6,14 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import registry, tasks
 from zoo.deprecated import OldNameWarning
-from zoo.errors import UsageError, first_line, unknown
+from zoo.errors import UsageError, first_line, printable, unknown
 
 if TYPE_CHECKING:
     from zoo.training.run_folder import Run
@@ -40,7 +40,7 @@ def check_task(task: str, of: str = "") -> None:
 def show_log() -> None:
     """Print the library's log on the terminal as it is."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(PrintableFormatter("%(message)s"))
     log = logging.getLogger("zoo")
     log.handlers = [handler]  # one, however often this is called
     log.setLevel(logging.INFO)
@@ -50,6 +50,19 @@ def show_log() -> None:
         from absl import logging as absl_logging  # which tfds uses
 
         absl_logging.set_verbosity(absl_logging.ERROR)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Names of classes and files come from folders that anybody made: a line of the log stays one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(printable, super().formatMessage(record).split("\n")))
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines that hold names or texts of somebody else's."""
+    for line in lines:
+        print(printable(line))
 
 
 def open_run(path: str, debug: bool) -> "Run":

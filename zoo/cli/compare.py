@@ -17,4 +17,4 @@ def run(arguments: argparse.Namespace) -> None:
     run_folder = _terminal.open_run(arguments.run, arguments.debug)
     from zoo.inference import api
 
-    print("\n".join(api.compare(run_folder, *arguments.images)))
+    _terminal.show(api.compare(run_folder, *arguments.images))

@@ -10,6 +10,9 @@ HELP = "compute the metrics of a finished run on its test set again"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument(
+        "--data", metavar="PATH", help="your own data, in place of the run's: all that it has not learned from"
+    )
     parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
     parser.add_argument(
         "--with", metavar="FILE", dest="files", action="append", default=[],
@@ -22,9 +25,8 @@ def run(arguments: argparse.Namespace) -> None:
     run_folder = _terminal.open_run(arguments.run, arguments.debug)
     from zoo.inference import api
 
-    evaluation = api.evaluation(run_folder, files=arguments.files, data_dir=arguments.data_dir)
+    evaluation = api.evaluation(run_folder, files=arguments.files, data=arguments.data, data_dir=arguments.data_dir)
     early = "" if (run_folder.path / "metrics.json").exists() else " (stopped early: after the epochs in history.csv)"
     metrics = [f"test {name} {value:.4f}" for name, value in evaluation.metrics.items() if math.isfinite(value)]
     print(f"{run_folder.path}: " + ", ".join(metrics) + early)
-    for note in evaluation.notes:
-        print(f"  {note}")
+    _terminal.show(f"  {note}" for note in evaluation.notes)

@@ -41,4 +41,4 @@ def run(arguments: argparse.Namespace) -> None:
     from zoo.inference import api
 
     settings = {name: getattr(arguments, name) for name in ("weights", "preprocessing", "loop")}
-    print("\n".join(api.predict(run_or_name, arguments.inputs, folder=arguments.out, **settings)))
+    _terminal.show(api.predict(run_or_name, arguments.inputs, folder=arguments.out, **settings))

@@ -21,4 +21,4 @@ def run(arguments: argparse.Namespace) -> None:
     run_folder = _terminal.open_run(arguments.run, arguments.debug)
     from zoo.inference import api
 
-    print("\n".join(api.search(run_folder, arguments.query, arguments.folder)[: arguments.top]))
+    _terminal.show(api.search(run_folder, arguments.query, arguments.folder)[: arguments.top])

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from zoo.cli import _terminal
+from zoo.errors import printable
 
 HELP = "translate texts with a trained network"
 
@@ -24,8 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
     # An empty line stays one, so that what comes out stands in the lines of what went in.
     texts = arguments.texts or [line.strip() for line in sys.stdin]
     sources = [text for text in texts if text or arguments.texts]
-    translations = iter(
-        api.translate(run_folder, sources, beams=arguments.beams, length_penalty=arguments.length_penalty)
-    )
+    settings = {name: getattr(arguments, name) for name in ("beams", "length_penalty")}
+    translations = iter(api.translate(run_folder, sources, **settings) if sources else ())
     for text in texts:
-        print(next(translations) if text or arguments.texts else "", flush=True)
+        print(printable(next(translations)) if text or arguments.texts else "", flush=True)

@@ -139,6 +139,9 @@ class DataModule:
         """
         raise NotImplementedError
 
+    def check_other(self, split: str) -> None:
+        """Raise where a split of data that the module was not adapted to holds what the network cannot take."""
+
     @property
     def steps(self) -> int:
         """Batches of an epoch of training."""

@@ -51,6 +51,11 @@ def summarise(examples: Any, source: Source, split: str) -> Summary:
             classes.update(np.unique(y).tolist())
     if not count:
         raise no_examples(source.name, split)
+    if count > 1 and low == high:
+        raise UsageError(
+            f"all numbers of {source.name} ({split}) are {low:g}; expected examples that differ: nothing can be told "
+            "from them"
+        )
     check_range(low, high, shape, source, split)
     values = count * int(np.prod(shape[:-1], dtype=int))  # behind each mean
     mean = total / values

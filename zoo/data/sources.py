@@ -6,12 +6,13 @@ is looked for first, and the answer is one line in under a second.
 
 import contextlib
 import hashlib
+import logging
 import os
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -19,8 +20,11 @@ import tensorflow_datasets as tfds
 from zoo.data.builtin.embedded import Embedded, embedded
 from zoo.data.preparation import prepare
 from zoo.data.reachability import DATA_HOST, reachable
+from zoo.data.split_record import Example, SplitRecord
 from zoo.errors import UsageError, first_line, unknown
 
+ROWS_AT_ONCE = 4096
+log = logging.getLogger("zoo")
 Arrays = tuple[np.ndarray, np.ndarray]  # inputs (examples, ...) and targets (examples, ...)
 
 
@@ -30,14 +34,14 @@ class Source:
 
     `split(text)` gives (input, target) pairs as a ``tf.data.Dataset``, one example each, or dictionaries of
     features where a data set does not say which is the target; the text is in tfds' slicing language
-    (``"train[:90%]"``). `class_names` is empty where the target is no class. `files(text)` names the file of each
-    example of a split, in their order, where each is one.
+    (``"train[:90%]"``). `class_names` is empty where the target is no class. `examples` are those of a user's own
+    folder, with their splits.
     """
 
     name: str
     class_names: tuple[str, ...]
     split: Callable[[str], Any]
-    files: Callable[[str], Sequence[str]] | None = field(default=None, kw_only=True)
+    examples: tuple[Example, ...] = field(default=(), kw_only=True)
 
     @property
     def num_classes(self) -> int:
@@ -58,6 +62,15 @@ class DataSet(Protocol):
 
     def sha256(self) -> str | None: ...
     def load(self) -> Source: ...
+
+
+@runtime_checkable
+class Recorded(DataSet, Protocol):
+    """One that is split by the contents of its examples: its `Source` has `examples`, which a run keeps."""
+
+    def load_by(self, record: SplitRecord) -> Source:
+        """As `load`, with the splits and the classes of a run."""
+        ...
 
 
 def open_source(
@@ -107,7 +120,9 @@ class TfdsFile:
                 self.builder.check_unchanged()
             return
         folder = Path(self.builder.data_dir)
-        check_writable(folder, what=f"the data set {name}")
+        check_writable(
+            folder, what=f"the data set {name}", cure="choose another with --data-dir (data_dir=) or TFDS_DATA_DIR"
+        )
         if isinstance(self.builder, Embedded):
             return
         if parts := getattr(self.builder, "composed_of", ()):
@@ -206,8 +221,8 @@ class ArrayFile:
         wanted = ["x_train", "y_train", "x_test", "y_test"]
         if missing := [key for key in wanted if key not in arrays]:
             raise UsageError(f"{self.path} has no {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
-        splits = {}
-        for split, suffix in {"train": "train", "validation": "val", "test": "test"}.items():
+        splits, suffixes = {}, {"train": "train", "validation": "val", "test": "test"}
+        for split, suffix in suffixes.items():  # rows are checked here: what is held out has other numbers
             if f"x_{suffix}" in arrays:
                 x, y = arrays[f"x_{suffix}"], arrays.get(f"y_{suffix}", np.empty(0))
                 self._check_numbers(f"x_{suffix}", x)
@@ -216,11 +231,32 @@ class ArrayFile:
                     raise UsageError(f"{self.path} has {len(x)} inputs x_{suffix} and {len(y)} targets y_{suffix}")
                 if not len(x):
                     raise no_examples(self.name, split)
+                self._check_finite(f"x_{suffix}", x)
+                self._check_finite(f"y_{suffix}", y)
                 splits[split] = (x[..., np.newaxis] if x.ndim == 3 else x, y)
         self.classes = self._count_classes(splits["train"][1])
+        for split, suffix in suffixes.items():
+            if self.classes and split in splits:
+                self._check_labels(f"y_{suffix}", splits[split][1])
+        self._tell_leaks(splits)
         if "validation" not in splits:
             splits["train"], splits["validation"] = hold_out(*splits["train"])
         return splits
+
+    def _tell_leaks(self, splits: Mapping[str, Arrays]) -> None:
+        """Say how many test examples are in the training set as well, input and target."""
+
+        def contents(split: str) -> list[bytes]:
+            x, y = (np.ascontiguousarray(array) for array in splits[split])
+            return [hashlib.blake2b(a.tobytes() + b.tobytes(), digest_size=16).digest() for a, b in zip(x, y)]
+
+        if splits.keys() >= {"train", "test"} and splits["train"][0].dtype == splits["test"][0].dtype:
+            train = {*contents("train")}
+            if leaked := sum(content in train for content in contents("test")):
+                log.warning(
+                    f"{leaked} of the {len(splits['test'][0])} test examples of {self.path} are in its training set as "
+                    "well: the test metrics will be too good"
+                )
 
     def _check_numbers(self, key: str, array: np.ndarray) -> None:
         if array.dtype.kind not in "uif" or array.ndim < 1:
@@ -229,17 +265,43 @@ class ArrayFile:
                 "expected an array of numbers, one row for each example"
             )
 
+    def _check_finite(self, key: str, array: np.ndarray) -> None:
+        """Raise for the first row with a number that float32 cannot hold."""
+        for start in range(0, len(array) if array.dtype.kind == "f" else 0, ROWS_AT_ONCE):
+            sound = np.abs(array[start : start + ROWS_AT_ONCE]) < np.finfo("float32").max  # False for NaN as well
+            if not sound.all():
+                row = start + int(np.argmin(sound.reshape(len(sound), -1).all(axis=1)))
+                raise UsageError(
+                    f"{key}[{row}] of {self.path} holds NaN, infinity or more than float32 can; expected numbers: "
+                    "mend it or drop it"
+                )
+
+    def _check_labels(self, key: str, labels: np.ndarray) -> None:
+        """Raise for the first label that is no class of the training set."""
+        if labels.dtype.kind not in "iu" or labels.ndim != 1:
+            return
+        for row in np.flatnonzero((labels < 0) | (labels >= self.classes))[:1]:
+            raise UsageError(
+                f"{key}[{row}] of {self.path} is {labels[row]}; expected 0 to {self.classes - 1}, the classes of the "
+                "training set: mend it or drop the row"
+            )
+
     def _count_classes(self, labels: np.ndarray) -> int:
         """How many classes the training labels name; 0 where the targets are no classes."""
         if labels.dtype.kind == "f" or labels.ndim != 1 or not len(labels):
             return 0
         found = np.unique(labels[labels >= 0])
         highest = int(labels.max())
+        if len(found) == len(labels) > 2:
+            raise UsageError(
+                f"each of the {len(labels)} training labels of {self.path} occurs once; expected classes with several "
+                "examples: numbers to be predicted are floats, y.astype('float32')"
+            )
         if len(found) <= highest:
             missing = int(np.argmax(found != np.arange(len(found)))) if found[-1] >= len(found) else 0
             raise UsageError(
-                f"the training labels of {self.path} reach {highest} and leave out {missing}; "
-                f"expected every class from 0 on: number them without gaps"
+                f"the training labels of {self.path} reach {highest} (y_train[{int(labels.argmax())}]) and leave out "
+                f"{missing}; expected every class from 0 on: number them without gaps, or mend that row"
             )
         return highest + 1
 
@@ -278,10 +340,8 @@ def tensorflow() -> Any:
     return tf
 
 
-def check_writable(folder: Path, *, what: str) -> None:
+def check_writable(folder: Path, *, what: str, cure: str = "choose another") -> None:
     """Raise unless files can be made in `folder` or, where it does not exist yet, in the folder above."""
     existing = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise UsageError(
-            f"{what} cannot be written to {folder}: {existing} is not a folder you may write to; choose another"
-        )
+        raise UsageError(f"{what} cannot be written to {folder}: {existing} is not a folder you may write to; {cure}")

@@ -5,20 +5,30 @@ from pathlib import Path
 from typing import Any
 
 from zoo import records, registry, tasks
-from zoo.data.sources import check_writable
+from zoo.checks import as_strings
+from zoo.data.base import DataModule
+from zoo.data.sources import Recorded, check_writable
+from zoo.data.split_record import SplitRecord
 from zoo.errors import UsageError
 from zoo.inference import pretrained
 from zoo.tasks.base import Evaluation, Network, Trained
 from zoo.training.run_folder import Run
-from zoo.training.run_plan import open_data
+from zoo.training.run_plan import on_own_data, open_data
 
 
-def reopen(run: str | Path | Run, *, with_source: bool = False, data_dir: str | Path | None = None) -> Trained:
+def reopen(
+    run: str | Path | Run,
+    *,
+    with_source: bool = False,
+    data: str | Path | None = None,
+    data_dir: str | Path | None = None,
+) -> Trained:
     """Load a finished run.
 
     Args:
         run: a run folder, or what `train` returned.
         with_source: open its data set as well, so that the data module can make batches.
+        data: the user's own data in place of the run's.
         data_dir: where tfds keeps its data sets, if not where the run found them.
 
     Raises:
@@ -31,15 +41,45 @@ def reopen(run: str | Path | Run, *, with_source: bool = False, data_dir: str | 
     task = tasks.get(card.task)
     try:
         recipe = records.recipe_from(config["recipe"])
-        data = task.data_module.from_config(card, recipe, None, config["data"])
+        recipe = recipe if data is None else on_own_data(recipe, data)
+        module = task.data_module.from_config(card, recipe, None, config["data"])
     except UsageError:
         raise
     except (TypeError, KeyError, AttributeError, ValueError):  # other words, or values of another kind
         raise UsageError(f"{folder.path / 'config.json'} was not written by this zoo; train again") from None
     if with_source:
-        data.source = open_data(recipe.dataset, card, data_dir or config["data_dir"]).load()
+        open_again(module, folder, other=data is not None, data_dir=data_dir)
     registry.builder(card.name)  # so that its layers are known
-    return Trained(Network.of(folder.model(), card, task, recipe), data, folder)
+    return Trained(Network.of(folder.model(), card, task, recipe), module, folder)
+
+
+def open_again(data: DataModule, run: Run, *, other: bool, data_dir: str | Path | None) -> None:
+    """Give the data module of a run its source: split as it was then, or other data without what the run learned from.
+
+    Raises:
+        UsageError: where the test set is not the one of then, or other data are not what the network takes.
+    """
+    config, dataset, is_own = run.config, data.recipe.dataset, Path(data.recipe.dataset).is_absolute()
+    if is_own and not Path(dataset).exists():
+        raise UsageError(
+            f"{dataset}, which {run.path} was trained on, is not there; where it is now: "
+            f"zoo evaluate {run.path} --data PATH (data=)"
+        )
+    found = open_data(dataset, data.card, data_dir or config["data_dir"])
+    record = SplitRecord.read(run.path, data.class_names, unseen=other)
+    if record and isinstance(found, Recorded):
+        data.source = found.load_by(record)
+        unchanged = not other
+    else:
+        unchanged = config.get("data_sha256") in (None, found.sha256())
+        if not unchanged and not other:
+            raise UsageError(
+                f"{dataset} has changed since {run.path} was trained on it: its test set may hold what was learned "
+                f"from; restore it, or measure on data of now: zoo evaluate {run.path} --data PATH (data=)"
+            )
+        data.source = found.load()
+    if not unchanged or other:
+        data.check_other("test")
 
 
 def run_command(run: str | Path | Run, command: str, *arguments: Any, **settings: Any) -> Any:
@@ -67,11 +107,18 @@ def check_supported(name: str, command: str) -> None:
         raise UsageError(f"{name} cannot {command}; {others} (this one supports {supported})")
 
 
-def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> dict[str, float]:
+def evaluate(
+    run: str | Path | Run, *, data: str | Path | None = None, data_dir: str | Path | None = None
+) -> dict[str, float]:
     """The metrics of a finished run on its test set, computed again from the saved network.
+
+    Of a folder of the user's own, the test set is the same as then: what is new or gone since is logged and does not
+    count.
 
     Args:
         run: a run folder, or what `train` returned.
+        data: data of the user's own to measure on instead, or where the run's are now. Of a folder all counts that the
+            run has not learned from, in the classes of the run, found by name; of a file, its test set.
         data_dir: where tfds keeps its data sets, if not where the run found them.
 
     Returns:
@@ -80,23 +127,30 @@ def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> di
     Raises:
         UsageError: if the folder holds no finished run or its data cannot be had.
     """
-    return dict(evaluation(run, data_dir=data_dir).metrics)
+    return dict(evaluation(run, data=data, data_dir=data_dir).metrics)
 
 
-def evaluation(run: str | Path | Run, *, files: Sequence[str] = (), data_dir: str | Path | None = None) -> Evaluation:
+def evaluation(
+    run: str | Path | Run,
+    *,
+    files: Sequence[str] = (),
+    data: str | Path | None = None,
+    data_dir: str | Path | None = None,
+) -> Evaluation:
     """All that a finished run's task measures on its test set: the metrics of `evaluate`, and notes beside them.
 
     Args:
         run: a run folder, or what `train` returned.
         files: test questions of the user's own (analogies, similarities), for tasks that take them.
+        data: as in `evaluate`.
         data_dir: where tfds keeps its data sets, if not where the run found them.
     """
-    trained = reopen(run, with_source=True, data_dir=data_dir)
-    network, data = trained.network, trained.data
+    trained = reopen(run, with_source=True, data=data, data_dir=data_dir)
+    network, module = trained.network, trained.data
     if files and not network.task.takes_question_files:
         raise UsageError(f"{network.card.name} is not measured against files; leave {files[0]} out")
-    data.files = tuple(files)
-    return network.judge(data, "test")
+    module.files = tuple(files)
+    return network.judge(module, "test")
 
 
 def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
@@ -121,7 +175,7 @@ def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
 
 def predict(
     run: str | Path | Run,
-    inputs: Sequence[str],
+    inputs: str | Path | Sequence[str | Path],
     *,
     folder: str | Path | None = None,
     weights: str | Path | None = None,
@@ -132,7 +186,7 @@ def predict(
 
     Args:
         run: a run folder, or what `train` returned; or the name of a network with published weights.
-        inputs: paths of images or clips, or texts, as the network takes.
+        inputs: paths of images or clips, or texts, as the network takes; one or several.
         folder: where plots that explain the predictions are written; None: nowhere.
         weights: of a name: a tag of its card (``"imagenet"``, the default), a file, or an https address.
         preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch" or "tf".
@@ -141,6 +195,7 @@ def predict(
     Raises:
         UsageError: if the folder holds no finished run, or an input is none of this network's.
     """
+    inputs = as_strings(inputs, "the path of an image or a clip, or a text")
     if is_name(run):
         trained = pretrained.ready(str(run), weights or "imagenet", preprocessing=preprocessing)
     elif weights or preprocessing:
@@ -155,7 +210,7 @@ def predict(
         folder = Path(folder)
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
-    return task.predict(trained, list(map(str, inputs)), folder)
+    return task.predict(trained, inputs, folder)
 
 
 def is_name(run: Any) -> bool:
@@ -164,13 +219,13 @@ def is_name(run: Any) -> bool:
 
 
 def translate(
-    run: str | Path | Run, texts: Iterable[str], *, beams: int = 4, length_penalty: float = 0.6
+    run: str | Path | Run, texts: str | Iterable[str], *, beams: int = 4, length_penalty: float = 0.6
 ) -> Iterator[str]:
     """The translation of each text, one after another.
 
     Args:
         run: a run folder, or what `train` returned.
-        texts: in the language it was trained to read.
+        texts: in the language it was trained to read; one or several.
         beams: width of the beam search: partial translations that are kept at each step; 1 is greedy decoding.
         length_penalty: exponent of the length by which scores are divided; 0 favours short translations.
 
@@ -178,7 +233,7 @@ def translate(
         UsageError: if the folder holds no finished run, its network translates nothing, a text cannot be read by it,
             or a setting is out of range.
     """
-    return run_command(run, "translate", texts, beams=beams, length_penalty=length_penalty)
+    return run_command(run, "translate", as_strings(texts, "a text"), beams=beams, length_penalty=length_penalty)
 
 
 def generate(
@@ -204,6 +259,7 @@ def generate(
     Raises:
         UsageError: if the folder holds no finished run, its network writes nothing, or a setting is out of range.
     """
+    (prompt,) = as_strings([prompt], "the beginning of a text")
     return run_command(run, "generate", prompt, length=length, temperature=temperature, top_k=top_k, seed=seed)
 
 
@@ -217,6 +273,7 @@ def compare(run: str | Path | Run, first: str, second: str) -> list[str]:
     Returns:
         One line: the verdict, the distance, and the threshold that was chosen on the validation classes.
     """
+    first, second = as_strings([first, second], "the path of an image")
     return run_command(run, "compare", first, second)
 
 
@@ -231,4 +288,5 @@ def search(run: str | Path | Run, query: str, folder: str | Path) -> list[str]:
     Returns:
         A line for each image: rank, distance, same or other, path.
     """
-    return run_command(run, "search", query, str(folder))
+    query, folder = as_strings([query, folder], "a path")
+    return run_command(run, "search", query, folder)

@@ -28,13 +28,17 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure into a file; letters that no font here has are a line in the log."""
+    """Write a figure into a file; letters that no font here has are a line in the log.
+
+    Names of classes and files are drawn as they are: a dollar sign in them begins no formula.
+    """
     from matplotlib.text import Text
 
     texts = figure.findobj(Text)
-    if others := fonts_with({letter for text in texts for letter in text.get_text() if not letter.isspace()}):
-        for text in texts:
-            text.set_fontfamily([*text.get_fontfamily(), *others])
+    others = fonts_with({letter for text in texts for letter in text.get_text() if not letter.isspace()})
+    for text in texts:
+        text.set_parse_math(False)
+        text.set_fontfamily([*text.get_fontfamily(), *others])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         figure.savefig(path)

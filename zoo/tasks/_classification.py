@@ -86,7 +86,7 @@ def mistakes(data: DataModule, evaluation: Evaluation) -> list[dict[str, Any]]:
     """Every test example that was predicted wrongly, the most confident first: a wrong label stands near the top."""
     by_class = classification.probabilities(evaluation.outputs)
     predicted, confidence = by_class.argmax(-1), by_class.max(-1)
-    files = data.source.files and data.source.files(data.recipe.test)
+    files = [example.file for example in data.source.examples if example.split == data.recipe.test]
     wrong = np.flatnonzero(predicted != evaluation.targets)
     return [
         {

@@ -1,6 +1,7 @@
 """The folder that a training run writes, as it goes.
 
 config.json     everything needed to run it again: model, recipe, data, versions, commit, machine
+splits.csv      of the user's own folders: which example is in which split, by its content
 history.csv     loss and metrics of each epoch
 model.keras     the network after the last finished epoch
 metrics.json    the metrics on the test set, beside the baselines
@@ -20,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError, first_line
+from zoo.errors import UsageError, first_line, no_formula
 
 PACKAGES = ("zoo", "keras", "tensorflow", "tensorflow-datasets", "jax", "torch", "numpy", "scikit-learn")
 
@@ -74,6 +75,8 @@ class Run:
         """
         if isinstance(path, Run):
             return path
+        if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+            raise UsageError(f"the run is {path!r}; expected a run folder, or what `zoo.train` returned")
         run = cls(Path(path))
         for file in ("config.json", "model.keras"):
             if not (run.path / file).is_file():
@@ -149,17 +152,17 @@ class Run:
             temporary.unlink(missing_ok=True)
 
     def write_csv(self, name: str, rows: list[dict[str, Any]]) -> None:
-        """A table, its header from the first row."""
+        """A table, its header from the first row. No cell is a formula to a spreadsheet."""
         with (self.path / name).open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
             table.writeheader()
-            table.writerows(rows)
+            table.writerows({column: no_formula(cell) for column, cell in row.items()} for row in rows)
 
     def discard_if_untrained(self) -> None:
         """Remove the folder if no epoch was finished in it: it holds nothing that is worth keeping."""
         if (self.path / "model.keras").exists():
             return
-        for name in ("config.json", "history.csv"):
+        for name in ("config.json", "splits.csv", "history.csv"):
             (self.path / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # something of the user's is in it
             self.path.rmdir()

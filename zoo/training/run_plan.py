@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import factory, registry, tasks
 from zoo.cards import FIELDS, SCALINGS
+from zoo.checks import plain
 from zoo.errors import UsageError, unknown
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
@@ -124,7 +125,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         ...
     zoo.errors.UsageError: epochs is 0; expected a whole number of at least 1
     """
-    changes = {field: value for field, value in changes.items() if value is not None}
+    changes = {field: plain(value) for field, value in changes.items() if value is not None}
     for field, value in changes.items():
         valid, expected = OVERRIDES[field]
         if not valid(value):
@@ -134,7 +135,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 
 def with_options(recipe: Recipe, options: Mapping[str, Any], card: Card) -> tuple[Recipe, dict[str, Any]]:
     """The recipe with the options that are for what it does to the data, and the others: those of the builder."""
-    to_data = {option: value for option, value in options.items() if option in recipe.preprocess}
+    to_data = {option: plain(value) for option, value in options.items() if option in recipe.preprocess}
     others = {option: value for option, value in options.items() if option not in to_data}
     others = factory.checked_options(card.name, others, beside=(*recipe.preprocess, *SETTINGS))
     return replace(recipe, preprocess={**recipe.preprocess, **to_data}), others
@@ -150,11 +151,8 @@ def with_weights(recipe: Recipe, card: Card, weights: str | Path | None, preproc
 
 def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -> Recipe:
     """The recipe with the user's own data in place of its data set, and short clips repeated if they may be."""
-    if data is not None:  # a file has whole splits of these names
-        path = Path(data).absolute()
-        if path.suffix not in (".npz", ".txt") and not path.is_dir():
-            raise UsageError(f"data is {str(data)!r}; expected the path of an .npz or .txt file or of a folder")
-        recipe = replace(recipe, dataset=str(path), train="train", validation="validation", test="test")
+    if data is not None:
+        recipe = on_own_data(recipe, data)
     if loop:
         recipe = replace(recipe, preprocess={"loop": fewest_frames(card.name, recipe), **recipe.preprocess})
     if not recipe.dataset:
@@ -162,6 +160,15 @@ def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -
             f"the recipe {recipe.name} of {card.name} is for data of your own; name it: --data FOLDER (data=)"
         )
     return recipe
+
+
+def on_own_data(recipe: Recipe, data: str | Path) -> Recipe:
+    """The recipe with the user's own data in place of its data set: a file has whole splits of the usual names."""
+    path = Path(data).absolute()
+    if not str(data) or (path.suffix not in (".npz", ".txt") and not path.is_dir()):
+        missing = ", which is not there" if str(data) and not path.exists() else ""
+        raise UsageError(f"data is {str(data)!r}{missing}; expected the path of an .npz or .txt file or of a folder")
+    return replace(recipe, dataset=str(path), train="train", validation="validation", test="test")
 
 
 def open_data(dataset: str, card: Card, data_dir: str | Path | None) -> DataSet:

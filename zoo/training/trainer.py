@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from zoo import factory, plots, records, registry, tasks
+from zoo.data import split_record
 from zoo.data.base import DataModule
 from zoo.errors import UsageError
 from zoo.optimizers import finetuning, schedules
@@ -39,7 +40,8 @@ def _fit(plan: RunPlan) -> Run:
     check_recipe(plan.card, recipe)
     task = tasks.get(plan.card.task)
     task.check(recipe.loss or plan.card.loss)
-    data = task.data_module.adapt(plan.card, recipe, plan.source.load())
+    source = plan.source.load()
+    data = task.data_module.adapt(plan.card, recipe, source)
 
     keras.utils.set_random_seed(recipe.seed)
     options = builder_options(plan.card, recipe, data)
@@ -49,6 +51,8 @@ def _fit(plan: RunPlan) -> Run:
     compile_for(trainer, training_data, recipe)
     plan.run.check_space(64 * 2**20 + 16 * network.model.count_params())
     plan.run.write_json("config.json", config(plan, recipe, options, data))
+    if source.examples:
+        plan.run.write_csv(split_record.FILE, split_record.rows(source.examples))
 
     rates = measure_rates(trainer, training_data)
     fit_started = time.perf_counter()

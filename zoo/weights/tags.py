@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo import records, registry
-from zoo.errors import UsageError, unknown
+from zoo.checks import check_weights
+from zoo.errors import UsageError
 from zoo.preprocessing import check
 from zoo.weights import fetching
-from zoo.weights.checksums import check_file
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,8 @@ def find(
         return tagged(tags, text, card, options)
     if "://" in text:
         return WeightsFile(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=bool(hash))
-    if isinstance(weights, Path) or Path(text).suffix or "/" in text or Path(text).exists():
-        path = Path(text).expanduser()
-        check_file(path)
-        return WeightsFile(path, hash, preprocessing)
-    if not tags:
-        raise UsageError(
-            f"there are no weights {text!r} for {name or 'a network that zoo.build did not make'}; "
-            "expected the path or https address of a file"
-        )
-    raise unknown(f"tag of weights for {name}", text, tags, hint="or give the path or https address of a file")
+    check_weights(weights, tags, name or "a network that zoo.build did not make")
+    return WeightsFile(Path(text).expanduser(), hash, preprocessing)
 
 
 def tagged(

@@ -136,7 +136,7 @@ def test_a_folder_is_divided_by_class_and_content(folder):
 def test_duplicates_stay_together():
     texts = np.array([f"text {number // 3}" for number in range(90)], object)
     texts[::3] = [text.upper() + "\n" for text in texts[::3]]
-    (rest, _), (held, _) = part(texts, np.arange(90) % 2, of=5)
+    (rest, *_), (held, *_) = part(texts, np.arange(90) % 2, texts, of=5)
     assert len(held) + len(rest) == 90 and len(held) % 3 == 0
     assert not {text.lower().strip() for text in held} & {text.lower().strip() for text in rest}
 

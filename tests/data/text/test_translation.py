@@ -268,6 +268,7 @@ def test_zoo_translate_speaks_line_by_line(run, capsys, monkeypatch):
     assert cli.main(["translate", str(run.path), "123", "4"]) == 0
     spoken = capsys.readouterr().out.splitlines()
     assert len(spoken) == 2 and spoken == list(zoo.translate(run, ["123", "4"]))
+    assert list(zoo.translate(run, "123")) == spoken[:1]  # one text, not three letters
     monkeypatch.setattr("sys.stdin", iter(["123\n", "\n", "4\n"]))
     assert cli.main(["translate", str(run.path), "--beams", "1"]) == 0
     first, empty, second = capsys.readouterr().out.splitlines()

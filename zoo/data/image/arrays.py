@@ -1,6 +1,7 @@
 """Images and vectors: the data modules of networks that take one array and give a class, a number, or more."""
 
 import dataclasses
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -14,8 +15,10 @@ from zoo.data.image import normalization, pipeline, transforms
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling, Summary
 from zoo.data.sources import Source, tensorflow
-from zoo.errors import UsageError
+from zoo.errors import UsageError, some
 from zoo.records import Card, Recipe
+
+log = logging.getLogger("zoo")
 
 
 class ArrayDataModule(DataModule):
@@ -65,6 +68,24 @@ class ArrayDataModule(DataModule):
             "high": self.high,
             "classes": self.class_names,
         }
+
+    def check_other(self, split: str) -> None:
+        name = self.source.name
+        if self.class_names and not isinstance(self._examples(split).element_spec[1], Mapping):
+            missing = [each for each in self.source.class_names if each not in self.class_names]
+            if missing or self.source.class_names != self.class_names[: self.source.num_classes]:
+                raise UsageError(
+                    f"{name} has the classes {some(self.source.class_names)}; the run tells {some(self.class_names)} "
+                    "apart: give the same"
+                )
+        found = data_checks.summarise(self._examples(split), self.source, split)
+        if found.shape != self.shape:
+            raise UsageError(f"an example of {name} has shape {found.shape}; the run was trained on {self.shape}")
+        if len(self.shape) >= 3 and (found.high <= 1) != (self.high <= 1):
+            raise UsageError(
+                f"the images of {name} reach {found.high:g}; the run was trained on images up to {self.high:g}: scale "
+                "them alike"
+            )
 
     @property
     def num_values(self) -> int:
@@ -155,6 +176,7 @@ class ArrayDataModule(DataModule):
                 f"an example of {self.source.name} has {', '.join(spec) if isinstance(spec, Mapping) else spec}; "
                 "expected an input and its target: name them in the data set's supervised_keys"
             )
+        check_channels(spec[0].shape, self.source.name)
         found, wanted = spec[0], self.card.inputs[0]
         if len(found.shape) != len(wanted.shape):
             raise UsageError(
@@ -191,6 +213,27 @@ class ArrayDataModule(DataModule):
                 f"the targets of {source.name} are classes; {card.name} expects numbers: y.astype('float32')"
             )
         check_batch(self.recipe, train.count)
+
+
+def check_channels(shape: Sequence[int | None], name: str) -> None:
+    """Raise where images (height, width, channels) or clips have their channels first; say where they have odd ones.
+
+    >>> check_channels((3, 32, 32), "photos.npz")
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: the images of photos.npz have shape (3, 32, 32), their channels first; expected them last: numpy.moveaxis(x, 1, -1)
+    """  # noqa: E501
+    usual = (1, 3, 4)  # grey, colour, and with transparency
+    if len(shape) not in (3, 4) or shape[-1] in (*usual, None):
+        return
+    axis = next((axis for axis, size in enumerate(shape[:-2]) if size in usual), None)
+    what = "images" if len(shape) == 3 else "clips"
+    if axis is not None:
+        raise UsageError(
+            f"the {what} of {name} have shape {tuple(shape)}, their channels first; expected them last: "
+            f"numpy.moveaxis(x, {axis + 1}, -1)"
+        )
+    log.warning(f"the {what} of {name} have {shape[-1]} channels and are taken as they are; grey has 1, colour 3")
 
 
 class BinaryDataModule(ArrayDataModule):

@@ -2,11 +2,10 @@
 
 import hashlib
 import logging
-import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from zoo.data.base import SPLITS
 from zoo.data.image.files import ENDINGS, decoded, pixels
 from zoo.data.image.listing import TABLE, labels_of, listed
 from zoo.data.sources import Source, tensorflow
+from zoo.data.split_record import Example, SplitRecord
 from zoo.errors import UsageError, some, unknown
 
 log = logging.getLogger("zoo")
@@ -43,8 +43,9 @@ class ImageFolder:
     the files, with columns path and label, and perhaps split.
 
     Without splits of their own, 70 % of each class train, 10 % validate and 20 % test, by the content of the
-    files: an image and its copies lie in one split, in every run and under any file names. Owners' splits are called
-    train, test and validation (val, valid, dev); what is missing of the last two is held out of the training set.
+    files: an image and its copies lie in one split, in every run and under any file names, and an image that is added
+    moves one other at most from each split to the next. Owners' splits are called train, test and validation (val,
+    valid, dev); what is missing of the last two is held out of the training set.
     """
 
     KIND = "images"
@@ -65,24 +66,46 @@ class ImageFolder:
 
     def load(self) -> Source:
         """Look at every image, leave out those that cannot be read, split the others and open them."""
-        splits = {
-            split: sorted(images, key=lambda each: (each.label, each.digest))
-            for split, images in self._splits().items()
+        images = self._sound()
+        self._check_classes(images)
+        splits = self._owners(images) if images[0].split else by_content(images, SPLIT_FRACTIONS)
+        return self._opened(self._told(splits), tuple(self.labels))
+
+    def load_by(self, record: SplitRecord) -> Source:
+        """As `load`, with the splits and the classes of a run, whatever has changed since."""
+        images = self._sound()
+        splits: dict[str, list[ImageFile]] = {split: [] for split in SPLITS}
+        found = [self._example(image, image.split) for image in images]
+        for image, then in zip(images, record.place(found, self.name, self.KIND)):
+            if then is not None:
+                splits[then.split].append(replace(image, label=then.label))
+        return self._opened(self._told(splits), record.class_names)
+
+    def _told(self, splits: dict[str, list[ImageFile]]) -> dict[str, list[ImageFile]]:
+        counts = ", ".join(f"{len(images)} {split}" for split, images in splits.items())
+        total = sum(map(len, splits.values()))
+        log.info(f"{self.path}: {len(self.labels)} classes, {total} {self.KIND} ({counts})")
+        return splits
+
+    def _opened(self, splits: Mapping[str, list[ImageFile]], labels: tuple[str, ...]) -> Source:
+        ordered = {
+            split: sorted(images, key=lambda each: (each.label, each.digest)) for split, images in splits.items()
         }
 
-        def files(text: str) -> list[ImageFile]:
-            if text not in splits:
-                raise unknown(f"split of {self.path}", text, splits)
-            return splits[text]
+        def split(text: str) -> Any:
+            if text not in ordered:
+                raise unknown(f"split of {self.path}", text, ordered)
+            return self._open(ordered[text], labels)
 
-        def names(text: str) -> list[str]:
-            return [str(image.path.relative_to(self.path)) for image in files(text)]
+        examples = tuple(self._example(image, split) for split, images in ordered.items() for image in images)
+        return Source(self.name, labels, split, examples=examples)
 
-        return Source(self.name, tuple(self.labels), lambda text: self._open(files(text)), files=names)
-
-    def _open(self, images: list[ImageFile]) -> Any:
+    def _open(self, images: list[ImageFile], labels: tuple[str, ...]) -> Any:
         """A ``tf.data.Dataset`` of what a network learns from, one example each, and its class."""
-        return opened([image.path for image in images], [self.labels.index(image.label) for image in images], 3)
+        return opened([image.path for image in images], [labels.index(image.label) for image in images], 3)
+
+    def _example(self, image: ImageFile, split: str) -> Example:
+        return Example(split, image.label, image.digest, image.path.relative_to(self.path).as_posix())
 
     @cached_property
     def images(self) -> list[ImageFile]:
@@ -102,28 +125,19 @@ class ImageFolder:
         _, notes = decoded(image.path)
         return notes
 
-    def _splits(self) -> dict[str, list[ImageFile]]:
-        images = self._sound()
-        if images[0].split == "":
-            splits = by_content(images, SPLIT_FRACTIONS)
-        else:
-            splits = {split: [image for image in images if image.split == split] for split in SPLITS}
-            for split in ("test", "validation"):
-                if not splits[split]:
-                    held = by_content(splits["train"], {split: SPLIT_FRACTIONS[split]})
-                    splits |= {"train": held["train"], split: held[split]}
-                    log.info(f"{self.path} has no {split} set: {len(held[split])} {self.KIND} of train are held out")
-            straddling = {each.digest for each in splits["train"]} & {each.digest for each in splits["test"]}
-            if straddling:
-                log.warning(
-                    f"{len(straddling)} {self.KIND} of {self.path}/test are in train as well: "
-                    "the test metrics will be too good"
-                )
-        log.info(
-            f"{self.path}: {len(self.labels)} classes, {len(images)} {self.KIND} ("
-            + ", ".join(f"{len(each)} {split}" for split, each in splits.items())
-            + ")"
-        )
+    def _owners(self, images: list[ImageFile]) -> dict[str, list[ImageFile]]:
+        splits = {split: [image for image in images if image.split == split] for split in SPLITS}
+        for split in ("test", "validation"):
+            if not splits[split]:
+                held = by_content(splits["train"], {split: SPLIT_FRACTIONS[split]})
+                splits |= {"train": held["train"], split: held[split]}
+                log.info(f"{self.path} has no {split} set: {len(held[split])} {self.KIND} of train are held out")
+        straddling = {each.digest for each in splits["train"]} & {each.digest for each in splits["test"]}
+        if straddling:
+            log.warning(
+                f"{len(straddling)} {self.KIND} of {self.path}/test are in train as well: "
+                "the test metrics will be too good"
+            )
         return splits
 
     def _sound(self) -> list[ImageFile]:
@@ -137,6 +151,10 @@ class ImageFolder:
         ambiguous = [image for image in images if len(labels[image.digest]) > 1]
         images = [image for image in images if len(labels[image.digest]) == 1]
         self._leave_out(ambiguous, "lie under two classes")
+        return images
+
+    def _check_classes(self, images: list[ImageFile]) -> None:
+        """Raise where a class has too few different images to be learned, and say where it has few."""
         counts = Counter({label: 0 for label in self.labels})
         counts.update(label for _, label in {(image.digest, image.label) for image in images})
         label, count = min(counts.items(), key=lambda each: each[1])
@@ -147,7 +165,6 @@ class ImageFolder:
             )
         if count < FEW_IMAGES:
             log.warning(f"the class {label} has {count} {self.KIND} only: what is measured on it will be rough")
-        return images
 
     def _readable(self) -> list[ImageFile]:
         """The images that can be read; what had to be taken for granted is said in one line for all."""
@@ -178,8 +195,7 @@ def by_content(images: list[ImageFile], fractions: Mapping[str, float]) -> dict[
     """A fraction of each class for each split, at least one image; the rest is "train". Copies stay together."""
     split_of: dict[str, str] = {}  # by digest
     for label in sorted({image.label for image in images}):
-        digests = sorted({image.digest for image in images if image.label == label})
-        random.Random(label).shuffle(digests)
+        digests = sorted({image.digest for image in images if image.label == label})  # an order as good as drawn
         for split, fraction in fractions.items():
             count = max(1, round(fraction * len(digests)))
             split_of |= dict.fromkeys(digests[:count], split)

@@ -3,16 +3,19 @@
 import hashlib
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from zoo.data.base import SPLITS
 from zoo.data.image.files import ENDINGS, decoded
 from zoo.data.image.folder import opened
 from zoo.data.image.listing import subfolders
 from zoo.data.sources import Source
+from zoo.data.split_record import LEARNED_FROM, Example, SplitRecord
 from zoo.errors import UsageError, some, unknown
 
 log = logging.getLogger("zoo")
@@ -23,7 +26,7 @@ MIN_IDENTITIES = 8  # 4 to learn from, 2 to validate on, 2 to test on
 class IdentityFolder:
     """``FACES/<person>/<image>.jpg``, split by person: a quarter test, of the others a fifth validate.
 
-    The split depends on the names of the sub-folders alone. Copies of an image count once.
+    The split depends on the names of the sub-folders alone, and a run keeps it. Copies of an image count once.
     """
 
     def __init__(self, path: Path):
@@ -50,21 +53,53 @@ class IdentityFolder:
 
     def load(self) -> Source:
         """Look at every image, leave out those that cannot be read, and open the others."""
-        with ThreadPoolExecutor() as pool:
-            channels_of = dict(zip(self.images, pool.map(self._channels, self.images)))
-        if broken := [file for file, channels in channels_of.items() if not channels]:
-            log.warning(f"left out {len(broken)} files that cannot be read as images: {some(broken)}")
-        self.images = {file: digest for file, digest in self.images.items() if channels_of[file]}
-        channels = 1 if {*channels_of.values()} <= {0, 1} else 3
-        of_split = split_identities(self.identities)
+        split_of = {name: split for split, names in split_identities(self.identities).items() for name in names}
+        return self._opened({file: (split_of[file.parent.name], file.parent.name) for file in self._readable()})
+
+    def load_by(self, record: SplitRecord) -> Source:
+        """As `load`, with the splits and the names of a run. New identities, where they count, test and validate."""
+        files = self._readable()
+        found = [self._example(file, "", file.parent.name) for file in files]
+        known = {each.label: each.split for each in record.examples}
+        may_test = {name for name in {*self.identities, *known} if known.get(name) not in LEARNED_FROM}
+        record = replace(record, class_names=tuple(sorted(may_test)))
+        placed = {file: then for file, then in zip(files, record.place(found, self.name, "images")) if then}
+        new = sorted({then.label for then in placed.values()} - known.keys())
+        validates = split_identities(new)["validation"] if len(new) >= MIN_IDENTITIES else set()
+        return self._opened(
+            {
+                file: ("validation" if then.label in validates else then.split, then.label)
+                for file, then in placed.items()
+            }
+        )
+
+    def _opened(self, files: Mapping[Path, tuple[str, str]]) -> Source:
+        """A source of files with their split and identity."""
+        channels = 1 if {*self._channels_of.values()} <= {0, 1} else 3
+        names = sorted({name for _, name in files.values()})
 
         def split(text: str) -> Any:
-            if text not in of_split:
-                raise unknown(f"split of {self.path}", text, of_split)
-            files = [file for file in self.images if file.parent.name in of_split[text]]
-            return opened(files, [self.identities.index(file.parent.name) for file in files], channels)
+            if text not in SPLITS:
+                raise unknown(f"split of {self.path}", text, SPLITS)
+            chosen = [(file, names.index(name)) for file, (split, name) in files.items() if split == text]
+            return opened([file for file, _ in chosen], [label for _, label in chosen], channels)
 
-        return Source(self.name, tuple(self.identities), split)
+        examples = tuple(self._example(file, split, name) for file, (split, name) in files.items())
+        return Source(self.name, tuple(names), split, examples=examples)
+
+    def _example(self, file: Path, split: str, identity: str) -> Example:
+        return Example(split, identity, self.images[file].rpartition(" ")[2], file.relative_to(self.path).as_posix())
+
+    @cached_property
+    def _channels_of(self) -> dict[Path, int]:
+        with ThreadPoolExecutor() as pool:
+            return dict(zip(self.images, pool.map(self._channels, self.images)))
+
+    def _readable(self) -> list[Path]:
+        """The files that can be read; the others are named."""
+        if broken := [file for file, channels in self._channels_of.items() if not channels]:
+            log.warning(f"left out {len(broken)} files that cannot be read as images: {some(broken)}")
+        return [file for file, channels in self._channels_of.items() if channels]
 
     def _channels(self, file: Path) -> int:
         """How many numbers a pixel has; 0 if the file cannot be read."""

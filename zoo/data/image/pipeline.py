@@ -172,6 +172,9 @@ def load_data(
     if augment and not shuffle:
         raise UsageError("augment without shuffle; expected both for training, or neither for evaluation")
     check_whole("batch_size", batch_size)
+    check_whole("seed", seed, 0)
+    if batch_size > SHUFFLE_BUFFER:
+        raise UsageError(f"batch_size is {batch_size}; expected at most {SHUFFLE_BUFFER:,}")
     source = open_source(dataset, data_dir=data_dir).load()
     check_arrays(source, train)
     preprocess = preprocess or {}

@@ -11,18 +11,22 @@ which collections of reviews have many, come to lie in one split.
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zoo.data.base import SPLITS
 from zoo.data.sources import Source, tensorflow
+from zoo.data.split_record import Example, SplitRecord
 from zoo.errors import UsageError, unknown
 
 MIN_TEXTS = 10  # of a class, so that each split gets some
 
 
-Labelled = tuple[np.ndarray, np.ndarray]  # texts and their classes, (texts,) each
+Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]  # texts, their classes and their files, (texts,) each
 
 
 def read_text(path: Path) -> str:
@@ -69,6 +73,7 @@ class TextFolder:
 
     def load(self) -> Source:
         """Read all texts, divide them and open them."""
+        self._check_counts()
         if self.divided:
             splits = {split: self._read(self.path / split) for split in ("train", "test")}
             if (self.path / "validation").is_dir():
@@ -79,35 +84,75 @@ class TextFolder:
             rest, test = part(*self._read(self.path), of=5)
             train, validation = part(*rest, of=8)
             splits = {"train": train, "validation": validation, "test": test}
+        return self._opened(splits, self.class_names)
 
+    def load_by(self, record: SplitRecord) -> Source:
+        """As `load`, with the splits and the classes of a run, whatever has changed since."""
+        inside = (
+            [self.path / split for split in SPLITS if (self.path / split).is_dir()] if self.divided else [self.path]
+        )
+        read = [self._read(folder) for folder in inside]
+        texts, labels, files = (np.concatenate(column) for column in zip(*read))
+        found = self._examples("", texts, labels, files)
+        if self.divided:
+            found = [replace(each, split=each.file.partition("/")[0]) for each in found]
+        placed = record.place(found, self.name, "texts")
+        splits = {}
+        for split in SPLITS:
+            rows = [row for row, then in enumerate(placed) if then is not None and then.split == split]
+            numbers = [record.class_names.index(then.label) for then in placed if then and then.split == split]
+            splits[split] = texts[rows], np.array(numbers, int), files[rows]
+        return self._opened(splits, record.class_names)
+
+    def _opened(self, splits: Mapping[str, Labelled], class_names: tuple[str, ...]) -> Source:
         def split(text: str) -> Any:
             if text not in splits:
                 raise unknown(f"split of {self.path}", text, splits)
-            return tensorflow().data.Dataset.from_tensor_slices(splits[text])
+            return tensorflow().data.Dataset.from_tensor_slices(splits[text][:2])
 
-        return Source(self.name, self.class_names, split)
+        examples = tuple(
+            example for name, each in splits.items() for example in self._examples(name, *each, class_names)
+        )
+        return Source(self.name, class_names, split, examples=examples)
+
+    def _examples(
+        self, split: str, texts: np.ndarray, labels: np.ndarray, files: np.ndarray, class_names: Sequence[str] = ()
+    ) -> list[Example]:
+        names = class_names or self.class_names
+        return [Example(split, names[label], content(text), file) for text, label, file in zip(texts, labels, files)]
+
+    def _check_counts(self) -> None:
+        """Raise where a class has too few texts to be learned."""
+        for split in ("train", "test") if self.divided else ("",):
+            for folder in (self.path / split / name for name in self.class_names):
+                if (count := len(text_files(folder))) < MIN_TEXTS:
+                    raise UsageError(
+                        f"{folder} holds {count} .txt files; expected at least {MIN_TEXTS} texts of each class"
+                    )
 
     def _read(self, folder: Path) -> Labelled:
-        texts, labels = [], []
+        texts, labels, names = [], [], []
         for label, name in enumerate(self.class_names):
             files = text_files(folder / name)
-            if len(files) < MIN_TEXTS:
-                raise UsageError(
-                    f"{folder / name} holds {len(files)} .txt files; expected at least {MIN_TEXTS} texts of each class"
-                )
             found = [read_text(path) for path in files]
             if empty := [path for path, text in zip(files, found) if not text.strip()]:
                 raise UsageError(f"{empty[0]} is empty; expected a text: remove the file")
             texts += found
             labels += [label] * len(files)
-        return np.array(texts, object), np.array(labels)
+            names += [path.relative_to(self.path).as_posix() for path in files]
+        return np.array(texts, object), np.array(labels, int), np.array(names, object)
 
 
-def part(texts: np.ndarray, labels: np.ndarray, *, of: int) -> tuple[Labelled, Labelled]:
+def content(text: str) -> str:
+    """The SHA-256 of a text but for case and spaces."""
+    return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()
+
+
+def part(texts: np.ndarray, labels: np.ndarray, files: np.ndarray, *, of: int) -> tuple[Labelled, Labelled]:
     """Hold one part in `of` out: stratified by class, the same texts together. -> the rest, what is held out"""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    contents = [hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest() for text in texts]
+    contents = [content(text) for text in texts]
     for label in np.unique(labels):
         different = len({content for content, each in zip(contents, labels) if each == label})
         if different < of:
@@ -117,7 +162,7 @@ def part(texts: np.ndarray, labels: np.ndarray, *, of: int) -> tuple[Labelled, L
             )
     folds = StratifiedGroupKFold(of, shuffle=True, random_state=0).split(texts, labels, contents)
     rest, held = next(iter(folds))
-    return (texts[rest], labels[rest]), (texts[held], labels[held])
+    return (texts[rest], labels[rest], files[rest]), (texts[held], labels[held], files[held])
 
 
 SPLIT_RANGES = {

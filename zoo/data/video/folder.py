@@ -20,9 +20,9 @@ class ClipFolder(ImageFolder):
     KIND = "clips"
     ENDINGS = ENDINGS
 
-    def _open(self, images: list[ImageFile]) -> Any:
-        paths, labels = [str(clip.path) for clip in images], [self.labels.index(clip.label) for clip in images]
-        return tensorflow().data.Dataset.from_tensor_slices((paths, np.array(labels, "int64")))
+    def _open(self, images: list[ImageFile], labels: tuple[str, ...]) -> Any:
+        paths, numbers = [str(clip.path) for clip in images], [labels.index(clip.label) for clip in images]
+        return tensorflow().data.Dataset.from_tensor_slices((paths, np.array(numbers, "int64")))
 
     def _look(self, image: ImageFile) -> tuple[str, ...]:
         if probe(image.path).frames <= 0:
