@@ -10,7 +10,7 @@ Nothing heavy is imported before it is needed: names and cards answer without Ke
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import deprecated
+from zoo import deprecated, saving
 from zoo.errors import UsageError
 from zoo.factory import build, info
 from zoo.records import Card, Expected, Input, Recipe, Weights
@@ -53,6 +53,7 @@ __all__ = [
 ]  # fmt: skip
 
 deprecated.watch_imports()
+saving.watch_imports()
 
 
 def train(

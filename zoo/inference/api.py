@@ -38,7 +38,6 @@ def reopen(run: str | Path | Run, *, with_source: bool = False, data_dir: str | 
         raise UsageError(f"{folder.path / 'config.json'} was not written by this zoo; train again") from None
     if with_source:
         data.source = open_data(recipe.dataset, card, data_dir or config["data_dir"]).load()
-    registry.builder(card.name)  # so that its layers are known
     return Trained(Network.of(folder.model(), card, task, recipe), data, folder)
 
 
