@@ -17,12 +17,12 @@ FLOORS = (  # from the top; what stands on one floor knows nothing of each other
     ("losses",),
     ("factory",),
     ("decoding", "trainers"),
-    ("models", "weights", "data"),
-    ("registry", "plots", "optimizers"),
+    ("models", "weights", "data", "optimizers"),
+    ("registry", "plots"),
     ("cards", "layers"),
     ("preprocessing", "recipes", "introspection"),
     ("records", "metrics", "baselines"),
-    ("checks", "deprecated", "system"),
+    ("checks", "deprecated", "saving", "system"),
     ("backend", "errors"),
 )
 FLOOR_OF = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}

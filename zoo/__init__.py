@@ -10,7 +10,7 @@ Nothing heavy is imported before it is needed: names and cards answer without Ke
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import deprecated
+from zoo import deprecated, saving
 from zoo.errors import UsageError
 from zoo.factory import build, info
 from zoo.records import Card, Expected, Input, Recipe, Weights
@@ -21,7 +21,8 @@ if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.inference.api import compare, evaluate, generate, predict, search, translate
     from zoo.introspection.graph import features
     from zoo.introspection.layer_costs import costs
-    from zoo.optimizers.finetuning import freeze, layerwise, lora, unfreeze
+    from zoo.optimizers.finetuning import freeze, layerwise, unfreeze
+    from zoo.optimizers.lora import lora, merge_lora
     from zoo.tasks.base import Task
     from zoo.training.run_folder import Run
     from zoo.weights.loading import load_weights
@@ -41,7 +42,8 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "freeze": "zoo.optimizers.finetuning",
     "unfreeze": "zoo.optimizers.finetuning",
     "layerwise": "zoo.optimizers.finetuning",
-    "lora": "zoo.optimizers.finetuning",
+    "lora": "zoo.optimizers.lora",
+    "merge_lora": "zoo.optimizers.lora",
     "load_weights": "zoo.weights.loading",
     "Task": "zoo.tasks.base",
 }
@@ -49,10 +51,11 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 __all__ = [
     "Card", "Expected", "Input", "Recipe", "Task", "UsageError", "Weights", "build", "builder", "compare", "costs",
     "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data", "load_weights",
-    "lora", "predict", "register", "search", "train", "translate", "unfreeze",
+    "lora", "merge_lora", "predict", "register", "search", "train", "translate", "unfreeze",
 ]  # fmt: skip
 
 deprecated.watch_imports()
+saving.watch_imports()
 
 
 def train(

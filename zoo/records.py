@@ -107,6 +107,8 @@ class Card:
     loss: str = ""  # a name of `zoo.losses`, where the task's own will not do
     loss_weights: Mapping[str, float] = field(default_factory=dict)  # of auxiliary heads, where a network has them
     weights: tuple[Weights, ...] = ()  # pretrained weights that can be loaded
+    head: tuple[str, ...] = ()  # its last layers, which `zoo.freeze` leaves: where the graph's last one is not meant
+    fixed: tuple[str, ...] = ()  # layers that never learn, and that `zoo.unfreeze` leaves as they are
     tutorial: str = ""
     name: str = ""  # of the builder, set by `register`
     family: str = ""  # of its file, likewise

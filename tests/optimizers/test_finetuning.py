@@ -62,6 +62,49 @@ def test_what_was_never_frozen_is_not_frozen_by_unfreezing():
     assert model.get_layer("conv4_block1_1_bn").trainable and not model.get_layer("conv2_block1_1_bn").trainable
 
 
+def learning(model):
+    return [layer.name for layer in model.layers if layer.weights and layer.trainable]
+
+
+def tiny(name, **options):
+    return zoo.build(name, **{**zoo.info(name).tiny, **options})
+
+
+@pytest.mark.parametrize(
+    ("model", "left"),
+    [
+        (lambda: tiny("vgg16", top=False), []),
+        (lambda: tiny("resnet20", top=False), []),
+        (lambda: zoo.features(tiny("vgg16")), []),
+        (lambda: zoo.features(tiny("vgg16"), ["stride4"]), []),
+        (lambda: tiny("gpt"), ["embedding"]),  # tied: it makes the logits
+        (lambda: tiny("transformer"), ["embedding"]),
+        (lambda: tiny("lenet5_1998"), ["f6", "distances"]),
+        (lambda: tiny("siamese"), ["logits"]),
+        (lambda: keras.models.clone_model(tiny("gpt")), ["embedding"]),
+        (lambda: keras.models.clone_model(tiny("triplet_inputs")), ["logits"]),  # as from a file: the name tells
+        (lambda: other("ResNet50", classes=3), ["predictions"]),  # has our name, and other layers
+        (lambda: other("MobileNet", include_top=False, pooling="avg"), []),
+        (lambda: other("MobileNet", classes=3), ["conv_preds"]),
+    ],
+    ids=str,
+)
+def test_all_but_the_head_is_frozen(model, left):
+    assert learning(zoo.freeze(model())) == left
+
+
+def other(name, **options):
+    return getattr(keras.applications, name)(weights=None, input_shape=(32, 32, 3), **options)
+
+
+def test_what_a_card_calls_fixed_stays_fixed():
+    model = tiny("adain")
+    assert [layer.name for layer in model.layers if not layer.trainable] == list(zoo.info("adain").fixed)
+    before = learning(model)
+    assert learning(zoo.unfreeze(zoo.freeze(model))) == before == learning(zoo.unfreeze(tiny("adain")))
+    assert learning(zoo.unfreeze(keras.models.clone_model(zoo.freeze(model)), batch_norm=True)) == before
+
+
 def test_unknown_places():
     model = zoo.build("lenet5")
     with pytest.raises(zoo.UsageError, match="no layer or stage of lenet5 'c33'; did you mean c3"):
@@ -132,18 +175,3 @@ def test_schedules_are_scaled_and_saved(tmp_path):
     assert slowest == pytest.approx(float(cosine(1)) * 0.5**4, rel=1e-5)
     for one, two in zip(model.optimizer.variables, again.optimizer.variables):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(two))
-
-
-def test_lora_changes_nothing_at_first_and_trains_little():
-    model = zoo.build("resnet20", **SMALL)
-    x = np.random.default_rng(0).normal(size=(2, 16, 16, 3)).astype("float32")
-    before = keras.ops.convert_to_numpy(model(x))
-    whole = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    zoo.lora(model, rank=2)
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), before, rtol=1e-5, atol=1e-6)
-    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) < whole / 5
-    with pytest.raises(zoo.UsageError, match="has thin matrices already"):
-        zoo.lora(model)
-    old = values(model)
-    moved = changed(trained(model), old)
-    assert moved and all("lora" in path or "logits" in path for path in moved)

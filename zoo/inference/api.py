@@ -49,7 +49,6 @@ def reopen(
         raise UsageError(f"{folder.path / 'config.json'} was not written by this zoo; train again") from None
     if with_source:
         open_again(module, folder, other=data is not None, data_dir=data_dir)
-    registry.builder(card.name)  # so that its layers are known
     return Trained(Network.of(folder.model(), card, task, recipe), module, folder)
 
 

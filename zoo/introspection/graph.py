@@ -22,6 +22,16 @@ NORMALIZATION = (layers.BatchNormalization, layers.LayerNormalization, layers.Gr
 PADDING = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D)
 UPSAMPLING = (layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D)
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+AFTER_THE_HEAD = (  # what may stand between the layer that makes the logits, or maps of them, and the output
+    layers.Activation,
+    layers.Flatten,
+    layers.GlobalAveragePooling1D,
+    layers.GlobalAveragePooling2D,
+    layers.GlobalAveragePooling3D,
+    layers.Reshape,
+    layers.UnitNormalization,
+)
+HIDDEN = ("relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "hard_silu", "mish")  # never of an output
 
 
 @dataclass(frozen=True)
@@ -140,9 +150,9 @@ def _per_axis(value: int | Sequence[int], rank: int) -> Sequence[int]:
 def blocks(model: Any) -> list[list[Any]]:
     """The layers with weights, grouped into the blocks that follow one another on the way to the main output.
 
-    A block ends where all paths meet: a residual or Inception block is one, and so is a plain convolution; a
-    normalisation goes with the layer before it. The last block is the head. What does not lie on the way, as an
-    auxiliary head, is in none.
+    A block ends where all paths meet: a residual or Inception block is one, and so is a plain convolution. Attention
+    and the layers up to its MLP are one, as papers count the layers of a Transformer, and so is all that embeds tokens;
+    a normalisation goes with the layer before it. What does not lie on the way, as an auxiliary head, is in none.
 
     Args:
         model: a flat Functional `keras.Model`.
@@ -152,18 +162,65 @@ def blocks(model: Any) -> list[list[Any]]:
     [['c1'], ['c3'], ['c5'], ['f6'], ['logits']]
     """
     found: list[list[Any]] = []
-    block, seen = [], set()
+    ends = head(model)
+    is_open = True  # as long as only tokens were embedded, or attention waits for its MLP
+    for block in _between_bottlenecks(model):
+        joins = all(isinstance(layer, NORMALIZATION) for layer in block)
+        with_kernel = [layer for layer in block if any("kernel" in weight.name for weight in layer.weights)]
+        if not joins and is_open and found:
+            joins = not set(block) & set(ends) and (has_attention(found[-1]) or not with_kernel)
+        if found and joins:
+            found[-1] += block
+        else:
+            found.append(block)
+        is_open = all(map(is_attention, with_kernel)) and (is_open or has_attention(block))
+    return found
+
+
+def is_attention(layer: Any) -> bool:
+    return isinstance(layer, layers.MultiHeadAttention)
+
+
+def has_attention(block: Iterable[Any]) -> bool:
+    return any(map(is_attention, block))
+
+
+def _between_bottlenecks(model: Any) -> Iterator[list[Any]]:
+    """The layers with weights on the way to the main output, from one place where all paths meet to the next."""
+    block: list[Any] = []
+    seen = set()
     for (operation, _, _), is_bottleneck in _in_order(model):
         if getattr(operation, "weights", ()) and operation not in seen:  # a shared layer goes with its first use
             block.append(operation)
             seen.add(operation)
         if is_bottleneck and block:
-            if found and all(isinstance(layer, NORMALIZATION) for layer in block):
-                found[-1] += block
-            else:
-                found.append(block)
+            yield block
             block = []
-    return found
+
+
+def head(model: Any) -> list[Any]:
+    """The layer that makes the main output, with nothing between but activations, averages and reshapes.
+
+    None where maps or features come out: behind a pooling, a sum, a normalisation, or an activation of hidden layers.
+
+    >>> import zoo
+    >>> [layer.name for layer in head(zoo.build("lenet5"))], head(zoo.build("vgg16_small", top=False))
+    (['logits'], [])
+    """
+    tensor = main_output(model)
+    if any(producer(other) is not producer(tensor) and producer(tensor) in ancestors(other) for other in model.outputs):
+        return []  # one of several stages
+    operation = last_operation(tensor)
+    hidden = {getattr(getattr(each, "activation", None), "__name__", "") for each in (producer(tensor), operation)}
+    has_weights = bool(getattr(operation, "weights", ())) and not isinstance(operation, NORMALIZATION)
+    return [operation] if has_weights and not hidden & set(HIDDEN) else []
+
+
+def last_operation(tensor: Any) -> Any:
+    """The operation that an output comes from, but for what may follow the layer of the logits."""
+    while isinstance(producer(tensor), AFTER_THE_HEAD):
+        tensor = keras.tree.flatten(producer(tensor).input)[0]
+    return producer(tensor)
 
 
 # The graph

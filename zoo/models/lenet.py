@@ -251,6 +251,7 @@ class DistanceToCodes(layers.Layer):
         inputs=(Input("image", (32, 32, 1), holds="grey pixels, standardised by the training set"),),
         preprocessing="standardise",
         recipes=RECIPES["lenet5_1998"],
+        head=("f6", "distances"),  # the codes are fixed: what is to be near them learns
         tiny={},
         tutorial="10_lenet.py",
     )

@@ -256,6 +256,7 @@ def siamese_pairs(
             Input("negative", (28, 28, 1), holds="an image of another class"),
         ),
         loss="explicit_triplet",
+        head=("logits", "predictions"),  # of the tower
         recipes=RECIPES["triplet_inputs"],
     )
 )

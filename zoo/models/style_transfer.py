@@ -185,6 +185,7 @@ def fast_style(
 
 
 ENCODER = (2, 2, 4, 1)  # convolutions in each block of VGG-19 up to block4_conv1
+FIXED = ("preprocess", *(f"block{b}_conv{n}" for b, count in zip(range(1, 5), ENCODER) for n in range(1, count + 1)))
 DECODER = ((4, (256,)), (3, (256, 256, 256, 128)), (2, (128, 64)))  # block, and channels before it doubles its size
 GREY = keras.initializers.Constant(0.5)
 
@@ -207,6 +208,7 @@ GREY = keras.initializers.Constant(0.5)
         preprocessing="unit",
         loss="perceptual",
         recipes=RECIPES["adain"],
+        fixed=FIXED,
         tiny={"input_shape": (32, 32, 3), "width": 0.125},
         tutorial="17_style_transfer.py",
     )

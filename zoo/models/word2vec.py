@@ -97,6 +97,7 @@ def check(**counts: Any) -> None:
         loss="negative_sampling",
         recipes=(DEMO, LARGE),
         tiny=TINY,
+        head=("theta",),
         tutorial="19_word_vectors.py",
     )
 )
@@ -145,6 +146,7 @@ def word2vec(
         loss="negative_sampling",
         recipes=(PAIRS,),
         tiny=TINY,
+        head=("theta",),
         tutorial="19_word_vectors.py",
     )
 )
@@ -240,6 +242,7 @@ def skipgram_softmax(
             ),
         ),
         tiny=TINY,
+        head=("theta", "context_bias"),
         tutorial="19_word_vectors.py",
     )
 )

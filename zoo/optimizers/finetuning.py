@@ -11,12 +11,21 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule as Schedule
 
+from zoo import registry
 from zoo.checks import is_number
 from zoo.deprecated import renamed
 from zoo.errors import UsageError, unknown
 from zoo.introspection import graph
+from zoo.records import Card
 
-__getattr__ = renamed(__name__, {"rates": "learning_rate_multipliers", "learning_blocks": "trainable_blocks"})
+__getattr__ = renamed(
+    __name__,
+    {
+        "rates": "learning_rate_multipliers",
+        "learning_blocks": "trainable_blocks",
+        "lora": "zoo.optimizers.lora.lora",
+    },
+)
 
 
 def freeze(model: Any, *, until: str | None = None) -> Any:
@@ -28,7 +37,8 @@ def freeze(model: Any, *, until: str | None = None) -> Any:
     Args:
         model: a flat Functional `keras.Model`.
         until: the last layer to freeze, and everything before it: the name of a layer, of a stage of
-            `zoo.introspection.graph.list_stages` (``"stride16"``), or None for all but the head.
+            `zoo.introspection.graph.list_stages` (``"stride16"``), or None for all but the `head`: all of a network
+            without one (``top=False``), auxiliary heads excepted.
 
     Returns:
         The model.
@@ -42,7 +52,7 @@ def freeze(model: Any, *, until: str | None = None) -> Any:
 
 
 def unfreeze(model: Any, *, since: str | None = None, batch_norm: bool = False) -> Any:
-    """Let frozen layers learn again, but for their batch normalisation.
+    """Let frozen layers learn again, but for their batch normalisation, and what never learns (the card's `fixed`).
 
     The statistics of a large data set are worth more than those of a few small batches, and a network whose
     statistics start to move falls apart (keras#9214); so they stay as they are unless asked for.
@@ -59,44 +69,38 @@ def unfreeze(model: Any, *, since: str | None = None, batch_norm: bool = False) 
         UsageError: for a name that the model does not have.
     """
     before = _up_to(model, since)[:-1] if since else []
+    card = card_of(model)
     for layer in model.layers:
-        if layer not in before and (batch_norm or not isinstance(layer, keras.layers.BatchNormalization)):
+        kept = layer in before or (card is not None and layer.name in card.fixed)
+        if not kept and (batch_norm or not isinstance(layer, keras.layers.BatchNormalization)):
             layer.trainable = True
     return model
 
 
-def lora(model: Any, *, rank: int = 4) -> Any:
-    """Freeze all but the head, and give each kernel before it a trainable product of two thin matrices (Hu 2021).
+def head(model: Any) -> list[Any]:
+    """The last layers of a network, which another set of classes replaces: those that its card names, or else the one
+    that makes the output (`zoo.introspection.graph.head`). None of a network without its top.
 
-    Keras does the work (`enable_lora`), in its dense, convolutional, embedding and einsum layers.
-
-    Args:
-        model: a flat Functional `keras.Model`.
-        rank: of the products.
-
-    Returns:
-        The model; compile it anew.
-
-    Raises:
-        UsageError: where a layer has such a product already.
+    The embedding, where it makes the logits too.
 
     >>> import zoo
-    >>> len(lora(zoo.build("lenet5"), rank=2).trainable_weights)  # c1, c3, c5, f6: a pair each; the head's kernel, bias
-    10
+    >>> [[layer.name for layer in head(zoo.build(name))] for name in ("vgg16_small", "gpt")]
+    [['predictions'], ['embedding']]
+    >>> head(zoo.build("vgg16_small", top=False))
+    []
     """
-    *body, head = trainable_blocks(model)
-    if any(getattr(layer, "lora_enabled", False) for layer in model.layers):
-        raise UsageError(f"{model.name} has thin matrices already; expected a network without: build it anew")
-    freeze(model)
-    for block in body:
-        for layer in block:
-            if hasattr(layer, "enable_lora") and layer not in head:
-                layer.trainable = True
-                layer.enable_lora(rank)
-                bias = getattr(layer, "bias", None)
-                if bias is not None:
-                    bias.trainable = False
-    return model
+    card = card_of(model)
+    named = [layer for layer in model.layers if card and layer.name in card.head]
+    if named or (card and card.head and registry.origin(model)):
+        return named
+    _, options = registry.origin(model) or ("", {})
+    return [] if options.get("top") is False else graph.head(model)
+
+
+def card_of(model: Any) -> Card | None:
+    """The card of a network that was built here, or has the name of one that was: it may come from a file."""
+    name, _ = registry.origin(model) or (getattr(model, "name", ""), {})
+    return registry.cards().get(name)
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -188,11 +192,11 @@ def _layer_name(model: Any, name: str) -> str:
 
 
 def _up_to(model: Any, name: str | None) -> list[Any]:
-    """The layers on the way to the named one, and last that one itself; None: all but the head."""
+    """The layers on the way to the named one, and last that one itself; None: all but the heads."""
     if name is None:
-        head = trainable_blocks(model)[-1]
-        needed = graph.ancestors(graph.main_output(model))
-        return [layer for layer in model.layers if layer in needed and layer not in head]
+        kept = head(model)
+        needed = graph.ancestors(graph.main_output(model)) if kept else {*model.layers}
+        return [layer for layer in model.layers if layer in needed and layer not in kept]
     layer = model.get_layer(_layer_name(model, name))
     needed = graph.ancestors(keras.tree.flatten(layer.output)[0]) - {layer}
     return [*(each for each in model.layers if each in needed), layer]

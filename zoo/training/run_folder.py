@@ -14,6 +14,7 @@ import csv
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from zoo import registry
 from zoo.errors import UsageError, first_line, no_formula
 
 PACKAGES = ("zoo", "keras", "tensorflow", "tensorflow-datasets", "jax", "torch", "numpy", "scikit-learn")
@@ -106,10 +108,19 @@ class Run:
         """The trained network, not compiled."""
         import keras
 
-        file = self.path / "model.keras"
+        config, file = self.config, self.path / "model.keras"
+        name = config.get("model", "")
+        registry.import_again(name, config.get("imports", ()), self.path)
+        if name in registry.cards():
+            registry.builder(name)  # its file may register layers of its own
         try:
             return keras.saving.load_model(file, compile=False)
         except Exception as error:
+            if unknown := re.search("Could not locate (?:class|function) '([^']+)'", str(error)):
+                raise UsageError(
+                    f"{file} needs {unknown[1]}, which is not known here; import the file or package that registers it "
+                    "first: zoo --import FILE.py ..."
+                ) from error
             raise UsageError(f"{file} cannot be read ({first_line(error)}); restore it or train again") from error
 
     def save_model(self, model: Any) -> None:

@@ -4,18 +4,8 @@ from typing import Any
 
 from keras import layers, tree
 
-from zoo.introspection.graph import ancestors, main_output, producer
+from zoo.introspection.graph import ancestors, last_operation, main_output, producer
 from zoo.weights.input_channels import FirstLayer
-
-# What may stand between a layer that makes class maps and the logits.
-AFTER_THE_HEAD = (
-    layers.Activation,
-    layers.Flatten,
-    layers.GlobalAveragePooling1D,
-    layers.GlobalAveragePooling2D,
-    layers.GlobalAveragePooling3D,
-    layers.Reshape,
-)
 
 
 class NetworkParts:
@@ -32,8 +22,8 @@ class NetworkParts:
         main = main_output(model)
         trunk = ancestors(main)
         self.auxiliary = {name for name, layer in self.layers.items() if layer not in trunk}
-        self.outputs = {_last_weights(tensor) for tensor in tree.flatten(model.output)} & set(self.layers)
-        self.head = _last_weights(main)
+        self.outputs = {last_operation(tensor).name for tensor in tree.flatten(model.output)} & set(self.layers)
+        self.head = last_operation(main).name
         reads_maps = any(len(tensor.shape) > 2 for tensor in model.inputs)
         self.top = {
             name
@@ -61,14 +51,6 @@ def first_layer(layer: Any) -> FirstLayer:
     consumers = [node.operation for node in layer._outbound_nodes]
     moving_means = [each.moving_mean for each in consumers if isinstance(each, layers.BatchNormalization)]
     return FirstLayer(layer.kernel, getattr(layer, "bias", None), next(iter(moving_means), None))
-
-
-def _last_weights(tensor: Any) -> str:
-    """The layer that makes an output; its maps may be averaged to the logits, as in SqueezeNet."""
-    while isinstance(producer(tensor), AFTER_THE_HEAD):
-        (tensor,) = inputs_of(producer(tensor))
-    name: str = producer(tensor).name
-    return name
 
 
 def inputs_of(operation: Any) -> list[Any]:
