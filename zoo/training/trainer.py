@@ -87,8 +87,9 @@ def builder_options(card: Card, recipe: Recipe, data: DataModule) -> dict[str, A
     chosen |= factory.checked_options(card.name, recipe.model)
     for option, value in from_data.items():
         if option in chosen and tuple(np.atleast_1d(chosen[option])) != tuple(np.atleast_1d(value)):
+            instead = f", or set it by --option {data.set_by[option]}=" if option in data.set_by else ""
             raise UsageError(
-                f"{option} is {chosen[option]!r}; the data set {data.source.name} has {value!r}: leave it out"
+                f"{option} is {chosen[option]!r}; the data set {data.source.name} has {value!r}: leave it out{instead}"
             )
     return chosen
 
