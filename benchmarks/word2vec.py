@@ -40,6 +40,7 @@ from zoo import results
 from zoo.data.text import skipgram
 from zoo.data.text.files import TextSource
 from zoo.data.text.word_vectors import WordVectorDataModule
+from zoo.data.text.words import words
 from zoo.metrics.word_vectors import WordVectors, known_judgements, read_judgement, vectors_of
 from zoo.optimizers import schedules
 from zoo.tasks.word_vectors import block_trainer
@@ -55,7 +56,7 @@ def read(folder):
     texts += [re.sub(r"/[^\s]+", "", text) for text in brown]
     if not texts:
         raise SystemExit(f"{folder} holds no .txt files and no Brown corpus")
-    sentences = (skipgram.words_of(part) for text in texts for part in re.split(r"(?<=[.!?])\s+|\n", text))
+    sentences = (words(part) for text in texts for part in re.split(r"(?<=[.!?])\s+|\n", text))
     return [words for words in sentences if words]
 
 

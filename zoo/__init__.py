@@ -70,6 +70,7 @@ def train(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
+    ema_momentum: float | None = None,
     seed: int | None = None,
     precision: str | None = None,
     loop: bool = False,
@@ -89,6 +90,7 @@ def train(
         data: the path of an ``.npz`` or ``.txt`` file, or of a folder, to train on in place of the recipe's data set.
         data_dir: where tfds keeps its data sets.
         epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
+        ema_momentum: likewise, of the average of the weights over the steps that is validated and saved; 0: no average.
         loop: repeat clips that have fewer frames than the network takes.
         tensorboard: write TensorBoard logs into the run folder.
         verbose: as in `keras.Model.fit`: 0 silent, 1 a progress bar, 2 a line an epoch.

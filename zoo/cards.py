@@ -38,6 +38,7 @@ FIELDS: Mapping[str, Check] = {  # of a recipe, where there is more to say than 
     "batch_size": WHOLE,
     "seed": (lambda value: is_whole(value, 0) and value < 2**32, "a whole number from 0 to 2^32 - 1"),
     "learning_rate": RATE,
+    "ema_momentum": (lambda value: is_number(value, 0, 1) and value < 1, "a number from 0 (no average) to below 1"),
     "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
     "head_epochs": NOT_NEGATIVE,
     "head_learning_rate": RATE,

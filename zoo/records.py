@@ -51,6 +51,7 @@ class Recipe:
     learning_rate: float = 1e-3
     schedule: str = "constant"  # a name of `zoo.optimizers.schedules.SCHEDULES`
     schedule_options: Mapping[str, Any] = field(default_factory=dict)
+    ema_momentum: float = 0.0  # of the average of the weights over the steps (`zoo.optimizers.averaging`); 0: none
     seed: int = 0
     precision: str = "float32"  # a Keras dtype policy
     model: Mapping[str, Any] = field(default_factory=dict)  # options of the builder

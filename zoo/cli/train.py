@@ -36,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="passes over the training set, in place of the recipe's")
     parser.add_argument("--batch-size", type=int, help="examples in a batch, likewise")
     parser.add_argument("--learning-rate", type=float, help="of the optimizer, likewise")
+    parser.add_argument(
+        "--ema-momentum",
+        type=float,
+        help="of the average of the weights over the steps, which is validated and saved; 0: the last ones, likewise",
+    )
     parser.add_argument("--seed", type=int, help="of all random numbers, likewise")
     parser.add_argument("--precision", help="float32, mixed_float16 or mixed_bfloat16, likewise")
     parser.add_argument(

@@ -86,7 +86,7 @@ def network(
 IMDB = replace(
     IMDB_REVIEWS,
     preprocess={"tokens": "words", "vocabulary": 20_000, "length": 256},
-    model={"num_layers": 4, "dim": 256, "num_heads": 4, "max_length": 256},
+    model={"num_layers": 4, "dim": 256, "num_heads": 4},
     learning_rate=3e-4,
 )
 BASE = Card(
@@ -104,7 +104,7 @@ BASE = Card(
     recipes=(
         replace(
             AGREEMENT,
-            model={"num_layers": 2, "dim": 32, "num_heads": 4, "max_length": 40, "dropout": 0.0},
+            model={"num_layers": 2, "dim": 32, "num_heads": 4, "dropout": 0.0},
             learning_rate=2e-3,
             schedule_options={"warmup_epochs": 2},
         ),

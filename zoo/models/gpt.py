@@ -65,7 +65,7 @@ DEMO = Recipe(
     name="demo",
     dataset="pydoc_topics:1.0.0",
     preprocess={"tokens": "characters", "vocabulary": 200, "length": 64},
-    model={"num_layers": 4, "dim": 96, "num_heads": 4, "max_length": 64, "dropout": 0.05},
+    model={"num_layers": 4, "dim": 96, "num_heads": 4, "dropout": 0.05},
     epochs=10,
     batch_size=32,
     optimizer="adamw",
@@ -79,13 +79,15 @@ SHAKESPEARE = replace(
     name="tiny_shakespeare",
     dataset="tiny_shakespeare:1.0.0",
     preprocess={"tokens": "characters", "vocabulary": 200, "length": 256},
-    model={"num_layers": 6, "dim": 384, "num_heads": 6, "max_length": 256, "dropout": 0.2},
+    model={"num_layers": 6, "dim": 384, "num_heads": 6, "dropout": 0.2},
     epochs=80,
     batch_size=64,
     learning_rate=1e-3,
     schedule_options={"warmup_epochs": 2},
 )
-TEXT_FOLDER = replace(DEMO, name="text_folder", dataset="")
+TEXT_FOLDER = replace(
+    DEMO, name="text_folder", dataset="", preprocess={"tokens": "characters", "vocabulary": 20_000, "length": 64}
+)
 TINY = dict(input_shape=(None,), vocabulary_size=12, num_layers=2, dim=16, num_heads=2, max_length=40, dropout=0.0)
 GPT2 = Card(
     task="language_modelling",

@@ -52,7 +52,13 @@ SHAKESPEARE = Recipe(
         measured=False,
     ),
 )
-TEXT_FOLDER = replace(DEMO, name="text_folder", dataset="", expected=None)
+TEXT_FOLDER = replace(
+    DEMO,
+    name="text_folder",
+    dataset="",
+    preprocess={"tokens": "characters", "vocabulary": 20_000, "length": 100},
+    expected=None,
+)
 
 
 def language_model(

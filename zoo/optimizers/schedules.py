@@ -9,6 +9,7 @@ from keras import ops
 from keras.optimizers import schedules
 
 from zoo.errors import UsageError, unknown
+from zoo.optimizers import averaging
 from zoo.records import Recipe
 
 Rate: TypeAlias = "float | schedules.LearningRateSchedule"
@@ -78,6 +79,11 @@ SCHEDULES: Mapping[str, Callable[..., Rate]] = {  # (rate, steps of the training
 }
 
 
+def averaging_options(recipe: Recipe) -> dict[str, Any]:
+    """The options by which Keras's optimizers average the weights, where the recipe wants that."""
+    return {"use_ema": True, "ema_momentum": recipe.ema_momentum} if recipe.ema_momentum else {}
+
+
 def optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:
     """The recipe's optimizer.
 
@@ -94,9 +100,11 @@ def optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:
         raise unknown("schedule", recipe.schedule, SCHEDULES)
     schedule = SCHEDULES[recipe.schedule]
     rate = schedule(recipe.learning_rate, steps, epochs=recipe.epochs, **recipe.schedule_options)
+    options = {**recipe.optimizer_options, **averaging_options(recipe)}
     try:
         kind = type(keras.optimizers.get(recipe.optimizer))
-        return kind(learning_rate=rate, **recipe.optimizer_options)
+        kind = averaging.forgetting_its_start(kind) if options.get("use_ema") else kind
+        return kind(learning_rate=rate, **options)
     except (TypeError, ValueError) as error:
         raise UsageError(
             f"Keras has no optimizer {recipe.optimizer!r} with {dict(recipe.optimizer_options)}: {error}"

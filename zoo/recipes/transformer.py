@@ -32,7 +32,8 @@ TRANSLATE_FOLDER = Recipe(
     # After each sum, two of three trainings on Multi30k learned little from the source: 26 BLEU in place of 40.
     model={"num_layers": 4, "dim": 256, "num_heads": 8, "mlp_dim": 1024, "dropout": 0.3, "norm": "pre"},
     epochs=40,
-    optimizer_options={"beta_2": 0.98, "epsilon": 1e-9, "use_ema": True, "ema_momentum": 0.998},
+    optimizer_options={"beta_2": 0.98, "epsilon": 1e-9},
+    ema_momentum=0.998,
     learning_rate=1.5e-3,
     schedule="inverse_sqrt",
     schedule_options={"warmup_steps": 2000},

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from zoo.baselines import ngram
+from zoo.data.text.base import LONG_WORD
 from zoo.data.text.corpus import CorpusDataModule
 from zoo.data.text.folder import CorpusFolder
 from zoo.decoding import sampling
@@ -32,14 +33,21 @@ class LanguageModelling(Task):
         return [Perplexity()]
 
     def evaluate(self, network: Network, data: CorpusDataModule, split: str) -> Evaluation:
-        """The mean negative log-likelihood of each token after those before it in its window, in nats."""
+        """The loss is the mean negative log-likelihood of each token after those before it in its window, in nats.
+
+        For the perplexity, an unknown token is one of all those that the vocabulary does not have, as likely as any
+        other of them (the adjusted perplexity of J. Ueberla, "Analysing a Simple Language Model", Computer Speech and
+        Language 8(2), 1994): a small vocabulary does not look like a good model.
+        """
         total, count = 0.0, 0
         for tokens, targets in data.batches(split).as_numpy_iterator():
             logits = network.model.predict_on_batch(tokens)
             total += float(network.loss(targets, logits)) * targets.size
             count += targets.size
         loss = total / count
-        return Evaluation({"loss": loss, "perplexity": math.exp(loss), "bits": loss / math.log(2)})
+        cost = loss + data.unknown_share(split) * math.log(data.unknown_kinds)
+        found = {"loss": loss, "perplexity": math.exp(cost), "bits": cost / math.log(2)}
+        return Evaluation(found | by_unit(data, split, cost * len(data.token_ids(split))))
 
     def baselines(self, data: CorpusDataModule) -> dict[str, float]:
         """Kneser-Ney over the very tokens that the network learns from and is measured on."""
@@ -48,7 +56,8 @@ class LanguageModelling(Task):
             return {}
         size = len(data.vocabulary) - 1  # padding cannot come
         counted = {order: ngram.KneserNey(train, order=order, vocabulary_size=size) for order in ORDERS}
-        return {f"Kneser-Ney {order}-gram": model.perplexity(test) for order, model in counted.items()}
+        unknown = data.unknown_kinds ** data.unknown_share("test")
+        return {f"Kneser-Ney {order}-gram": model.perplexity(test) * unknown for order, model in counted.items()}
 
     def sample(self, card: Card, head: str = "") -> Sample:
         return Sample(class_ids, math.log, tolerance=0.5)
@@ -62,4 +71,16 @@ class LanguageModelling(Task):
         decoder = Compiled(decoder_of(network.model, network.card.name))
         settings: dict[str, Any] = dict(temperature=temperature, top_k=top_k, seed=seed)
         drawn = sampling.generate(decoder, tokens.tolist(), vocabulary_size=len(vocabulary), length=length, **settings)
-        return (vocabulary.joint + vocabulary.piece(token) for token in drawn)
+        return vocabulary.continued(drawn)
+
+
+def by_unit(data: CorpusDataModule, split: str, nats: float) -> dict[str, float]:
+    """What a whole text costs, by its words, characters and bytes: texts cut into other tokens compare by these."""
+    text = data.text(split)
+    measured = len(data.token_ids(split)) / len(data.vocabulary.encode(text))  # the last window may not be whole
+    counts = {"character": len(text), "byte": len(text.encode())}
+    cost = {unit: nats / (count * measured) for unit, count in counts.items()}
+    found = {f"bits_per_{unit}": each / math.log(2) for unit, each in cost.items()}
+    if len(text) < LONG_WORD * (words := len(text.split())):  # a script that puts spaces between words
+        found["word_perplexity"] = math.exp(nats / (words * measured))
+    return found

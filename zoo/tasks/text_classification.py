@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.base import DataModule
 from zoo.data.text.base import shortened
 from zoo.data.text.folder import TextFolder
 from zoo.data.text.labelled import LabelledTextDataModule
+from zoo.errors import UsageError
 from zoo.metrics import classification
 from zoo.tasks._classification import Classification, likeliest
-from zoo.tasks.base import Trained
+from zoo.tasks.base import Network, Trained
 
 BASELINE_CHARACTERS = 2 * 10**8  # beyond which no baseline is computed: minutes, and memory
 
@@ -20,6 +22,16 @@ BASELINE_CHARACTERS = 2 * 10**8  # beyond which no baseline is computed: minutes
 class TextClassification(Classification):
     data_module = LabelledTextDataModule
     folder = TextFolder
+
+    def check_network(self, network: Network, data: DataModule) -> None:
+        """Raise for a network that reads more than one text."""
+        super().check_network(network, data)
+        if len(network.model.inputs) > 1:
+            names = ", ".join(each.name for each in network.model.inputs)
+            raise UsageError(
+                f"{network.card.name} has the inputs {names}; {data.source.name} has one text for each class: leave "
+                "the others out (segments=False)"
+            )
 
     def baselines(self, data: LabelledTextDataModule) -> dict[str, float]:
         """Always the commonest class; and logistic regression on which words and pairs of words there are."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from zoo.data.sources import DataSet
 
 OVERRIDES = {  # of a recipe, for one run
-    field: FIELDS[field] for field in ("epochs", "batch_size", "seed", "learning_rate", "precision")
+    field: FIELDS[field] for field in ("epochs", "batch_size", "seed", "learning_rate", "ema_momentum", "precision")
 }
 SETTINGS = (*OVERRIDES, "weights", "preprocessing", "run", "data", "data_dir", "loop", "tensorboard", "verbose")
 
@@ -66,6 +66,7 @@ def prepare(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
+    ema_momentum: float | None = None,
     seed: int | None = None,
     precision: str | None = None,
     loop: bool = False,
@@ -81,6 +82,7 @@ def prepare(
     check_card(card)
     planned = card.recipe(recipe or default_recipe(card, weights, data))
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
+    changes |= dict(ema_momentum=ema_momentum)
     planned, options = with_options(override(planned, changes), options, card)
     planned = with_weights(planned, card, weights, preprocessing)
     planned = with_data(planned, card, data, loop)

@@ -15,6 +15,7 @@ from zoo.data import split_record
 from zoo.data.base import DataModule
 from zoo.errors import UsageError
 from zoo.optimizers import finetuning, schedules
+from zoo.optimizers.averaging import AveragedWeights, averages
 from zoo.records import Card, Recipe, replace
 from zoo.system import machine
 from zoo.tasks.base import Evaluation, Network
@@ -58,7 +59,7 @@ def _fit(plan: RunPlan) -> Run:
     fit_started = time.perf_counter()
     fit_by_recipe(trainer, training_data, recipe, plan)
     fit_seconds = time.perf_counter() - fit_started
-    plan.run.save_model(network.model)  # once more: averaged weights take their place when `fit` ends
+    plan.run.save_model(network.model)  # once more: early stopping goes back to the best epoch when `fit` ends
 
     evaluation, baselines = network.judge(data, "test"), task.baselines(data)
     plan.run.write_json("metrics.json", {
@@ -90,8 +91,9 @@ def builder_options(card: Card, recipe: Recipe, data: DataModule) -> dict[str, A
     chosen |= factory.checked_options(card.name, recipe.model)
     for option, value in from_data.items():
         if option in chosen and tuple(np.atleast_1d(chosen[option])) != tuple(np.atleast_1d(value)):
+            instead = f", or set it by --option {data.set_by[option]}=" if option in data.set_by else ""
             raise UsageError(
-                f"{option} is {chosen[option]!r}; the data set {data.source.name} has {value!r}: leave it out"
+                f"{option} is {chosen[option]!r}; the data set {data.source.name} has {value!r}: leave it out{instead}"
             )
     return chosen
 
@@ -194,6 +196,7 @@ def fit_epochs(
 ) -> None:
     """`model.fit` from one epoch to another, with the run folder kept up to date after each."""
     callbacks = [
+        *([AveragedWeights()] if averages(trainer.model.optimizer) else []),  # before all that looks at the weights
         *trainer.task.callbacks(trainer, data),
         keras.callbacks.CSVLogger(plan.run.path / "history.csv", append=since > 0),
         SaveEachEpoch(plan.run),

@@ -48,10 +48,12 @@ def labelled(folder, **preprocess):
     return LabelledTextDataModule.adapt(zoo.info("gru_classifier"), recipe, TextFolder(folder).load())
 
 
-def corpus(text, tmp_path, length=10, **changes):
+def corpus(text, tmp_path, length=10, vocabulary=100, **changes):
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "a.txt").write_text(text, encoding="utf-8")
-    recipe = plan_for("gru_lm", preprocess={"tokens": "characters", "vocabulary": 100, "length": length}, **changes)
+    recipe = plan_for(
+        "gru_lm", preprocess={"tokens": "characters", "vocabulary": vocabulary, "length": length}, **changes
+    )
     source = open_source(str(tmp_path / "corpus"), folder=CorpusFolder)
     return CorpusDataModule.adapt(zoo.info("gru_lm"), recipe, source.load())
 
@@ -107,9 +109,7 @@ def test_characters_keep_everything():
 
 
 def test_the_commonest_words_are_kept():
-    import tensorflow as tf
-
-    texts = tf.data.Dataset.from_tensor_slices(["a a a b b c", "a d"])
+    texts = ["a a a b b c", "a d"]
     assert Vocabulary.adapt("words", 4, texts).entries == ["a", "b"]  # two more: padding and the unknown
     assert len(Vocabulary.adapt("words", 4, texts)) == 4
 
@@ -296,6 +296,49 @@ def test_a_corpus_that_is_none(tmp_path):
         CorpusDataModule.adapt(card, recipe, open_source(str(tmp_path), folder=CorpusFolder).load())
 
 
+@pytest.mark.parametrize("ending", ["\r\n", "\r", "\n"])
+def test_one_file_is_a_corpus_whatever_ends_its_lines(ending, tmp_path):
+    (tmp_path / "a.txt").write_bytes(("abcdefghi" + ending).encode() * 200)
+    source = open_source(str(tmp_path / "a.txt"), folder=CorpusFolder)
+    data = CorpusDataModule.adapt(
+        zoo.info("gru_lm"), plan_for("gru_lm", recipe="text_folder", dataset=str(tmp_path / "a.txt")), source.load()
+    )
+    assert data.text("test") == "abcdefghi\n" * 20 and len(data.vocabulary) == 12
+
+
+def test_an_unknown_token_is_an_error_of_its_own_kind(tmp_path, caplog):
+    """With one known letter, each other is one of nine: a uniform network has a perplexity of 10, not of 2."""
+    text = "".join(np.random.default_rng(0).choice(list("abcdefghij"), 20_000))
+    data = corpus(text, tmp_path, vocabulary=3)
+    assert len(data.vocabulary) == 3 and data.unknown_kinds == 9
+    assert data.unknown_share("test") == pytest.approx(0.9, abs=0.02)
+    found = tasks.get("language_modelling").baselines(data)
+    assert found["Kneser-Ney 2-gram"] == pytest.approx(10, rel=0.02)
+
+
+def test_a_vocabulary_of_a_users_own_text_covers_it(tmp_path):
+    text = "".join(chr(0x4E00 + number % 3000) for number in range(40_000))
+    (tmp_path / "zh.txt").write_text(text, encoding="utf-8")
+    recipe = plan_for("gpt", recipe="text_folder")
+    data = CorpusDataModule.adapt(zoo.info("gpt"), recipe, CorpusFolder(tmp_path / "zh.txt").load())
+    assert data.unknown_share("test") == 0 and len(data.vocabulary) == 3002
+
+
+def test_positions_follow_the_length(tmp_path):
+    recipe = plan_for("gpt", recipe="text_folder", preprocess={"tokens": "characters", "vocabulary": 9, "length": 90})
+    (tmp_path / "a.txt").write_text("abcde " * 400)
+    data = CorpusDataModule.adapt(zoo.info("gpt"), recipe, CorpusFolder(tmp_path).load())
+    assert data.model_options()["max_length"] == 90
+    data.recipe = zoo.records.replace(recipe, model={"max_length": 128})
+    assert data.model_options()["max_length"] == 128
+
+
+def test_a_network_of_two_texts_is_refused_for_one(folder, tmp_path):
+    sizes = dict(dim=8, num_layers=1, num_heads=2, batch_size=8, epochs=1)
+    with pytest.raises(UsageError, match=r"bert_base has the inputs segments, tokens; .* leave the others out"):
+        zoo.train("bert_base", data=folder, run=tmp_path / "run", segments=True, verbose=0, **sizes)
+
+
 def test_a_corpus_too_short_for_a_window(tmp_path):
     with pytest.raises(
         UsageError, match=r"corpus \(validation\) holds 9 characters; expected more than 10, one window"
@@ -326,7 +369,10 @@ def test_load_data_gives_no_texts(dataset, data_dir):
 @pytest.mark.parametrize(
     ("preprocess", "says"),
     [
-        ({"tokens": "syllables"}, "there is no kind of tokens 'syllables'; there are characters, words"),
+        (
+            {"tokens": "syllables"},
+            "there is no kind of tokens 'syllables'; there are characters, spaces, subwords, words",
+        ),
         ({"lenght": 3}, "there is no preprocessing of texts 'lenght'; did you mean length?"),
     ],
 )
@@ -336,7 +382,10 @@ def test_recipes_that_ask_for_what_is_not_there(preprocess, says, folder):
 
 
 def test_a_vocabulary_that_contradicts_the_data(folder, tmp_path):
-    with pytest.raises(UsageError, match=r"vocabulary_size is 3; the data set .* has [0-9]+: leave it out"):
+    with pytest.raises(
+        UsageError,
+        match=r"vocabulary_size is 3; the data set .* has [0-9]+: leave it out, or set it by --option vocabulary=",
+    ):
         zoo.train("gru_classifier", data=folder, run=tmp_path / "run", batch_size=8, vocabulary_size=3, verbose=0)
     assert not (tmp_path / "run").exists()
 

@@ -1,7 +1,8 @@
 """What data modules of texts have in common: a vocabulary, learned from the training split and kept with the run."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -10,9 +11,13 @@ from zoo.data.base import DataModule
 from zoo.data.batching import padded
 from zoo.data.sources import Source, tensorflow
 from zoo.data.text.special_tokens import UNKNOWN
-from zoo.data.text.vocabulary import LEVELS, Vocabulary
+from zoo.data.text.vocabulary import LEVELS, SubwordVocabulary, Vocabulary, kind_of
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
+
+log = logging.getLogger("zoo")
+
+LONG_WORD = 12  # characters: half of the words of a text are shorter where its script puts spaces between them
 
 
 def settings_of(recipe: Recipe) -> dict[str, Any]:
@@ -28,14 +33,21 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
 
 
 class TextDataModule(DataModule):
-    """Texts as token ids: of words or characters, by a vocabulary of the training split."""
+    """Texts as token ids, by a vocabulary of the training split."""
 
     preprocessings = ("none",)
     preprocess = ("tokens", "vocabulary", "length")
     augment = ()
-    vocabulary: Vocabulary  # known after `adapt`
+    set_by: ClassVar[Mapping[str, str]] = {"vocabulary_size": "vocabulary", "max_length": "length"}
+    vocabulary: Vocabulary | SubwordVocabulary  # known after `adapt`
 
-    def __init__(self, card: Card, recipe: Recipe, source: Source | None, vocabulary: Vocabulary | None = None):
+    def __init__(
+        self,
+        card: Card,
+        recipe: Recipe,
+        source: Source | None,
+        vocabulary: Vocabulary | SubwordVocabulary | None = None,
+    ):
         super().__init__(card, recipe, source)
         settings = settings_of(recipe)
         self.level: str = settings["tokens"]
@@ -46,13 +58,22 @@ class TextDataModule(DataModule):
 
     @classmethod
     def from_config(cls, card: Card, recipe: Recipe, source: Source | None, config: Mapping[str, Any]) -> Self:
-        return cls(card, recipe, source, Vocabulary(config["tokens"], config["vocabulary"]))
+        return cls(card, recipe, source, kind_of(config["tokens"]).from_config(config))
 
     def get_config(self) -> dict[str, Any]:
-        return {"tokens": self.level, "vocabulary": self.vocabulary.entries}
+        return self.vocabulary.get_config()
+
+    def _adapt_vocabulary(self, texts: Iterable[str]) -> None:
+        """Learn the vocabulary, and say where its words seem to be none."""
+        self.vocabulary = kind_of(self.level).adapt(self.level, self.max_tokens, texts)
+        if isinstance(self.vocabulary, Vocabulary) and self.level == "words":
+            say_long_words(self.vocabulary.entries, self.source.name)
 
     def model_options(self) -> dict[str, Any]:
-        return {"input_shape": (None,), "vocabulary_size": len(self.vocabulary)}
+        """With as many positions as a text has tokens at most, where neither recipe nor weights have more."""
+        options = {"input_shape": (None,), "vocabulary_size": len(self.vocabulary)}
+        most = max(self.length, self.recipe.model.get("max_length", 0))
+        return options if self.recipe.weights else {**options, "max_length": most}
 
     def encode(self, raws: Sequence[str]) -> np.ndarray:
         """The token ids of texts, (texts, longest of them) int32, padded with 0.
@@ -82,6 +103,16 @@ class TextDataModule(DataModule):
         return UsageError(
             f"an example of {self.source.name} is {described(spec)}; {self.card.name} reads text: "
             "choose another data set"
+        )
+
+
+def say_long_words(words: Sequence[str], name: str) -> None:
+    """Say where the words of a text are as long as sentences: its script puts nothing between them."""
+    lengths = sorted(map(len, words[:10_000]))
+    if lengths and (median := lengths[len(lengths) // 2]) > LONG_WORD:
+        log.info(
+            f"half of the words of {name} have {median} characters or more; for a script without spaces between words "
+            "take --option tokens=characters (or subwords)"
         )
 
 

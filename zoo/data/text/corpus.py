@@ -1,6 +1,8 @@
 """One long text, cut into windows for a network that tells the next token."""
 
+import logging
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -10,9 +12,11 @@ from zoo.data.base import SPLITS, check_batch
 from zoo.data.sources import Source, tensorflow
 from zoo.data.text.base import TextDataModule, is_text, shortened
 from zoo.data.text.special_tokens import UNKNOWN
-from zoo.data.text.vocabulary import Vocabulary
+from zoo.data.text.vocabulary import SubwordVocabulary, Vocabulary
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
+
+log = logging.getLogger("zoo")
 
 
 class CorpusDataModule(TextDataModule):
@@ -21,16 +25,26 @@ class CorpusDataModule(TextDataModule):
     Inputs and targets are token ids (batch, length).
     """
 
-    def __init__(self, card: Card, recipe: Recipe, source: Source | None, vocabulary: Vocabulary | None = None):
+    def __init__(
+        self,
+        card: Card,
+        recipe: Recipe,
+        source: Source | None,
+        vocabulary: Vocabulary | SubwordVocabulary | None = None,
+    ):
         super().__init__(card, recipe, source, vocabulary)
         self._token_ids: dict[str, np.ndarray] = {}
 
     @classmethod
     def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         data = cls(card, recipe, source)
-        texts = tensorflow().data.Dataset.from_tensors(data.text("train"))
-        data.vocabulary = Vocabulary.adapt(data.level, data.max_tokens, texts)
+        data._adapt_vocabulary([data.text("train")])
         data.examples = {split: data._count(split) for split in SPLITS}
+        if share := data.unknown_share("test"):
+            log.info(
+                f"{share:.1%} of the {data.level} of the test text are unknown to the vocabulary of "
+                f"{len(data.vocabulary):,}; the perplexity counts them as errors, each among {data.unknown_kinds:,}"
+            )
         check_batch(recipe, data.examples["train"])
         return data
 
@@ -58,6 +72,15 @@ class CorpusDataModule(TextDataModule):
             self._token_ids[split] = found[: (len(found) - 1) // self.length * self.length + 1]
         return self._token_ids[split]
 
+    def unknown_share(self, split: str) -> float:
+        """The fraction of a split's tokens that the vocabulary does not have."""
+        return float(np.mean(self.token_ids(split)[1:] == UNKNOWN))
+
+    @cached_property
+    def unknown_kinds(self) -> int:
+        """How many different tokens of all splits share the id of the unknown, at least 1."""
+        return max(len(set().union(*(self.vocabulary.unknown(self.text(split)) for split in SPLITS))), 1)
+
     def batches(self, split: str, *, training: bool = False) -> Any:
         tf = tensorflow()
         token_ids, length = self.token_ids(split), self.length
@@ -84,8 +107,8 @@ class CorpusDataModule(TextDataModule):
 
     def _tokens(self, number: int, text: str) -> np.ndarray:
         tokens = super()._tokens(number, text)
-        if self.level == "characters" and (tokens == UNKNOWN).any():
-            strange = "".join(dict.fromkeys(letter for letter in text if letter not in self.vocabulary.entries))
+        if isinstance(self.vocabulary, Vocabulary) and self.level == "characters" and (tokens == UNKNOWN).any():
+            strange = "".join(dict.fromkeys(letter for letter in text if letter not in self.vocabulary.ids))
             raise UsageError(
                 f"the network was trained on text without {shortened(strange)!r}; expected characters that it knows"
             )

@@ -3,7 +3,7 @@
     DIR/positive/*.txt  DIR/negative/*.txt                  divided here: 70 % train, 10 % validation, 20 % test
     DIR/train/positive/*.txt ...  DIR/test/positive/*.txt   as it stands; validation/ if there is one, else a tenth
                                                             of train/
-    DIR/*.txt                                               for a language model: the first 80 % of the characters,
+    DIR/*.txt, or one FILE.txt                              for a language model: the first 80 % of the characters,
                                                             the next 10 and the last 10
 
 Every file is UTF-8. What is divided here is divided by content: texts that are the same but for case and spaces, of
@@ -11,6 +11,7 @@ which collections of reviews have many, come to lie in one split.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,13 +31,13 @@ Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]  # texts, their classes and
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file.
+    """The text of a UTF-8 file; its lines end as Python's do, whatever system wrote them.
 
     Raises:
         UsageError: where it is something else, with the offset.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return re.sub(r"\r\n?", "\n", path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UsageError(
             f"{path} is not UTF-8 text: byte 0x{error.object[error.start]:02x} at offset {error.start}; "
@@ -173,11 +174,11 @@ SPLIT_RANGES = {
 
 
 class CorpusFolder:
-    """Texts without labels: all .txt files of a folder, in the order of their names."""
+    """Texts without labels: one text file, or all .txt files of a folder, in the order of their names."""
 
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
-        self.files = text_files(path)
+        self.files = [path] if path.is_file() else text_files(path)
         if not self.files:
             raise UsageError(f"{path} holds no .txt files; expected at least one, in UTF-8")
 

@@ -10,7 +10,7 @@ from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, check_batch, check_classes
 from zoo.data.sources import Source, no_examples, tensorflow
 from zoo.data.text.base import TextDataModule, is_text, shortened
-from zoo.data.text.vocabulary import Vocabulary
+from zoo.data.text.vocabulary import SubwordVocabulary, Vocabulary
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
 
@@ -25,7 +25,13 @@ class LabelledTextDataModule(TextDataModule):
     Inputs are token ids (batch, time), targets numbers of classes (batch,).
     """
 
-    def __init__(self, card: Card, recipe: Recipe, source: Source | None, vocabulary: Vocabulary | None = None):
+    def __init__(
+        self,
+        card: Card,
+        recipe: Recipe,
+        source: Source | None,
+        vocabulary: Vocabulary | SubwordVocabulary | None = None,
+    ):
         super().__init__(card, recipe, source, vocabulary)
         self._encoded: dict[str, tuple[list[np.ndarray], np.ndarray]] = {}
 
@@ -39,7 +45,7 @@ class LabelledTextDataModule(TextDataModule):
         texts = data._split("train").map(lambda text, _: text)
         if not list(data_checks.readable(texts.take(1), source, "train")):
             raise no_examples(source.name, recipe.train, "text")
-        data.vocabulary = Vocabulary.adapt(data.level, data.max_tokens, texts)
+        data._adapt_vocabulary(map(decoded, data_checks.readable(texts, source, "train")))
         data.examples = {split: len(data._token_ids(split)[1]) for split in SPLITS}
         check_classes(source, np.unique(data._token_ids("train")[1]), card)
         check_batch(recipe, data.examples["train"])
@@ -89,7 +95,7 @@ class LabelledTextDataModule(TextDataModule):
     def texts(self, split: str) -> tuple[list[str], np.ndarray]:
         """The texts as they are, whole, and their classes."""
         texts, labels = zip(*self._split(split).as_numpy_iterator())
-        return [text.decode("utf-8", "replace") for text in texts], np.array(labels)
+        return list(map(decoded, texts)), np.array(labels)
 
     def encode(self, raws: Sequence[str]) -> np.ndarray:
         """As in training, cut after `length` tokens: (texts, time) int32."""
@@ -108,10 +114,10 @@ class LabelledTextDataModule(TextDataModule):
         cut = 0
         for texts, classes in data_checks.readable(self._split(split).batch(256), self.source, split):
             data_checks.check_labels(classes, self.source, split)
-            for text, row in zip(texts, self.vocabulary.token_ids(texts).numpy()):
-                found = row[row > 0]
+            for text in map(decoded, texts):
+                found = self.vocabulary.encode(text)
                 if not len(found):
-                    shown = shortened(text.decode("utf-8", "replace"))
+                    shown = shortened(text)
                     raise UsageError(
                         f"example {len(rows)} of {self.source.name} ({split}) is {shown!r} and holds no {self.level}; "
                         "expected text: drop it"
@@ -125,3 +131,7 @@ class LabelledTextDataModule(TextDataModule):
             log.info(f"{cut:,} of {len(rows):,} texts ({split}) are cut after {self.length} {self.level}")
         self._encoded[split] = rows, np.concatenate(labels)
         return self._encoded[split]
+
+
+def decoded(text: bytes) -> str:
+    return text.decode("utf-8", "replace")

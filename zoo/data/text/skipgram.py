@@ -12,7 +12,6 @@ a file that is mapped into memory, so that it may be larger than memory. Everyth
 generator that the caller seeds.
 """
 
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,20 +22,10 @@ import numpy as np
 
 from zoo.errors import UsageError
 
-WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")  # both apostrophes
 MAX_SENTENCE_LENGTH = 10_000  # words: a text without line ends is cut
 CHUNK_LENGTH = 2**20  # token ids that are in memory at once: subsampled, cut into windows, shuffled
 
 Windows = tuple[np.ndarray, np.ndarray, np.ndarray]  # words, how many context words are to the left, and to the right
-
-
-def words_of(line: str) -> list[str]:
-    """The words of a line, in lower case.
-
-    >>> words_of("The dog's tail: 2 feet!")
-    ['the', "dog's", 'tail', '2', 'feet']
-    """
-    return WORD.findall(line.lower())
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class TranslationDataModule(DataModule):
     """
 
     preprocess = tuple(SETTINGS)
+    set_by: ClassVar[Mapping[str, str]] = {"vocabulary_size": "vocabulary", "max_length": "length"}
 
     def __init__(self, card: Card, recipe: Recipe, source: Source | None, tokenizer: Any = None):
         super().__init__(card, recipe, source)

@@ -1,37 +1,27 @@
-"""Words or characters and their token ids, through Keras's `TextVectorization`.
+"""Tokens of texts and their ids: words, characters, what stands between spaces, or parts of words.
 
 Id 0 is padding (nothing), id 1 is whatever the vocabulary does not have.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from zoo.data.sources import tensorflow
 from zoo.data.text.special_tokens import UNKNOWN
+from zoo.data.text.subwords import Subwords
+from zoo.data.text.words import SPLITS_INTO
 from zoo.errors import UsageError
 
-
-def lower_words(texts: Any) -> Any:
-    """Lower case; a space for markup and punctuation, but ! and ? are words."""
-    tf = tensorflow()
-    texts = tf.strings.regex_replace(tf.strings.lower(texts, encoding="utf-8"), r"<[^<>]{1,20}>", " ")
-    return tf.strings.regex_replace(tf.strings.regex_replace(texts, r"[^\pL\pN'!?]+", " "), r"([!?])", r" \1 ")
-
-
-# What a recipe calls its tokens: (standardisation, split of Keras's TextVectorization, what joins them again).
-LEVELS: Mapping[str, tuple[Callable[[Any], Any], str, str]] = {
-    "words": (lower_words, "whitespace", " "),
-    "characters": (lambda texts: texts, "character", ""),
-}
+LEVELS = (*SPLITS_INTO, "subwords")  # what a recipe may call its tokens
 
 
 class Vocabulary:
     """Words or characters and their token ids.
 
     Args:
-        level: one of `LEVELS`.
+        level: one of `zoo.data.text.words.SPLITS_INTO`.
         entries: the words or characters of ids 2, 3, ...
 
     >>> words = Vocabulary("words", ["the", "cat"])
@@ -40,33 +30,32 @@ class Vocabulary:
     """
 
     def __init__(self, level: str, entries: Sequence[str]):
-        from keras.layers import TextVectorization
-
-        self.standardise, split, self.joint = LEVELS[level]
+        self.split, self.joint = SPLITS_INTO[level], "" if level == "characters" else " "
         self.level, self.entries = level, list(entries)
-        # Its own `standardize` takes no functions of tensors on JAX and PyTorch.
-        self.layer = TextVectorization(standardize=None, split=split, vocabulary=self.entries)
+        self.ids = {entry: number for number, entry in enumerate(self.entries, start=UNKNOWN + 1)}
 
     @classmethod
-    def adapt(cls, level: str, max_tokens: int, texts: Any) -> "Vocabulary":
-        """The commonest words (or characters) of a ``tf.data.Dataset`` of texts, at most `max_tokens` with 0 and 1."""
-        from keras.layers import TextVectorization
+    def adapt(cls, level: str, max_tokens: int, texts: Iterable[str]) -> "Vocabulary":
+        """The commonest words (or characters) of some texts, at most `max_tokens` with ids 0 and 1."""
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(SPLITS_INTO[level](text))
+        common = sorted(counts, key=lambda entry: (counts[entry], entry), reverse=True)
+        return cls(level, common[: max_tokens - UNKNOWN - 1])
 
-        standardise, split, _ = LEVELS[level]
-        layer = TextVectorization(max_tokens=max_tokens, standardize=None, split=split)
-        layer.adapt(texts.batch(256).map(standardise))
-        return cls(level, list(map(str, layer.get_vocabulary(include_special_tokens=False))))
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Vocabulary":
+        return cls(config["tokens"], config["vocabulary"])
+
+    def get_config(self) -> dict[str, Any]:
+        return {"tokens": self.level, "vocabulary": self.entries}
 
     def __len__(self) -> int:
-        return len(self.entries) + 2
-
-    def token_ids(self, texts: Any) -> Any:
-        """Texts (batch,) to a tensor (batch, tokens) int32, each row padded with 0 up to the longest."""
-        return tensorflow().cast(self.layer(self.standardise(texts)), "int32")
+        return len(self.entries) + UNKNOWN + 1
 
     def encode(self, text: str) -> np.ndarray:
         """The token ids of a text, (tokens,) int32."""
-        return self.token_ids(tensorflow().constant([text]))[0].numpy()
+        return np.fromiter((self.ids.get(token, UNKNOWN) for token in self.split(text)), "int32")
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of some token ids.
@@ -79,7 +68,67 @@ class Vocabulary:
 
     def piece(self, token: int) -> str:
         """The word or character of a token id."""
-        return ("", "\N{REPLACEMENT CHARACTER}")[token] if token <= UNKNOWN else self.entries[token - 2]
+        return ("", "\N{REPLACEMENT CHARACTER}")[token] if token <= UNKNOWN else self.entries[token - UNKNOWN - 1]
+
+    def continued(self, tokens: Iterable[int]) -> Iterator[str]:
+        """What is written after a text, token by token."""
+        return (self.joint + self.piece(token) for token in tokens)
+
+    def unknown(self, text: str) -> set[str]:
+        """The tokens of a text that have no id of their own."""
+        return set(self.split(text)) - self.ids.keys()
+
+
+class SubwordVocabulary:
+    """Parts of words and their token ids, by byte-pair encoding: nothing is unknown. As `Vocabulary`."""
+
+    level = "subwords"
+
+    def __init__(self, subwords: Subwords):
+        self.subwords = subwords
+
+    @classmethod
+    def adapt(cls, level: str, max_tokens: int, texts: Iterable[str]) -> "SubwordVocabulary":
+        return cls(Subwords.adapt(list(texts), max_tokens))
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "SubwordVocabulary":
+        return cls(Subwords.from_config(config))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"tokens": self.level, **self.subwords.get_config()}
+
+    def __len__(self) -> int:
+        return len(self.subwords)
+
+    def encode(self, text: str) -> np.ndarray:
+        return self.subwords.encode([text])[0]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        check_tokens(tokens, len(self))
+        return self.subwords.decode(tokens)
+
+    def piece(self, token: int) -> str:
+        return self.subwords.piece(token)
+
+    def continued(self, tokens: Iterable[int]) -> Iterator[str]:
+        """A character may be several tokens: it is written with its last one."""
+        seen: list[int] = []
+        written = 0
+        for token in tokens:
+            seen.append(token)
+            text = self.subwords.tokenizer.decode(seen)
+            if not text.endswith("\N{REPLACEMENT CHARACTER}"):
+                yield text[written:]
+                written = len(text)
+
+    def unknown(self, text: str) -> set[str]:
+        return set()
+
+
+def kind_of(level: str) -> type[Vocabulary] | type[SubwordVocabulary]:
+    """The class of a recipe's tokens."""
+    return SubwordVocabulary if level == SubwordVocabulary.level else Vocabulary
 
 
 def check_tokens(tokens: Sequence[int], vocabulary_size: int) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,9 +18,12 @@ from zoo.checks import check_whole, is_number
 from zoo.data.base import SPLITS, DataModule
 from zoo.data.sources import Source, tensorflow
 from zoo.data.text import skipgram
+from zoo.data.text.base import say_long_words
 from zoo.data.text.files import TextSource
 from zoo.data.text.skipgram import CountedVocabulary, NegativeSampler
 from zoo.data.text.streaming import endless_dataset, held_out
+from zoo.data.text.words import SPLITS_INTO
+from zoo.data.text.words import words as words_of
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
@@ -40,6 +43,7 @@ class SkipGramSettings:
     context: int = 4  # words that a language model sees
     block: int = 0  # centres in a block, for training by blocks; 0: examples one by one
     shared: int = 0  # negatives that the centres of a block share; 0: as many as centres
+    tokens: str = "words"  # or "spaces", of a text that is cut into tokens already, or "characters"
 
     @classmethod
     def of(cls, preprocess: Mapping[str, Any]) -> "SkipGramSettings":
@@ -60,6 +64,8 @@ class SkipGramSettings:
             check_whole(name, getattr(self, name))
         for name in ("block", "shared"):
             check_whole(name, getattr(self, name), least=0)
+        if self.tokens not in SPLITS_INTO:
+            raise unknown("kind of tokens", self.tokens, SPLITS_INTO)
         if not is_number(self.sample, low=0):
             raise UsageError(f"sample is {self.sample!r}; expected a number of at least 0")
 
@@ -75,6 +81,7 @@ class WordVectorDataModule(DataModule):
     """Examples of words and their company, as the network's inputs ask for them."""
 
     preprocess = SETTINGS
+    set_by: ClassVar[Mapping[str, str]] = {"vocabulary_size": "min_count"}
     vocabulary: CountedVocabulary  # `adapt` counts it
 
     def __init__(self, card: Card, recipe: Recipe, source: Source | None, vocabulary: CountedVocabulary | None = None):
@@ -91,7 +98,9 @@ class WordVectorDataModule(DataModule):
         data = cls(card, recipe, source)
         counts: Counter[str] = Counter()
         for line in data.lines("train", "counting words"):
-            counts.update(skipgram.words_of(line))
+            counts.update(data.split(line))
+        if data.settings.tokens == "words":
+            say_long_words([word for word, _ in counts.most_common(10_000)], source.name)
         data.vocabulary = CountedVocabulary.of(counts, min_count=data.settings.min_count, source=source.name)
         data.check_vocabulary()
         data.examples = {split: data.count_examples(split) for split in SPLITS}
@@ -135,6 +144,10 @@ class WordVectorDataModule(DataModule):
 
     # The text
 
+    def split(self, line: str) -> list[str]:
+        """The words of a line; ! and ? are none, as they are for the networks that judge a text."""
+        return words_of(line) if self.settings.tokens == "words" else list(SPLITS_INTO[self.settings.tokens](line))
+
     def lines(self, split: str, description: str = "") -> Iterator[str]:
         """The text of a split, line by line; `description` stands before a progress bar."""
         part = getattr(self.recipe, split)
@@ -153,7 +166,7 @@ class WordVectorDataModule(DataModule):
         """A split as token ids (tokens,), 0 after each line."""
         if split not in self._token_ids:
             lines = self.lines(split, f"reading {split}")
-            self._token_ids[split] = self.vocabulary.encode(map(skipgram.words_of, lines))
+            self._token_ids[split] = self.vocabulary.encode(map(self.split, lines))
         return self._token_ids[split]
 
     def windows(self, split: str, rng: np.random.Generator) -> Iterator[skipgram.Windows]:
