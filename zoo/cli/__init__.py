@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt as stop:
         print(f"\nzoo: stopped{stop}", file=sys.stderr)
-        return 130
+        return getattr(stop, "code", 130)
     except Exception as error:
         if debug:
             raise

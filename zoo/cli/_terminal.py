@@ -52,6 +52,14 @@ def show_log() -> None:
         absl_logging.set_verbosity(absl_logging.ERROR)
 
 
+def agrees(question: str) -> bool:
+    """Ask at a terminal, where somebody can answer; elsewhere the answer is no."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    print(f"{question}: resume it? [Y/n] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
+
+
 def open_run(path: str, debug: bool) -> "Run":
     """The run folder that a command is given. A wrong one is refused before Keras is imported."""
     from zoo.training.run_folder import Run

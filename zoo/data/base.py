@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from zoo.data.checks import check_step
+from zoo.data.epochs import Epochs
 from zoo.data.sources import Source
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
@@ -43,6 +44,7 @@ class DataModule:
     preprocess: ClassVar[Collection[str]] = ()
     augment: ClassVar[Collection[str]] = ()
     data_options: ClassVar[Collection[str]] = ()
+    epochs: Epochs | None = None  # of the batches that were made last for training; None: of a module without `begin`
     examples: Mapping[str, int]  # how many each of `SPLITS` holds, known after `adapt`
     class_names: Sequence[str] = ()  # none where the targets are no classes
     loop: bool = False  # whether clips that are too short are repeated: `zoo predict --loop`
@@ -138,6 +140,12 @@ class DataModule:
             UsageError: if the source has no such split, or it cannot be read.
         """
         raise NotImplementedError
+
+    def begin(self) -> Epochs:
+        """The epochs of new batches for training. `batches` calls it, and lets all that it draws depend on them: then a
+        training that was interrupted goes on with the same batches."""
+        self.epochs = Epochs(self.recipe.seed)
+        return self.epochs
 
     @property
     def steps(self) -> int:
