@@ -20,6 +20,7 @@ from zoo.errors import UsageError, first_line, unknown
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0, or 2 for a request that cannot be carried out."""
+    _terminal.open_streams()
     argv = sys.argv[1:] if argv is None else argv
     debug = "--debug" in argv
     try:

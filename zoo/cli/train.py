@@ -75,8 +75,8 @@ def run(arguments: argparse.Namespace) -> None:
         from zoo import results
 
         results.check_table(Path(arguments.record))
-    _terminal.show_log()
-    with requests.watch():
+    with requests.watch(), _terminal.unbroken_streams():
+        _terminal.show_log()
         train(arguments, options)
 
 

@@ -133,8 +133,8 @@ class DataModule:
 
         Args:
             split: one of `SPLITS`; the recipe says which examples that is.
-            training: shuffled and augmented, differently in each epoch and equally in each run with the recipe's seed.
-                Otherwise all examples once, in their order.
+            training: shuffled and augmented, differently in each epoch and equally in each run with the recipe's seed:
+                all that is drawn comes from `begin`. Otherwise all examples once, in their order.
 
         Raises:
             UsageError: if the source has no such split, or it cannot be read.

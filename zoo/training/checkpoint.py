@@ -95,9 +95,11 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        before = files(folder)
+        on = f"the one before it stays: mend that, and go on with zoo train --resume {folder.parent}"
         raise UsageError(
-            f"{path} cannot be written: {error.strerror} (it needs {needed / 2**20:.1f} MiB); the checkpoint before it "
-            f"stays: mend that, and go on with zoo train --resume {folder.parent}"
+            f"the checkpoint {path} cannot be written: {error.strerror} (it needs {needed / 2**20:.1f} MiB); "
+            + (on if before else "mend that, or choose another folder")
         ) from error
     for older in files(folder)[2:]:
         with contextlib.suppress(OSError):

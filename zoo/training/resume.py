@@ -61,7 +61,11 @@ def tuples(value: Any) -> Any:
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What has changed between two parts of a training, a line each: it is no longer the undisturbed one."""
     before, now = plain(before), plain(now)
-    found = [f"{field} {old!r}, now {new!r}" for field, old, new in differences(before["recipe"], now["recipe"])]
+    found = [
+        f"{field} {old!r}, now {new!r}"
+        for field, old, new in differences(before["recipe"], now["recipe"])
+        if field != "epochs" or now["recipe"]["schedule"] != "constant"  # else the rate depends on how many there are
+    ]
     if before["card_recipe"] and now["card_recipe"]:
         found += [
             f"the recipe {now['card_recipe']['name']} has {field} {new!r} by now; the run keeps {old!r}"
@@ -73,7 +77,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
             both = f" {before[key]}, now {now[key]}" if key == "backend" else " has changed"
             found.append(f"{what}{both}{commits}")
     of_packages = differences(before["versions"], now["versions"])
-    found += [f"{package} {old}, now {new}" for package, old, new in of_packages if package != "zoo" or old != new]
+    found += [f"{package} {old}, now {new}" for package, old, new in of_packages]
     found += [
         f"{key} {old!r}, now {new!r}"
         for key, old, new in differences(before["machine"], now["machine"])

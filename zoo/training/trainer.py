@@ -14,7 +14,7 @@ import numpy as np
 from zoo import factory, plots, records, registry, tasks
 from zoo.data.base import DataModule
 from zoo.data.batching import RepeatedBatch
-from zoo.errors import UsageError
+from zoo.errors import UsageError, first_line
 from zoo.optimizers import finetuning, schedules
 from zoo.records import Card, Recipe, replace
 from zoo.system import machine
@@ -35,8 +35,13 @@ def fit(plan: RunPlan) -> Run:
     try:
         with requests.watch(), checkpoint.alone(plan.run.path):
             return _fit(plan)
-    except BaseException:  # Ctrl-C as well
+    except BaseException as error:  # Ctrl-C as well
         plan.run.discard_if_untrained()
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+            raise UsageError(
+                f"the memory ran out ({first_line(error)[:200]}); expected the training to fit: lower batch_size, or "
+                f"take a smaller network{kept(plan.run)}"
+            ) from error
         raise
 
 
