@@ -334,7 +334,9 @@ def test_an_unwritable_folder(tmp_path):
 def test_a_loss_that_is_no_number(tmp_path, monkeypatch):
     monkeypatch.setitem(run_plan.OVERRIDES, "learning_rate", (lambda value: True, ""))
     run = dict(run=tmp_path / "run", data=write(tmp_path / "data.npz"), verbose=0, epochs=30, learning_rate=1e30)
-    with pytest.raises(zoo.UsageError, match=r"the loss became \w+ in batch \d+ of epoch 1; .* lower learning_rate, now 1e"):
+    with pytest.raises(
+        zoo.UsageError, match=r"the loss became \w+ in batch \d+ of epoch 1; .* lower learning_rate, now 1e"
+    ):
         zoo.train("lenet5", "mnist", **run, batch_size=64)
 
 

@@ -29,6 +29,8 @@ from zoo.training.stopping import Stopped, requests
 
 log = logging.getLogger("zoo")
 
+BYTES_PER_SECOND = 2e8  # of a checkpoint that is hashed and brought to the disk: on two cores, with other work
+
 
 def fit(plan: RunPlan) -> Run:
     """Train, evaluate and draw; if it fails before an epoch is finished, leave no run folder behind."""
@@ -37,6 +39,8 @@ def fit(plan: RunPlan) -> Run:
             return _fit(plan)
     except BaseException as error:  # Ctrl-C as well
         plan.run.discard_if_untrained()
+        if isinstance(error, Stopped):
+            raise Stopped(error.number, kept(plan.run)) from None
         if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
             raise UsageError(
                 f"the memory ran out ({first_line(error)[:200]}); expected the training to fit: lower batch_size, or "
@@ -63,13 +67,13 @@ def _fit(plan: RunPlan) -> Run:
 
     requests.check()
     rates = measure_rates(trainer, training_data)
-    fit_started = time.perf_counter()
+    fit_started = journal.began = journal.written = time.perf_counter()
     try:
         fit_by_recipe(trainer, training_data, recipe, plan, journal, network)
-    except Stopped as stop:
+    except Stopped:
         if plan.run.checkpoints:
             plan.run.save_model(network.model)
-        raise Stopped(stop.number, kept(plan.run)) from None
+        raise
     fit_seconds = journal.seconds_before + time.perf_counter() - fit_started
     plan.run.save_model(network.model)  # averaged weights have taken their place, or the best ones
 
@@ -109,7 +113,9 @@ def begin(plan: RunPlan, written: dict[str, Any], network: Network, trainer: Net
     plan.run.check_space(64 * 2**20 + 2 * size)
     (plan.run.path / "metrics.json").unlink(missing_ok=True)  # of fewer epochs: the run is unfinished again
     plan.run.write_json("config.json", written)
-    return Journal(plan.run, plan.recipe.learning_rate, now, plan.checkpoint_minutes, plan.start)
+    journal = Journal(plan.run, plan.recipe.learning_rate, now, plan.checkpoint_minutes, plan.start)
+    journal.last_cost = size / 2 / BYTES_PER_SECOND  # a guess, until one is written
+    return journal
 
 
 def kept(run: Run) -> str:
@@ -178,10 +184,15 @@ def config_of(data: DataModule) -> dict[str, Any]:
 def measure_rates(trainer: Network, data: DataModule) -> dict[str, float]:
     """Samples a second that the pipeline supplies and the model takes. Each gets an iterator of batches of its own: to
     measure one would move its order on."""
+    arrays: state.Arrays = {}
+    numbers = state.take_random(
+        arrays
+    )  # a network or data module of one's own may draw from them, as long as we measure
     rates = {
         "pipeline": throughput.pipeline_rate(data.batches("train", training=True)),
         "model": throughput.model_rate(trainer.model, trainer.with_targets(data.batches("train", training=True))),
     }
+    state.put_random(numbers, arrays)
     log.info(
         f"the pipeline supplies {rates['pipeline']:,.0f} samples/s, the model takes {rates['model']:,.0f}: "
         + ("the model sets the pace" if rates["pipeline"] > rates["model"] else "the model will wait for data")
@@ -261,7 +272,12 @@ class Phase:
         plan, trainer, data = self.plan, self.trainer, self.data
         since = start.epoch if start else self.since
         stopped = start is not None and start.state["stopped"] and self.until <= self.until_before
-        batches = data.batches("train", training=True)
+        batches, epochs = data.batches("train", training=True), data.epochs
+        if epochs is None and start is not None:
+            log.warning(
+                f"the batches of {type(data).__qualname__} do not draw from DataModule.begin: they come in another "
+                "order than in the undisturbed training"
+            )
         callbacks = [*trainer.task.callbacks(trainer, data)]
         if self.patience:
             callbacks.append(keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True))
@@ -271,12 +287,12 @@ class Phase:
             self.journal,
             self.network.model,
             callbacks,
-            epochs=data.epochs,
+            epochs=epochs,
             phase=self.number,
             until=self.until,
             start=start,
             rest=rest,
-            skips=data.epochs is not None and hasattr(batches, "skip"),
+            skips=epochs is not None and hasattr(batches, "skip"),
         )
         with requests.patiently():
             trainer.model.fit(
