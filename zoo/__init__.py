@@ -59,7 +59,7 @@ saving.watch_imports()
 
 
 def train(
-    name: str,
+    name: str | None = None,
     recipe: str | None = None,
     *,
     weights: str | Path | None = None,
@@ -76,12 +76,14 @@ def train(
     loop: bool = False,
     tensorboard: bool = False,
     verbose: str | int = "auto",
+    resume: bool | str | Path = False,
+    checkpoint_minutes: float = 10.0,
     **options: Any,
 ) -> "Run":
     """Train a network by one of its recipes and write a run folder.
 
     Args:
-        name: a name of `zoo.list_models()`.
+        name: a name of `zoo.list_models()`; with the folder of a run to resume it may be left out.
         recipe: a recipe of its card; ``"demo"``, the default, needs no network. From weights it is ``"finetune"``,
             and with `data` the recipe for data of one's own, where the card has one.
         weights: pretrained weights to start from: a tag of the card, a file, or an https address.
@@ -94,6 +96,11 @@ def train(
         loop: repeat clips that have fewer frames than the network takes.
         tensorboard: write TensorBoard logs into the run folder.
         verbose: as in `keras.Model.fit`: 0 silent, 1 a progress bar, 2 a line an epoch.
+        resume: go on with a run that was stopped or killed, to the same result as without that; or, with more `epochs`,
+            with one that was finished. The folder of the run, or True for the one that the same call wrote; where
+            there is none, it is begun.
+        checkpoint_minutes: between two checkpoints inside a long epoch; there is one after an epoch as well, as often
+            as writing stays below a twentieth of the time.
         **options: of the builder, or of what the recipe does to the data, in place of the recipe's own.
 
     Returns:

@@ -11,6 +11,9 @@ from typing import Any
 
 from zoo.backend import gpus_used
 
+# Environment variables on which the order of sums depends, and so the last digits of a result, as on the cores.
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS")
+
 
 def machine() -> dict[str, Any]:
     """The hardware that Keras computes on, in words."""
@@ -25,7 +28,8 @@ def machine() -> dict[str, Any]:
         processor = names[0] if names else processor
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpus = gpus_present() if gpus_used(keras.config.backend()) else []
-    return {"platform": sys.platform, "processor": processor, "cores": cores, "gpus": gpus}
+    threads = {name: os.environ[name] for name in THREADS if name in os.environ}
+    return {"platform": sys.platform, "processor": processor, "cores": cores, "threads": threads, "gpus": gpus}
 
 
 def hardware(machine: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from zoo.errors import UsageError, first_line, printable, unknown
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0, or 2 for a request that cannot be carried out."""
+    _terminal.open_streams()
     argv = sys.argv[1:] if argv is None else argv
     debug = "--debug" in argv
     try:
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt as stop:
         print(f"\nzoo: stopped{stop}", file=sys.stderr)
-        return 130
+        return getattr(stop, "code", 130)
     except Exception as error:
         if debug:
             raise

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import sys
 import tempfile
 import warnings
@@ -17,6 +18,8 @@ from zoo.errors import UsageError, first_line, printable, unknown
 
 if TYPE_CHECKING:
     from zoo.training.run_folder import Run
+
+LAST_LINES = 12  # of a backend that ends the process
 
 
 def known_tasks() -> set[str]:
@@ -63,6 +66,14 @@ def show(lines: Iterable[str]) -> None:
     """Print lines that hold names or texts of somebody else's."""
     for line in lines:
         print(printable(line))
+
+
+def agrees(question: str) -> bool:
+    """Ask at a terminal, where somebody can answer; elsewhere the answer is no."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    print(f"{question}: resume it? [Y/n] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
 
 
 def open_run(path: str, debug: bool) -> "Run":
@@ -125,10 +136,11 @@ def quietly(debug: bool) -> AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def hidden_stderr() -> Iterator[None]:
-    """Hide what is written to the file descriptor of stderr; show it only if an error escapes but ours."""
+    """Hide what is written to the file descriptor of stderr; show it only if an error escapes but ours, or if the
+    process does not survive."""
     sys.stderr.flush()
     terminal = os.dup(2)
-    with tempfile.TemporaryFile() as hidden:
+    with tempfile.TemporaryFile() as hidden, last_words(hidden.fileno(), terminal):
         os.dup2(hidden.fileno(), 2)
         try:
             yield
@@ -141,3 +153,96 @@ def hidden_stderr() -> Iterator[None]:
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+@contextlib.contextmanager
+def last_words(hidden: int, terminal: int) -> Iterator[None]:
+    """Have another process wait meanwhile, which shows what was hidden if this one is ended from below.
+
+    A backend aborts where memory is short, an instruction is not there or CUDA does not fit; no Python sees it.
+
+    Args:
+        hidden, terminal: file descriptors.
+    """
+    if not hasattr(os, "fork") or "keras" in sys.modules:  # Windows; it has started before, and has threads
+        yield
+        return
+    reader, writer = os.pipe()
+    witness = os.fork()
+    if witness == 0:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        os.close(writer)
+        if not os.read(reader, 1):  # not a word: it is gone
+            said = os.pread(hidden, os.fstat(hidden).st_size, 0).decode(errors="replace").strip().splitlines()
+            lines = [
+                "zoo: Keras or its backend ended this process while it started; its last words:",
+                *said[-LAST_LINES:],
+            ]
+            os.write(terminal, ("\n  ".join(lines if said else [*lines, "(none)"]) + "\n").encode())
+        os._exit(0)
+    os.close(reader)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(writer, b".")
+        os.close(writer)
+        os.waitpid(witness, 0)
+
+
+def open_streams() -> None:
+    """Open the standard streams that are closed (``zoo train ... >&-``): into nothing. The next file that is opened
+    would take their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(nothing := os.open(os.devnull, os.O_RDWR), number)
+            if nothing != number:
+                os.close(nothing)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
+
+
+class Unbroken:
+    """A stream that goes on into nothing when nobody reads it any more (``zoo train ... | head -1``)."""
+
+    def __init__(self, stream: Any):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return int(self.stream.write(text))
+        except BrokenPipeError:
+            self.give_up()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self.stream.flush()
+        except BrokenPipeError:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """From now on into nothing, with a word where there is still somebody."""
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, self.stream.fileno())
+        os.close(nothing)
+        if self.stream.fileno() == 1:
+            print("zoo: nobody reads the output any more; the training goes on", file=sys.stderr, flush=True)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextlib.contextmanager
+def unbroken_streams() -> Iterator[None]:
+    """What is printed inside does not end the program, whoever stops reading."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (Unbroken(each) for each in before)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stdout, sys.stderr = before

@@ -26,7 +26,8 @@ def run(arguments: argparse.Namespace) -> None:
     from zoo.inference import api
 
     evaluation = api.evaluation(run_folder, files=arguments.files, data=arguments.data, data_dir=arguments.data_dir)
-    early = "" if (run_folder.path / "metrics.json").exists() else " (stopped early: after the epochs in history.csv)"
+    unfinished = run_folder.unfinished
+    early = f" (unfinished: after {unfinished.where})" if unfinished else ""
     metrics = [f"test {name} {value:.4f}" for name, value in evaluation.metrics.items() if math.isfinite(value)]
     print(f"{run_folder.path}: " + ", ".join(metrics) + early)
     _terminal.show(f"  {note}" for note in evaluation.notes)

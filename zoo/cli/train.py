@@ -10,13 +10,14 @@ from zoo.cli import _terminal
 from zoo.cli.info import describe_expected
 from zoo.errors import UsageError
 from zoo.training.run_folder import Run
-from zoo.training.run_plan import SETTINGS, RunPlan, prepare
+from zoo.training.run_plan import MINUTES, SETTINGS, RunPlan, prepare
+from zoo.training.stopping import requests
 
 HELP = "train a network by a recipe and write a run folder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="of a network: one of `zoo list`")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="of a network: one of `zoo list`")
     parser.add_argument(
         "--recipe",
         help="a recipe of its card (default: demo, which needs no download; finetune with --weights; with --data the "
@@ -31,6 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         metavar="PATH",
         help="your own data: an .npz file of arrays, a .txt file, or a folder as the task takes it",
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="RUN",
+        nargs="?",
+        const=True,
+        default=False,
+        help="go on with a run that was stopped or killed, or with --epochs train a finished one further: RUN, or the "
+        "folder that the same command wrote (begun where there is none)",
+    )
+    parser.add_argument(
+        "--checkpoint-minutes",
+        type=float,
+        default=MINUTES,
+        metavar="N",
+        help=f"in a long epoch write a checkpoint every N minutes (default: {MINUTES:g})",
     )
     parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
     parser.add_argument("--epochs", type=int, help="passes over the training set, in place of the recipe's")
@@ -63,23 +80,31 @@ def run(arguments: argparse.Namespace) -> None:
         from zoo import results
 
         results.check_table(Path(arguments.record))
-    _terminal.show_log()
+    with requests.watch(), _terminal.unbroken_streams():
+        _terminal.show_log()
+        train(arguments, options)
+
+
+def train(arguments: argparse.Namespace, options: dict[str, Any]) -> None:
+    """Plan and train; what a signal interrupts while Keras is imported is made up for afterwards."""
     if arguments.weights or arguments.data:  # a file is held against the network, a folder opened by its task
         _terminal.start_keras(arguments.debug)
+        requests.check()
     settings: dict[str, Any] = {name: getattr(arguments, name) for name in SETTINGS if name in arguments}
-    plan = prepare(arguments.name, arguments.recipe, **settings, **options)
+    plan = prepare(arguments.name, arguments.recipe, offer=_terminal.agrees, **settings, **options)
     try:
         _terminal.start_keras(arguments.debug)
+        requests.check()
         from zoo.training.trainer import fit
 
         finished = fit(plan)
-    except BaseException as error:
+    except BaseException:
         plan.run.discard_if_untrained()
-        if isinstance(error, KeyboardInterrupt) and plan.run.path.exists():
-            raise KeyboardInterrupt(f"; {plan.run.path} keeps the finished epochs") from None
         raise
     print(summary(finished, plan))
     if arguments.record:
+        from zoo import results
+
         print(f"recorded in {results.record(finished, Path(arguments.record))}")
 
 

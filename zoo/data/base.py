@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from zoo.data.checks import check_step
+from zoo.data.epochs import Epochs
 from zoo.data.sources import Source
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
@@ -44,6 +45,7 @@ class DataModule:
     augment: ClassVar[Collection[str]] = ()
     data_options: ClassVar[Collection[str]] = ()
     set_by: ClassVar[Mapping[str, str]] = {}  # of `model_options`, by which word of `preprocess` a user sets it
+    epochs: Epochs | None = None  # of the batches that were made last for training; None: of a module without `begin`
     examples: Mapping[str, int]  # how many each of `SPLITS` holds, known after `adapt`
     class_names: Sequence[str] = ()  # none where the targets are no classes
     loop: bool = False  # whether clips that are too short are repeated: `zoo predict --loop`
@@ -132,8 +134,8 @@ class DataModule:
 
         Args:
             split: one of `SPLITS`; the recipe says which examples that is.
-            training: shuffled and augmented, differently in each epoch and equally in each run with the recipe's seed.
-                Otherwise all examples once, in their order.
+            training: shuffled and augmented, differently in each epoch and equally in each run with the recipe's seed:
+                all that is drawn comes from `begin`. Otherwise all examples once, in their order.
 
         Raises:
             UsageError: if the source has no such split, or it cannot be read.
@@ -142,6 +144,12 @@ class DataModule:
 
     def check_other(self, split: str) -> None:
         """Raise where a split of data that the module was not adapted to holds what the network cannot take."""
+
+    def begin(self) -> Epochs:
+        """The epochs of new batches for training. `batches` calls it, and lets all that it draws depend on them: then a
+        training that was interrupted goes on with the same batches."""
+        self.epochs = Epochs(self.recipe.seed)
+        return self.epochs
 
     @property
     def steps(self) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.data.epochs import Epochs
+
 
 class Batches(keras.utils.PyDataset):
     """Batches that `fit` takes one after another.
@@ -14,37 +16,46 @@ class Batches(keras.utils.PyDataset):
     Args:
         make: the row numbers of some examples -> their batch.
         groups: the row numbers of each batch of an epoch; called again for each epoch.
+        epochs: what `groups` draws from, if it draws.
 
     >>> letters = Batches(lambda rows: "".join("abc"[row] for row in rows), lambda: [np.array([2, 0]), np.array([1])])
     >>> len(letters), [*letters]
     (2, ['ca', 'b'])
     """
 
-    def __init__(self, make: Callable[[Any], Any], groups: Callable[[], Sequence[Any]]):
+    def __init__(self, make: Callable[[Any], Any], groups: Callable[[], Sequence[Any]], epochs: Epochs | None = None):
         super().__init__()
-        self.make, self.groups = make, groups
-        self.current = groups()  # of this epoch
+        self.make, self.groups, self.epochs = make, groups, epochs or Epochs(seed=0)
+        self.epoch, self.current = self.epochs.number, groups()  # of this epoch
+        self.skipped = 0
 
     def __len__(self) -> int:
-        return len(self.current)
+        return len(self.current) - self.skipped
 
     def __getitem__(self, number: int) -> Any:
-        return self.make(self.current[number])
+        return self.make(self.current[self.skipped + number])
 
-    def on_epoch_end(self) -> None:
-        """Batches of the next epoch."""
-        self.current = self.groups()
+    def on_epoch_begin(self) -> None:
+        """Batches of the next epoch. Keras looks at some before the first begins."""
+        if self.epoch != self.epochs.begin():
+            self.epoch, self.current = self.epochs.number, self.groups()
 
     def __iter__(self) -> Iterator[Any]:
         """An epoch."""
-        yield from map(self.make, self.current)
-        self.on_epoch_end()
+        self.on_epoch_begin()
+        yield from map(self.make, self.current[self.skipped :])
 
     def map(self, change: Callable[..., tuple[Any, ...]]) -> "Batches":
         """The same batches, each changed by ``change(inputs, targets)``, as `map` of a ``tf.data.Dataset`` does."""
         changed = copy.copy(self)
         changed.make = lambda rows: change(*self.make(rows))
         return changed
+
+    def skip(self, count: int) -> "Batches":
+        """The same without the first batches of each epoch, as `skip` of a ``tf.data.Dataset`` does."""
+        rest = copy.copy(self)
+        rest.skipped = self.skipped + count
+        return rest
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """An epoch, as a ``tf.data.Dataset`` gives it."""

@@ -189,10 +189,11 @@ class DeviceBlocks(SkipGramBlocks):
     def batches(self, split: str, *, training: bool = False) -> Any:
         if not training:
             return super().batches(split)
-        rng = np.random.default_rng([self.recipe.seed, 0])
+        epochs = self.begin()
         calls = Batches(
             lambda call: (call, call),  # Keras wants a target
-            lambda: list(self.corpus.shuffled_blocks(rng, self.blocks_per_step)),
+            lambda: list(self.corpus.shuffled_blocks(epochs.rng(), self.blocks_per_step)),
+            epochs,
         )
         return calls.as_dataset() if keras.config.backend() == "tensorflow" else calls
 

@@ -2,8 +2,9 @@
 
 config.json     everything needed to run it again: model, recipe, data, versions, commit, machine
 splits.csv      of the user's own folders: which example is in which split, by its content
-history.csv     loss and metrics of each epoch
-model.keras     the network after the last finished epoch
+checkpoint/     all that a training needs to go on: the newest state of it, and the one before
+history.csv     loss and metrics of each epoch, as far as the newest checkpoint goes
+model.keras     the network, when the training has ended or was stopped
 metrics.json    the metrics on the test set, beside the baselines
 classes.csv     precision and recall of each class
 *.png           learning curves, confusion matrix, worst mistakes, calibration
@@ -17,6 +18,7 @@ import platform
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +26,7 @@ from typing import Any
 
 from zoo import registry
 from zoo.errors import UsageError, first_line, no_formula
+from zoo.training import checkpoint
 
 PACKAGES = ("zoo", "keras", "tensorflow", "tensorflow-datasets", "jax", "torch", "numpy", "scikit-learn")
 
@@ -60,13 +63,13 @@ class Run:
             raise UsageError(
                 f"{folder} already holds files and none was touched; choose another folder, or remove it first"
             )
-        run = cls(folder)
         try:
-            run.write_json("config.json", {})
-        except UsageError:
-            run.discard_if_untrained()
-            raise
-        return run
+            tempfile.TemporaryFile(dir=folder).close()  # without a name, so that nothing of it stays
+        except OSError as error:
+            raise UsageError(
+                f"the run cannot be written to {folder}: {error.strerror}; choose another folder"
+            ) from None
+        return cls(folder)
 
     @classmethod
     def open(cls, path: "str | Path | Run") -> "Run":
@@ -80,11 +83,11 @@ class Run:
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
             raise UsageError(f"the run is {path!r}; expected a run folder, or what `zoo.train` returned")
         run = cls(Path(path))
-        for file in ("config.json", "model.keras"):
-            if not (run.path / file).is_file():
-                raise UsageError(
-                    f"{path} is no finished run: it has no {file}; expected a folder written by `zoo train`"
-                )
+        missing = "config.json" if not (run.path / "config.json").is_file() else "model.keras"
+        if not (run.path / missing).is_file() and (missing == "config.json" or not run.checkpoints):
+            raise UsageError(
+                f"{path} is no finished run: it has no {missing}; expected a folder written by `zoo train`"
+            )
         if not {"model", "recipe", "data", "data_dir"} <= run.config.keys():
             raise UsageError(f"{run.path / 'config.json'} was not written by `zoo train`; restore it or train again")
         return run
@@ -104,15 +107,31 @@ class Run:
         """The metrics on the test set."""
         return self.results["metrics"]
 
+    @property
+    def checkpoints(self) -> list[Path]:
+        """Of its training, the newest first."""
+        return checkpoint.files(self.path / checkpoint.FOLDER)
+
+    @property
+    def unfinished(self) -> checkpoint.Checkpoint | None:
+        """The newest checkpoint of a training that did not come to its end: what is true of it, whatever files beside
+        it say."""
+        return None if (self.path / "metrics.json").exists() else checkpoint.newest(self.path)[0]
+
     def model(self) -> Any:
-        """The trained network, not compiled."""
+        """The trained network, not compiled; of an unfinished training that of its newest checkpoint."""
         import keras
 
-        config, file = self.config, self.path / "model.keras"
+        config = self.config
         name = config.get("model", "")
         registry.import_again(name, config.get("imports", ()), self.path)
         if name in registry.cards():
             registry.builder(name)  # its file may register layers of its own
+        if (newest := self.unfinished) is not None:
+            from zoo.training.state import network_of
+
+            return network_of(config, newest, of=str(self.path))
+        file = self.path / "model.keras"
         try:
             return keras.saving.load_model(file, compile=False)
         except Exception as error:
@@ -136,8 +155,14 @@ class Run:
         try:
             model.save(temporary)
             os.replace(temporary, self.path / "model.keras")
+        except OSError as error:
+            raise UsageError(
+                f"{self.path / 'model.keras'} cannot be written: {first_line(error)} (it needs about "
+                f"{4 * model.count_params() / 2**20:.1f} MiB): mend that, and go on with zoo train --resume {self.path}"
+            ) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """What a JSON file of the folder holds."""
@@ -160,21 +185,33 @@ class Run:
         except OSError as error:
             raise UsageError(f"{self.path / name} cannot be written: {error.strerror}") from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def write_csv(self, name: str, rows: list[dict[str, Any]]) -> None:
-        """A table, its header from the first row. No cell is a formula to a spreadsheet."""
-        with (self.path / name).open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-            table.writeheader()
-            table.writerows({column: no_formula(cell) for column, cell in row.items()} for row in rows)
+        """A table, whole or not at all; its header from all rows. No cell is a formula to a spreadsheet."""
+        temporary = self.path / f".{name}.tmp"
+        try:
+            with temporary.open("w", newline="", encoding="utf-8") as file:
+                columns = list(dict.fromkeys(key for row in rows for key in row))
+                table = csv.DictWriter(file, columns, lineterminator="\n")
+                table.writeheader()
+                table.writerows({column: no_formula(cell) for column, cell in row.items()} for row in rows)
+            os.replace(temporary, self.path / name)
+        except OSError as error:
+            raise UsageError(f"{self.path / name} cannot be written: {error.strerror}") from error
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def discard_if_untrained(self) -> None:
         """Remove the folder if no epoch was finished in it: it holds nothing that is worth keeping."""
-        if (self.path / "model.keras").exists():
+        if (self.path / "model.keras").exists() or self.checkpoints:
             return
-        for name in ("config.json", "splits.csv", "history.csv"):
-            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for name in ("config.json", "splits.csv", "history.csv"):
+                (self.path / name).unlink(missing_ok=True)
+        checkpoint.remove(self.path)
         with contextlib.suppress(OSError):  # something of the user's is in it
             self.path.rmdir()
 

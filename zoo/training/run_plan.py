@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import factory, registry, tasks
+from zoo import factory, records, registry, tasks
 from zoo.cards import FIELDS, SCALINGS
-from zoo.checks import plain
+from zoo.checks import check_not_negative, plain
 from zoo.errors import UsageError, unknown
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
+from zoo.training import resume as resuming
+from zoo.training.checkpoint import Checkpoint
 from zoo.training.malloc import one_heap
 from zoo.training.run_folder import Run
 from zoo.weights import tags
@@ -28,10 +31,16 @@ from zoo.weights import tags
 if TYPE_CHECKING:
     from zoo.data.sources import DataSet
 
+log = logging.getLogger("zoo")
+
 OVERRIDES = {  # of a recipe, for one run
     field: FIELDS[field] for field in ("epochs", "batch_size", "seed", "learning_rate", "ema_momentum", "precision")
 }
-SETTINGS = (*OVERRIDES, "weights", "preprocessing", "run", "data", "data_dir", "loop", "tensorboard", "verbose")
+SETTINGS = (
+    *OVERRIDES, "weights", "preprocessing", "run", "data", "data_dir", "loop", "tensorboard", "verbose", "resume",
+    "checkpoint_minutes",
+)  # fmt: skip
+MINUTES = 10.0  # between two checkpoints inside a long epoch
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,9 @@ class RunPlan:
     data_dir: str | Path | None
     tensorboard: bool
     verbose: str | int
+    checkpoint_minutes: float = MINUTES
+    resumed: bool = False  # whether the folder is that of a run which was begun before
+    start: Checkpoint | None = None  # of such a run, if it has one
 
     @property
     def unchanged(self) -> bool:
@@ -55,7 +67,7 @@ class RunPlan:
 
 
 def prepare(
-    name: str,
+    name: str | None = None,
     recipe: str | None = None,
     *,
     weights: str | Path | None = None,
@@ -72,17 +84,30 @@ def prepare(
     loop: bool = False,
     tensorboard: bool = False,
     verbose: str | int = "auto",
+    resume: bool | str | Path = False,
+    checkpoint_minutes: float = MINUTES,
+    offer: Callable[[str], bool] = lambda question: False,
     **options: Any,
 ) -> RunPlan:
-    """Check what was asked for and make the run folder. The arguments are those of `zoo.train`.
+    """Check what was asked for and make the run folder. The arguments are those of `zoo.train`; `offer` is asked
+    whether to go on with a run of the same command that did not finish.
 
     Keras is imported only where files of the user's own (`data`, `weights`) must be held against the task or network.
     """
+    check_not_negative("checkpoint_minutes", checkpoint_minutes)
+    how: dict[str, Any] = dict(
+        data_dir=data_dir, tensorboard=tensorboard, verbose=verbose, checkpoint_minutes=checkpoint_minutes
+    )
+    changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
+    changes |= dict(ema_momentum=ema_momentum)
+    same = dict(weights=weights, preprocessing=preprocessing, loop=loop, **options)
+    if not isinstance(resume, bool):
+        return plan_of_run(resuming.open_run(Path(resume)), name, recipe, changes, data, same, how)
+    if name is None:
+        raise UsageError("no network is named; expected one of `zoo list`, or the folder of a run to resume")
     card = registry.info(name)
     check_card(card)
     planned = card.recipe(recipe or default_recipe(card, weights, data))
-    changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
-    changes |= dict(ema_momentum=ema_momentum)
     planned, options = with_options(override(planned, changes), options, card)
     planned = with_weights(planned, card, weights, preprocessing)
     planned = with_data(planned, card, data, loop)
@@ -92,9 +117,53 @@ def prepare(
         raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
     if card.one_heap:
         one_heap()
+    default = f"{name}-{planned.name}-{planned.seed}"
+    begun = resuming.find(None if run is None else Path(run), default)
+    if begun and (resume or (resuming.unfinished(begun, name, planned, options) and offer(resuming.question(begun)))):
+        return plan_of_run(begun, name, recipe and planned.name, changes, data, same, how)
     source = open_data(planned.dataset, card, data_dir)
-    folder = Run.create(run, f"{name}-{planned.name}-{planned.seed}")
-    return RunPlan(card, planned, options, source, folder, data_dir, tensorboard, verbose)
+    if resume:
+        log.info(f"there is no run of {default} to resume: it is begun")
+    return RunPlan(card, planned, options, source, Run.create(run, default), **how)
+
+
+def plan_of_run(
+    run: Run,
+    name: str | None,
+    recipe: str | None,
+    changes: Mapping[str, Any],
+    data: str | Path | None,
+    same: Mapping[str, Any],
+    how: Mapping[str, Any],
+) -> RunPlan:
+    """The plan to go on with a run that was begun before.
+
+    Args:
+        run: its folder.
+        name, recipe: as they were given; None where they were not.
+        changes: to fields of the recipe.
+        data: another place of the data.
+        same: what was given and cannot change.
+        how: the other fields of a plan.
+    """
+    config = run.config
+    registry.import_again(config["model"], config.get("imports", ()), run.path)
+    card = registry.info(config["model"])
+    check_card(card)
+    resuming.check_same(run, name, recipe, same)
+    start, damaged = resuming.start_of(run)
+    for each in damaged:
+        log.warning(each)
+    override(records.recipe_from(config["recipe"]), changes)  # raises
+    path = str(Path(data).absolute()) if data is not None else None
+    planned = resuming.recipe_of(run, card, start, changes, path)
+    if planned.weights:
+        tags.find(planned.weights, card.name, planned.model)
+    if card.one_heap:
+        one_heap()
+    data_dir = how["data_dir"] or config["data_dir"]
+    source = open_data(planned.dataset, card, data_dir)
+    return RunPlan(card, planned, {}, source, run, **{**how, "data_dir": data_dir}, resumed=True, start=start)
 
 
 def check_card(card: Card) -> None:

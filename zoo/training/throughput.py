@@ -7,6 +7,7 @@ import keras
 
 from zoo.data.batching import Batches, RepeatedBatch
 from zoo.errors import UsageError
+from zoo.training.state import optimizers_of
 
 
 def pipeline_rate(dataset: Any, seconds: float = 1.0) -> float:
@@ -45,7 +46,7 @@ def model_rate(model: Any, dataset: Any, *, steps: int = 10, warmup: int = 2) ->
     The compiled model is left as it was: weights, optimizer and random states are put back.
     """
     model.optimizer.build(model.trainable_variables)
-    variables = [*model.variables, *model.optimizer.variables]
+    variables = [*model.variables, *(each for optimizer in optimizers_of(model) for each in optimizer.variables)]
     before = [keras.ops.convert_to_numpy(variable) for variable in variables]
     per_call = model.steps_per_execution  # the clock ticks once for so many
     clock = StepClock()

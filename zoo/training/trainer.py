@@ -1,10 +1,11 @@
 """Training: `fit` takes a plan that has passed its checks and writes a run folder."""
 
-import contextlib
 import json
 import logging
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -13,25 +14,40 @@ import numpy as np
 from zoo import factory, plots, records, registry, tasks
 from zoo.data import split_record
 from zoo.data.base import DataModule
-from zoo.errors import UsageError
+from zoo.data.batching import RepeatedBatch
+from zoo.errors import UsageError, first_line
 from zoo.optimizers import finetuning, schedules
 from zoo.optimizers.averaging import AveragedWeights, averages
 from zoo.records import Card, Recipe, replace
 from zoo.system import machine
 from zoo.tasks.base import Evaluation, Network
-from zoo.training import throughput
+from zoo.training import checkpoint, resume, state, throughput
+from zoo.training.checkpoint import Checkpoint
+from zoo.training.keeper import EpochFinished, Journal, Keeper
 from zoo.training.run_folder import Run, commit, versions
 from zoo.training.run_plan import RunPlan, check_recipe, command_line
+from zoo.training.state import dtype_policy
+from zoo.training.stopping import Stopped, requests
 
 log = logging.getLogger("zoo")
+
+BYTES_PER_SECOND = 2e8  # of a checkpoint that is hashed and brought to the disk: on two cores, with other work
 
 
 def fit(plan: RunPlan) -> Run:
     """Train, evaluate and draw; if it fails before an epoch is finished, leave no run folder behind."""
     try:
-        return _fit(plan)
-    except BaseException:  # Ctrl-C as well
+        with requests.watch(), checkpoint.alone(plan.run.path):
+            return _fit(plan)
+    except BaseException as error:  # Ctrl-C as well
         plan.run.discard_if_untrained()
+        if isinstance(error, Stopped):
+            raise Stopped(error.number, kept(plan.run)) from None
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+            raise UsageError(
+                f"the memory ran out ({first_line(error)[:200]}); expected the training to fit: lower batch_size, or "
+                f"take a smaller network{kept(plan.run)}"
+            ) from error
         raise
 
 
@@ -50,30 +66,67 @@ def _fit(plan: RunPlan) -> Run:
     task.check_network(network, data)
     trainer, training_data = task.trainer(network, data)
     compile_for(trainer, training_data, recipe)
-    plan.run.check_space(64 * 2**20 + 16 * network.model.count_params())
-    plan.run.write_json("config.json", config(plan, recipe, options, data))
+    journal = begin(plan, config(plan, recipe, options, data), network, trainer)
     if source.examples:
         plan.run.write_csv(split_record.FILE, split_record.rows(source.examples))
 
+    requests.check()
     rates = measure_rates(trainer, training_data)
-    fit_started = time.perf_counter()
-    fit_by_recipe(trainer, training_data, recipe, plan)
-    fit_seconds = time.perf_counter() - fit_started
-    plan.run.save_model(network.model)  # once more: early stopping goes back to the best epoch when `fit` ends
+    fit_started = journal.began = journal.written = time.perf_counter()
+    try:
+        fit_by_recipe(trainer, training_data, recipe, plan, journal, network)
+    except Stopped:
+        if plan.run.checkpoints:
+            plan.run.save_model(network.model)
+        raise
+    fit_seconds = journal.seconds_before + time.perf_counter() - fit_started
+    plan.run.save_model(network.model)  # averaged weights have taken their place, or the best ones
 
+    requests.check()
     evaluation, baselines = network.judge(data, "test"), task.baselines(data)
-    plan.run.write_json("metrics.json", {
+    report(plan.run, network, data, evaluation, baselines)
+    plan.run.write_json("metrics.json", {  # the last file: without it a run is unfinished
         "model": plan.card.name,
         "recipe": recipe.name,
         "metrics": dict(evaluation.metrics),
         "baselines": baselines,
-        "seconds": round(time.perf_counter() - started, 2),
+        "seconds": round(journal.seconds_before + time.perf_counter() - started, 2),
         "fit_seconds": round(fit_seconds, 2),
         "samples_per_second": {name: round(rate) for name, rate in rates.items()},
         "seed": recipe.seed,
     })  # fmt: skip
-    report(plan.run, network, data, evaluation, baselines)
+    checkpoint.remove(plan.run.path, keep=1)  # for more epochs
     return plan.run
+
+
+def begin(plan: RunPlan, written: dict[str, Any], network: Network, trainer: Network) -> Journal:
+    """The run folder at the start of a training, or of another part of it."""
+    now = resume.facts(written, plan.card)
+    changed = resume.changes(plan.start.state["facts"], now) if plan.start else []
+    if plan.resumed:
+        before = plan.run.read_json("config.json")
+        part = {"after": plan.start.where if plan.start else "nothing", "changed": changed, "commit": written["commit"]}
+        written |= {"command": before["command"], "resumed": [*before.get("resumed", []), part]}
+        log.info(f"going on with {plan.run.path} after {part['after']}")
+    for each in changed:
+        log.warning(f"since then: {each}")
+    if changed:
+        log.warning("what comes out is not what the undisturbed training would have given")
+    checkpoint.remove(plan.run.path, keep=2)
+    variables = state.variables_of(network.model, trainer.model)
+    size = sum(math.prod(each.shape) * 8 for section in variables.values() for each in section)
+    plan.run.check_space(64 * 2**20 + 2 * size)
+    (plan.run.path / "metrics.json").unlink(missing_ok=True)  # of fewer epochs: the run is unfinished again
+    plan.run.write_json("config.json", written)
+    journal = Journal(plan.run, plan.recipe.learning_rate, now, plan.checkpoint_minutes, plan.start)
+    journal.last_cost = size / 2 / BYTES_PER_SECOND  # a guess, until one is written
+    return journal
+
+
+def kept(run: Run) -> str:
+    """What a training that was stopped leaves, and how to go on."""
+    found = run.unfinished
+    return f"; {run.path} keeps {found.where}: go on with zoo train --resume {run.path}" if found else ""
 
 
 def build(card: Card, recipe: Recipe, options: Mapping[str, Any]) -> keras.Model:
@@ -96,17 +149,6 @@ def builder_options(card: Card, recipe: Recipe, data: DataModule) -> dict[str, A
                 f"{option} is {chosen[option]!r}; the data set {data.source.name} has {value!r}: leave it out{instead}"
             )
     return chosen
-
-
-@contextlib.contextmanager
-def dtype_policy(precision: str) -> Iterator[None]:
-    """Build under a Keras dtype policy."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def config(plan: RunPlan, recipe: Recipe, options: Mapping[str, Any], data: DataModule) -> dict[str, Any]:
@@ -148,10 +190,15 @@ def config_of(data: DataModule) -> dict[str, Any]:
 def measure_rates(trainer: Network, data: DataModule) -> dict[str, float]:
     """Samples a second that the pipeline supplies and the model takes. Each gets an iterator of batches of its own: to
     measure one would move its order on."""
+    arrays: state.Arrays = {}
+    numbers = state.take_random(
+        arrays
+    )  # a network or data module of one's own may draw from them, as long as we measure
     rates = {
         "pipeline": throughput.pipeline_rate(data.batches("train", training=True)),
         "model": throughput.model_rate(trainer.model, trainer.with_targets(data.batches("train", training=True))),
     }
+    state.put_random(numbers, arrays)
     log.info(
         f"the pipeline supplies {rates['pipeline']:,.0f} samples/s, the model takes {rates['model']:,.0f}: "
         + ("the model sets the pace" if rates["pipeline"] > rates["model"] else "the model will wait for data")
@@ -167,62 +214,111 @@ def compile_for(trainer: Network, data: DataModule, recipe: Recipe) -> None:
     trainer.compile(optimizer, trainer.task.keras_metrics())
 
 
-def fit_by_recipe(trainer: Network, data: DataModule, recipe: Recipe, plan: RunPlan) -> None:
+def fit_by_recipe(
+    trainer: Network, data: DataModule, recipe: Recipe, plan: RunPlan, journal: Journal, network: Network
+) -> None:
     """Train by the recipe: from pretrained weights the new head first, alone, then the network."""
     if recipe.head_epochs:
         finetuning.freeze(trainer.model)
         trainer.compile(keras.optimizers.Adam(recipe.head_learning_rate), trainer.task.keras_metrics())
-        fit_epochs(trainer, data, plan, until=recipe.head_epochs)
+        Phase(trainer, data, plan, journal, network, 0, until=recipe.head_epochs).fit()
     if recipe.epochs > recipe.head_epochs:
         if recipe.head_epochs:
             finetuning.unfreeze(trainer.model)
             compile_for(trainer, data, recipe)
-        fit_epochs(trainer, data, plan, since=recipe.head_epochs, until=recipe.epochs, patience=recipe.patience)
+        since, until = recipe.head_epochs, recipe.epochs
+        Phase(trainer, data, plan, journal, network, 1, since=since, until=until, patience=recipe.patience).fit()
 
 
-class SaveEachEpoch(keras.callbacks.Callback):
-    """The network in the run folder is that of the last finished epoch."""
+@dataclass(frozen=True)
+class Phase:
+    """A part of a training with one optimizer: `model.fit` from one epoch to another."""
 
-    def __init__(self, run: Run):
-        super().__init__()
-        self.run = run
+    trainer: Network  # is fitted
+    data: DataModule
+    plan: RunPlan
+    journal: Journal
+    network: Network  # is trained
+    number: int
+    until: int
+    since: int = 0
+    patience: int = 0
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.run.save_model(self.model)
+    def fit(self) -> None:
+        """Train, or go on where a checkpoint is; one of a later phase has this one behind it.
 
+        A phase that is done already is fitted for no epoch: what happens at its end happens again.
+        """
+        start = self.journal.start
+        if start is not None and start.state["phase"] != self.number:
+            if start.state["phase"] < self.number:
+                self.fit_epochs(None)
+            return
+        if start is not None:
+            self.build_all()
+            if start.batch:
+                start = self.finish_epoch(start)
+        self.fit_epochs(start)
 
-def fit_epochs(
-    trainer: Network, data: DataModule, plan: RunPlan, *, until: int, since: int = 0, patience: int = 0
-) -> None:
-    """`model.fit` from one epoch to another, with the run folder kept up to date after each."""
-    callbacks = [
-        *([AveragedWeights()] if averages(trainer.model.optimizer) else []),  # before all that looks at the weights
-        *trainer.task.callbacks(trainer, data),
-        keras.callbacks.CSVLogger(plan.run.path / "history.csv", append=since > 0),
-        SaveEachEpoch(plan.run),
-        keras.callbacks.TerminateOnNaN(raise_error=True),
-    ]
-    if patience:
-        callbacks.append(keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True))
-    if plan.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(plan.run.path / "tensorboard"))
-    try:
-        trainer.model.fit(
-            trainer.with_targets(data.batches("train", training=True)),
-            validation_data=trainer.with_targets(data.batches("validation")) if data.holds_out(plan.card) else None,
-            initial_epoch=since,
-            epochs=until,
-            callbacks=callbacks,
-            verbose=plan.verbose,
-            shuffle=False,  # the pipeline does
+    def build_all(self) -> None:
+        """Train on one batch, so that all variables are there: they get their values from the checkpoint."""
+        batch = next(iter(self.trainer.with_targets(self.data.batches("train", training=True))))
+        self.trainer.model.fit(RepeatedBatch(batch, self.trainer.model.steps_per_execution), verbose=0, shuffle=False)
+
+    def finish_epoch(self, start: Checkpoint) -> Checkpoint:
+        """The rest of an epoch that was broken off, and the training after it."""
+        try:
+            self.fit_epochs(start, rest=True)
+        except EpochFinished as finished:
+            return finished.taken
+        raise AssertionError("an epoch has ended without a word")
+
+    def fit_epochs(self, start: Checkpoint | None, *, rest: bool = False) -> None:
+        """`model.fit`, from a checkpoint or from the beginning."""
+        plan, trainer, data = self.plan, self.trainer, self.data
+        since = start.epoch if start else self.since
+        stopped = start is not None and start.state["stopped"] and self.until <= self.until_before
+        batches, epochs = data.batches("train", training=True), data.epochs
+        if epochs is None and start is not None:
+            log.warning(
+                f"the batches of {type(data).__qualname__} do not draw from DataModule.begin: they come in another "
+                "order than in the undisturbed training"
+            )
+        callbacks = [
+            *([AveragedWeights()] if averages(trainer.model.optimizer) else []),  # before all that looks at the weights
+            *trainer.task.callbacks(trainer, data),
+        ]
+        if self.patience:
+            callbacks.append(keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True))
+        if plan.tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(plan.run.path / "tensorboard"))
+        keeper = Keeper(
+            self.journal,
+            self.network.model,
+            callbacks,
+            epochs=epochs,
+            phase=self.number,
+            until=self.until,
+            start=start,
+            rest=rest,
+            skips=epochs is not None and hasattr(batches, "skip"),
         )
-    except RuntimeError as error:
-        if "NaN or Inf loss" not in str(error):
-            raise
-        rate = plan.recipe.learning_rate
-        raise UsageError(
-            f"the loss became NaN or infinite; expected it to fall: lower learning_rate, now {rate:g}"
-        ) from None
+        with requests.patiently():
+            trainer.model.fit(
+                trainer.with_targets(batches.skip(start.batch) if rest and start else batches),
+                validation_data=trainer.with_targets(data.batches("validation")) if data.holds_out(plan.card) else None,
+                initial_epoch=since,
+                epochs=since if stopped else self.until,
+                callbacks=[*callbacks, keeper],
+                verbose=plan.verbose,
+                shuffle=False,  # the pipeline does
+            )
+
+    @property
+    def until_before(self) -> int:
+        """Epochs that the part of the training before this one was to have."""
+        start = self.journal.start
+        return start.state["facts"]["recipe"]["epochs"] if start else self.until
 
 
 def report(

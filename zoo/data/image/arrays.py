@@ -101,7 +101,7 @@ class ArrayDataModule(DataModule):
         return {"input_shape": self.shape, "num_classes": self.source.num_classes}
 
     def batches(self, split: str, *, training: bool = False) -> Any:
-        shuffling: dict[str, Any] = {"augment": self.recipe.augment, "seed": self.recipe.seed} if training else {}
+        shuffling: dict[str, Any] = {"augment": self.recipe.augment, "epochs": self.begin()} if training else {}
         examples, size = self._examples(split), self.recipe.batch_size
         return pipeline.batches(examples, scaling=self.scaling, batch_size=size, **shuffling)
 

@@ -12,13 +12,15 @@ from typing import Any, Self
 import numpy as np
 
 from zoo.data.base import SPLITS
+from zoo.data.epochs import Epochs
 from zoo.data.image import pipeline
 from zoo.data.image.arrays import ArrayDataModule
-from zoo.data.image.identity_batches import FORMS, identity_rows
+from zoo.data.image.identity_batches import FORMS, identity_draws, identity_rows
 from zoo.data.sources import Source, tensorflow
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
 
+__all__ = ["IdentityDataModule", "identity_rows"]
 log = logging.getLogger("zoo")
 
 FEW_IDENTITIES = 20  # to learn from: with fewer, raw pixels often do better on new ones
@@ -74,18 +76,22 @@ class IdentityDataModule(ArrayDataModule):
         x, y = self._raw(split)
         classes = self.recipe.batch_size // self.per_class
         large = sum(count >= self.per_class for count in Counter(y.tolist()).values())
-        rows = identity_rows(
+        rows = identity_draws(
             y,
             classes=classes if split == "train" else max(2, min(classes, large)),
             per_class=self.per_class,
             batches=-(-len(y) // self.recipe.batch_size),
-            seed=self.recipe.seed,
-            anew=training,
+            epochs=self.begin() if training else Epochs(self.recipe.seed, anew=False),
         )
         x, y = tf.constant(x), tf.constant(y)
-        batched = rows.map(lambda rows: (tf.gather(x, rows), tf.gather(y, rows)), num_parallel_calls=tf.data.AUTOTUNE)
         augment = self.recipe.augment if training else {}
-        batched = pipeline.finished(batched, scaling=self.scaling, augment=augment, seed=self.recipe.seed)
+
+        def look_up(rows: Any, draw: Any) -> Any:
+            batch = tf.gather(x, rows), tf.gather(y, rows)
+            return (batch, draw) if augment else batch
+
+        batched = rows.map(look_up, num_parallel_calls=tf.data.AUTOTUNE)
+        batched = pipeline.finished(batched, scaling=self.scaling, augment=augment)
         names = [given.name for given in self.card.inputs]
         form = FORMS[len(names)]
         return batched.map(lambda x, y: form(names, x, y, self.per_class))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.epochs import Epochs
 from zoo.data.sources import tensorflow
 from zoo.errors import UsageError
 
@@ -37,6 +38,13 @@ def identity_rows(
     >>> len(set(rows)), [len(set(labels[part])) for part in (rows[:2], rows[2:], rows)]
     (4, [1, 1, 2])
     """
+    epochs = Epochs(seed, anew=anew)
+    drawn = identity_draws(labels, classes=classes, per_class=per_class, batches=batches, epochs=epochs)
+    return drawn.map(lambda rows, _: rows)
+
+
+def identity_draws(labels: np.ndarray, *, classes: int, per_class: int, batches: int, epochs: Epochs) -> Any:
+    """As `identity_rows`; each (P x K,) row numbers with a seed (2,), for what else is drawn for the batch."""
     tf = tensorflow()
     found, counts = np.unique(labels, return_counts=True)
     large = found[counts >= per_class]
@@ -50,15 +58,19 @@ def identity_rows(
         line[: len(rows)] = rows
     table = tf.constant(table)
 
-    def draw(seeds: Tensor) -> Tensor:
+    def draw(seeds: Tensor, another: Tensor) -> tuple[Tensor, Tensor]:
         _, chosen = tf.math.top_k(tf.random.stateless_uniform((len(large),), seeds + [0, 0]), classes)
         members = tf.gather(table, chosen)  # (P, largest class)
         priority = tf.random.stateless_uniform(tf.shape(members), seeds + [1, 0])
         _, columns = tf.math.top_k(tf.where(members < 0, -1.0, priority), per_class)
-        return tf.reshape(tf.gather(members, columns, batch_dims=1), (-1,))
+        return tf.reshape(tf.gather(members, columns, batch_dims=1), (-1,)), another
 
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=anew).batch(2, drop_remainder=True)
-    return seeds.map(draw, num_parallel_calls=tf.data.AUTOTUNE).take(batches)
+    def epoch(seeds: Tensor) -> Any:
+        numbers = tf.data.Dataset.range(batches)
+        return numbers.map(lambda number: (tf.stack([seeds[0], number]), tf.stack([seeds[1], number])))
+
+    rows = epochs.dataset(epoch).map(draw, num_parallel_calls=tf.data.AUTOTUNE)
+    return rows.apply(tf.data.experimental.assert_cardinality(batches))
 
 
 # How a batch reaches a network of one, two or three inputs: (names, images, labels, K) -> (inputs, targets). The

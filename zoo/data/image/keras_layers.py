@@ -30,13 +30,12 @@ GEOMETRIC_LAYERS: Mapping[str, frozenset[str]] = {
 AUGMENT_LAYERS = tuple(sorted([*COLOUR_LAYERS, *GEOMETRIC_LAYERS]))
 
 
-def augmentation(word: str, option: Mapping[str, Any], seed: int | None, targets: Any) -> Callable[..., Any]:
-    """A layer of Keras as a step (inputs, targets) -> (inputs, targets), of images of 0 to 255.
+def augmentation(word: str, option: Mapping[str, Any], targets: Any) -> Callable[..., Any]:
+    """A layer of Keras as a step (inputs, targets, seed) -> (inputs, targets), of images of 0 to 255.
 
     Args:
         word: one of `AUGMENT_LAYERS`.
         option: the layer's own options.
-        seed: of its random numbers.
         targets: what the batches hold, or their specification.
 
     Raises:
@@ -44,7 +43,7 @@ def augmentation(word: str, option: Mapping[str, Any], seed: int | None, targets
     """
     moving = sorted({"boxes", "masks"} & set(targets)) if isinstance(targets, Mapping) else []
     moving = moving if word in GEOMETRIC_LAYERS else []
-    layer = build(word, {**option, **({"bounding_box_format": BOX_FORMAT} if "boxes" in moving else {})}, seed)
+    layer = build(word, {**option, **({"bounding_box_format": BOX_FORMAT} if "boxes" in moving else {})})
     if left_behind := [key for key in moving if key not in GEOMETRIC_LAYERS[word]]:
         raise UsageError(
             f"keras.layers.{word} does not take {' and '.join(left_behind)} along rightly; expected one of "
@@ -56,22 +55,36 @@ def augmentation(word: str, option: Mapping[str, Any], seed: int | None, targets
             "expected fill_mode='constant' and fill_value=0"
         )
 
-    def augment(x: Tensor, y: Any) -> tuple[Tensor, Any]:
+    def augment(x: Tensor, y: Any, seed: Tensor) -> tuple[Tensor, Any]:
+        set_seed(layer, seed)
         return with_targets(layer, x, y) if moving else (layer(x, training=True), y)
 
     return augment
 
 
-def build(word: str, option: Mapping[str, Any], seed: int | None) -> Any:
-    """The layer; those that draw nothing take no seed."""
+def build(word: str, option: Mapping[str, Any]) -> Any:
+    """The layer; those that draw nothing take no seed. `set_seed` gives it another one for each batch."""
     import keras
 
     kind = getattr(keras.layers, word)
-    seeded = {"seed": seed} if "seed" in inspect.signature(kind).parameters else {}
+    seeded = {"seed": 0} if "seed" in inspect.signature(kind).parameters else {}
     try:
         return kind(**option, **seeded)
     except (TypeError, ValueError) as error:
         raise UsageError(f"keras.layers.{word} cannot be made with {dict(option)}: {first_line(error)}") from None
+
+
+def set_seed(layer: Any, seed: Tensor) -> None:
+    """Let what a layer draws next depend on a seed (2,) alone, and on nothing that it has drawn before."""
+    import keras
+    import tensorflow as tf
+
+    for number, each in enumerate(layer._flatten_layers()):  # RandAugment is made of others
+        if hasattr(each, "generator"):
+            # Under another backend than TensorFlow a layer has a second generator, for pipelines.
+            state = each._get_seed_generator("tensorflow").state
+            value = tf.cast(seed % 2**31 + [0, number], tf.as_dtype(keras.backend.standardize_dtype(state.dtype)))
+            (state.value if hasattr(state, "value") and not callable(state.value) else state).assign(value)
 
 
 def with_targets(layer: Any, x: Tensor, y: Mapping[str, Any]) -> tuple[Tensor, Any]:

@@ -4,9 +4,9 @@
 
 What is the same in every epoch comes before the cache, what differs after it. Batches are formed
 before they are augmented because one operation on 128 images costs little more than on one; each
-image still gets its own random numbers. Shuffling and augmentation draw from generators of their own,
-which move on from epoch to epoch and start again with the same seed. (Keras's own shuffling of arrays and
-`tf.random` inside `map` repeat one order for ever once a global seed is set.)
+image still gets its own random numbers. Shuffling and augmentation depend on the seed and the number of the
+epoch alone (`zoo.data.epochs`). (Keras's own shuffling of arrays and `tf.random` inside `map` repeat one order
+for ever once a global seed is set.)
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from typing import Any
 
 from zoo.checks import check_whole
 from zoo.data.checks import check_arrays, check_step, summarise
+from zoo.data.epochs import Epochs, shuffled, with_draws
 from zoo.data.image import keras_layers
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import SCALING, Scaling
@@ -69,7 +70,7 @@ def batches(
     scaling: Scaling,
     batch_size: int,
     augment: Mapping[str, Any] | None = None,
-    seed: int | None = None,
+    epochs: Epochs | None = None,
 ) -> Any:
     """Batches from prepared examples, for `fit`, `evaluate` and `predict`.
 
@@ -77,22 +78,36 @@ def batches(
         examples: from `prepared`.
         scaling: of the inputs.
         batch_size: the last batch may be smaller.
-        augment: options of `AUGMENT`, or of Keras's `AUGMENT_LAYERS`; only with a seed.
-        seed: shuffle, differently in each epoch and equally in each run with this seed. None: keep the order.
+        augment: options of `AUGMENT`, or of Keras's `AUGMENT_LAYERS`; only with epochs.
+        epochs: shuffle, differently in each of them and equally in each run with their seed. None: keep the order.
 
     Returns:
         A ``tf.data.Dataset`` of (float32 inputs, targets).
     """
-    if seed is not None:
-        buffer = max(1, CACHE_BYTES // example_bytes(examples))
-        examples = examples.shuffle(min(buffer, SHUFFLE_BUFFER), seed=seed, reshuffle_each_iteration=True)
-    return finished(examples.batch(batch_size), scaling=scaling, augment=augment, seed=seed)
+    import tensorflow as tf
+
+    if epochs is None:
+        return finished(examples.batch(batch_size), scaling=scaling)
+    buffer = min(max(1, CACHE_BYTES // example_bytes(examples)), SHUFFLE_BUFFER)
+
+    def epoch(seeds: Any) -> Any:
+        mixed = shuffled(examples, buffer, seeds).batch(batch_size)
+        return with_draws(mixed, seeds[1]) if augment else mixed
+
+    batched = epochs.dataset(epoch)
+    count = int(examples.cardinality())
+    if count >= 0:
+        batched = batched.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
+    return finished(batched, scaling=scaling, augment=augment)
 
 
-def finished(
-    batched: Any, *, scaling: Scaling, augment: Mapping[str, Any] | None = None, seed: int | None = None
-) -> Any:
+def finished(batched: Any, *, scaling: Scaling, augment: Mapping[str, Any] | None = None) -> Any:
     """Batches of (inputs, targets) augmented, scaled and fetched ahead.
+
+    Args:
+        batched: batches; each with a seed of its own where they are augmented (`zoo.data.epochs.with_draws`).
+        scaling: of the inputs.
+        augment: options of augmentations, by their names.
 
     Raises:
         UsageError: for an augmentation that does not exist, or that would move images from under their boxes or masks.
@@ -103,9 +118,9 @@ def finished(
     for word in augment:
         if word not in AUGMENT and word not in AUGMENT_LAYERS:
             raise unknown("augmentation", word, [*AUGMENT, *AUGMENT_LAYERS])
-    _, targets = batched.element_spec
+    (_, targets), *_ = (batched.element_spec,) if not augment else batched.element_spec
     layers = {
-        word: keras_layers.augmentation(word, option, seed, targets)
+        word: keras_layers.augmentation(word, option, targets)
         for word, option in augment.items()
         if word in AUGMENT_LAYERS
     }
@@ -113,13 +128,12 @@ def finished(
     def finish(batch: tuple[Any, Any], draw: Any = None) -> tuple[Any, Any]:
         x, y = batch
         for number, (word, option) in enumerate(augment.items()):
-            x, y = layers[word](x, y) if word in layers else AUGMENT[word](x, y, draw + [number, 0], option)
+            seed = None if draw is None else draw + [number, 0]
+            x, y = layers[word](x, y, seed) if word in layers else AUGMENT[word](x, y, seed, option)
         return scaling(x), y
 
     if augment:
-        draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
-        batched = tf.data.Dataset.zip(batched, draws)
-        # Keras's layers carry their random state from batch to batch: in parallel, the order would be anybody's.
+        # Keras's layers hold their random state in a variable, set for each batch: not for two at once.
         mapped = batched.map(finish, num_parallel_calls=None if layers else tf.data.AUTOTUNE)
     else:
         mapped = batched.map(lambda x, y: finish((x, y)), num_parallel_calls=tf.data.AUTOTUNE)
@@ -180,4 +194,5 @@ def load_data(
     preprocess = preprocess or {}
     scale = SCALING[scaling](summarise(prepared(source, train, preprocess), source, train))
     examples = prepared(source, split, preprocess)
-    return batches(examples, scaling=scale, batch_size=batch_size, augment=augment, seed=seed if shuffle else None)
+    epochs = Epochs(seed) if shuffle else None
+    return batches(examples, scaling=scale, batch_size=batch_size, augment=augment, epochs=epochs)

@@ -73,7 +73,7 @@ class StylePairDataModule(DataModule):
         if not self.holds_out(self.card):
             both = pairs.map(lambda content, style: tf.stack([TO_UNIT(content), TO_UNIT(style)]))
             return both.enumerate().map(lambda number, both: (tf.cast(number, tf.int32), both)).batch(size)
-        shuffling: dict[str, Any] = {"augment": self.recipe.augment, "seed": self.recipe.seed} if training else {}
+        shuffling: dict[str, Any] = {"augment": self.recipe.augment, "epochs": self.begin()} if training else {}
         return pipeline.batches(pairs, scaling=TO_UNIT, batch_size=size, **shuffling).map(finish)
 
     def pairs(self, split: str) -> np.ndarray:

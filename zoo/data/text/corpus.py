@@ -86,8 +86,13 @@ class CorpusDataModule(TextDataModule):
         token_ids, length = self.token_ids(split), self.length
         if training:  # windows from anywhere, others in each epoch
             text, last = tf.constant(token_ids), len(token_ids) - length
-            draws = tf.data.Dataset.random(seed=self.recipe.seed, rerandomize_each_iteration=True)
-            starts = draws.take(self.examples[split]).map(lambda draw: draw % last)
+            count = self.examples[split]
+
+            def starts_of(seeds: Any) -> Any:
+                starts = tf.random.stateless_uniform((count,), seeds, maxval=last, dtype=tf.int64)
+                return tf.data.Dataset.from_tensor_slices(starts)
+
+            starts = self.begin().dataset(starts_of).apply(tf.data.experimental.assert_cardinality(count))
             windows = starts.map(lambda start: text[start : start + length + 1])
             pairs = windows.map(lambda window: (window[:-1], window[1:]), num_parallel_calls=tf.data.AUTOTUNE)
         else:

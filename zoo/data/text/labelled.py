@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, check_batch, check_classes
+from zoo.data.epochs import shuffled
 from zoo.data.sources import Source, no_examples, tensorflow
 from zoo.data.text.base import TextDataModule, is_text, shortened
 from zoo.data.text.vocabulary import SubwordVocabulary, Vocabulary
@@ -71,7 +72,8 @@ class LabelledTextDataModule(TextDataModule):
         tokens, starts, ends, labels = map(tf.constant, (np.concatenate(rows), ends - lengths, ends, labels))
         order = tf.data.Dataset.range(len(rows))
         if training:
-            order = order.shuffle(len(rows), seed=self.recipe.seed, reshuffle_each_iteration=True)
+            texts, count = order, len(rows)
+            order = self.begin().dataset(lambda seeds: shuffled(texts, count, seeds))
         examples = order.map(lambda row: (tokens[starts[row] : ends[row]], labels[row]))
         batched = examples.bucket_by_sequence_length(
             lambda tokens, _: tf.shape(tokens)[0],

@@ -39,12 +39,11 @@ class SkipGramBlocks(DataModule):
 
     def batches(self, split: str, *, training: bool = False) -> Any:
         """Blocks of a split, the same ones each time unless for training: then drawn anew, in a new order."""
-        drawn: dict[str, Any] = dict(seed=self.recipe.seed, split=split)
         if training:
             stacks = partial(self.read_once, split, shuffle=True)
-            return endless_dataset(stacks, steps=self.steps, stacked=True, **drawn)
-        batch_size = self.recipe.batch_size
-        return held_out(lambda rng: unstacked(self.read_once(split, rng)), batch_size=batch_size, **drawn)
+            return endless_dataset(stacks, epochs=self.begin(), split=split, steps=self.steps, stacked=True)
+        drawn: dict[str, Any] = dict(seed=self.recipe.seed, split=split, batch_size=self.recipe.batch_size)
+        return held_out(lambda rng: unstacked(self.read_once(split, rng)), **drawn)
 
     def read_once(self, split: str, rng: np.random.Generator, *, shuffle: bool = False) -> Iterator[Batch]:
         """Batches from the whole text, some steps stacked, (steps, blocks, ...). All are full: the last ones of each

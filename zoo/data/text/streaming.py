@@ -8,6 +8,7 @@ import numpy as np
 
 from zoo.data.base import SPLITS
 from zoo.data.batching import Batches
+from zoo.data.epochs import Epochs
 from zoo.data.sources import tensorflow
 
 PREFETCHED_BATCHES = 32  # that wait for the network: `zoo.trainers.word2vec` takes 16 at once
@@ -17,7 +18,7 @@ MAX_HELD_OUT_EXAMPLES = 200_000  # of validation and test, that the network is m
 def endless_dataset(
     read_once: Callable[[np.random.Generator], Iterator[Any]],
     *,
-    seed: int,
+    epochs: Epochs,
     split: str,
     steps: int,
     stacked: bool = False,
@@ -28,16 +29,17 @@ def endless_dataset(
 
     Args:
         read_once: takes a generator of random numbers, reads the text and yields batches.
-        seed: of the generators, a new one for each reading.
+        epochs: each has generators of its own, a new one for each reading.
         split: the part of the text, for the seed.
         steps: batches of an epoch.
         stacked: whether what is yielded are some batches of one shape, on a leading axis.
     """
-    tf, readings = tensorflow(), itertools.count()
+    tf = tensorflow()
 
     def read_again_and_again() -> Iterator[Any]:
-        for reading in readings:
-            yield from read_once(np.random.default_rng([seed, SPLITS.index(split), reading]))
+        epoch = epochs.begin()
+        for reading in itertools.count():
+            yield from read_once(np.random.default_rng([epochs.seed, SPLITS.index(split), epoch, reading]))
 
     first = next(read_once(np.random.default_rng(0)))
     signature = tf.nest.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), first)

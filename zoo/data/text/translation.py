@@ -159,7 +159,7 @@ class TranslationDataModule(DataModule):
 
     def batches(self, split: str, *, training: bool = False) -> Batches:
         sources, targets = self.tokens(split)
-        rng = np.random.default_rng([self.recipe.seed, SPLITS.index(split)])
+        epochs = self.begin() if training else None
         lengths = self._lengths(split)
         by_length = training and self.settings["batch_tokens"]
         one_shape = max(map(len, sources)), max(map(len, targets)) + 1
@@ -180,12 +180,13 @@ class TranslationDataModule(DataModule):
             return batches
 
         def groups() -> list[np.ndarray]:
+            rng = epochs.rng() if epochs else np.random.default_rng(0)
             if by_length:
                 return two_widths_first(bucket_by_length(lengths, self.bucket_lengths, self.bucket_sizes, rng))
             rows = rng.permutation(len(lengths)) if training else np.arange(len(lengths))
             return np.split(rows, range(self.recipe.batch_size, len(rows), self.recipe.batch_size))
 
-        return Batches(make, groups)
+        return Batches(make, groups, epochs)
 
     def _lengths(self, split: str) -> np.ndarray:
         """Of each pair the longer side, its start or end with it."""

@@ -207,10 +207,11 @@ class WordVectorDataModule(DataModule):
 
     def batches(self, split: str, *, training: bool = False) -> Any:
         """Examples of a split, the same ones each time unless for training: then drawn anew, in a new order."""
-        drawn: dict[str, Any] = dict(seed=self.recipe.seed, split=split)
         if training:
-            return endless_dataset(partial(self.read_once, split, shuffle=True), steps=self.steps, **drawn)
-        return held_out(partial(self.read_once, split), batch_size=self.recipe.batch_size, **drawn)
+            readings = partial(self.read_once, split, shuffle=True)
+            return endless_dataset(readings, epochs=self.begin(), split=split, steps=self.steps)
+        drawn: dict[str, Any] = dict(seed=self.recipe.seed, split=split, batch_size=self.recipe.batch_size)
+        return held_out(partial(self.read_once, split), **drawn)
 
     def read_once(
         self, split: str, rng: np.random.Generator, *, shuffle: bool = False
