@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from zoo import registry, tasks
 from zoo.deprecated import OldNameWarning
@@ -37,9 +37,9 @@ def check_task(task: str, of: str = "") -> None:
         raise unknown(f"task (of {of})" if of else "task", task, known)
 
 
-def show_log() -> None:
-    """Print the library's log on the terminal as it is."""
-    handler = logging.StreamHandler(sys.stdout)
+def show_log(stream: TextIO | None = None) -> None:
+    """Print the library's log on the terminal as it is; on `stream` where the output itself is what is wanted."""
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger("zoo")
     log.handlers = [handler]  # one, however often this is called

@@ -9,7 +9,7 @@ HELP = "generate text with a trained language model"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
-    parser.add_argument("--prompt", required=True, help="the beginning of the text")
+    parser.add_argument("--prompt", required=True, help="the beginning of the text, or a file of it")
     parser.add_argument("--length", type=int, default=400, help="tokens to generate (default: 400)")
     parser.add_argument(
         "--temperature",
@@ -28,8 +28,11 @@ def run(arguments: argparse.Namespace) -> None:
     from zoo.inference import api
 
     settings = {name: getattr(arguments, name) for name in ("length", "temperature", "top_k", "seed")}
-    tokens = api.generate(run_folder, arguments.prompt, **settings)
-    print(arguments.prompt, end="")
+    from zoo.data.text.inputs import read_texts
+
+    ((_, prompt),) = read_texts([arguments.prompt])
+    tokens = api.generate(run_folder, prompt, **settings)
+    print(prompt, end="")
     for token in tokens:
         print(token, end="", flush=True)
     print()

@@ -104,11 +104,12 @@ def summary(run: Run, plan: RunPlan) -> str:
 
     results, card, recipe = run.results, plan.card, plan.card.recipe(plan.recipe.name)
     metrics, task = results["metrics"], tasks.get(card.task)
-    metric = task.metric if math.isfinite(metrics[task.metric]) else "loss"  # it could not be measured
+    metric = task.headline(metrics)
     baselines = [f"{name} {value:.4f}" for name, value in results["baselines"].items() if math.isfinite(value)]
     lines = [
         f"{card.name}, recipe {recipe.name}, seed {results['seed']}: "
-        f"test {metric} {metrics[metric]:.4f} on {run.config['examples']['test']:,} examples",
+        f"test {metric} {metrics[metric]:.4f} on "
+        + (results.get("measured_on") or f"{run.config['examples']['test']:,} examples"),
     ]
     if baselines or type(task).baselines is not Task.baselines:
         lines.append("  beside " + (", ".join(baselines) or "no baseline: the set is too large to compute one"))

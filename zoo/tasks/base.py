@@ -17,6 +17,7 @@ the tasks with a method of its name.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -42,6 +43,7 @@ class Evaluation:
     targets: Any = None  # as the task's plots take them
     outputs: Any = None
     notes: tuple[str, ...] = ()  # what else is worth saying, a line each
+    measured_on: str = ""  # what the main metric counts, where that is not the examples
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,10 @@ class Task:
         return network, data
 
     # Judging
+
+    def headline(self, metrics: Mapping[str, float]) -> str:
+        """Which of the metrics sums up a run: the main one, or the loss where that could not be measured."""
+        return self.metric if math.isfinite(metrics[self.metric]) else "loss"
 
     def evaluate(self, network: Network, data: Any, split: str) -> Evaluation:
         """Loss and `scores` of one output for each example. The test split is measured once, after training."""

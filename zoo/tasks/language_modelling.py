@@ -10,6 +10,7 @@ from zoo.baselines import ngram
 from zoo.data.text.base import LONG_WORD
 from zoo.data.text.corpus import CorpusDataModule
 from zoo.data.text.folder import CorpusFolder
+from zoo.data.text.inputs import read_texts
 from zoo.decoding import sampling
 from zoo.decoding.base import Compiled, decoder_of
 from zoo.metrics.tokens import Perplexity
@@ -66,6 +67,7 @@ class LanguageModelling(Task):
         self, trained: Trained, prompt: str, *, length: int, temperature: float, top_k: int, seed: int
     ) -> Iterator[str]:
         """Pieces of text that follow the prompt, as they are drawn."""
+        ((_, prompt),) = read_texts([prompt])
         network, vocabulary = trained.network, trained.data.vocabulary
         (tokens,) = trained.data.encode([prompt])
         decoder = Compiled(decoder_of(network.model, network.card.name))

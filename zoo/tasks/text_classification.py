@@ -10,6 +10,7 @@ import numpy as np
 from zoo.data.base import DataModule
 from zoo.data.text.base import shortened
 from zoo.data.text.folder import TextFolder
+from zoo.data.text.inputs import read_texts
 from zoo.data.text.labelled import LabelledTextDataModule
 from zoo.errors import UsageError
 from zoo.metrics import classification
@@ -51,8 +52,9 @@ class TextClassification(Classification):
         }
 
     def predict(self, trained: Trained, texts: Sequence[str], folder: Path | None) -> list[str]:
-        """A line for each text: the likeliest classes."""
-        logits = trained.network.predict(trained.data.encode(texts))
+        """A line for each text, or file of one: the likeliest classes."""
+        called, found = zip(*read_texts(texts))
+        logits = trained.network.predict(trained.data.encode(found))
         names = trained.data.class_names
         rows = classification.probabilities(logits)
-        return [f"{shortened(text, 50)}: {likeliest(row, names, most=3)[1]}" for text, row in zip(texts, rows)]
+        return [f"{shortened(name, 50)}: {likeliest(row, names, most=3)[1]}" for name, row in zip(called, rows)]

@@ -60,7 +60,7 @@ class WordVectorsTask(Task):
 
     def evaluate(self, network: Network, data: WordVectorDataModule, split: str) -> Evaluation:
         """The loss on held-out text; the fraction of analogies solved; how far similarities agree with people's."""
-        vectors = vectors_in(network, data)
+        vectors, measured_on = vectors_in(network, data), ""
         metrics, notes = {"analogies": float("nan"), "loss": held_out_loss(network, data, split)}, []
         for name, questions in judgements(data, data.files).items():
             if isinstance(questions, list):
@@ -69,12 +69,13 @@ class WordVectorsTask(Task):
             else:
                 sections = vectors.analogies(questions)
                 score = sections.pop("")
+                measured_on = f"{score.known:,} of {score.asked:,} questions" if name == self.metric else measured_on
                 notes.append(f"{name} (fraction correct): {score}")
                 notes += [f"  {section}: {each}" for section, each in sections.items() if each.known]
             metrics[name], metrics[f"{name}_coverage"] = score.value, score.known / max(score.asked, 1)
         for word in vectors.words[len(vectors.words) // 20 :: max(1, len(vectors.words) // 5)][:4]:
             notes.append(f"nearest to {word}: " + ", ".join(other for other, _ in vectors.neighbours(word, 6)))
-        return Evaluation(metrics, None, vectors, tuple(notes))
+        return Evaluation(metrics, None, vectors, tuple(notes), measured_on)
 
     def baselines(self, data: WordVectorDataModule) -> dict[str, float]:
         """A word at random; and vectors by linear algebra alone: counts of meetings, compared with chance, factored."""

@@ -63,6 +63,7 @@ def _fit(plan: RunPlan) -> Run:
         "recipe": recipe.name,
         "metrics": dict(evaluation.metrics),
         "baselines": baselines,
+        "measured_on": evaluation.measured_on,
         "seconds": round(time.perf_counter() - started, 2),
         "fit_seconds": round(fit_seconds, 2),
         "samples_per_second": {name: round(rate) for name, rate in rates.items()},
@@ -226,7 +227,8 @@ def report(
 ) -> None:
     """The plots and tables of a run, in its folder."""
     task = network.task
-    curves = plots.curves(run.path / "history.csv", network.main, task.metric, baselines)
+    shown = baselines if task.headline(evaluation.metrics) == task.metric else {}  # of another metric
+    curves = plots.curves(run.path / "history.csv", network.main, task.metric, shown)
     for file, figure in {"curves.png": curves, **task.plots(data, evaluation)}.items():
         if figure is not None:
             plots.save(figure, run.path / file)
