@@ -13,6 +13,12 @@ from zoo.training.run_folder import Run
 from zoo.training.run_plan import SETTINGS, RunPlan, prepare
 
 HELP = "train a network by a recipe and write a run folder"
+SERIES_OPTIONS = (  # which are options of the data as well: --option target=COLUMN
+    ("target", str, "the column of --data FILE.csv to forecast"),
+    ("time", str, "the column of times"),
+    ("lags", int, "steps that the network looks back"),
+    ("horizon", int, "steps ahead"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="PATH",
-        help="your own data: an .npz file of arrays, a .txt file, or a folder as the task takes it",
+        help="your own data: a folder, a .txt file, a table (.csv, .tsv, .jsonl), arrays (.npz): what the task takes",
     )
     parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
     parser.add_argument("--epochs", type=int, help="passes over the training set, in place of the recipe's")
@@ -48,17 +54,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="of the builder, or of what the recipe does to the data; may be repeated",
+        help="of the builder, or of what the recipe does to the data (of texts: tokens, vocabulary, length; of word "
+        "vectors: tokens, min_count, window); `zoo info NAME` shows those of each recipe; may be repeated",
     )
     parser.add_argument(
         "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
     )
+    for name, kind, what in SERIES_OPTIONS:
+        parser.add_argument(f"--{name}", type=kind, help=f"of a series: {what}")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run folder")
     parser.add_argument("--record", metavar="FILE.csv", help="append the metrics as a row to this table")
 
 
 def run(arguments: argparse.Namespace) -> None:
     options = option_values(arguments.option)
+    own = {name: getattr(arguments, name) for name, _, _ in SERIES_OPTIONS}
+    options |= {name: value for name, value in own.items() if value is not None}
     if arguments.record:
         from zoo import results
 
@@ -113,6 +124,13 @@ def summary(run: Run, plan: RunPlan) -> str:
     ]
     if baselines or type(task).baselines is not Task.baselines:
         lines.append("  beside " + (", ".join(baselines) or "no baseline: the set is too large to compute one"))
+    better = [
+        name
+        for name, value in results["baselines"].items()
+        if metric != "loss" and (value <= metrics[metric] if task.minimize else value >= metrics[metric])
+    ]
+    if better:
+        lines.append(f"  no better than {', '.join(better)}: {task.advice}")
     if recipe.expected is not None and plan.unchanged:
         bound = recipe.expected.bound
         value = metrics.get(recipe.expected.metric, math.nan)  # BLEU, where sacrebleu is not installed

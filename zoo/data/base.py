@@ -43,6 +43,7 @@ class DataModule:
     preprocess: ClassVar[Collection[str]] = ()
     augment: ClassVar[Collection[str]] = ()
     data_options: ClassVar[Collection[str]] = ()
+    ordered: ClassVar[bool] = False  # whether examples stand in the order of time
     set_by: ClassVar[Mapping[str, str]] = {}  # of `model_options`, by which word of `preprocess` a user sets it
     examples: Mapping[str, int]  # how many each of `SPLITS` holds, known after `adapt`
     class_names: Sequence[str] = ()  # none where the targets are no classes

@@ -109,7 +109,9 @@ BASE = Card(
             schedule_options={"warmup_epochs": 2},
         ),
         IMDB,
-        replace(IMDB, name="text_folder", dataset="", train="train", validation="validation"),
+        replace(
+            IMDB, name="text_folder", dataset="", train="train", validation="validation", min_steps=1000, patience=5
+        ),
     ),
     tiny=dict(input_shape=(None,), vocabulary_size=12, num_layers=1, dim=16, num_heads=2, max_length=40, dropout=0.0),
     tutorial="23_bert_gpt_mini.py",

@@ -111,6 +111,26 @@ BREAST_CANCER = Recipe(
     schedule="cosine",
 )
 DAILY_VIEWS = replace(BREAST_CANCER, dataset="daily_views:1.1.0")
+SERIES = Recipe(  # a table of one's own, a row for each time
+    name="series",
+    dataset="",
+    preprocess={
+        "target": "",
+        "time": "",
+        "columns": "",
+        "lags": 12,
+        "horizon": 1,
+        "season": 0,
+        "gaps": "refuse",
+        "difference": "auto",
+    },
+    epochs=60,
+    min_steps=3000,
+    batch_size=32,
+    learning_rate=3e-3,
+    schedule="cosine",
+    schedule_options={"warmup_epochs": 1},
+)
 AGREEMENT = Recipe(
     name="demo",
     dataset="agreement:1.0.0",

@@ -55,4 +55,13 @@ CLASSIFIER_DEMO = replace(
     schedule_options={"warmup_epochs": 2},
 )
 IMDB = replace(IMDB_REVIEWS, expected=Expected("accuracy", 0.86, "keras-io's example reports .8745", measured=False))
-TEXT_FOLDER = replace(IMDB, name="text_folder", dataset="", train="train", validation="validation", expected=None)
+TEXT_FOLDER = replace(
+    IMDB,
+    name="text_folder",
+    dataset="",
+    train="train",
+    validation="validation",
+    min_steps=1000,
+    patience=5,
+    expected=None,
+)

@@ -156,6 +156,7 @@ class Task:
     name: ClassVar[str] = ""
     metric: ClassVar[str]  # the main one, by which runs are compared
     minimize: ClassVar[bool] = False
+    advice: ClassVar[str] = "more epochs, more data or another learning rate may help"  # where a baseline is better
     other_metrics: ClassVar[tuple[str, ...]] = ()  # better in the same direction; a recipe may expect them
     data_module: ClassVar[type[DataModule]]
     folder: ClassVar[type[Any] | None] = None  # made from the path of a user's folder or text file; opens it

@@ -24,6 +24,7 @@ ORDERS = (2, 5)  # tokens that the counting baselines look at, the predicted one
 class LanguageModelling(Task):
     metric = "perplexity"
     minimize = True
+    advice = "a text this short wants more epochs, a smaller network (--option units=, dim=) or more dropout"
     data_module = CorpusDataModule
     folder = CorpusFolder
 

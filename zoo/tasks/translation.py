@@ -86,8 +86,12 @@ class Translation(Task):
         near = NearestNeighbors(n_neighbors=1).fit(grams.transform(sources))
         rows = near.kneighbors(grams.transform(asked), return_distance=False)[:, 0]
         found = {"copy": asked, "nearest source": [targets[row] for row in rows]}
-        scores = {name: None if by_characters(data) else bleu(each, wanted) for name, each in found.items()}
-        return {name: scores[name][0] if scores[name] else exact_match(found[name], wanted) for name in found}
+
+        def score(predictions: Sequence[str]) -> float:
+            measured = None if by_characters(data) else bleu(predictions, wanted)
+            return measured[0] if measured else exact_match(predictions, wanted)
+
+        return {name: score(each) for name, each in found.items()}
 
     def plots(self, data: TranslationDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         weights = evaluation.outputs["attention"]

@@ -31,6 +31,7 @@ OVERRIDES = {  # of a recipe, for one run
     field: FIELDS[field] for field in ("epochs", "batch_size", "seed", "learning_rate", "ema_momentum", "precision")
 }
 SETTINGS = (*OVERRIDES, "weights", "preprocessing", "run", "data", "data_dir", "loop", "tensorboard", "verbose")
+FILES = (".npz", ".txt", ".csv", ".tsv", ".jsonl")  # of a user's own data
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,8 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         valid, expected = OVERRIDES[field]
         if not valid(value):
             raise UsageError(f"{field} is {value!r}; expected {expected}")
+    if "epochs" in changes:
+        changes["min_steps"] = 0  # so many and no more
     return replace(recipe, **changes)
 
 
@@ -154,8 +157,8 @@ def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -
     """The recipe with the user's own data in place of its data set, and short clips repeated if they may be."""
     if data is not None:  # a file has whole splits of these names
         path = Path(data).absolute()
-        if path.suffix not in (".npz", ".txt") and not path.is_dir():
-            raise UsageError(f"data is {str(data)!r}; expected the path of an .npz or .txt file or of a folder")
+        if path.suffix not in FILES and not path.is_dir():
+            raise UsageError(f"data is {str(data)!r}; expected the path of a folder or of a file: {', '.join(FILES)}")
         recipe = replace(recipe, dataset=str(path), train="train", validation="validation", test="test")
     if loop:
         recipe = replace(recipe, preprocess={"loop": fewest_frames(card.name, recipe), **recipe.preprocess})
@@ -170,13 +173,18 @@ def open_data(dataset: str, card: Card, data_dir: str | Path | None) -> DataSet:
     """The data set, found and checked but not loaded; a folder of one's own is opened as the card's task wants it."""
     from zoo.data import open_source  # tfds: not before the names are known to be right
 
-    own = Path(dataset).is_absolute() and not dataset.endswith(".npz")
+    path = Path(dataset)
+    own = path.is_absolute() and path.suffix != ".npz"
     folder = tasks.get(card.task).folder if own else None
     if own and folder is None:
-        kind = "text file" if dataset.endswith(".txt") else "folder"
+        kind = "folder" if path.is_dir() else f"{path.suffix} file"
         takes = ", ".join(name for name in tasks.names() if tasks.get(name).folder)
         raise UsageError(f"{dataset} is a {kind}; a network for {card.task} learns from none ({takes} can)")
-    return open_source(dataset, folder=folder, data_dir=data_dir)
+    module = tasks.get(card.task).data_module if path.suffix == ".npz" else None
+    numbers = getattr(module, "targets_are", "") == "numbers"
+    return open_source(
+        dataset, folder=folder, data_dir=data_dir, numbers=numbers, ordered=bool(module and module.ordered)
+    )
 
 
 def default_recipe(card: Card, weights: str | Path | None, data: str | Path | None) -> str:

@@ -3,8 +3,9 @@
 import contextlib
 import json
 import logging
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -24,6 +25,9 @@ from zoo.training.run_plan import RunPlan, check_recipe, command_line
 
 log = logging.getLogger("zoo")
 
+USES = ("train", "validate", "are held out to test")
+STILL_LEARNING = 0.99  # of the best loss before
+
 
 def fit(plan: RunPlan) -> Run:
     """Train, evaluate and draw; if it fails before an epoch is finished, leave no run folder behind."""
@@ -41,6 +45,9 @@ def _fit(plan: RunPlan) -> Run:
     task = tasks.get(plan.card.task)
     task.check(recipe.loss or plan.card.loss)
     data = task.data_module.adapt(plan.card, recipe, plan.source.load())
+    recipe = with_enough_epochs(recipe, data)
+    held_out = ", ".join(f"{count:,} {use}" for count, use in zip(data.examples.values(), USES))
+    log.info(f"{data.source.name}: of the examples {held_out}")
 
     keras.utils.set_random_seed(recipe.seed)
     options = builder_options(plan.card, recipe, data)
@@ -71,6 +78,15 @@ def _fit(plan: RunPlan) -> Run:
     })  # fmt: skip
     report(plan.run, network, data, evaluation, baselines)
     return plan.run
+
+
+def with_enough_epochs(recipe: Recipe, data: DataModule) -> Recipe:
+    """The recipe with as many epochs as its `min_steps` ask for."""
+    epochs = math.ceil(recipe.min_steps / data.steps)
+    if epochs <= recipe.epochs:
+        return recipe
+    log.info(f"{epochs} epochs of {data.steps} steps in place of {recipe.epochs}: few data (--epochs decides)")
+    return replace(recipe, epochs=epochs)
 
 
 def build(card: Card, recipe: Recipe, options: Mapping[str, Any]) -> keras.Model:
@@ -204,7 +220,7 @@ def fit_epochs(
     if plan.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(plan.run.path / "tensorboard"))
     try:
-        trainer.model.fit(
+        history = trainer.model.fit(
             trainer.with_targets(data.batches("train", training=True)),
             validation_data=trainer.with_targets(data.batches("validation")) if data.holds_out(plan.card) else None,
             initial_epoch=since,
@@ -220,6 +236,14 @@ def fit_epochs(
         raise UsageError(
             f"the loss became NaN or infinite; expected it to fall: lower learning_rate, now {rate:g}"
         ) from None
+    if until >= plan.recipe.epochs:
+        say_if_still_learning(history.history.get("val_loss", []))
+
+
+def say_if_still_learning(losses: Sequence[float]) -> None:
+    """Say where the validation loss of the last epoch is the best by more than a little."""
+    if len(losses) > 1 and losses[-1] < STILL_LEARNING * min(losses[:-1]):
+        log.info("the validation loss still fell in the last epoch: more epochs (--epochs) may do better")
 
 
 def report(
