@@ -19,6 +19,7 @@ SERIES_OPTIONS = (  # which are options of the data as well: --option target=COL
     ("lags", int, "steps that the network looks back"),
     ("horizon", int, "steps ahead"),
 )
+TEXT_OPTIONS = (("text-column", "texts"), ("label-column", "their classes"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
     )
+    for name, what in TEXT_OPTIONS:
+        parser.add_argument(f"--{name}", metavar="COLUMN", help=f"of a table of texts: the column of {what}")
     for name, kind, what in SERIES_OPTIONS:
         parser.add_argument(f"--{name}", type=kind, help=f"of a series: {what}")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run folder")
@@ -68,7 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     options = option_values(arguments.option)
-    own = {name: getattr(arguments, name) for name, _, _ in SERIES_OPTIONS}
+    names = [name.replace("-", "_") for name, *_ in (*SERIES_OPTIONS, *TEXT_OPTIONS)]
+    own = {name: getattr(arguments, name) for name in names}
     options |= {name: value for name, value in own.items() if value is not None}
     if arguments.record:
         from zoo import results

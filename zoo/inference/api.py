@@ -1,5 +1,6 @@
 """Inference with a finished run: its metrics again, and its predictions for new inputs."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from zoo.inference import pretrained
 from zoo.tasks.base import Evaluation, Network, Trained
 from zoo.training.run_folder import Run
 from zoo.training.run_plan import open_data
+
+log = logging.getLogger("zoo")
 
 
 def reopen(run: str | Path | Run, *, with_source: bool = False, data_dir: str | Path | None = None) -> Trained:
@@ -37,7 +40,10 @@ def reopen(run: str | Path | Run, *, with_source: bool = False, data_dir: str | 
     except (TypeError, KeyError, AttributeError, ValueError):  # other words, or values of another kind
         raise UsageError(f"{folder.path / 'config.json'} was not written by this zoo; train again") from None
     if with_source:
-        data.source = open_data(recipe.dataset, card, data_dir or config["data_dir"]).load()
+        found = open_data(recipe.dataset, card, data_dir or config["data_dir"], recipe.preprocess)
+        if config.get("data_sha256") not in (None, found.sha256()):
+            log.warning(f"{found.name} has changed since {folder.path} was trained on it: its test set is another one")
+        data.source = found.load()
     registry.builder(card.name)  # so that its layers are known
     return Trained(Network.of(folder.model(), card, task, recipe), data, folder)
 

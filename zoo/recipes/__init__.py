@@ -139,6 +139,15 @@ AGREEMENT = Recipe(
     batch_size=64,
     schedule="cosine",
 )
+TEXTS: dict[str, Any] = {  # what may be said of labelled texts of one's own
+    "tokens": "words",
+    "vocabulary": 20_000,
+    "length": 0,
+    "truncate": "head",
+    "class_weights": "none",
+    "text_column": "",
+    "label_column": "",
+}
 IMDB_REVIEWS = Recipe(
     name="imdb_reviews",
     dataset="imdb_reviews/plain_text:1.0.0",

@@ -1,6 +1,6 @@
 """Recipes of the recurrent networks with one output, and notes on their speed (`zoo/models/recurrent.py`)."""
 
-from zoo.recipes import AGREEMENT, DAILY_VIEWS, DIGITS, FASHION_MNIST, IMDB_REVIEWS, MNIST, SERIES
+from zoo.recipes import AGREEMENT, DAILY_VIEWS, DIGITS, FASHION_MNIST, IMDB_REVIEWS, MNIST, SERIES, TEXTS
 from zoo.records import Expected, Recipe, replace
 
 DEMO = replace(AGREEMENT, model={"embedding": 16, "units": (64,), "dropout": 0.0}, learning_rate=5e-3)
@@ -12,7 +12,14 @@ IMDB = replace(
     schedule_options={},
 )
 TEXT_FOLDER = replace(
-    IMDB, name="text_folder", dataset="", train="train", validation="validation", min_steps=600, patience=5
+    IMDB,
+    name="text_folder",
+    dataset="",
+    train="train",
+    validation="validation",
+    preprocess=TEXTS,
+    min_steps=600,
+    patience=5,
 )
 RECIPES: dict[str, tuple[Recipe, ...]] = {
     "gru_classifier": (  # and the LSTMs

@@ -1,6 +1,6 @@
 """How the Transformers of `zoo.models.transformer` are trained."""
 
-from zoo.recipes import AGREEMENT, IMDB_REVIEWS
+from zoo.recipes import AGREEMENT, IMDB_REVIEWS, TEXTS
 from zoo.records import Expected, Recipe, replace
 
 # Dates, from any written form to ISO 8601. Normalised before each sublayer, it learns this in fewer steps than in the
@@ -61,6 +61,7 @@ TEXT_FOLDER = replace(
     dataset="",
     train="train",
     validation="validation",
+    preprocess=TEXTS,
     min_steps=1000,
     patience=5,
     expected=None,

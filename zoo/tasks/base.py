@@ -159,7 +159,8 @@ class Task:
     advice: ClassVar[str] = "more epochs, more data or another learning rate may help"  # where a baseline is better
     other_metrics: ClassVar[tuple[str, ...]] = ()  # better in the same direction; a recipe may expect them
     data_module: ClassVar[type[DataModule]]
-    folder: ClassVar[type[Any] | None] = None  # made from the path of a user's folder or text file; opens it
+    # From the path of a user's folder or file, and words of `preprocess` that it takes by name, to what opens it.
+    folder: ClassVar[Callable[..., Any] | None] = None
     takes_question_files: ClassVar[bool] = (
         False  # whether `zoo evaluate --with FILE` asks more; `data.files` holds them
     )

@@ -10,8 +10,9 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def prepare(
         raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
     if card.one_heap:
         one_heap()
-    source = open_data(planned.dataset, card, data_dir)
+    source = open_data(planned.dataset, card, data_dir, {**planned.preprocess})
     folder = Run.create(run, f"{name}-{planned.name}-{planned.seed}")
     return RunPlan(card, planned, options, source, folder, data_dir, tensorboard, verbose)
 
@@ -169,17 +170,21 @@ def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -
     return recipe
 
 
-def open_data(dataset: str, card: Card, data_dir: str | Path | None) -> DataSet:
-    """The data set, found and checked but not loaded; a folder of one's own is opened as the card's task wants it."""
+def open_data(dataset: str, card: Card, data_dir: str | Path | None, preprocess: Mapping[str, Any] = {}) -> DataSet:
+    """The data set, found and checked but not loaded; a folder of one's own is opened as the card's task wants it,
+    with those of the recipe's words that its `folder` takes."""
     from zoo.data import open_source  # tfds: not before the names are known to be right
 
     path = Path(dataset)
     own = path.is_absolute() and path.suffix != ".npz"
-    folder = tasks.get(card.task).folder if own else None
+    folder: Callable[..., Any] | None = tasks.get(card.task).folder if own else None
     if own and folder is None:
         kind = "folder" if path.is_dir() else f"{path.suffix} file"
         takes = ", ".join(name for name in tasks.names() if tasks.get(name).folder)
         raise UsageError(f"{dataset} is a {kind}; a network for {card.task} learns from none ({takes} can)")
+    if folder is not None:
+        named = [each.name for each in inspect.signature(folder).parameters.values() if each.kind is each.KEYWORD_ONLY]
+        folder = partial(folder, **{name: preprocess[name] for name in named if name in preprocess})
     module = tasks.get(card.task).data_module if path.suffix == ".npz" else None
     numbers = getattr(module, "targets_are", "") == "numbers"
     return open_source(

@@ -6,17 +6,18 @@
     DIR/*.txt, or one FILE.txt                              for a language model: the first 80 % of the characters,
                                                             the next 10 and the last 10
 
-Every file is UTF-8. What is divided here is divided by content: texts that are the same but for case and spaces, of
-which collections of reviews have many, come to lie in one split.
+Files are UTF-8, or what `zoo.data.encodings` makes of them. What is divided here is divided by content: texts that are
+the same but for case and spaces, of which collections of reviews have many, come to lie in one split. A table of texts
+is opened by `zoo.data.text.table`.
 """
 
 import hashlib
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zoo.data.encodings import read_text
 from zoo.data.sources import Source, tensorflow
 from zoo.errors import UsageError, unknown
 
@@ -26,28 +27,53 @@ MIN_TEXTS = 10  # of a class, so that each split gets some
 Labelled = tuple[np.ndarray, np.ndarray]  # texts and their classes, (texts,) each
 
 
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file; its lines end as Python's do, whatever system wrote them.
-
-    Raises:
-        UsageError: where it is something else, with the offset.
-    """
-    try:
-        return re.sub(r"\r\n?", "\n", path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is not UTF-8 text: byte 0x{error.object[error.start]:02x} at offset {error.start}; "
-            "save it as UTF-8"
-        ) from None
-
-
 def text_files(folder: Path) -> list[Path]:
     """All .txt files in a folder and its sub-folders, sorted."""
     return sorted(path for path in folder.rglob("*.txt") if path.is_file())
 
 
-class TextFolder:
-    """Labelled texts: a sub-folder for each class."""
+class LabelledTexts:
+    """Texts with classes, divided or to be divided here."""
+
+    path: Path
+    name: str
+    class_names: tuple[str, ...]
+
+    def read(self) -> dict[str, Labelled]:
+        """The splits that there are: "train" and "test", perhaps "validation"; or "" for all texts together."""
+        raise NotImplementedError
+
+    def load(self) -> Source:
+        """Read all texts, divide them and open them."""
+        splits = self.read()
+        for each in splits.values():
+            self.check(each)
+        if "" in splits:
+            rest, test = part(*splits.pop(""), of=5)
+            train, validation = part(*rest, of=8)
+            splits = {"train": train, "validation": validation, "test": test}
+        elif "validation" not in splits:
+            splits["train"], splits["validation"] = part(*splits["train"], of=10)
+
+        def split(text: str) -> Any:
+            if text not in splits:
+                raise unknown(f"split of {self.path}", text, splits)
+            return tensorflow().data.Dataset.from_tensor_slices(splits[text])
+
+        return Source(self.name, self.class_names, split)
+
+    def check(self, texts: Labelled) -> None:
+        """Raise unless there are enough texts of each class."""
+        counts = np.bincount(texts[1], minlength=len(self.class_names))
+        if counts.min() < MIN_TEXTS:
+            raise UsageError(
+                f"{self.path} holds {counts.min()} texts of the class {self.class_names[int(counts.argmin())]}; "
+                f"expected at least {MIN_TEXTS} of each"
+            )
+
+
+class TextFolder(LabelledTexts):
+    """A sub-folder of .txt files for each class."""
 
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
@@ -68,25 +94,11 @@ class TextFolder:
             digest.update(str(path.relative_to(self.path)).encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
 
-    def load(self) -> Source:
-        """Read all texts, divide them and open them."""
-        if self.divided:
-            splits = {split: self._read(self.path / split) for split in ("train", "test")}
-            if (self.path / "validation").is_dir():
-                splits["validation"] = self._read(self.path / "validation")
-            else:
-                splits["train"], splits["validation"] = part(*splits["train"], of=10)
-        else:
-            rest, test = part(*self._read(self.path), of=5)
-            train, validation = part(*rest, of=8)
-            splits = {"train": train, "validation": validation, "test": test}
-
-        def split(text: str) -> Any:
-            if text not in splits:
-                raise unknown(f"split of {self.path}", text, splits)
-            return tensorflow().data.Dataset.from_tensor_slices(splits[text])
-
-        return Source(self.name, self.class_names, split)
+    def read(self) -> dict[str, Labelled]:
+        if not self.divided:
+            return {"": self._read(self.path)}
+        splits = [split for split in ("train", "validation", "test") if (self.path / split).is_dir()]
+        return {split: self._read(self.path / split) for split in splits}
 
     def _read(self, folder: Path) -> Labelled:
         texts, labels = [], []

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from zoo.data.text.folder import read_text
+from zoo.data.encodings import read_text
 from zoo.errors import UsageError
 
 SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".jsonl")  # of what must be a file

@@ -9,8 +9,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from zoo.data.encodings import read_text
 from zoo.data.sources import ParallelSource, Source, tensorflow
-from zoo.data.text.folder import read_text
 from zoo.errors import UsageError, unknown
 
 NAME = re.compile(r"(?P<language>[^.]+)\.(?P<split>train|validation|val|test)\.txt")
