@@ -2,6 +2,7 @@
 
 import argparse
 
+from zoo.checks import check_whole
 from zoo.cli import _terminal
 
 HELP = "generate text with a trained language model"
@@ -20,19 +21,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top-k", type=int, default=0, help="sample from so many of the likeliest tokens only (default: all)"
     )
+    parser.add_argument(
+        "--top-p", type=float, default=1.0, help="sample from the likeliest that have this probability together"
+    )
+    parser.add_argument(
+        "--stop", metavar="TEXT", action="append", default=[], help="end before this text; may be repeated"
+    )
+    parser.add_argument("--samples", type=int, default=1, help="texts to write, of as many seeds (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="of the sampling (default: 0)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     run_folder = _terminal.open_run(arguments.run, arguments.debug)
+    from zoo.data.text.inputs import read_texts
     from zoo.inference import api
 
-    settings = {name: getattr(arguments, name) for name in ("length", "temperature", "top_k", "seed")}
-    from zoo.data.text.inputs import read_texts
-
+    check_whole("samples", arguments.samples)
+    settings = {name: getattr(arguments, name) for name in ("length", "temperature", "top_k", "top_p", "stop")}
     ((_, prompt),) = read_texts([arguments.prompt])
-    tokens = api.generate(run_folder, prompt, **settings)
-    print(prompt, end="")
-    for token in tokens:
-        print(token, end="", flush=True)
-    print()
+    for number in range(arguments.samples):
+        if number:
+            print(f"--- sample {number + 1}, seed {arguments.seed + number}")
+        tokens = api.generate(run_folder, prompt, seed=arguments.seed + number, **settings)
+        print(prompt, end="")
+        for token in tokens:
+            print(token, end="", flush=True)
+        print()

@@ -194,6 +194,8 @@ def generate(
     length: int = 400,
     temperature: float = 0.8,
     top_k: int = 0,
+    top_p: float = 1.0,
+    stop: Sequence[str] = (),
     seed: int = 0,
 ) -> Iterator[str]:
     """The text that a trained language model writes after a prompt, token by token as it is sampled.
@@ -205,12 +207,15 @@ def generate(
         temperature: divides the logits: below 1 unlikely tokens become rarer, above 1 commoner; 0 always takes the
             likeliest.
         top_k: sample from so many of the likeliest tokens only; 0 for all.
+        top_p: sample from as many of the likeliest tokens as have this probability together; 1 for all.
+        stop: strings before the first of which the text ends.
         seed: of the sampling; the same one gives the same text.
 
     Raises:
         UsageError: if the folder holds no finished run, its network writes nothing, or a setting is out of range.
     """
-    return run_command(run, "generate", prompt, length=length, temperature=temperature, top_k=top_k, seed=seed)
+    settings: dict[str, Any] = dict(temperature=temperature, top_k=top_k, top_p=top_p, stop=stop, seed=seed)
+    return run_command(run, "generate", prompt, length=length, **settings)
 
 
 def compare(run: str | Path | Run, first: str, second: str) -> list[str]:
