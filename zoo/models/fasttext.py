@@ -3,7 +3,7 @@
     fasttext_classifier    A. Joulin, E. Grave, P. Bojanowski and T. Mikolov, "Bag of Tricks for Efficient Text
                            Classification", arXiv:1607.01759, 2016
 
-    tokens (batch, time) -> their vectors, and those of each two neighbours -> the mean of all -> logits
+    tokens (batch, time) -> their vectors, plus those of each two neighbours -> the mean -> logits
 
 The honest baseline of networks that read a text in its order: a bigram is all the order that it sees. Bigrams have no
 dictionary: a hash gives each one of `bigrams` rows, and those that collide share it.
@@ -23,7 +23,7 @@ MULTIPLIER = 30_011  # a prime; times a vocabulary of up to 71,000 it stays with
 
 @keras.saving.register_keras_serializable("zoo")
 class Bigrams(layers.Layer):
-    """The rows of each two neighbouring tokens: 1 to `rows` - 1, and 0 where one of the two is padding.
+    """The row of each token with the next one: 1 to `rows` - 1, and 0 for the last, which has none.
 
     Shapes: tokens (batch, time) -> (batch, time), the last one 0.
 
@@ -32,7 +32,7 @@ class Bigrams(layers.Layer):
     """
 
     def __init__(self, rows: int, **kwargs: object):
-        super().__init__(dtype="int32", **kwargs)
+        super().__init__(**kwargs)
         self.rows = rows
 
     def call(self, tokens: object) -> object:
@@ -67,7 +67,11 @@ TEXT_FOLDER = replace(
         summary="the mean of word and bigram vectors, to a class: no order but that of two neighbours",
         params=3_000_202,
         paper="Joulin, Grave, Bojanowski & Mikolov 2016, arXiv:1607.01759",
-        deviations=("a softmax over all classes, not a hierarchical one", "Adam in place of plain gradient descent"),
+        deviations=(
+            "the mean of words plus the mean of bigrams, not one mean of both",
+            "a softmax over all classes, not a hierarchical one",
+            "Adam in place of plain gradient descent",
+        ),
         inputs=(Input("tokens", (400,), "int32", "token ids of words, 0 after the end"),),
         preprocessing="none",
         recipes=(
@@ -111,13 +115,12 @@ def fasttext_classifier(
     """
     check_whole("bigrams", bigrams, 0)
     tokens = keras.Input(input_shape, dtype="int32", name="tokens")
-    x, ids = layers.Embedding(vocabulary_size, embedding, name="embedding")(tokens), tokens
+    x = layers.Embedding(vocabulary_size, embedding, name="embedding")(tokens)  # (batch, time, embedding)
     if bigrams:
         pairs = Bigrams(max(bigrams, 2), name="bigrams")(tokens)  # (batch, time)
         both = layers.Embedding(max(bigrams, 2), embedding, name="bigram_embedding")(pairs)
-        x = layers.Concatenate(axis=1, name="grams")([x, both])  # (batch, 2 time, embedding)
-        ids = layers.Concatenate(axis=1, name="gram_ids", dtype="int32")([tokens, pairs])
-    x = PoolSequence("mean", name="pool")(x, ids)  # (batch, embedding)
+        x = layers.Add(name="grams")([x, both])
+    x = PoolSequence("mean", name="pool")(x, tokens)  # (batch, embedding)
     x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     return keras.Model(tokens, logits, name=name)

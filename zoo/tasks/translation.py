@@ -15,7 +15,7 @@ from zoo import losses, plots
 from zoo.data.batching import padded
 from zoo.data.image.files import free_name
 from zoo.data.text.inputs import read_lines
-from zoo.data.text.parallel_folder import ParallelFolder
+from zoo.data.text.parallel_folder import parallel_texts
 from zoo.data.text.special_tokens import START
 from zoo.data.text.translation import TranslationDataModule
 from zoo.decoding.beam_search import Translator
@@ -39,7 +39,7 @@ class Translation(Task):
     metric = "exact_match"
     other_metrics = ("bleu",)
     data_module = TranslationDataModule
-    folder = ParallelFolder
+    folder = staticmethod(parallel_texts)
 
     def headline(self, metrics: Mapping[str, float]) -> str:
         """BLEU where it was measured: of sentences hardly one is as the reference has it."""

@@ -11,7 +11,7 @@ import zoo
 from zoo import cli, tasks
 from zoo.data.builtin import dates
 from zoo.data.sources import Source, open_source, tensorflow
-from zoo.data.text.parallel_folder import ParallelFolder
+from zoo.data.text.parallel_folder import ParallelFolder, parallel_texts
 from zoo.data.text.subwords import Characters, Subwords
 from zoo.data.text.translation import TranslationDataModule
 from zoo.errors import UsageError
@@ -363,3 +363,18 @@ def test_the_headline_of_a_translator_of_sentences_is_bleu():
     task = tasks.get("translation")
     assert task.headline({"exact_match": 0.0, "bleu": 21.9}) == "bleu"
     assert task.headline({"exact_match": 0.98}) == "exact_match"
+
+
+def test_a_table_of_pairs_is_divided_by_its_sources(tmp_path):
+    lines = [f"satz {number % 150}\tsentence {number % 150}" for number in range(300)]
+    (tmp_path / "pairs.tsv").write_text("\n".join(["de\ten", *lines]) + "\n", encoding="utf-8")
+    source = parallel_texts(tmp_path / "pairs.tsv").load()
+    splits = {split: source.columns(split) for split in ("train", "validation", "test")}
+    assert sum(len(each["de"]) for each in splits.values()) == 300 and all(
+        len(each["de"]) > 4 for each in splits.values()
+    )
+    assert not set(splits["train"]["de"]) & set(splits["test"]["de"])
+    assert splits["test"]["en"][0].split()[1] == splits["test"]["de"][0].split()[1]
+    (tmp_path / "one.csv").write_text("de\nja\n")
+    with pytest.raises(UsageError, match=r"has one column \(de\); expected one for each language"):
+        parallel_texts(tmp_path / "one.csv")
