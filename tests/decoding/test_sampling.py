@@ -274,7 +274,14 @@ def test_baselines_of_a_classifier(reader):
 
 def test_the_nucleus_is_the_smallest_set_of_that_probability():
     logits = np.log([1e-9, 1e-9, 0.5, 0.3, 0.15, 0.05])
-    for top_p, kept in ((0.49, [2]), (0.51, [2, 3]), (0.79, [2, 3]), (0.81, [2, 3, 4]), (1.0, [2, 3, 4, 5]), (1e-9, [2])):
+    for top_p, kept in (
+        (0.49, [2]),
+        (0.51, [2, 3]),
+        (0.79, [2, 3]),
+        (0.81, [2, 3, 4]),
+        (1.0, [2, 3, 4, 5]),
+        (1e-9, [2]),
+    ):
         found = sampling.next_token_probabilities(logits, top_p=top_p)
         assert np.flatnonzero(found).tolist() == kept and found.sum() == pytest.approx(1), top_p
     with pytest.raises(zoo.UsageError, match="top_p is 0; expected a number above 0"):

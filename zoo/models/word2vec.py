@@ -242,7 +242,7 @@ def skipgram_softmax(
                 PAIRS,
                 # The paper's AdaGrad at .05, with each cell's own gradient, learns nothing from means over batches.
                 preprocess={"window": 4, "min_count": 1},
-                epochs=60,
+                epochs=20,
                 batch_size=1024,
                 learning_rate=0.02,
                 schedule="cosine",
