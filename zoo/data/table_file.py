@@ -21,13 +21,20 @@ def read_table(path: Path) -> Table:
     Raises:
         UsageError: for a file that is none, with the line.
     """
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
-        raise UsageError(f"{path} is no table; expected a file that ends in {', '.join(SUFFIXES)}")
+    check_table(path)
     text = read_text(path)
     table = read_json_lines(text, path) if path.suffix.lower() == ".jsonl" else read_csv(text, path)
     if not table or not next(iter(table.values())):
         raise UsageError(f"{path} holds no rows; expected a line of names, and then one for each example")
     return table
+
+
+def check_table(path: Path) -> None:
+    """Raise unless there is a file with a name as tables have."""
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}; expected a table: {', '.join(SUFFIXES)}")
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{path} is no table; expected a file that ends in {', '.join(SUFFIXES)}")
 
 
 def read_csv(text: str, path: Path) -> Table:

@@ -17,6 +17,7 @@ from zoo.data.base import DataModule
 from zoo.data.image.files import free_name
 from zoo.data.series.table import SeriesFile, SeriesSource
 from zoo.data.series.windows import PARTS, SeriesDataModule
+from zoo.errors import UsageError
 from zoo.metrics import classification
 from zoo.metrics.forecasting import ScaledError
 from zoo.records import Card
@@ -96,9 +97,7 @@ class Forecasting(Task):
     def predict(self, trained: Trained, inputs: Sequence[str], folder: Path | None) -> list[str]:
         """How the series of each table goes on, with an interval from the errors on the test set."""
         data: SeriesDataModule = trained.data
-        with (trained.run.path / "steps.csv").open(newline="", encoding="utf-8") as file:
-            errors = np.array([[float(row["lower"]), float(row["upper"])] for row in csv.DictReader(file)])
-        lines = []
+        errors, lines = errors_of(trained), []
         for path in inputs:
             windows, series = data.latest(Path(path))
             (forecast,) = data.undo(trained.network.predict(data.inputs(windows)), windows)  # (horizon,)
@@ -121,3 +120,14 @@ class Forecasting(Task):
             lambda classes: 1.0,  # the variance of the targets
             tolerance=3.0,  # plus that of the predictions, which is of the same size
         )
+
+
+def errors_of(trained: Trained) -> np.ndarray:
+    """Between which errors those of the test set mostly lie, of each step ahead. (horizon, 2)"""
+    path = trained.run.path / "steps.csv"
+    if not trained.data.columns or not path.is_file():
+        raise UsageError(
+            f"{trained.run.path} was not trained on a table; expected a run of `zoo train --data FILE.csv`"
+        )
+    with path.open(newline="", encoding="utf-8") as file:
+        return np.array([[float(row["lower"]), float(row["upper"])] for row in csv.DictReader(file)])

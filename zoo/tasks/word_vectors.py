@@ -115,7 +115,7 @@ class WordVectorsTask(Task):
         """A word: its neighbours. "king - man + woman": the nearest to that sum."""
         vectors, lines = vectors_in(trained.network, trained.data), []
         for text in inputs:
-            terms = signed_words(text)
+            terms = signed_words(text.lower() if trained.data.settings.tokens == "words" else text)
             direction = sum(sign * vectors.directions[vectors.id(word)] for sign, word in terms)
             nearest = vectors.nearest(direction, [word for _, word in terms], 10)
             lines.append(f"{text}: " + ", ".join(f"{word} {cosine:.2f}" for word, cosine in nearest))
@@ -203,7 +203,7 @@ def signed_words(text: str) -> list[tuple[int, str]]:
     [(1, 'king'), (-1, 'man'), (1, 'woman')]
     """
     sign, terms = 1, []
-    for piece in text.lower().split():
+    for piece in text.split():
         if piece in "+-":
             sign = 1 if piece == "+" else -1
         else:

@@ -158,7 +158,7 @@ def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -
     """The recipe with the user's own data in place of its data set, and short clips repeated if they may be."""
     if data is not None:  # a file has whole splits of these names
         path = Path(data).absolute()
-        if path.suffix not in FILES and not path.is_dir():
+        if path.suffix.lower() not in FILES and not path.is_dir():
             raise UsageError(f"data is {str(data)!r}; expected the path of a folder or of a file: {', '.join(FILES)}")
         recipe = replace(recipe, dataset=str(path), train="train", validation="validation", test="test")
     if loop:

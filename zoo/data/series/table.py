@@ -79,6 +79,7 @@ class SeriesFile:
                 f"{path} is a {kind}; a network for forecasting learns from a table: a .csv, .tsv or .jsonl file with "
                 "a row for each time"
             )
+        table_file.check_table(path)
 
     def sha256(self) -> str:
         return table_file.sha256(self.path)

@@ -63,6 +63,11 @@ class TextDataModule(DataModule):
     def get_config(self) -> dict[str, Any]:
         return self.vocabulary.get_config()
 
+    @property
+    def called(self) -> str:
+        """What the tokens are called in what is said of them."""
+        return "tokens" if self.level == "spaces" else self.level
+
     def _adapt_vocabulary(self, texts: Iterable[str]) -> None:
         """Learn the vocabulary, and say where its words seem to be none."""
         self.vocabulary = kind_of(self.level).adapt(self.level, self.max_tokens, texts)
@@ -88,10 +93,10 @@ class TextDataModule(DataModule):
         tokens = self.vocabulary.encode(text)
         what = f"text {number + 1} ({shortened(text)!r})"
         if not len(tokens):
-            raise UsageError(f"{what} holds no {self.level}; expected at least one")
+            raise UsageError(f"{what} holds no {self.called}; expected at least one")
         if (tokens == UNKNOWN).all():
             raise UsageError(
-                f"{what} holds no {self.level[:-1]} that the network knows; expected the language it was trained on"
+                f"{what} holds no {self.called[:-1]} that the network knows; expected the language it was trained on"
             )
         return tokens
 

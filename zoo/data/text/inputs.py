@@ -3,6 +3,7 @@
 A word that is the name of a file is taken for the file: nobody asks what a network thinks of "review.txt".
 """
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ def file_named(text: str) -> Path | None:
     if not name or "\n" in name or len(name) > 255:
         return None
     path = Path(name)
-    if path.is_file():
+    if os.path.isfile(name):  # unlike Path's own, it answers for names that are too long
         return path
     if path.suffix.lower() in SUFFIXES and " " not in name:
         raise UsageError(f"there is no file {name}; expected a text, or a file that holds one: check the name")

@@ -126,7 +126,7 @@ class LabelledTextDataModule(TextDataModule):
         """Tokens that 19 of 20 training texts do not exceed, at most `MAX_CHOSEN`."""
         lengths = [len(self.vocabulary.encode(decoded(text))) for text in texts.as_numpy_iterator()]
         chosen = int(np.clip(np.quantile(lengths, 0.95), NUM_BUCKETS, MAX_CHOSEN))
-        log.info(f"texts are read up to {chosen} {self.level}; the median one has {int(np.median(lengths))}")
+        log.info(f"texts are read up to {chosen} {self.called}; the median one has {int(np.median(lengths))}")
         return chosen
 
     @property
@@ -155,7 +155,7 @@ class LabelledTextDataModule(TextDataModule):
                 if not len(found):
                     shown = shortened(text)
                     raise UsageError(
-                        f"example {len(rows)} of {self.source.name} ({split}) is {shown!r} and holds no {self.level}; "
+                        f"example {len(rows)} of {self.source.name} ({split}) is {shown!r} and holds no {self.called}; "
                         "expected text: drop it"
                     )
                 rows.append(self._cut(found))
@@ -166,7 +166,7 @@ class LabelledTextDataModule(TextDataModule):
         if cut:
             share = lost / (lost + sum(map(len, rows)))
             log.info(
-                f"{cut:,} of {len(rows):,} texts ({split}) are cut to {self.length} {self.level}, which loses "
+                f"{cut:,} of {len(rows):,} texts ({split}) are cut to {self.length} {self.called}, which loses "
                 f"{share:.0%} of the text (--option length=, or truncate=head_tail)"
             )
         self._encoded[split] = rows, np.concatenate(labels)
