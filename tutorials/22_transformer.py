@@ -347,6 +347,8 @@ if lesson.full:
 # %% [markdown]
 # ## Try it
 # * `zoo train transformer --option norm=post`, as in the paper: what does it get right after as many epochs?
+# * `zoo train fasttext_classifier` only averages vectors of words and of pairs of neighbours. What does
+#   `transformer_classifier` gain on the same texts, and on which?
 # * Train with learned positions and a shorter `max_length`. What does it make of a longer date?
 # * Take the division by the root of $d_k$ out of `attend` and plot the softmax of random scores for `d_k` 256.
 

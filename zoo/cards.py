@@ -44,6 +44,7 @@ FIELDS: Mapping[str, Check] = {  # of a recipe, where there is more to say than 
     "head_learning_rate": RATE,
     "layer_decay": (lambda value: is_number(value, 0, 1) and value > 0, "a number above 0 and up to 1"),
     "patience": NOT_NEGATIVE,
+    "min_steps": NOT_NEGATIVE,
 }
 WORDS: Mapping[Any, str] = {
     str: "a string",

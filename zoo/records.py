@@ -45,6 +45,7 @@ class Recipe:
     test: str = "test"
     preprocess: Mapping[str, Any] = field(default_factory=dict)  # options of `zoo.data.PREPROCESS`
     augment: Mapping[str, Any] = field(default_factory=dict)  # options of `zoo.data.AUGMENT`
+    min_steps: int = 0  # updates that a training has at least: of a small data set, more epochs
     batch_size: int = 128
     optimizer: str = "adam"  # a Keras optimizer
     optimizer_options: Mapping[str, Any] = field(default_factory=dict)

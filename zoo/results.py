@@ -22,7 +22,7 @@ def row(run: Run) -> dict[str, object]:
     from zoo import tasks
 
     config, results = run.config, run.results
-    metric = tasks.get(registry.info(config["model"]).task).metric
+    metric = tasks.get(registry.info(config["model"]).task).headline(results["metrics"])
     # With the baselines stand the controls: the main metric of the same network on clips out of order, say.
     baselines = results["baselines"] | {
         name.removeprefix(f"{metric}_").replace("_", " "): value

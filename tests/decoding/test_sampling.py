@@ -267,3 +267,33 @@ def test_each_verb_refuses_the_run_of_another(reader, writer, capsys):
 def test_baselines_of_a_classifier(reader):
     assert list(reader.results["baselines"]) == ["chance", "TF-IDF + logistic regression"]
     assert reader.results["baselines"]["TF-IDF + logistic regression"] == 1.0
+
+
+# The nucleus, and where to stop
+
+
+def test_the_nucleus_is_the_smallest_set_of_that_probability():
+    logits = np.log([1e-9, 1e-9, 0.5, 0.3, 0.15, 0.05])
+    for top_p, kept in (
+        (0.49, [2]),
+        (0.51, [2, 3]),
+        (0.79, [2, 3]),
+        (0.81, [2, 3, 4]),
+        (1.0, [2, 3, 4, 5]),
+        (1e-9, [2]),
+    ):
+        found = sampling.next_token_probabilities(logits, top_p=top_p)
+        assert np.flatnonzero(found).tolist() == kept and found.sum() == pytest.approx(1), top_p
+    with pytest.raises(zoo.UsageError, match="top_p is 0; expected a number above 0"):
+        sampling.check_sampling(1.0, 0, 1, 0, top_p=0)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_a_text_ends_before_the_first_string_however_it_is_cut(size):
+    text = "one, two. three\n\nfour. five"
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    assert "".join(sampling.until(pieces, ["\n\n"])) == "one, two. three"
+    assert "".join(sampling.until(pieces, ["four", ". t"])) == "one, two"
+    assert "".join(sampling.until(pieces, ["six", "\n\n\n"])) == text
+    with pytest.raises(zoo.UsageError, match="a text to stop at is empty"):
+        list(sampling.until(pieces, [""]))

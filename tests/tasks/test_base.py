@@ -201,7 +201,7 @@ def test_a_builder_that_returns_nothing(monkeypatch):
 
 
 def test_a_task_that_lacks_something_is_told_before_training(tmp_path, monkeypatch):
-    monkeypatch.delattr(type(tasks.get("forecasting")), "scores")
+    monkeypatch.delattr(type(tasks.get("forecasting")), "evaluate")
     with pytest.raises(zoo.UsageError, match=r"Forecasting in .*forecasting\.py has no scores"):
         zoo.train("lagged_linear", run=tmp_path / "run", verbose=0)
     assert not (tmp_path / "run").exists()

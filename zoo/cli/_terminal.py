@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from zoo import registry, tasks
 from zoo.deprecated import OldNameWarning
@@ -40,9 +40,9 @@ def check_task(task: str, of: str = "") -> None:
         raise unknown(f"task (of {of})" if of else "task", task, known)
 
 
-def show_log() -> None:
-    """Print the library's log on the terminal as it is."""
-    handler = logging.StreamHandler(sys.stdout)
+def show_log(stream: TextIO | None = None) -> None:
+    """Print the library's log on the terminal as it is; on `stream` where the output itself is what is wanted."""
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(PrintableFormatter("%(message)s"))
     log = logging.getLogger("zoo")
     log.handlers = [handler]  # one, however often this is called

@@ -65,6 +65,10 @@ def describe(recipe: records.Recipe) -> str:
         f"{recipe.name}: {recipe.dataset or 'data of your own'}, {recipe.epochs} epochs of batches of "
         f"{recipe.batch_size}, {recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule})"
     )
+    if recipe.min_steps:
+        line += f", at least {recipe.min_steps:,} steps"
+    if recipe.preprocess:
+        line += f", --option {' '.join(f'{name}={value}' for name, value in recipe.preprocess.items())}"
     if recipe.loss:
         line += f", loss {recipe.loss}"
     if recipe.expected is not None:

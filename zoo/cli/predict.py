@@ -13,7 +13,10 @@ HELP = "predict with a trained network for new images, clips or texts"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder, or the name of a network with published weights")
     parser.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="an image or clip file, or a text, as the network takes"
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="as the network takes: an image or clip file; a text in quotes, a file of one, or - (standard input)",
     )
     parser.add_argument("--weights", help="for a name: a tag of its card (default: imagenet), a file, an address")
     parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")

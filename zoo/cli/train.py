@@ -14,6 +14,13 @@ from zoo.training.run_plan import MINUTES, SETTINGS, RunPlan, prepare
 from zoo.training.stopping import requests
 
 HELP = "train a network by a recipe and write a run folder"
+SERIES_OPTIONS = (  # which are options of the data as well: --option target=COLUMN
+    ("target", str, "the column of --data FILE.csv to forecast"),
+    ("time", str, "the column of times"),
+    ("lags", int, "steps that the network looks back"),
+    ("horizon", int, "steps ahead"),
+)
+TEXT_OPTIONS = (("text-column", "texts"), ("label-column", "their classes"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="PATH",
-        help="your own data: an .npz file of arrays, a .txt file, or a folder as the task takes it",
+        help="your own data: a folder, a .txt file, a table (.csv, .tsv, .jsonl), arrays (.npz): what the task takes",
     )
     parser.add_argument(
         "--resume",
@@ -65,17 +72,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="of the builder, or of what the recipe does to the data; may be repeated",
+        help="of the builder, or of what the recipe does to the data (of texts: tokens, vocabulary, length; of word "
+        "vectors: tokens, min_count, window); `zoo info NAME` shows those of each recipe; may be repeated",
     )
     parser.add_argument(
         "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
     )
+    for name, what in TEXT_OPTIONS:
+        parser.add_argument(f"--{name}", metavar="COLUMN", help=f"of a table of texts: the column of {what}")
+    for name, kind, what in SERIES_OPTIONS:
+        parser.add_argument(f"--{name}", type=kind, help=f"of a series: {what}")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run folder")
     parser.add_argument("--record", metavar="FILE.csv", help="append the metrics as a row to this table")
 
 
 def run(arguments: argparse.Namespace) -> None:
     options = option_values(arguments.option)
+    names = [name.replace("-", "_") for name, *_ in (*SERIES_OPTIONS, *TEXT_OPTIONS)]
+    own = {name: getattr(arguments, name) for name in names}
+    options |= {name: value for name, value in own.items() if value is not None}
     if arguments.record:
         from zoo import results
 
@@ -129,7 +144,7 @@ def summary(run: Run, plan: RunPlan) -> str:
 
     results, card, recipe = run.results, plan.card, plan.card.recipe(plan.recipe.name)
     metrics, task = results["metrics"], tasks.get(card.task)
-    metric = task.metric if math.isfinite(metrics[task.metric]) else "loss"  # it could not be measured
+    metric = task.headline(metrics)
     examples, interval = run.config["examples"]["test"], ""
     if task.counts_examples and metric == task.metric:
         from zoo.metrics import classification
@@ -138,10 +153,17 @@ def summary(run: Run, plan: RunPlan) -> str:
     baselines = [f"{name} {value:.4f}" for name, value in results["baselines"].items() if math.isfinite(value)]
     lines = [
         f"{card.name}, recipe {recipe.name}, seed {results['seed']}: "
-        f"test {metric} {metrics[metric]:.4f}{interval} on {examples:,} examples",
+        f"test {metric} {metrics[metric]:.4f}{interval} on " + (results.get("measured_on") or f"{examples:,} examples"),
     ]
     if baselines or type(task).baselines is not Task.baselines:
         lines.append("  beside " + (", ".join(baselines) or "no baseline: the set is too large to compute one"))
+    better = [
+        name
+        for name, value in results["baselines"].items()
+        if metric != "loss" and (value <= metrics[metric] if task.minimize else value >= metrics[metric])
+    ]
+    if better:
+        lines.append(f"  no better than {', '.join(better)}: {task.advice}")
     if recipe.expected is not None and plan.unchanged:
         bound = recipe.expected.bound
         value = metrics.get(recipe.expected.metric, math.nan)  # BLEU, where sacrebleu is not installed

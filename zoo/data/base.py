@@ -44,6 +44,7 @@ class DataModule:
     preprocess: ClassVar[Collection[str]] = ()
     augment: ClassVar[Collection[str]] = ()
     data_options: ClassVar[Collection[str]] = ()
+    ordered: ClassVar[bool] = False  # whether examples stand in the order of time
     set_by: ClassVar[Mapping[str, str]] = {}  # of `model_options`, by which word of `preprocess` a user sets it
     epochs: Epochs | None = None  # of the batches that were made last for training; None: of a module without `begin`
     examples: Mapping[str, int]  # how many each of `SPLITS` holds, known after `adapt`

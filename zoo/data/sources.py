@@ -78,6 +78,8 @@ def open_source(
     *,
     folder: Callable[[Path], DataSet] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
+    numbers: bool = False,
+    ordered: bool = False,
 ) -> DataSet:
     """Find a data set: a tfds name, with or without ``:version``, or the path of an ``.npz`` file or of a folder.
 
@@ -87,13 +89,15 @@ def open_source(
         dataset: what to open.
         folder: opens a folder, or a text file: the `folder` of the task that is to learn from it.
         data_dir: where tfds keeps its data sets.
+        numbers: whether whole targets of an ``.npz`` file are numbers, not classes.
+        ordered: whether its examples stand in the order of time, so that the last ones are held out.
 
     Raises:
         UsageError: for an unknown name, a file that cannot be read, or a data set that is not on the
             disk and cannot be fetched.
     """
     if str(dataset).endswith(".npz"):
-        return ArrayFile(Path(dataset))
+        return ArrayFile(Path(dataset), numbers=numbers, ordered=ordered)
     if os.path.isabs(dataset):
         if folder is None:
             raise UsageError(f"{dataset} is a folder or a file; expected the name of a data set, or an .npz file")
@@ -184,11 +188,11 @@ class ArrayFile:
     """An ``.npz`` file with x_train, y_train, x_test, y_test and, if there is one, a validation set x_val, y_val.
 
     Images are (n, height, width) or (n, height, width, channels), uint8 or floats in 0..1. Without a
-    validation set, a stratified tenth of the training set is held out.
+    validation set, a stratified tenth of the training set is held out, or the last tenth where it is ordered.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, *, numbers: bool = False, ordered: bool = False):
+        self.path, self.numbers, self.ordered = path, numbers, ordered
         self.name = str(path)
         if not path.is_file():
             raise UsageError(f"there is no file {path}; expected an .npz file with x_train, y_train, x_test, y_test")
@@ -234,13 +238,13 @@ class ArrayFile:
                 self._check_finite(f"x_{suffix}", x)
                 self._check_finite(f"y_{suffix}", y)
                 splits[split] = (x[..., np.newaxis] if x.ndim == 3 else x, y)
-        self.classes = self._count_classes(splits["train"][1])
+        self.classes = 0 if self.numbers else self._count_classes(splits["train"][1])
         for split, suffix in suffixes.items():
             if self.classes and split in splits:
                 self._check_labels(f"y_{suffix}", splits[split][1])
         self._tell_leaks(splits)
         if "validation" not in splits:
-            splits["train"], splits["validation"] = hold_out(*splits["train"])
+            splits["train"], splits["validation"] = hold_out(*splits["train"], ordered=self.ordered)
         return splits
 
     def _tell_leaks(self, splits: Mapping[str, Arrays]) -> None:
@@ -311,12 +315,15 @@ def no_examples(name: str, split: str, expected: str = "example") -> UsageError:
     return UsageError(f"the split {split!r} of {name} is empty; expected at least one {expected}")
 
 
-def hold_out(x: np.ndarray, y: np.ndarray) -> tuple[Arrays, Arrays]:
-    """A tenth of the examples, stratified by class where that can be; the rest first."""
+def hold_out(x: np.ndarray, y: np.ndarray, *, ordered: bool = False) -> tuple[Arrays, Arrays]:
+    """A tenth of the examples, the last if ordered, else stratified by class where that is possible; the rest first."""
     from sklearn.model_selection import train_test_split
 
     if len(y) < 20:
         raise UsageError(f"the training set has {len(y)} examples; expected at least 20 to hold a tenth of them out")
+    if ordered:
+        last = len(y) - len(y) // 10
+        return (x[:last], y[:last]), (x[last:], y[last:])
     stratify = None
     if np.issubdtype(y.dtype, np.integer) and y.ndim == 1:
         counts = np.unique(y, return_counts=True)[1]

@@ -1,5 +1,6 @@
 """Inference with a finished run: its metrics again, and its predictions for new inputs."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from zoo.inference import pretrained
 from zoo.tasks.base import Evaluation, Network, Trained
 from zoo.training.run_folder import Run
 from zoo.training.run_plan import on_own_data, open_data
+
+log = logging.getLogger("zoo")
 
 
 def reopen(
@@ -64,7 +67,7 @@ def open_again(data: DataModule, run: Run, *, other: bool, data_dir: str | Path 
             f"{dataset}, which {run.path} was trained on, is not there; where it is now: "
             f"zoo evaluate {run.path} --data PATH (data=)"
         )
-    found = open_data(dataset, data.card, data_dir or config["data_dir"])
+    found = open_data(dataset, data.card, data_dir or config["data_dir"], data.recipe.preprocess)
     record = SplitRecord.read(run.path, data.class_names, unseen=other)
     if record and isinstance(found, Recorded):
         data.source = found.load_by(record)
@@ -242,6 +245,8 @@ def generate(
     length: int = 400,
     temperature: float = 0.8,
     top_k: int = 0,
+    top_p: float = 1.0,
+    stop: Sequence[str] = (),
     seed: int = 0,
 ) -> Iterator[str]:
     """The text that a trained language model writes after a prompt, token by token as it is sampled.
@@ -253,13 +258,16 @@ def generate(
         temperature: divides the logits: below 1 unlikely tokens become rarer, above 1 commoner; 0 always takes the
             likeliest.
         top_k: sample from so many of the likeliest tokens only; 0 for all.
+        top_p: sample from as many of the likeliest tokens as have this probability together; 1 for all.
+        stop: strings before the first of which the text ends.
         seed: of the sampling; the same one gives the same text.
 
     Raises:
         UsageError: if the folder holds no finished run, its network writes nothing, or a setting is out of range.
     """
     (prompt,) = as_strings([prompt], "the beginning of a text")
-    return run_command(run, "generate", prompt, length=length, temperature=temperature, top_k=top_k, seed=seed)
+    settings: dict[str, Any] = dict(temperature=temperature, top_k=top_k, top_p=top_p, stop=stop, seed=seed)
+    return run_command(run, "generate", prompt, length=length, **settings)
 
 
 def compare(run: str | Path | Run, first: str, second: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Losses of classes: the perceptron's, and the cross-entropy of sequences."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -57,6 +58,29 @@ class MaskedCrossentropy(keras.Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class WeightedCrossentropy(keras.Loss):
+    """Cross-entropy in which each class has a weight of its own: rare ones a larger one.
+
+    Shapes: class numbers (batch,) and logits (batch, classes).
+
+    >>> round(float(WeightedCrossentropy([1.0, 3.0])([0, 1], [[0.0, 0.0], [0.0, 0.0]])), 4)  # (1 + 3) / 2 ln 2
+    1.3863
+    """
+
+    def __init__(self, weights: Sequence[float], name: str = "weighted_crossentropy", **kwargs: Any):
+        super().__init__(name=name, **kwargs)
+        self.weights = [float(weight) for weight in weights]
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        y_true = ops.cast(y_true, "int32")
+        losses = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)  # (batch,)
+        return losses * ops.take(ops.convert_to_tensor(self.weights, losses.dtype), y_true)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "weights": self.weights}
 
 
 def entropy_of_smoothed(size: int, smoothing: float) -> float:

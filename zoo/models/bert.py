@@ -21,7 +21,7 @@ from keras import layers
 from zoo.layers.attention import Padding, Positions
 from zoo.layers.sequence import PoolSequence
 from zoo.models.transformer import encode
-from zoo.recipes import AGREEMENT, IMDB_REVIEWS
+from zoo.recipes import AGREEMENT, IMDB_REVIEWS, TEXTS
 from zoo.records import Card, Input, replace
 from zoo.registry import register
 
@@ -109,7 +109,16 @@ BASE = Card(
             schedule_options={"warmup_epochs": 2},
         ),
         IMDB,
-        replace(IMDB, name="text_folder", dataset="", train="train", validation="validation"),
+        replace(
+            IMDB,
+            name="text_folder",
+            dataset="",
+            train="train",
+            validation="validation",
+            preprocess={**TEXTS, "length": 256},
+            min_steps=1000,
+            patience=5,
+        ),
     ),
     tiny=dict(input_shape=(None,), vocabulary_size=12, num_layers=1, dim=16, num_heads=2, max_length=40, dropout=0.0),
     tutorial="23_bert_gpt_mini.py",

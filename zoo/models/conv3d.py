@@ -488,7 +488,7 @@ def frame_cnn(
 )
 def conv1d(
     *, input_shape: tuple[int, ...] = (7,), filters: Sequence[int] = (8, 8), kernel_size: int = 3,
-    dropout: float = 0.0, name: str = "conv1d",
+    dropout: float = 0.0, horizon: int = 1, columns: int = 1, name: str = "conv1d",
 ) -> keras.Model:  # fmt: skip
     """Convolutions along a series: the same small window slides over all days.
 
@@ -499,10 +499,12 @@ def conv1d(
         filters: of each convolution, with ReLU.
         kernel_size: days that one window sees.
         dropout: fraction of the last feature maps dropped in training.
+        horizon: days ahead.
+        columns: values of each day, where they stand side by side in an input (time x columns,).
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, time) or (batch, time, channels) to (batch, 1), in the units of the target.
+        A `keras.Model`: (batch, time) or (batch, time, channels) to (batch, horizon), as the targets are scaled.
 
     Raises:
         UsageError: if the series is too short for its windows.
@@ -511,14 +513,16 @@ def conv1d(
     (None, 22, 8)
     """
     needed = 1 + len(filters) * (kernel_size - 1)
-    if input_shape[0] < needed:
-        raise UsageError(f"a series of {input_shape[0]} runs out in {name}; expected at least {needed}: fewer filters")
+    if input_shape[0] // columns < needed:
+        raise UsageError(
+            f"a series of {input_shape[0] // columns} runs out in {name}; expected at least {needed}: fewer filters"
+        )
     series = x = keras.Input(input_shape, name="series")
     if len(input_shape) == 1:
-        x = layers.Reshape((*input_shape, 1), name="channel")(x)
+        x = layers.Reshape((input_shape[0] // columns, columns), name="channel")(x)
     for number, channels in enumerate(filters, start=1):
         x = layers.Conv1D(channels, kernel_size, activation="relu", name=f"conv{number}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    prediction = layers.Dense(1, dtype="float32", name="prediction")(x)
+    prediction = layers.Dense(horizon, dtype="float32", name="prediction")(x)
     return keras.Model(series, prediction, name=name)

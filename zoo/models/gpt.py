@@ -86,7 +86,12 @@ SHAKESPEARE = replace(
     schedule_options={"warmup_epochs": 2},
 )
 TEXT_FOLDER = replace(
-    DEMO, name="text_folder", dataset="", preprocess={"tokens": "characters", "vocabulary": 20_000, "length": 64}
+    DEMO,
+    name="text_folder",
+    dataset="",
+    min_steps=1000,
+    patience=5,
+    preprocess={"tokens": "characters", "vocabulary": 20_000, "length": 64},
 )
 TINY = dict(input_shape=(None,), vocabulary_size=12, num_layers=2, dim=16, num_heads=2, max_length=40, dropout=0.0)
 GPT2 = Card(

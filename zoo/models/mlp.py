@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from zoo.recipes import BREAST_CANCER, DAILY_VIEWS, DIGITS, FASHION_MNIST, MNIST
+from zoo.recipes import BREAST_CANCER, DAILY_VIEWS, DIGITS, FASHION_MNIST, MNIST, SERIES
 from zoo.records import Card, Input, replace
 from zoo.registry import register
 
@@ -40,34 +40,37 @@ WEEK = Input("week", (7,), holds="one value a day, the latest last, standardised
         deviations=("fitted by gradient descent, though a closed form exists",),
         inputs=(WEEK,),
         preprocessing="standardise",
-        recipes=(DAILY_VIEWS,),
+        recipes=(DAILY_VIEWS, SERIES),
         tiny={},
         tutorial="01_views_regression.py",
     )
 )
-def lagged_linear(*, input_shape: tuple[int | None, ...] = (7,), name: str = "lagged_linear") -> keras.Model:
+def lagged_linear(
+    *, input_shape: tuple[int | None, ...] = (7,), horizon: int = 1, name: str = "lagged_linear"
+) -> keras.Model:
     """A weighted sum of the last days: y = b + w . x.
 
     Args:
         input_shape: (days,).
+        horizon: days ahead.
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, days) to (batch, 1), in the units of the target.
+        A `keras.Model`: (batch, days) to (batch, horizon), as the targets are scaled.
 
     >>> lagged_linear().count_params()
     8
     """
     week = keras.Input(input_shape, name="week")
-    prediction = layers.Dense(1, dtype="float32", name="prediction")(week)
+    prediction = layers.Dense(horizon, dtype="float32", name="prediction")(week)
     return keras.Model(week, prediction, name=name)
 
 
-def sum_of(activation: str, units: int, input_shape: tuple[int | None, ...], name: str) -> keras.Model:
+def sum_of(activation: str, units: int, input_shape: tuple[int | None, ...], horizon: int, name: str) -> keras.Model:
     """y = b + c . activation(b' + W x): one hidden layer of `units`."""
     week = keras.Input(input_shape, name="week")
     steps = layers.Dense(units, activation=activation, name="steps")(week)  # (batch, units)
-    prediction = layers.Dense(1, dtype="float32", name="prediction")(steps)
+    prediction = layers.Dense(horizon, dtype="float32", name="prediction")(steps)
     return keras.Model(week, prediction, name=name)
 
 
@@ -79,28 +82,29 @@ def sum_of(activation: str, units: int, input_shape: tuple[int | None, ...], nam
         paper="Cybenko 1989: such sums come as near as wished to any continuous function",
         inputs=(WEEK,),
         preprocessing="standardise",
-        recipes=(DAILY_VIEWS,),
+        recipes=(DAILY_VIEWS, SERIES),
         tiny={"units": 8},
         tutorial="01_views_regression.py",
     )
 )
 def sigmoid_sum(
-    *, input_shape: tuple[int | None, ...] = (7,), units: int = 100, name: str = "sigmoid_sum"
+    *, input_shape: tuple[int | None, ...] = (7,), units: int = 100, horizon: int = 1, name: str = "sigmoid_sum"
 ) -> keras.Model:
     """A sum of sigmoids: y = b + sum_i c_i sigmoid(b_i + w_i . x).
 
     Args:
         input_shape: (days,).
         units: the number of sigmoids.
+        horizon: days ahead.
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, days) to (batch, 1), in the units of the target.
+        A `keras.Model`: (batch, days) to (batch, horizon), as the targets are scaled.
 
     >>> sigmoid_sum(units=3).count_params()  # W (7, 3), b' (3,), c (3,), b
     28
     """
-    return sum_of("sigmoid", units, input_shape, name)
+    return sum_of("sigmoid", units, input_shape, horizon, name)
 
 
 @register(
@@ -111,26 +115,29 @@ def sigmoid_sum(
         paper="Nair & Hinton 2010, ICML: rectified linear units",
         inputs=(WEEK,),
         preprocessing="standardise",
-        recipes=(DAILY_VIEWS,),
+        recipes=(DAILY_VIEWS, SERIES),
         tiny={"units": 8},
         tutorial="01_views_regression.py",
     )
 )
-def relu_sum(*, input_shape: tuple[int | None, ...] = (7,), units: int = 100, name: str = "relu_sum") -> keras.Model:
+def relu_sum(
+    *, input_shape: tuple[int | None, ...] = (7,), units: int = 100, horizon: int = 1, name: str = "relu_sum"
+) -> keras.Model:
     """A sum of hinges: y = b + sum_i c_i max(0, b_i + w_i . x). Two hinges make one hard step.
 
     Args:
         input_shape: (days,).
         units: the number of hinges.
+        horizon: days ahead.
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, days) to (batch, 1), in the units of the target.
+        A `keras.Model`: (batch, days) to (batch, horizon), as the targets are scaled.
 
     >>> relu_sum(units=6).count_params()
     55
     """
-    return sum_of("relu", units, input_shape, name)
+    return sum_of("relu", units, input_shape, horizon, name)
 
 
 def one_neuron(input_shape: tuple[int | None, ...], name: str) -> keras.Model:

@@ -291,7 +291,7 @@ def row_lstm(
 )
 def lstm_forecaster(
     *, input_shape: tuple[int, ...] = (7,), units: int | Sequence[int] = (32,), dropout: float = 0.0,
-    name: str = "lstm_forecaster",
+    horizon: int = 1, columns: int = 1, name: str = "lstm_forecaster",
 ) -> keras.Model:  # fmt: skip
     """An LSTM over the last days of a series to the next one; beside it stand `lagged_linear` and `sigmoid_sum`.
 
@@ -299,16 +299,18 @@ def lstm_forecaster(
         input_shape: (days,).
         units: of each recurrent layer, from the days up.
         dropout: fraction of each layer's output dropped in training.
+        horizon: days ahead.
+        columns: values of each day, side by side in the input.
         name: of the returned model.
 
     Returns:
-        A `keras.Model`: (batch, days) to (batch, 1), in the units of the target.
+        A `keras.Model`: (batch, days x columns) to (batch, horizon), as the targets are scaled.
 
     >>> lstm_forecaster(units=3).count_params()  # 4 (1 + 3 + 1) 3, then 3 + 1
     64
     """
     week = keras.Input(input_shape, name="week")
-    days = layers.Reshape((input_shape[0], 1), name="days")(week)  # (batch, time, 1)
+    days = layers.Reshape((input_shape[0] // columns, columns), name="days")(week)  # (batch, time, columns)
     x = stack_of_lstms(days, units, dropout)
-    prediction = layers.Dense(1, dtype="float32", name="prediction")(x)
+    prediction = layers.Dense(horizon, dtype="float32", name="prediction")(x)
     return keras.Model(week, prediction, name=name)

@@ -56,6 +56,8 @@ TEXT_FOLDER = replace(
     DEMO,
     name="text_folder",
     dataset="",
+    min_steps=1000,
+    patience=5,
     preprocess={"tokens": "characters", "vocabulary": 20_000, "length": 100},
     expected=None,
 )

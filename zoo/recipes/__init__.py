@@ -111,6 +111,26 @@ BREAST_CANCER = Recipe(
     schedule="cosine",
 )
 DAILY_VIEWS = replace(BREAST_CANCER, dataset="daily_views:1.1.0")
+SERIES = Recipe(  # a table of one's own, a row for each time
+    name="series",
+    dataset="",
+    preprocess={
+        "target": "",
+        "time": "",
+        "columns": "",
+        "lags": 12,
+        "horizon": 1,
+        "season": 0,
+        "gaps": "refuse",
+        "difference": "auto",
+    },
+    epochs=60,
+    min_steps=3000,
+    batch_size=32,
+    learning_rate=3e-3,
+    schedule="cosine",
+    schedule_options={"warmup_epochs": 1},
+)
 AGREEMENT = Recipe(
     name="demo",
     dataset="agreement:1.0.0",
@@ -119,6 +139,15 @@ AGREEMENT = Recipe(
     batch_size=64,
     schedule="cosine",
 )
+TEXTS: dict[str, Any] = {  # what may be said of labelled texts of one's own
+    "tokens": "words",
+    "vocabulary": 20_000,
+    "length": 0,
+    "truncate": "head",
+    "class_weights": "none",
+    "text_column": "",
+    "label_column": "",
+}
 IMDB_REVIEWS = Recipe(
     name="imdb_reviews",
     dataset="imdb_reviews/plain_text:1.0.0",

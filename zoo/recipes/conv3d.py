@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zoo.recipes import DAILY_VIEWS
+from zoo.recipes import DAILY_VIEWS, SERIES
 from zoo.records import Expected, Recipe, replace
 
 DEMO = Recipe(
@@ -84,5 +84,5 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
     ),
     "r3d_18": (*moving(model={"width": 16, "blocks": (1, 1, 1, 1)}), UCF101, FOLDER),  # mc3_18 and r2plus1d_18 too
     "frame_cnn": (*moving(), replace(UCF101, expected=None), FOLDER),
-    "conv1d": (DAILY_VIEWS,),
+    "conv1d": (DAILY_VIEWS, SERIES),
 }

@@ -1,6 +1,6 @@
 """Recipes of the recurrent networks with one output, and notes on their speed (`zoo/models/recurrent.py`)."""
 
-from zoo.recipes import AGREEMENT, DAILY_VIEWS, DIGITS, FASHION_MNIST, IMDB_REVIEWS, MNIST
+from zoo.recipes import AGREEMENT, DAILY_VIEWS, DIGITS, FASHION_MNIST, IMDB_REVIEWS, MNIST, SERIES, TEXTS
 from zoo.records import Expected, Recipe, replace
 
 DEMO = replace(AGREEMENT, model={"embedding": 16, "units": (64,), "dropout": 0.0}, learning_rate=5e-3)
@@ -11,7 +11,16 @@ IMDB = replace(
     learning_rate=2e-3,
     schedule_options={},
 )
-TEXT_FOLDER = replace(IMDB, name="text_folder", dataset="", train="train", validation="validation")
+TEXT_FOLDER = replace(
+    IMDB,
+    name="text_folder",
+    dataset="",
+    train="train",
+    validation="validation",
+    preprocess=TEXTS,
+    min_steps=600,
+    patience=5,
+)
 RECIPES: dict[str, tuple[Recipe, ...]] = {
     "gru_classifier": (  # and the LSTMs
         replace(DEMO, expected=Expected("accuracy", 0.99, "worst of 3 seeds: results/demo.csv")),
@@ -29,7 +38,7 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         replace(MNIST, epochs=10, learning_rate=2e-3),
         replace(FASHION_MNIST, epochs=10, learning_rate=2e-3),
     ),
-    "lstm_forecaster": (replace(DAILY_VIEWS, learning_rate=5e-3),),
+    "lstm_forecaster": (replace(DAILY_VIEWS, learning_rate=5e-3), SERIES),
 }
 
 FUSED_LSTM = (

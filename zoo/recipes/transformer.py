@@ -1,6 +1,6 @@
 """How the Transformers of `zoo.models.transformer` are trained."""
 
-from zoo.recipes import AGREEMENT, IMDB_REVIEWS
+from zoo.recipes import AGREEMENT, IMDB_REVIEWS, TEXTS
 from zoo.records import Expected, Recipe, replace
 
 # Dates, from any written form to ISO 8601. Normalised before each sublayer, it learns this in fewer steps than in the
@@ -55,4 +55,14 @@ CLASSIFIER_DEMO = replace(
     schedule_options={"warmup_epochs": 2},
 )
 IMDB = replace(IMDB_REVIEWS, expected=Expected("accuracy", 0.86, "keras-io's example reports .8745", measured=False))
-TEXT_FOLDER = replace(IMDB, name="text_folder", dataset="", train="train", validation="validation", expected=None)
+TEXT_FOLDER = replace(
+    IMDB,
+    name="text_folder",
+    dataset="",
+    train="train",
+    validation="validation",
+    preprocess=TEXTS,
+    min_steps=1000,
+    patience=5,
+    expected=None,
+)

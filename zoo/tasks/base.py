@@ -17,6 +17,7 @@ the tasks with a method of its name.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -42,6 +43,7 @@ class Evaluation:
     targets: Any = None  # as the task's plots take them
     outputs: Any = None
     notes: tuple[str, ...] = ()  # what else is worth saying, a line each
+    measured_on: str = ""  # what the main metric counts, where that is not the examples
 
 
 @dataclass(frozen=True)
@@ -155,9 +157,11 @@ class Task:
     metric: ClassVar[str]  # the main one, by which runs are compared
     minimize: ClassVar[bool] = False
     counts_examples: ClassVar[bool] = False  # whether the main metric is the part of the test examples that are right
+    advice: ClassVar[str] = "more epochs, more data or another learning rate may help"  # where a baseline is better
     other_metrics: ClassVar[tuple[str, ...]] = ()  # better in the same direction; a recipe may expect them
     data_module: ClassVar[type[DataModule]]
-    folder: ClassVar[type[Any] | None] = None  # made from the path of a user's folder or text file; opens it
+    # From the path of a user's folder or file, and words of `preprocess` that it takes by name, to what opens it.
+    folder: ClassVar[Callable[..., Any] | None] = None
     takes_question_files: ClassVar[bool] = (
         False  # whether `zoo evaluate --with FILE` asks more; `data.files` holds them
     )
@@ -216,6 +220,10 @@ class Task:
         return network, data
 
     # Judging
+
+    def headline(self, metrics: Mapping[str, float]) -> str:
+        """Which of the metrics sums up a run: the main one, or the loss where that could not be measured."""
+        return self.metric if math.isfinite(metrics[self.metric]) else "loss"
 
     def evaluate(self, network: Network, data: Any, split: str) -> Evaluation:
         """Loss and `scores` of one output for each example. The test split is measured once, after training."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,7 +26,7 @@ BASELINE_NUMBERS = 10**9  # in a data set beyond which no baseline is computed: 
 
 class ImageClassification(Classification):
     data_module = ArrayDataModule
-    folder: ClassVar[type[Any] | None] = ImageFolder
+    folder: ClassVar[Callable[..., Any] | None] = ImageFolder
 
     def baselines(self, data: ArrayDataModule) -> dict[str, float]:
         """Always the commonest class; and the class of the nearest training example."""

@@ -1,7 +1,7 @@
 """The next token of a text, from those before it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ from zoo.baselines import ngram
 from zoo.data.text.base import LONG_WORD
 from zoo.data.text.corpus import CorpusDataModule
 from zoo.data.text.folder import CorpusFolder
+from zoo.data.text.inputs import read_texts
 from zoo.decoding import sampling
 from zoo.decoding.base import Compiled, decoder_of
 from zoo.metrics.tokens import Perplexity
@@ -23,6 +24,7 @@ ORDERS = (2, 5)  # tokens that the counting baselines look at, the predicted one
 class LanguageModelling(Task):
     metric = "perplexity"
     minimize = True
+    advice = "a text this short wants more epochs, a smaller network (--option units=, dim=) or more dropout"
     data_module = CorpusDataModule
     folder = CorpusFolder
 
@@ -63,15 +65,25 @@ class LanguageModelling(Task):
         return Sample(class_ids, math.log, tolerance=0.5)
 
     def generate(
-        self, trained: Trained, prompt: str, *, length: int, temperature: float, top_k: int, seed: int
+        self,
+        trained: Trained,
+        prompt: str,
+        *,
+        length: int,
+        temperature: float,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        stop: Sequence[str] = (),
+        seed: int = 0,
     ) -> Iterator[str]:
         """Pieces of text that follow the prompt, as they are drawn."""
+        ((_, prompt),) = read_texts([prompt])
         network, vocabulary = trained.network, trained.data.vocabulary
         (tokens,) = trained.data.encode([prompt])
         decoder = Compiled(decoder_of(network.model, network.card.name))
-        settings: dict[str, Any] = dict(temperature=temperature, top_k=top_k, seed=seed)
+        settings: dict[str, Any] = dict(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
         drawn = sampling.generate(decoder, tokens.tolist(), vocabulary_size=len(vocabulary), length=length, **settings)
-        return vocabulary.continued(drawn)
+        return sampling.until(vocabulary.continued(drawn), stop) if stop else vocabulary.continued(drawn)
 
 
 def by_unit(data: CorpusDataModule, split: str, nats: float) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,14 @@ import keras
 import numpy as np
 
 from zoo import losses, plots
+from zoo.data.batching import padded
 from zoo.data.image.files import free_name
-from zoo.data.text.parallel_folder import ParallelFolder
+from zoo.data.text.inputs import read_lines
+from zoo.data.text.parallel_folder import parallel_texts
 from zoo.data.text.special_tokens import START
 from zoo.data.text.translation import TranslationDataModule
 from zoo.decoding.beam_search import Translator
+from zoo.errors import UsageError
 from zoo.layers.attention import attention_weights
 from zoo.metrics.tokens import ExactMatch, TokenAccuracy
 from zoo.metrics.translation import bleu
@@ -29,13 +32,18 @@ if TYPE_CHECKING:
 log = logging.getLogger("zoo")
 
 BASELINE_CHARACTERS = 10**8  # beyond which no baseline is computed
+BATCH = 16  # sources that are decoded side by side
 
 
 class Translation(Task):
     metric = "exact_match"
     other_metrics = ("bleu",)
     data_module = TranslationDataModule
-    folder = ParallelFolder
+    folder = staticmethod(parallel_texts)
+
+    def headline(self, metrics: Mapping[str, float]) -> str:
+        """BLEU where it was measured: of sentences hardly one is as the reference has it."""
+        return "bleu" if "bleu" in metrics else super().headline(metrics)
 
     def loss(self) -> keras.Loss:
         return losses.MaskedCrossentropy()
@@ -56,10 +64,10 @@ class Translation(Task):
         sources, references = data.texts(split)
         found = {
             "loss": loss / count,
-            "exact_match": float(np.mean([a == b for a, b in zip(predictions, references)])),
+            "exact_match": exact_match(predictions, references),
             "token_accuracy": float(accuracy.result()),
         }
-        if data.settings["tokens"] != "characters":
+        if not by_characters(data):
             found |= scored(predictions, references)
         weights = source_attention(network, data, sources[0], predictions[0])
         outputs = {"sources": sources, "predictions": predictions, "attention": weights}
@@ -67,7 +75,7 @@ class Translation(Task):
 
     def baselines(self, data: TranslationDataModule) -> dict[str, float]:
         """The source as it is; and the target of the training source that has most runs of three characters in
-        common."""
+        common. By BLEU where the network is judged by it."""
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.neighbors import NearestNeighbors
 
@@ -77,10 +85,13 @@ class Translation(Task):
         grams = TfidfVectorizer(analyzer="char", ngram_range=(3, 3)).fit(sources)
         near = NearestNeighbors(n_neighbors=1).fit(grams.transform(sources))
         rows = near.kneighbors(grams.transform(asked), return_distance=False)[:, 0]
-        return {
-            "copy": float(np.mean([a == b for a, b in zip(asked, wanted)])),
-            "nearest source": float(np.mean([targets[row] == b for row, b in zip(rows, wanted)])),
-        }
+        found = {"copy": asked, "nearest source": [targets[row] for row in rows]}
+
+        def score(predictions: Sequence[str]) -> float:
+            measured = None if by_characters(data) else bleu(predictions, wanted)
+            return measured[0] if measured else exact_match(predictions, wanted)
+
+        return {name: score(each) for name, each in found.items()}
 
     def plots(self, data: TranslationDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         weights = evaluation.outputs["attention"]
@@ -101,18 +112,20 @@ class Translation(Task):
     def translate(
         self, trained: Trained, texts: Sequence[str], *, beams: int = 4, length_penalty: float = 0.6
     ) -> Iterator[str]:
-        """The translation of each text, in turn."""
+        """The translation of each text, or line of a file, in turn; of nothing, nothing."""
         data: TranslationDataModule = trained.data
         decode = translator(trained.network, data, beams=beams, length_penalty=length_penalty)
-        sources = data.encode(list(texts))  # all are looked at before the first is decoded
-        for source in padded(sources, data.length):
-            (row,) = decode(source[None])
-            yield data.tokenizer.decode(row)
+        parts = readable_parts(data, list(read_lines(texts)))  # all are looked at before the first is decoded
+        sources = [row for rows in parts for row in rows]
+        decoded = batches_decoded(sources, data, decode)
+        for rows in parts:
+            yield " ".join(next(decoded) for _ in rows)
 
     def predict(self, trained: Trained, texts: Sequence[str], folder: Path | None) -> list[str]:
         """The likeliest translation of each text; in `folder`, where the network looked."""
         lines = []
-        for text, prediction in zip(texts, self.translate(trained, texts, beams=1)):
+        sources = [text for text in read_lines(texts) if text.strip()]
+        for text, prediction in zip(sources, self.translate(trained, sources, beams=1)):
             lines.append(f"{text}: {prediction}")
             if folder and (weights := source_attention(trained.network, trained.data, text, prediction)):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -126,9 +139,42 @@ def translator(network: Network, data: TranslationDataModule, **search: Any) -> 
     return Translator(network.model, network.card.name, data.length, **search)
 
 
-def padded(sources: np.ndarray, length: int) -> np.ndarray:
-    """To one width, so that the search is compiled once."""
-    return np.pad(sources, [(0, 0), (0, length - sources.shape[1])])
+def readable_parts(data: TranslationDataModule, texts: Sequence[str]) -> list[list[np.ndarray]]:
+    """The parts of each text. Of several, those that cannot be translated are named and left empty.
+
+    Raises:
+        UsageError: where that is all of them.
+    """
+    found: list[list[np.ndarray]] = []
+    for number, text in enumerate(texts, start=1):
+        try:
+            found.append(data.parts(text) if text.strip() else [])
+        except UsageError as error:
+            if sum(bool(each.strip()) for each in texts) == 1:
+                raise
+            log.warning(f"text {number} stays untranslated: {error}")
+            found.append([])
+    if texts and not any(found):
+        raise UsageError("there is nothing to translate; expected texts, one a line")
+    return found
+
+
+def batches_decoded(sources: Sequence[np.ndarray], data: TranslationDataModule, decode: Translator) -> Iterator[str]:
+    """The translations of sources (tokens,), decoded in batches of one shape, so that the search is compiled once."""
+    size = min(len(sources), BATCH)
+    for start in range(0, len(sources), BATCH):
+        rows = sources[start : start + BATCH]
+        table = padded([*rows, *[rows[0]] * (size - len(rows))], data.length)
+        yield from map(data.tokenizer.decode, decode(table)[: len(rows)])
+
+
+def by_characters(data: TranslationDataModule) -> bool:
+    """Whether the texts are no sentences, of which BLEU speaks."""
+    return data.settings["tokens"] == "characters"
+
+
+def exact_match(predictions: Sequence[str], references: Sequence[str]) -> float:
+    return float(np.mean([a == b for a, b in zip(predictions, references)]))
 
 
 def scored(predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
@@ -153,10 +199,12 @@ def source_attention(
     (target,) = data.tokenizer.encode([prediction])
     (tokens,) = data.tokenizer.encode([source])
     tokens, target = tokens[: data.length], target[: data.length - 1]
-    inputs = {"source": tokens[None], "target": np.concatenate([[START], target])[None].astype("int32")}
+    start = np.concatenate([[START], target])
+    # With a padding behind: Keras warns of a softmax over one number.
+    inputs = {"source": padded([tokens], len(tokens) + 1), "target": padded([start], len(start) + 1)}
     weights = {name: each for name, each in attention_weights(network.model, inputs).items() if "cross" in name}
     if not weights:
         return None
     name, last = list(weights.items())[-1]
     piece = data.tokenizer.piece
-    return name, last[0], [*map(piece, target), "end"], [*map(piece, tokens)]
+    return name, last[0][:, :-1, :-1], [*map(piece, target), "end"], [*map(piece, tokens)]

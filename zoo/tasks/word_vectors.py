@@ -60,7 +60,7 @@ class WordVectorsTask(Task):
 
     def evaluate(self, network: Network, data: WordVectorDataModule, split: str) -> Evaluation:
         """The loss on held-out text; the fraction of analogies solved; how far similarities agree with people's."""
-        vectors = vectors_in(network, data)
+        vectors, measured_on = vectors_in(network, data), ""
         metrics, notes = {"analogies": float("nan"), "loss": held_out_loss(network, data, split)}, []
         for name, questions in judgements(data, data.files).items():
             if isinstance(questions, list):
@@ -69,12 +69,13 @@ class WordVectorsTask(Task):
             else:
                 sections = vectors.analogies(questions)
                 score = sections.pop("")
+                measured_on = f"{score.known:,} of {score.asked:,} questions" if name == self.metric else measured_on
                 notes.append(f"{name} (fraction correct): {score}")
                 notes += [f"  {section}: {each}" for section, each in sections.items() if each.known]
             metrics[name], metrics[f"{name}_coverage"] = score.value, score.known / max(score.asked, 1)
         for word in vectors.words[len(vectors.words) // 20 :: max(1, len(vectors.words) // 5)][:4]:
             notes.append(f"nearest to {word}: " + ", ".join(other for other, _ in vectors.neighbours(word, 6)))
-        return Evaluation(metrics, None, vectors, tuple(notes))
+        return Evaluation(metrics, None, vectors, tuple(notes), measured_on)
 
     def baselines(self, data: WordVectorDataModule) -> dict[str, float]:
         """A word at random; and vectors by linear algebra alone: counts of meetings, compared with chance, factored."""
@@ -114,7 +115,7 @@ class WordVectorsTask(Task):
         """A word: its neighbours. "king - man + woman": the nearest to that sum."""
         vectors, lines = vectors_in(trained.network, trained.data), []
         for text in inputs:
-            terms = signed_words(text)
+            terms = signed_words(text.lower() if trained.data.settings.tokens == "words" else text)
             direction = sum(sign * vectors.directions[vectors.id(word)] for sign, word in terms)
             nearest = vectors.nearest(direction, [word for _, word in terms], 10)
             lines.append(f"{text}: " + ", ".join(f"{word} {cosine:.2f}" for word, cosine in nearest))
@@ -202,7 +203,7 @@ def signed_words(text: str) -> list[tuple[int, str]]:
     [(1, 'king'), (-1, 'man'), (1, 'woman')]
     """
     sign, terms = 1, []
-    for piece in text.lower().split():
+    for piece in text.split():
         if piece in "+-":
             sign = 1 if piece == "+" else -1
         else:

@@ -13,6 +13,7 @@ import logging
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ SETTINGS = (
     "checkpoint_minutes",
 )  # fmt: skip
 MINUTES = 10.0  # between two checkpoints inside a long epoch
+FILES = (".npz", ".txt", ".csv", ".tsv", ".jsonl")  # of a user's own data
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def prepare(
     begun = resuming.find(None if run is None else Path(run), default)
     if begun and (resume or (resuming.unfinished(begun, name, planned, options) and offer(resuming.question(begun)))):
         return plan_of_run(begun, name, recipe and planned.name, changes, data, same, how)
-    source = open_data(planned.dataset, card, data_dir)
+    source = open_data(planned.dataset, card, data_dir, planned.preprocess)
     if resume:
         log.info(f"there is no run of {default} to resume: it is begun")
     return RunPlan(card, planned, options, source, Run.create(run, default), **how)
@@ -162,7 +164,7 @@ def plan_of_run(
     if card.one_heap:
         one_heap()
     data_dir = how["data_dir"] or config["data_dir"]
-    source = open_data(planned.dataset, card, data_dir)
+    source = open_data(planned.dataset, card, data_dir, planned.preprocess)
     return RunPlan(card, planned, {}, source, run, **{**how, "data_dir": data_dir}, resumed=True, start=start)
 
 
@@ -201,6 +203,8 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         valid, expected = OVERRIDES[field]
         if not valid(value):
             raise UsageError(f"{field} is {value!r}; expected {expected}")
+    if "epochs" in changes:
+        changes["min_steps"] = 0  # so many and no more
     return replace(recipe, **changes)
 
 
@@ -236,23 +240,34 @@ def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -
 def on_own_data(recipe: Recipe, data: str | Path) -> Recipe:
     """The recipe with the user's own data in place of its data set: a file has whole splits of the usual names."""
     path = Path(data).absolute()
-    if not str(data) or (path.suffix not in (".npz", ".txt") and not path.is_dir()):
+    if not str(data) or (path.suffix.lower() not in FILES and not path.is_dir()):
         missing = ", which is not there" if str(data) and not path.exists() else ""
-        raise UsageError(f"data is {str(data)!r}{missing}; expected the path of an .npz or .txt file or of a folder")
+        raise UsageError(
+            f"data is {str(data)!r}{missing}; expected the path of a folder or of a file: {', '.join(FILES)}"
+        )
     return replace(recipe, dataset=str(path), train="train", validation="validation", test="test")
 
 
-def open_data(dataset: str, card: Card, data_dir: str | Path | None) -> DataSet:
-    """The data set, found and checked but not loaded; a folder of one's own is opened as the card's task wants it."""
+def open_data(dataset: str, card: Card, data_dir: str | Path | None, preprocess: Mapping[str, Any] = {}) -> DataSet:
+    """The data set, found and checked but not loaded; a folder of one's own is opened as the card's task wants it,
+    with those of the recipe's words that its `folder` takes."""
     from zoo.data import open_source  # tfds: not before the names are known to be right
 
-    own = Path(dataset).is_absolute() and not dataset.endswith(".npz")
-    folder = tasks.get(card.task).folder if own else None
+    path = Path(dataset)
+    own = path.is_absolute() and path.suffix != ".npz"
+    folder: Callable[..., Any] | None = tasks.get(card.task).folder if own else None
     if own and folder is None:
-        kind = "text file" if dataset.endswith(".txt") else "folder"
+        kind = "folder" if path.is_dir() else f"{path.suffix} file"
         takes = ", ".join(name for name in tasks.names() if tasks.get(name).folder)
         raise UsageError(f"{dataset} is a {kind}; a network for {card.task} learns from none ({takes} can)")
-    return open_source(dataset, folder=folder, data_dir=data_dir)
+    if folder is not None:
+        named = [each.name for each in inspect.signature(folder).parameters.values() if each.kind is each.KEYWORD_ONLY]
+        folder = partial(folder, **{name: preprocess[name] for name in named if name in preprocess})
+    module = tasks.get(card.task).data_module if path.suffix == ".npz" else None
+    numbers = getattr(module, "targets_are", "") == "numbers"
+    return open_source(
+        dataset, folder=folder, data_dir=data_dir, numbers=numbers, ordered=bool(module and module.ordered)
+    )
 
 
 def default_recipe(card: Card, weights: str | Path | None, data: str | Path | None) -> str:

@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,8 @@ from zoo.training.stopping import Stopped, requests
 log = logging.getLogger("zoo")
 
 BYTES_PER_SECOND = 2e8  # of a checkpoint that is hashed and brought to the disk: on two cores, with other work
+USES = ("train", "validate", "are held out to test")
+STILL_LEARNING = 0.99  # of the best loss before
 
 
 def fit(plan: RunPlan) -> Run:
@@ -59,6 +61,9 @@ def _fit(plan: RunPlan) -> Run:
     task.check(recipe.loss or plan.card.loss)
     source = plan.source.load()
     data = task.data_module.adapt(plan.card, recipe, source)
+    recipe = with_enough_epochs(recipe, data)
+    held_out = ", ".join(f"{count:,} {use}" for count, use in zip(data.examples.values(), USES))
+    log.info(f"{data.source.name}: of the examples {held_out}")
 
     keras.utils.set_random_seed(recipe.seed)
     options = builder_options(plan.card, recipe, data)
@@ -90,6 +95,7 @@ def _fit(plan: RunPlan) -> Run:
         "recipe": recipe.name,
         "metrics": dict(evaluation.metrics),
         "baselines": baselines,
+        "measured_on": evaluation.measured_on,
         "seconds": round(journal.seconds_before + time.perf_counter() - started, 2),
         "fit_seconds": round(fit_seconds, 2),
         "samples_per_second": {name: round(rate) for name, rate in rates.items()},
@@ -127,6 +133,15 @@ def kept(run: Run) -> str:
     """What a training that was stopped leaves, and how to go on."""
     found = run.unfinished
     return f"; {run.path} keeps {found.where}: go on with zoo train --resume {run.path}" if found else ""
+
+
+def with_enough_epochs(recipe: Recipe, data: DataModule) -> Recipe:
+    """The recipe with as many epochs as its `min_steps` ask for."""
+    epochs = math.ceil(recipe.min_steps / data.steps)
+    if epochs <= recipe.epochs:
+        return recipe
+    log.info(f"{epochs} epochs of {data.steps} steps in place of {recipe.epochs}: few data (--epochs decides)")
+    return replace(recipe, epochs=epochs)
 
 
 def build(card: Card, recipe: Recipe, options: Mapping[str, Any]) -> keras.Model:
@@ -321,12 +336,19 @@ class Phase:
         return start.state["facts"]["recipe"]["epochs"] if start else self.until
 
 
+def say_if_still_learning(losses: Sequence[float]) -> None:
+    """Say where the validation loss of the last epoch is the best by more than a little."""
+    if len(losses) > 1 and losses[-1] < STILL_LEARNING * min(losses[:-1]):
+        log.info("the validation loss still fell in the last epoch: more epochs (--epochs) may do better")
+
+
 def report(
     run: Run, network: Network, data: DataModule, evaluation: Evaluation, baselines: Mapping[str, float]
 ) -> None:
     """The plots and tables of a run, in its folder."""
     task = network.task
-    curves = plots.curves(run.path / "history.csv", network.main, task.metric, baselines)
+    shown = baselines if task.headline(evaluation.metrics) == task.metric else {}  # of another metric
+    curves = plots.curves(run.path / "history.csv", network.main, task.metric, shown)
     for file, figure in {"curves.png": curves, **task.plots(data, evaluation)}.items():
         if figure is not None:
             plots.save(figure, run.path / file)

@@ -1,5 +1,6 @@
 """Texts: the embedded ones, a user's own, words and characters as numbers, batches, and what is refused."""
 
+import logging
 import shutil
 
 import numpy as np
@@ -255,11 +256,13 @@ def test_an_empty_text_in_the_data(text, says, folder, tmp_path):
         labelled(tmp_path / "copy")
 
 
-def test_a_file_that_is_not_utf8(folder, tmp_path):
+def test_a_file_that_is_not_utf8_is_read_and_named(folder, tmp_path, caplog):
     shutil.copytree(folder, tmp_path / "copy")
     (tmp_path / "copy" / "hot" / "7.txt").write_bytes(b"caf\xe9 au lait")
-    with pytest.raises(UsageError, match=r"7.txt is not UTF-8 text: byte 0xe9 at offset 3; save it as UTF-8"):
-        labelled(tmp_path / "copy")
+    with caplog.at_level(logging.INFO, logger="zoo"):
+        data = labelled(tmp_path / "copy")
+    assert "7.txt is not UTF-8 (byte 0xe9 at offset 3)" in caplog.text
+    assert any("café au lait" in data.texts(split)[0] for split in ("train", "validation", "test"))
 
 
 @pytest.mark.parametrize(

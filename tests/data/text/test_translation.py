@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import cli
+from zoo import cli, tasks
 from zoo.data.builtin import dates
 from zoo.data.sources import Source, open_source, tensorflow
-from zoo.data.text.parallel_folder import ParallelFolder
+from zoo.data.text.parallel_folder import ParallelFolder, parallel_texts
 from zoo.data.text.subwords import Characters, Subwords
 from zoo.data.text.translation import TranslationDataModule
 from zoo.errors import UsageError
@@ -301,3 +301,81 @@ def test_the_dates_open_by_name(tmp_path):
     source = open_source("written_dates:1.0.0", folder=ParallelFolder, data_dir=tmp_path).load()
     written, iso = next(source.split("test").as_numpy_iterator())
     assert written and re.fullmatch(rb"\d{4}-\d\d-\d\d", iso)
+
+
+# Texts as people have them
+
+
+def test_the_name_of_a_file_is_the_file(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lines.txt").write_text("123\n\n4\r\n", encoding="utf-8")
+    by_hand = list(zoo.translate(run, ["123", "", "4"]))
+    assert by_hand[1] == "" and list(zoo.translate(run, ["lines.txt"])) == by_hand
+    assert cli.main(["translate", str(run.path), "lines.txt"]) == 0
+    assert capsys.readouterr().out.splitlines() == by_hand
+    assert [each.split(": ")[0] for each in zoo.predict(run, ["lines.txt"])] == ["123", "4"]
+    with pytest.raises(UsageError, match=r"there is no file linse\.txt; expected a text, or a file that holds one"):
+        list(zoo.translate(run, ["linse.txt"]))
+
+
+def test_a_line_that_cannot_be_translated_is_named_and_the_others_are(run, caplog):
+    with caplog.at_level(logging.WARNING, logger="zoo"):
+        found = list(zoo.translate(run, ["", "123", "12#", "4"]))
+    assert "text 3 stays untranslated: '12#' holds '#'" in caplog.text
+    assert [bool(each) for each in found] == [False, True, False, True]
+    with pytest.raises(UsageError, match="holds '#'"):
+        list(zoo.translate(run, ["", "12#"]))
+    with pytest.raises(UsageError, match="there is nothing to translate"):
+        list(zoo.translate(run, ["", " "]))
+
+
+def test_many_lines_are_decoded_in_batches_to_the_same(run):
+    texts = [f"{number:o}" for number in range(1, 21)]
+    found = list(zoo.translate(run, texts))
+    assert len(found) == 20 and found[:3] + found[-3:] == list(zoo.translate(run, texts[:3] + texts[-3:]))
+
+
+def test_a_long_text_is_cut_between_sentences(tmp_path):
+    folder = write_folder(tmp_path, de_train_txt=["Ja. Er ist da!"] * 60, en_train_txt=["x"] * 60)
+    data = data_module(folder, length=14)
+
+    def parts(text):
+        return [data.tokenizer.decode(row) for row in data.parts(text)]
+
+    assert parts("Er ist da!") == ["Er ist da!"]
+    assert parts("Ja. Er ist da! Ja. Ja. Ja. Er") == ["Ja. Er ist da!", "Ja. Ja. Ja. Er"]
+    with pytest.raises(UsageError, match=r"'Er ist da Er ist da' has 19 characters; .* give it in parts"):
+        data.parts("Ja. Er ist da Er ist da")
+
+
+def test_the_direction_is_said(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, logger="zoo"):
+        data_module(write_folder(tmp_path))
+        data_module(tmp_path, reverse=True)
+    assert "from de to en (the other way: " in caplog.text and "from en to de" in caplog.text
+
+
+def test_a_source_of_one_token_has_attention_without_a_warning(run, recwarn):
+    zoo.predict(run, ["1"], folder=run.path.parent / "one")
+    assert not [each for each in recwarn if "softmax" in str(each.message)]
+
+
+def test_the_headline_of_a_translator_of_sentences_is_bleu():
+    task = tasks.get("translation")
+    assert task.headline({"exact_match": 0.0, "bleu": 21.9}) == "bleu"
+    assert task.headline({"exact_match": 0.98}) == "exact_match"
+
+
+def test_a_table_of_pairs_is_divided_by_its_sources(tmp_path):
+    lines = [f"satz {number % 150}\tsentence {number % 150}" for number in range(300)]
+    (tmp_path / "pairs.tsv").write_text("\n".join(["de\ten", *lines]) + "\n", encoding="utf-8")
+    source = parallel_texts(tmp_path / "pairs.tsv").load()
+    splits = {split: source.columns(split) for split in ("train", "validation", "test")}
+    assert sum(len(each["de"]) for each in splits.values()) == 300 and all(
+        len(each["de"]) > 4 for each in splits.values()
+    )
+    assert not set(splits["train"]["de"]) & set(splits["test"]["de"])
+    assert splits["test"]["en"][0].split()[1] == splits["test"]["de"][0].split()[1]
+    (tmp_path / "one.csv").write_text("de\nja\n")
+    with pytest.raises(UsageError, match=r"has one column \(de\); expected one for each language"):
+        parallel_texts(tmp_path / "one.csv")

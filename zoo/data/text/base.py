@@ -1,7 +1,7 @@
 """What data modules of texts have in common: a vocabulary, learned from the training split and kept with the run."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,15 +20,15 @@ log = logging.getLogger("zoo")
 LONG_WORD = 12  # characters: half of the words of a text are shorter where its script puts spaces between them
 
 
-def settings_of(recipe: Recipe) -> dict[str, Any]:
+def settings_of(recipe: Recipe, takes: Collection[str]) -> dict[str, Any]:
     """What a recipe says of its tokens: ``{"tokens": "words", "vocabulary": 20_000, "length": 400}``."""
     settings = {"tokens": "words", "vocabulary": 20_000, "length": 400, **recipe.preprocess}
     for word in settings:
-        if word not in TextDataModule.preprocess:
-            raise unknown("preprocessing of texts", word, TextDataModule.preprocess)
+        if word not in takes:
+            raise unknown("preprocessing of texts", word, takes)
     if settings["tokens"] not in LEVELS:
         raise unknown("kind of tokens", settings["tokens"], LEVELS)
-    check_sizes(settings, length=1, vocabulary=3)
+    check_sizes(settings, length=0 if "truncate" in takes else 1, vocabulary=3)
     return settings
 
 
@@ -36,7 +36,7 @@ class TextDataModule(DataModule):
     """Texts as token ids, by a vocabulary of the training split."""
 
     preprocessings = ("none",)
-    preprocess = ("tokens", "vocabulary", "length")
+    preprocess: ClassVar[Collection[str]] = ("tokens", "vocabulary", "length")
     augment = ()
     set_by: ClassVar[Mapping[str, str]] = {"vocabulary_size": "vocabulary", "max_length": "length"}
     vocabulary: Vocabulary | SubwordVocabulary  # known after `adapt`
@@ -49,10 +49,10 @@ class TextDataModule(DataModule):
         vocabulary: Vocabulary | SubwordVocabulary | None = None,
     ):
         super().__init__(card, recipe, source)
-        settings = settings_of(recipe)
+        settings = settings_of(recipe, self.preprocess)
         self.level: str = settings["tokens"]
         self.max_tokens: int = settings["vocabulary"]
-        self.length: int = settings["length"]
+        self.length: int = settings["length"]  # at most; 0: chosen from the data
         if vocabulary is not None:
             self.vocabulary = vocabulary
 
@@ -62,6 +62,11 @@ class TextDataModule(DataModule):
 
     def get_config(self) -> dict[str, Any]:
         return self.vocabulary.get_config()
+
+    @property
+    def called(self) -> str:
+        """What the tokens are called in what is said of them."""
+        return "tokens" if self.level == "spaces" else self.level
 
     def _adapt_vocabulary(self, texts: Iterable[str]) -> None:
         """Learn the vocabulary, and say where its words seem to be none."""
@@ -88,10 +93,10 @@ class TextDataModule(DataModule):
         tokens = self.vocabulary.encode(text)
         what = f"text {number + 1} ({shortened(text)!r})"
         if not len(tokens):
-            raise UsageError(f"{what} holds no {self.level}; expected at least one")
+            raise UsageError(f"{what} holds no {self.called}; expected at least one")
         if (tokens == UNKNOWN).all():
             raise UsageError(
-                f"{what} holds no {self.level[:-1]} that the network knows; expected the language it was trained on"
+                f"{what} holds no {self.called[:-1]} that the network knows; expected the language it was trained on"
             )
         return tokens
 

@@ -42,7 +42,7 @@ class CorpusDataModule(TextDataModule):
         data.examples = {split: data._count(split) for split in SPLITS}
         if share := data.unknown_share("test"):
             log.info(
-                f"{share:.1%} of the {data.level} of the test text are unknown to the vocabulary of "
+                f"{share:.1%} of the {data.called} of the test text are unknown to the vocabulary of "
                 f"{len(data.vocabulary):,}; the perplexity counts them as errors, each among {data.unknown_kinds:,}"
             )
         check_batch(recipe, data.examples["train"])
@@ -105,7 +105,7 @@ class CorpusDataModule(TextDataModule):
         if count < 1:
             tokens = len(self.vocabulary.encode(self.text(split)))
             raise UsageError(
-                f"{self.source.name} ({split}) holds {tokens} {self.level}; "
+                f"{self.source.name} ({split}) holds {tokens} {self.called}; "
                 f"expected more than {self.length}, one window"
             )
         return count

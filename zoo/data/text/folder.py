@@ -6,20 +6,20 @@
     DIR/*.txt, or one FILE.txt                              for a language model: the first 80 % of the characters,
                                                             the next 10 and the last 10
 
-Every file is UTF-8. What is divided here is divided by content: texts that are the same but for case and spaces, of
-which collections of reviews have many, come to lie in one split.
+Files are UTF-8, or what `zoo.data.encodings` makes of them. What is divided here is divided by content: texts that are
+the same but for case and spaces, of which collections of reviews have many, come to lie in one split. A table of texts
+is opened by `zoo.data.text.table`.
 """
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from zoo.data.base import SPLITS
+from zoo.data.encodings import read_text
 from zoo.data.sources import Source, tensorflow
 from zoo.data.split_record import Example, SplitRecord
 from zoo.errors import UsageError, unknown
@@ -27,22 +27,9 @@ from zoo.errors import UsageError, unknown
 MIN_TEXTS = 10  # of a class, so that each split gets some
 
 
-Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]  # texts, their classes and their files, (texts,) each
-
-
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file; its lines end as Python's do, whatever system wrote them.
-
-    Raises:
-        UsageError: where it is something else, with the offset.
-    """
-    try:
-        return re.sub(r"\r\n?", "\n", path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is not UTF-8 text: byte 0x{error.object[error.start]:02x} at offset {error.start}; "
-            "save it as UTF-8"
-        ) from None
+Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]  # texts, their classes, their files or rows: (texts,) each
+    np.ndarray, np.ndarray, np.ndarray
+]  # texts, their classes, and the files or rows that they are, (texts,) each
 
 
 def text_files(folder: Path) -> list[Path]:
@@ -50,8 +37,67 @@ def text_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.txt") if path.is_file())
 
 
-class TextFolder:
-    """Labelled texts: a sub-folder for each class."""
+class LabelledTexts:
+    """Texts with classes, divided or to be divided here."""
+
+    path: Path
+    name: str
+    class_names: tuple[str, ...]
+
+    def read(self) -> dict[str, Labelled]:
+        """The splits that there are: "train" and "test", perhaps "validation"; or "" for all texts together."""
+        raise NotImplementedError
+
+    def load(self) -> Source:
+        """Read all texts, divide them and open them."""
+        splits = self.read()
+        for split in splits.keys() - {"validation"}:
+            self.check(splits[split])
+        if "" in splits:
+            rest, test = part(*splits.pop(""), of=5)
+            train, validation = part(*rest, of=8)
+            splits = {"train": train, "validation": validation, "test": test}
+        elif "validation" not in splits:
+            splits["train"], splits["validation"] = part(*splits["train"], of=10)
+        return self._opened(splits, self.class_names)
+
+    def load_by(self, record: SplitRecord) -> Source:
+        """As `load`, with the splits and the classes of a run, whatever has changed since."""
+        read = self.read()
+        found = [each for split, texts in read.items() for each in self._examples(split, texts, self.class_names)]
+        texts, _, names = (np.concatenate(column) for column in zip(*read.values()))
+        placed = record.place(found, self.name, "texts")
+        splits = {}
+        for split in SPLITS:
+            rows = [row for row, then in enumerate(placed) if then is not None and then.split == split]
+            numbers = [record.class_names.index(then.label) for then in placed if then and then.split == split]
+            splits[split] = texts[rows], np.array(numbers, int), names[rows]
+        return self._opened(splits, record.class_names)
+
+    def _opened(self, splits: Mapping[str, Labelled], class_names: tuple[str, ...]) -> Source:
+        def split(text: str) -> Any:
+            if text not in splits:
+                raise unknown(f"split of {self.path}", text, splits)
+            return tensorflow().data.Dataset.from_tensor_slices(splits[text][:2])
+
+        examples = tuple(each for name in splits for each in self._examples(name, splits[name], class_names))
+        return Source(self.name, class_names, split, examples=examples)
+
+    def _examples(self, split: str, texts: Labelled, class_names: Sequence[str]) -> list[Example]:
+        return [Example(split, class_names[label], content(text), name) for text, label, name in zip(*texts)]
+
+    def check(self, texts: Labelled) -> None:
+        """Raise unless there are enough texts of each class."""
+        counts = np.bincount(texts[1], minlength=len(self.class_names))
+        if counts.min() < MIN_TEXTS:
+            raise UsageError(
+                f"{self.path} holds {counts.min()} texts of the class {self.class_names[int(counts.argmin())]}; "
+                f"expected at least {MIN_TEXTS} of each"
+            )
+
+
+class TextFolder(LabelledTexts):
+    """A sub-folder of .txt files for each class."""
 
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
@@ -72,64 +118,10 @@ class TextFolder:
             digest.update(str(path.relative_to(self.path)).encode() + b"\0" + path.read_bytes() + b"\0")
         return digest.hexdigest()
 
-    def load(self) -> Source:
-        """Read all texts, divide them and open them."""
-        self._check_counts()
-        if self.divided:
-            splits = {split: self._read(self.path / split) for split in ("train", "test")}
-            if (self.path / "validation").is_dir():
-                splits["validation"] = self._read(self.path / "validation")
-            else:
-                splits["train"], splits["validation"] = part(*splits["train"], of=10)
-        else:
-            rest, test = part(*self._read(self.path), of=5)
-            train, validation = part(*rest, of=8)
-            splits = {"train": train, "validation": validation, "test": test}
-        return self._opened(splits, self.class_names)
-
-    def load_by(self, record: SplitRecord) -> Source:
-        """As `load`, with the splits and the classes of a run, whatever has changed since."""
-        inside = (
-            [self.path / split for split in SPLITS if (self.path / split).is_dir()] if self.divided else [self.path]
-        )
-        read = [self._read(folder) for folder in inside]
-        texts, labels, files = (np.concatenate(column) for column in zip(*read))
-        found = self._examples("", texts, labels, files)
-        if self.divided:
-            found = [replace(each, split=each.file.partition("/")[0]) for each in found]
-        placed = record.place(found, self.name, "texts")
-        splits = {}
-        for split in SPLITS:
-            rows = [row for row, then in enumerate(placed) if then is not None and then.split == split]
-            numbers = [record.class_names.index(then.label) for then in placed if then and then.split == split]
-            splits[split] = texts[rows], np.array(numbers, int), files[rows]
-        return self._opened(splits, record.class_names)
-
-    def _opened(self, splits: Mapping[str, Labelled], class_names: tuple[str, ...]) -> Source:
-        def split(text: str) -> Any:
-            if text not in splits:
-                raise unknown(f"split of {self.path}", text, splits)
-            return tensorflow().data.Dataset.from_tensor_slices(splits[text][:2])
-
-        examples = tuple(
-            example for name, each in splits.items() for example in self._examples(name, *each, class_names)
-        )
-        return Source(self.name, class_names, split, examples=examples)
-
-    def _examples(
-        self, split: str, texts: np.ndarray, labels: np.ndarray, files: np.ndarray, class_names: Sequence[str] = ()
-    ) -> list[Example]:
-        names = class_names or self.class_names
-        return [Example(split, names[label], content(text), file) for text, label, file in zip(texts, labels, files)]
-
-    def _check_counts(self) -> None:
-        """Raise where a class has too few texts to be learned."""
-        for split in ("train", "test") if self.divided else ("",):
-            for folder in (self.path / split / name for name in self.class_names):
-                if (count := len(text_files(folder))) < MIN_TEXTS:
-                    raise UsageError(
-                        f"{folder} holds {count} .txt files; expected at least {MIN_TEXTS} texts of each class"
-                    )
+    def read(self) -> dict[str, Labelled]:
+        if not self.divided:
+            return {"": self._read(self.path)}
+        return {split: self._read(self.path / split) for split in SPLITS if (self.path / split).is_dir()}
 
     def _read(self, folder: Path) -> Labelled:
         texts, labels, names = [], [], []

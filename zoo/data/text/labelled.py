@@ -8,16 +8,20 @@ import numpy as np
 
 from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, check_batch, check_classes
+from zoo.data.batching import padded
 from zoo.data.epochs import shuffled
 from zoo.data.sources import Source, no_examples, tensorflow
 from zoo.data.text.base import TextDataModule, is_text, shortened
 from zoo.data.text.vocabulary import SubwordVocabulary, Vocabulary
-from zoo.errors import UsageError
+from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
 log = logging.getLogger("zoo")
 
 NUM_BUCKETS = 4  # of texts by length
+MAX_CHOSEN = 1000  # tokens of a text, where the data choose
+TRUNCATIONS = ("head", "head_tail")  # the second: C. Sun et al. 2019, arXiv:1905.05583, section 5.3.1
+CLASS_WEIGHTS = ("none", "balanced")
 
 
 class LabelledTextDataModule(TextDataModule):
@@ -25,6 +29,8 @@ class LabelledTextDataModule(TextDataModule):
 
     Inputs are token ids (batch, time), targets numbers of classes (batch,).
     """
+
+    preprocess = (*TextDataModule.preprocess, "truncate", "class_weights", "text_column", "label_column")
 
     def __init__(
         self,
@@ -34,6 +40,11 @@ class LabelledTextDataModule(TextDataModule):
         vocabulary: Vocabulary | SubwordVocabulary | None = None,
     ):
         super().__init__(card, recipe, source, vocabulary)
+        self.truncate: str = recipe.preprocess.get("truncate", "head")
+        if self.truncate not in TRUNCATIONS:
+            raise unknown("way to cut a text", self.truncate, TRUNCATIONS)
+        if (weights := recipe.preprocess.get("class_weights", "none")) not in CLASS_WEIGHTS:
+            raise unknown("weights of classes", weights, CLASS_WEIGHTS)
         self._encoded: dict[str, tuple[list[np.ndarray], np.ndarray]] = {}
 
     @classmethod
@@ -47,6 +58,7 @@ class LabelledTextDataModule(TextDataModule):
         if not list(data_checks.readable(texts.take(1), source, "train")):
             raise no_examples(source.name, recipe.train, "text")
         data._adapt_vocabulary(map(decoded, data_checks.readable(texts, source, "train")))
+        data.length = data.length or data._chosen_length(texts)
         data.examples = {split: len(data._token_ids(split)[1]) for split in SPLITS}
         check_classes(source, np.unique(data._token_ids("train")[1]), card)
         check_batch(recipe, data.examples["train"])
@@ -56,10 +68,11 @@ class LabelledTextDataModule(TextDataModule):
     def from_config(cls, card: Card, recipe: Recipe, source: Source | None, config: Mapping[str, Any]) -> Self:
         data = super().from_config(card, recipe, source, config)
         data.class_names = tuple(config["classes"])
+        data.length = config.get("length", data.length)
         return data
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "classes": self.class_names}
+        return {**super().get_config(), "classes": self.class_names, "length": self.length}
 
     def model_options(self) -> dict[str, Any]:
         return {**super().model_options(), "num_classes": self.source.num_classes}
@@ -100,8 +113,31 @@ class LabelledTextDataModule(TextDataModule):
         return list(map(decoded, texts)), np.array(labels)
 
     def encode(self, raws: Sequence[str]) -> np.ndarray:
-        """As in training, cut after `length` tokens: (texts, time) int32."""
-        return super().encode(raws)[:, : self.length]
+        """As in training, of at most `length` tokens: (texts, time) int32."""
+        rows = [self._cut(self._tokens(number, text)) for number, text in enumerate(raws)]
+        return padded(rows, max(map(len, rows), default=1))
+
+    def _cut(self, row: np.ndarray) -> np.ndarray:
+        """At most `length` tokens of a text: its beginning, or a quarter from there and the rest from its end."""
+        if len(row) <= self.length or self.truncate == "head":
+            return row[: self.length]
+        head = self.length // 4
+        return np.concatenate([row[:head], row[len(row) - (self.length - head) :]])
+
+    def _chosen_length(self, texts: Any) -> int:
+        """Tokens that 19 of 20 training texts do not exceed, at most `MAX_CHOSEN`."""
+        lengths = [len(self.vocabulary.encode(decoded(text))) for text in texts.as_numpy_iterator()]
+        chosen = int(np.clip(np.quantile(lengths, 0.95), NUM_BUCKETS, MAX_CHOSEN))
+        log.info(f"texts are read up to {chosen} {self.called}; the median one has {int(np.median(lengths))}")
+        return chosen
+
+    @property
+    def class_weights(self) -> np.ndarray | None:
+        """(classes,) of the loss, so that each class counts alike, where the recipe asks for that."""
+        if self.recipe.preprocess.get("class_weights", "none") == "none":
+            return None
+        counts = np.bincount(self._token_ids("train")[1], minlength=len(self.class_names))
+        return counts.sum() / (len(counts) * counts)
 
     def _token_ids(self, split: str) -> tuple[list[np.ndarray], np.ndarray]:
         """The token ids of each text, cut, and the classes, in memory: 4 bytes a token.
@@ -113,7 +149,7 @@ class LabelledTextDataModule(TextDataModule):
             return self._encoded[split]
         rows: list[np.ndarray] = []
         labels: list[np.ndarray] = []
-        cut = 0
+        cut = lost = 0
         for texts, classes in data_checks.readable(self._split(split).batch(256), self.source, split):
             data_checks.check_labels(classes, self.source, split)
             for text in map(decoded, texts):
@@ -121,16 +157,20 @@ class LabelledTextDataModule(TextDataModule):
                 if not len(found):
                     shown = shortened(text)
                     raise UsageError(
-                        f"example {len(rows)} of {self.source.name} ({split}) is {shown!r} and holds no {self.level}; "
+                        f"example {len(rows)} of {self.source.name} ({split}) is {shown!r} and holds no {self.called}; "
                         "expected text: drop it"
                     )
-                rows.append(found[: self.length])
-                cut += len(found) > self.length
+                rows.append(self._cut(found))
+                cut, lost = cut + (len(found) > self.length), lost + max(len(found) - self.length, 0)
             labels.append(classes)
         if not rows:
             raise no_examples(self.source.name, split, "text")
         if cut:
-            log.info(f"{cut:,} of {len(rows):,} texts ({split}) are cut after {self.length} {self.level}")
+            share = lost / (lost + sum(map(len, rows)))
+            log.info(
+                f"{cut:,} of {len(rows):,} texts ({split}) are cut to {self.length} {self.called}, which loses "
+                f"{share:.0%} of the text (--option length=, or truncate=head_tail)"
+            )
         self._encoded[split] = rows, np.concatenate(labels)
         return self._encoded[split]
 

@@ -3,18 +3,23 @@
 DIR/de.train.txt       DIR/en.train.txt        a sentence a line, the same line of both files says the same
 DIR/de.validation.txt  DIR/en.validation.txt   without them, a tenth of the training lines
 DIR/de.test.txt        DIR/en.test.txt
+
+Or a table (`.tsv`, `.csv`, `.jsonl`) with a column for each language, named in its first line: a pair in ten tests and
+one in ten validates, the same sources together.
 """
 
 import hashlib
 import re
 from pathlib import Path
 
+from zoo.data import table_file
+from zoo.data.encodings import read_text
 from zoo.data.sources import ParallelSource, Source, tensorflow
-from zoo.data.text.folder import read_text
 from zoo.errors import UsageError, unknown
 
 NAME = re.compile(r"(?P<language>[^.]+)\.(?P<split>train|validation|val|test)\.txt")
 MIN_LINES = 20  # of training
+TENTHS = {0: "test", 1: "validation"}  # of a table; the others train
 
 
 class ParallelFolder:
@@ -79,3 +84,55 @@ class ParallelFolder:
             counted = " and ".join(f"{self.files[split][each].name} {count:,}" for each, count in counts.items())
             raise UsageError(f"the files of {self.path} differ in lines: {counted}; expected the same number, in pairs")
         return lines
+
+
+class ParallelTable:
+    """Two (or more) languages in the columns of a table."""
+
+    def __init__(self, path: Path):
+        self.path, self.name = path, str(path)
+        self.table = table_file.read_table(path)
+        if len(self.table) < 2:
+            raise UsageError(
+                f"{path} has one column ({', '.join(self.table)}); expected one for each language, as de and en"
+            )
+
+    def sha256(self) -> str:
+        return table_file.sha256(self.path)
+
+    def load(self) -> Source:
+        """Divide the rows by the hash of what stands in the first column."""
+        parts = [TENTHS.get(tenth_of(cell), "train") for cell in next(iter(self.table.values()))]
+        splits = {
+            split: {
+                language: [cell for cell, each in zip(cells, parts) if each == split]
+                for language, cells in self.table.items()
+            }
+            for split in ("train", "validation", "test")
+        }
+        for split in splits:
+            if split not in parts:
+                raise UsageError(f"{self.path} holds {len(parts)} pairs, too few to divide; expected {MIN_LINES}")
+
+        def columns(name: str) -> dict[str, list[str]]:
+            if name not in splits:
+                raise unknown(f"split of {self.path}", name, splits)
+            return splits[name]
+
+        return ParallelSource(
+            self.name, (), lambda name: tensorflow().data.Dataset.from_tensor_slices(columns(name)), columns
+        )
+
+
+def tenth_of(text: str) -> int:
+    """0 to 9, the same for texts that are the same but for case and spaces.
+
+    >>> tenth_of("Ja.") == tenth_of(" ja. ")
+    True
+    """
+    return hashlib.sha256(" ".join(text.lower().split()).encode()).digest()[0] % 10
+
+
+def parallel_texts(path: Path) -> ParallelFolder | ParallelTable:
+    """A folder of files, or a table."""
+    return ParallelTable(path) if path.suffix.lower() in table_file.SUFFIXES else ParallelFolder(path)

@@ -1,6 +1,7 @@
 """Pairs of a source text and the target text that it is to be turned into."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -28,6 +29,7 @@ SETTINGS = {
     "target": "",
     "reverse": False,  # from the second to the first
 }
+SENTENCE = re.compile(r"\S.*?(?:[.!?\u2026][\"')\u201d\u201c\u00bb]*(?=\s|$)|[\u3002\uff01\uff1f]|$)", re.DOTALL)
 NUM_BUCKETS = 6  # of pairs by length: each shape is compiled for itself
 
 
@@ -52,6 +54,7 @@ class TranslationDataModule(DataModule):
         check_sizes(self.settings, length=2, vocabulary=5, batch_tokens=0)
         self.length: int = self.settings["length"]
         self.tokenizer = tokenizer
+        self.direction: tuple[Any, Any] | None = None  # the languages, from and to, where they have names
         self._texts: dict[str, tuple[list[str], list[str]]] = {}
         self._token_ids: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {}
 
@@ -59,6 +62,10 @@ class TranslationDataModule(DataModule):
     def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         data = cls(card, recipe, source)
         texts = data.texts("train")
+        if data.direction and all(isinstance(language, str) for language in data.direction):
+            other = "translate_folder_back, or " if not data.settings["reverse"] else ""
+            log.info("from {} to {} (the other way: {}--option reverse={})".format(
+                *data.direction, other, not data.settings["reverse"]))  # fmt: skip
         kind = TOKENIZERS[data.settings["tokens"]]
         data.tokenizer = kind.adapt([*texts[0], *texts[1]], data.settings["vocabulary"])
         data.examples = {split: len(data.tokens(split)[0]) for split in SPLITS}
@@ -107,12 +114,12 @@ class TranslationDataModule(DataModule):
         """All sources and all targets."""
         if isinstance(self.source, ParallelSource):
             columns = self.source.columns(name)
-            first, second = self._chosen(list(columns), [True] * len(columns))
+            first, second = self.direction = self._chosen(list(columns), [True] * len(columns))
             return columns[first], columns[second]
         examples = self.source.split(name)
         spec = examples.element_spec
         keys = list(spec) if isinstance(spec, Mapping) else list(range(len(spec))) if isinstance(spec, tuple) else []
-        first, second = self._chosen(keys, [is_text(spec[key]) for key in keys])
+        first, second = self.direction = self._chosen(keys, [is_text(spec[key]) for key in keys])
         found: tuple[list[str], list[str]] = ([], [])
         for row in data_checks.readable(examples.batch(1024), self.source, split):
             for side, key in zip(found, (first, second)):
@@ -216,18 +223,39 @@ class TranslationDataModule(DataModule):
         Raises:
             UsageError: for a text that is empty, too long, or of characters that the network never saw.
         """
-        rows = self.tokenizer.encode([text.strip() for text in raws])
-        kind = self.settings["tokens"]
-        for number, (text, row) in enumerate(zip(raws, rows), start=1):
-            what = f"text {number} ({shortened(text)!r})"
-            if not len(row):
-                raise UsageError(f"{what} is empty; expected something to translate")
-            if len(row) > self.length:
-                raise UsageError(
-                    f"{what} has {len(row)} {kind}; {self.card.name} was trained on at most {self.length}: "
-                    "give it in parts"
-                )
-            if (row == UNKNOWN).any():
-                strange = "".join(dict.fromkeys(letter for letter, token in zip(text.strip(), row) if token == UNKNOWN))
-                raise UsageError(f"{what} holds {strange!r}, which {self.card.name} never saw; expected other words")
+        rows = [self._row(text, f"text {number} ") for number, text in enumerate(raws, start=1)]
         return padded(rows, max(map(len, rows), default=1))
+
+    def parts(self, text: str) -> list[np.ndarray]:
+        """The token ids of a text in parts that are as long as what was trained on, cut between sentences.
+
+        Raises:
+            UsageError: for a sentence that is too long, or characters that the network never saw.
+        """
+        (whole,) = self.tokenizer.encode([text.strip()])
+        if len(whole) <= self.length:
+            return [self._row(text)]
+        parts: list[str] = []
+        for sentence in SENTENCE.findall(text.strip()):
+            together = f"{parts[-1]} {sentence}" if parts else sentence
+            if parts and len(self.tokenizer.encode([together])[0]) <= self.length:
+                parts[-1] = together
+            else:
+                parts.append(sentence)
+        return [self._row(part) for part in parts]
+
+    def _row(self, text: str, number: str = "") -> np.ndarray:
+        """The token ids of a text that can be translated. `number` is what an error calls it, before its beginning."""
+        (row,) = self.tokenizer.encode([text.strip()])
+        what = f"{number}({shortened(text)!r})" if number else f"{shortened(text)!r}"
+        if not len(row):
+            raise UsageError(f"{what} is empty; expected something to translate")
+        if len(row) > self.length:
+            raise UsageError(
+                f"{what} has {len(row)} {self.settings['tokens']}; {self.card.name} was trained on at most "
+                f"{self.length}: give it in parts"
+            )
+        if (row == UNKNOWN).any():
+            strange = "".join(dict.fromkeys(letter for letter, token in zip(text.strip(), row) if token == UNKNOWN))
+            raise UsageError(f"{what} holds {strange!r}, which {self.card.name} never saw; expected other words")
+        return row

@@ -146,7 +146,9 @@ class WordVectorDataModule(DataModule):
 
     def split(self, line: str) -> list[str]:
         """The words of a line; ! and ? are none, as they are for the networks that judge a text."""
-        return words_of(line) if self.settings.tokens == "words" else list(SPLITS_INTO[self.settings.tokens](line))
+        if self.settings.tokens == "words":
+            return words_of(line)
+        return [token for token in SPLITS_INTO[self.settings.tokens](line) if not token.isspace()]
 
     def lines(self, split: str, description: str = "") -> Iterator[str]:
         """The text of a split, line by line; `description` stands before a progress bar."""
