@@ -21,7 +21,7 @@ from zoo.system import machine
 from zoo.tasks.base import Evaluation, Network
 from zoo.training import checkpoint, resume, state, throughput
 from zoo.training.checkpoint import Checkpoint
-from zoo.training.keeper import EpochFinished, Journal, Keeper
+from zoo.training.keeper import EpochFinished, Journal, Keeper, shift
 from zoo.training.run_folder import Run, commit, versions
 from zoo.training.run_plan import RunPlan, check_recipe, command_line
 from zoo.training.state import dtype_policy
@@ -283,6 +283,9 @@ class Phase:
             callbacks.append(keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True))
         if plan.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(plan.run.path / "tensorboard"))
+        done = start.batch if rest and start else 0
+        for callback in callbacks if rest else ():
+            shift(callback, done)
         keeper = Keeper(
             self.journal,
             self.network.model,
@@ -296,7 +299,7 @@ class Phase:
         )
         with requests.patiently():
             trainer.model.fit(
-                trainer.with_targets(batches.skip(start.batch) if rest and start else batches),
+                trainer.with_targets(batches.skip(done) if rest else batches),
                 validation_data=trainer.with_targets(data.batches("validation")) if data.holds_out(plan.card) else None,
                 initial_epoch=since,
                 epochs=since if stopped else self.until,
