@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,16 @@ class EpochFinished(Exception):
     def __init__(self, taken: Checkpoint):
         super().__init__()
         self.taken = taken
+
+
+def shift(callback: keras.callbacks.Callback, batches: int) -> None:
+    """Have a callback count the batches of one epoch from another number on than `fit` does."""
+
+    def shifted(usual: Callable[..., None]) -> Callable[..., None]:
+        return lambda batch, logs=None: usual(batches + batch, logs)
+
+    for name in ("on_train_batch_begin", "on_train_batch_end"):
+        setattr(callback, name, shifted(getattr(callback, name)))
 
 
 @dataclass

@@ -34,7 +34,8 @@ def variables_of(network: keras.Model, trainer: keras.Model) -> dict[str, list[A
     """The variables of a training by section, each once: of the network first, which stands for itself."""
     optimizers = optimizers_of(trainer)
     for optimizer in optimizers:
-        if optimizer is trainer.optimizer and not optimizer.built:
+        own: Any = getattr(trainer, "optimizer", None)
+        if optimizer is own and not optimizer.built:
             optimizer.build(trainer.trainable_variables)
     sections = {
         "network": network.variables,
@@ -224,6 +225,10 @@ class Watched:
                 "the program or the recipe has changed; train anew"
             )
         for callback, each in zip(self.callbacks, taken):
+            if (
+                each["state"] and getattr(callback, "monitor_op", ...) is None
+            ):  # Keras's own set it up at an epoch's end,
+                callback._set_monitor_op()  # and turn the sign of `min_delta`: not twice
             for name, coded in each["state"].items():
                 setattr(callback, name, decode(coded, arrays, getattr(callback, name, None)))
 

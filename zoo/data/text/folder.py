@@ -28,8 +28,6 @@ MIN_TEXTS = 10  # of a class, so that each split gets some
 
 
 Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]  # texts, their classes, their files or rows: (texts,) each
-    np.ndarray, np.ndarray, np.ndarray
-]  # texts, their classes, and the files or rows that they are, (texts,) each
 
 
 def text_files(folder: Path) -> list[Path]:
