@@ -72,9 +72,9 @@ def test_explanations_are_written_and_never_overwritten(run, digits, tmp_path):
 
 def test_predicting_what_is_no_image(run, tmp_path):
     (tmp_path / "page.png").write_text("<html>")
-    with pytest.raises(zoo.UsageError, match=r"page\.png cannot be read as an image"):
+    with pytest.raises(zoo.UsageError, match=r"page\.png is not an image"):
         zoo.predict(run, [tmp_path / "page.png"])
-    with pytest.raises(zoo.UsageError, match=r"there is no file nowhere\.png"):
+    with pytest.raises(zoo.UsageError, match=r"nowhere\.png is not there"):
         zoo.predict(run, ["nowhere.png"])
 
 

@@ -1,16 +1,16 @@
 """Training: `fit` takes a plan that has passed its checks and writes a run folder."""
 
-import contextlib
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
 from zoo import factory, plots, records, registry, tasks
+from zoo.backend import dtype_policy
 from zoo.data import split_record
 from zoo.data.base import DataModule
 from zoo.errors import UsageError
@@ -94,17 +94,6 @@ def builder_options(card: Card, recipe: Recipe, data: DataModule) -> dict[str, A
                 f"{option} is {chosen[option]!r}; the data set {data.source.name} has {value!r}: leave it out"
             )
     return chosen
-
-
-@contextlib.contextmanager
-def dtype_policy(precision: str) -> Iterator[None]:
-    """Build under a Keras dtype policy."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def config(plan: RunPlan, recipe: Recipe, options: Mapping[str, Any], data: DataModule) -> dict[str, Any]:

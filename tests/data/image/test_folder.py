@@ -1,15 +1,19 @@
 """A folder of images of one's own: splits, copies, what is broken, and what is said of it."""
 
 import logging
+import os
 
 import numpy as np
 import pytest
 from matplotlib.image import imsave
+from PIL import Image
 
 import zoo
 from zoo.data import open_source
+from zoo.data.image import files as image_files
 from zoo.data.image import folder as image_folder
 from zoo.data.image.folder import ImageFolder
+from zoo.data.video import files as video_files
 from zoo.training import run_plan
 
 
@@ -118,3 +122,36 @@ def test_links_go_when_the_source_goes(photos, monkeypatch, tmp_path):
     assert list(tmp_path.glob("zoo-images-*"))
     del source
     assert not list(tmp_path.glob("zoo-images-*")) and len(list((photos / "cat").iterdir())) == 20
+
+
+def one_colour(path, width, height):
+    """A file of a few kB that decodes to any number of pixels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("1", (width, height)).save(path)
+    return path
+
+
+def test_images_that_fill_the_memory_are_not_decoded(photos, tmp_path, monkeypatch):
+    """On every road that images come by."""
+    monkeypatch.setattr(image_files, "MAX_PIXELS", 10_000)
+    monkeypatch.setattr(video_files, "MAX_FRAME_PIXELS", 10_000)
+    large = one_colour(photos / "cat" / "large.png", 200, 100)
+    one_colour(tmp_path / "large.gif", 200, 100)
+    for read in (
+        opened(photos).load,
+        lambda: image_files.read(large),
+        lambda: image_files.read_image(str(large), 3),
+        lambda: image_files.decoded_channels(large),
+        lambda: video_files.probe(tmp_path / "large.gif"),
+        lambda: video_files.read_clip(tmp_path / "large.gif"),
+    ):
+        with pytest.raises(
+            zoo.UsageError, match=r"large\.(png|gif) (is 200x100|has frames of 100x200).* shrink it first"
+        ):
+            read()
+
+
+def test_what_is_no_file_is_not_read(photos):
+    os.mkfifo(photos / "cat" / "pipe.png")
+    (photos / "dog" / "zero.png").symlink_to("/dev/zero")
+    assert len(opened(photos).images) == 30

@@ -14,7 +14,8 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from zoo.data.base import SPLITS
-from zoo.data.sources import Source, tensorflow
+from zoo.data.image.files import decoded_channels
+from zoo.data.sources import Source
 from zoo.data.split_record import Example, SplitRecord
 from zoo.errors import UsageError, some
 
@@ -132,11 +133,7 @@ class ImageFolder:
             return [ImageFile(file, label, digest) for (file, label), digest in zip(files, digests)]
 
     def _readable(self, image: ImageFile) -> bool:
-        tf = tensorflow()
-        try:
-            return tf.io.decode_image(image.path.read_bytes(), channels=3).ndim == 3  # 4: an animation
-        except tf.errors.OpError:
-            return False
+        return decoded_channels(image.path) > 0
 
     def _owners_split(self, image: ImageFile) -> str:
         """Into which split the owner has put an image; "" where there are none."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.base import SPLITS
+from zoo.data.image.files import decoded_channels
 from zoo.data.image.folder import ENDINGS, subfolders
 from zoo.data.sources import Source, tensorflow
 from zoo.data.split_record import LEARNED_FROM, Example, SplitRecord
@@ -101,7 +102,7 @@ class IdentityFolder:
     @cached_property
     def _channels_of(self) -> dict[Path, int]:
         with ThreadPoolExecutor() as pool:
-            return dict(zip(self.images, pool.map(self._channels, self.images)))
+            return dict(zip(self.images, pool.map(decoded_channels, self.images)))
 
     def _readable(self) -> list[Path]:
         """The files that can be read; the others are named."""
@@ -109,18 +110,10 @@ class IdentityFolder:
             log.warning(f"left out {len(broken)} files that cannot be read as images: {some(broken)}")
         return [file for file, channels in self._channels_of.items() if channels]
 
-    def _channels(self, file: Path) -> int:
-        """How many numbers a pixel has; 0 if the file cannot be read."""
-        tf = tensorflow()
-        try:
-            return int(tf.io.decode_image(file.read_bytes(), expand_animations=False).shape[-1])
-        except tf.errors.OpError:
-            return 0
-
 
 def images_in(folder: Path) -> list[Path]:
     """The files of a folder that say by their endings that they are images, sorted."""
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS)
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS and file.is_file())
 
 
 def split_identities(identities: Sequence[str]) -> dict[str, set[str]]:

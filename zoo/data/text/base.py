@@ -1,7 +1,7 @@
 """What data modules of texts have in common: a vocabulary, learned from the training split and kept with the run."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class TextDataModule(DataModule):
     preprocessings = ("none",)
     preprocess = ("tokens", "vocabulary", "length")
     augment = ()
+    config_types: ClassVar[Mapping[str, Any]] = {"tokens": str, "vocabulary": tuple[str, ...]}
     vocabulary: Vocabulary  # known after `adapt`
 
     def __init__(self, card: Card, recipe: Recipe, source: Source | None, vocabulary: Vocabulary | None = None):
@@ -53,6 +54,10 @@ class TextDataModule(DataModule):
 
     def model_options(self) -> dict[str, Any]:
         return {"input_shape": (None,), "vocabulary_size": len(self.vocabulary)}
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self.vocabulary)
 
     def encode(self, raws: Sequence[str]) -> np.ndarray:
         """The token ids of texts, (texts, longest of them) int32, padded with 0.
