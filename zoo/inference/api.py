@@ -7,6 +7,7 @@ from typing import Any
 
 from zoo import registry, tasks
 from zoo.checks import as_strings
+from zoo.data.image import files as image_files
 from zoo.data.sources import check_writable
 from zoo.errors import UsageError
 from zoo.inference import pretrained
@@ -130,6 +131,8 @@ def predict(
     """
     inputs = as_strings(inputs, "the path of an image or a clip, or a text")
     if is_name(run):
+        for path in inputs:  # nothing is fetched for what is not there
+            check_there(path)
         trained = pretrained.ready(str(run), weights or "imagenet", preprocessing=preprocessing)
     elif weights or preprocessing:
         raise UsageError(
@@ -144,6 +147,12 @@ def predict(
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
     return task.predict(trained, inputs, folder)
+
+
+def check_there(path: str) -> None:
+    """Raise for an image that is not there, or cannot be one."""
+    with image_files.opened(path):
+        pass
 
 
 def is_name(run: Any) -> bool:

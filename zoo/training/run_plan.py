@@ -84,13 +84,13 @@ def prepare(
     planned, options = with_options(override(planned, changes), options, card)
     planned = with_weights(planned, card, weights, preprocessing)
     planned = with_data(planned, card, data, loop)
-    if planned.weights:
-        tags.find(planned.weights, name, {**planned.model, **options})  # missing, or fetched: now, not after the data
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
     if card.one_heap:
         one_heap()
     source = open_data(planned.dataset, card, data_dir)
+    if planned.weights:  # missing, or fetched: now, not after the data is read; but not before it is there
+        tags.find(planned.weights, name, {**planned.model, **options})
     folder = Run.create(run, f"{name}-{planned.name}-{planned.seed}")
     return RunPlan(card, planned, options, source, folder, data_dir, tensorboard, verbose)
 
