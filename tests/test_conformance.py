@@ -25,6 +25,7 @@ from zoo.data import sources
 from zoo.introspection import graph
 from zoo.optimizers import finetuning, schedules
 from zoo.training import run_plan
+from zoo.weights import saved_model
 from zoo.weights.network_parts import NetworkParts
 
 ROOT = Path(__file__).parent.parent
@@ -368,6 +369,12 @@ def test_keras_file_keeps_everything(network, tmp_path):
     assert same(loaded.get_weights(), model.get_weights())
     assert same(optimizer_state(loaded), optimizer_state(model))
     close(network.run(loaded, network.x), network.run(model, network.x), tolerance=1e-6)
+
+
+def test_a_run_is_opened_by_its_builder(network, tmp_path):
+    network.trained.save(tmp_path / "model.keras")
+    opened = saved_model.build_and_load(tmp_path / "model.keras", lambda: network.build(seed=1))
+    assert same(opened.get_weights(), network.trained.get_weights())
 
 
 def test_weights_file_keeps_values_and_optimizer_state(network, tmp_path):

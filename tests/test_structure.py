@@ -185,3 +185,69 @@ def test_a_long_file_says_why():
         if text.count("\n") > 300:
             said = re.search("longer than other files|file is long", ast.get_docstring(ast.parse(text)) or "", re.I)
             assert said, f"{file.relative_to(ROOT)} has more than 300 lines; expected its docstring to say why"
+
+
+# What runs code that comes with data, or fetches what anybody on the way can change
+
+FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
+FORBIDDEN_NAMES = {"Lambda", "load_model", "enable_unsafe_deserialization", "get_file", "exec", "system", "urlretrieve"}
+FORBIDDEN_OPTIONS = {"safe_mode": False, "allow_pickle": True, "weights_only": False, "shell": True, "verify": False}
+EVAL = "zoo/cards.py"  # evaluates the expression of a card, with no names but those of records
+
+
+def traps(file: str, text: str) -> list[str]:
+    """Lines of a file that name something forbidden."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        name, line = "", getattr(node, "lineno", 0)
+        if isinstance(node, ast.Import):
+            name = next((each.name for each in node.names if each.name.split(".")[0] in FORBIDDEN_MODULES), "")
+        elif isinstance(node, ast.ImportFrom):
+            names = {(node.module or "").split(".")[0]} & FORBIDDEN_MODULES or {
+                each.name for each in node.names if each.name in FORBIDDEN_NAMES
+            }
+            name = min(names, default="")
+        elif isinstance(node, ast.Attribute) and node.attr in FORBIDDEN_NAMES:
+            name = node.attr
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            name = node.func.id if node.func.id in {*FORBIDDEN_NAMES, "eval"} and file != EVAL else ""
+        elif isinstance(node, ast.keyword) and node.arg in FORBIDDEN_OPTIONS:
+            wrong = isinstance(node.value, ast.Constant) and node.value.value is FORBIDDEN_OPTIONS[node.arg]
+            name, line = node.arg if wrong else "", node.value.lineno
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and node.value.startswith(("http://", "ftp:"))
+        ):
+            name = node.value
+        if name:
+            found.append(f"{file}:{line}: {name}")
+    return found
+
+
+def test_no_code_comes_with_data_and_nothing_by_plain_http():
+    files = [file for room in ("zoo", "benchmarks", "tutorials") for file in sorted((ROOT / room).rglob("*.py"))]
+    found = [each for file in files for each in traps(str(file.relative_to(ROOT)), file.read_text(encoding="utf-8"))]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import pickle",
+        "def f():\n    from joblib import load",
+        "keras.layers.Lambda(f)",
+        "from keras.layers import Lambda",
+        "keras.saving.load_model(p)",
+        "load_model(p)",
+        "np.load(p, allow_pickle=True)",
+        "torch.load(p, weights_only=False)",
+        "f(safe_mode=False)",
+        "subprocess.run(c, shell=True)",
+        "URL = 'http://example.org/x'",
+        "eval(x)",
+        "os.system(x)",
+    ],
+)
+def test_a_trap_is_found(text):
+    assert len(traps("zoo/x.py", text)) == 1

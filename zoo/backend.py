@@ -1,6 +1,7 @@
 """What each backend does in its own way: the only file, beside the data, that names one."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -31,6 +32,19 @@ def tensorflow_build() -> str:
     if not build.get("is_cuda_build"):
         return "CPU build"
     return f"built for CUDA {build.get('cuda_version', '?')}, cuDNN {build.get('cudnn_version', '?')}"
+
+
+@contextlib.contextmanager
+def dtype_policy(precision: str) -> Iterator[None]:
+    """Build under a Keras dtype policy."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def gradient(function: Callable[[Any], Any], at: Any) -> Any:

@@ -81,7 +81,7 @@ class Weights:
 
     tag: str  # as in ``weights="imagenet"``; the same without its top ends in "_notop"
     url: str
-    hash: str  # as published: "md5:..." or "sha256:...", or the first digits of it
+    hash: str  # as published: "md5:..." or "sha256:..."; of some the first eight digits, which only tell a wrong file
     preprocessing: str  # of the images, a name of `zoo.preprocessing.PIXELS`
     licence: str
     top: bool = True  # whether the file has the layers behind the maps

@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.weights import download, fetching
+from zoo.weights import addresses, download, fetching
 
 ROOT = Path(__file__).parents[2]
 CONTENT = np.random.default_rng(0).bytes(300_000)
@@ -88,7 +89,7 @@ def server(monkeypatch, tmp_path):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     for name in ("ZOO_OFFLINE", "ZOO_MIRROR", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(download, "SCHEMES", ("https", "http"))
+    monkeypatch.setattr(addresses, "SCHEMES", ("https", "http"))
     monkeypatch.setattr(download, "TIMEOUT", 5.0)
     monkeypatch.setattr(download, "RETRY_PAUSES", (0.01, 0.01, 0.01))
     with Server() as running:
@@ -303,7 +304,7 @@ def test_a_file_that_is_there_is_never_touched(server):
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://localhost/a.h5", "http://localhost/a.h5", "data:,x"])
 def test_redirects_to_anything_but_https_are_refused(target, server, monkeypatch):
     def redirect(handler):
-        monkeypatch.setattr(download, "SCHEMES", ("https",))
+        monkeypatch.setattr(addresses, "SCHEMES", ("https",))
         handler.send_response(302)
         handler.send_header("Location", target)
         handler.send_header("Content-Length", "0")
@@ -410,8 +411,8 @@ def test_a_disk_that_fills_up_is_said(server, monkeypatch):
 
 PROGRAM = """
 import sys, hashlib
-from zoo.weights import download, fetching
-download.SCHEMES = ("http",)
+from zoo.weights import addresses, download, fetching
+addresses.SCHEMES = ("http",)
 path = fetching.fetch(sys.argv[1], hash=sys.argv[2])
 print(hashlib.sha256(path.read_bytes()).hexdigest(), "keras" in sys.modules)
 """
@@ -470,7 +471,7 @@ def test_https_needs_a_certificate_that_is_trusted(server, tmp_path, monkeypatch
     subprocess.run([*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    monkeypatch.setattr(download, "SCHEMES", ("https",))
+    monkeypatch.setattr(addresses, "SCHEMES", ("https",))
     with Server(context) as secure:
         url = secure.url(scheme="https")
         assert "cannot prove who it is" in refused(url, hash=SHA256)
@@ -485,3 +486,107 @@ def test_a_bar_is_shown_on_a_terminal_only(server, monkeypatch, capsys):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     fetching.fetch(server.url("b.h5"))
     assert "300000/300000" in capsys.readouterr().out
+
+
+def test_a_server_that_drips_is_given_up(server, monkeypatch):
+    monkeypatch.setattr(download, "PATIENCE", 0.5)
+
+    def drip(handler):
+        handler.send(upto=0)
+        for byte in CONTENT[:100]:
+            handler.wfile.write(bytes([byte]))
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    server.behave = drip
+    start = time.perf_counter()
+    assert "fewer than 65,536 bytes came in 0.5 s" in refused(server.url())
+    assert time.perf_counter() - start < 5
+
+
+def test_a_slow_server_that_goes_on_is_not_given_up(server, monkeypatch):
+    monkeypatch.setattr(download, "PATIENCE", 1.5)
+    monkeypatch.setattr(download, "PROGRESS", 5_000)
+    server.behave = lambda handler: handler.send(pause=0.06)  # 1.8 s in all
+    assert fetching.fetch(server.url(), hash=SHA256).read_bytes() == CONTENT
+
+
+def test_a_head_that_drips_and_many_addresses_are_one_time_out(server, monkeypatch):
+    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    monkeypatch.setattr(download, "PATIENCE", 0.5)
+
+    def drip(handler):
+        for number in range(50):
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\n"[number : number + 1] or b"x")
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    server.behave = drip
+    start = time.perf_counter()
+    assert "cannot be fetched" in refused(server.url())
+    assert time.perf_counter() - start < 4
+
+
+def test_without_a_network_nothing_is_tried_again(server, monkeypatch):
+    asked = []
+
+    def nowhere(host, *arguments, **options):
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    monkeypatch.setattr(download, "RETRY_PAUSES", (10.0,))
+    assert "Name or service not known; connect to the network" in refused("https://example.invalid/a.h5")
+    assert len(asked) == 1
+
+
+def test_two_lengths_are_refused(server):
+    def twice(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "300000")
+        handler.send_header("Content-Length", "10")
+        handler.end_headers()
+
+    server.behave = twice
+    assert "comes with 2 lengths" in refused(server.url())
+
+
+def test_a_status_line_writes_nothing_on_the_terminal(server, caplog):
+    server.behave = lambda handler: handler.send_response(503, "\x1b[31mred" + "x" * 500) or handler.end_headers()
+    said = refused(server.url()) + caplog.text
+    assert "\x1b" not in said and r"\x1b[31mred" in said and "x" * 101 not in said
+
+
+@pytest.mark.parametrize(
+    "url", ["https://exa\ud800mple.org/a", "https://a..\u00fc/b", "https://host:port/a", "https://[::1/a"]
+)
+def test_what_is_no_address_is_refused(url, server):
+    assert "expected https://host/file" in refused(url)
+
+
+def test_letters_of_all_kinds_may_stand_in_an_address(server):
+    assert fetching.fetch(server.url("gr\u00f6\u00dfe.h5"), hash=SHA256).read_bytes() == CONTENT
+    assert server.requests[0][0] == "/gr%C3%B6%C3%9Fe.h5"
+
+
+def test_a_process_that_holds_a_lock_and_fetches_nothing_is_named(server, monkeypatch):
+    from filelock import FileLock
+
+    monkeypatch.setattr(fetching, "LOCK_PATIENCE", 0.2)
+    path = fetching.cached_path(server.url())
+    path.parent.mkdir(parents=True)
+    with FileLock(f"{path}.lock"):
+        said = []
+        waiting = threading.Thread(target=lambda: said.append(refused(server.url())))
+        waiting.start()
+        waiting.join(10)
+    assert "another process has held" in said[0] and "nothing was fetched" in said[0]
+
+
+def test_nothing_is_fetched_before_the_users_own_files_are_there(server, monkeypatch, tmp_path):
+    monkeypatch.setattr(fetching, "fetch", lambda url, **options: pytest.fail(f"{url} was asked for"))
+    with pytest.raises(zoo.UsageError, match=r"none\.png is not there"):
+        zoo.predict("resnet50", tmp_path / "none.png")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(zoo.UsageError, match="has 0 sub-folders"):
+        zoo.train("resnet50", weights="imagenet", data=tmp_path / "empty", run=tmp_path / "run")

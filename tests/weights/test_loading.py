@@ -1,5 +1,6 @@
 """Weights in files: every layout into every kind of place, and nothing at all where something does not fit."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -17,7 +18,7 @@ from weight_files import randomise, same, save_keras, save_legacy, save_safetens
 import zoo
 from zoo import factory, records, registry
 from zoo.preprocessing import PIXELS
-from zoo.weights import converters, loading
+from zoo.weights import converters, formats, loading
 
 SMALL = {"input_shape": (32, 32, 3), "width": 4, "blocks": (1, 1, 1, 1), "num_classes": 5}  # of resnet18
 WRITERS = {"legacy": save_legacy, "keras": save_keras, "safetensors": save_safetensors}
@@ -850,3 +851,15 @@ def test_resnet50_knows_it_in_grey():
     got = outputs(one, scaled(grey, pixels.of(1)))[0]
     assert list(np.argsort(-got)[:3]) == list(np.argsort(-expected)[:3])
     assert np.abs(got - expected).max() < 0.05 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(
+    ("hash", "screened"), [("", True), ("sha256:{:.8}", True), ("sha256:{:.63}", True), ("sha256:{}", False)]
+)
+def test_only_a_whole_hash_stands_for_a_file(hash, screened, files, monkeypatch):
+    """The first digits tell a wrong file, not one that was made to have them."""
+    asked = []
+    monkeypatch.setattr(formats, "screen", asked.append)
+    path = next(path for path in files.values() if path.name.endswith(".weights.h5"))
+    zoo.load_weights(small(), path, hash=hash.format(hashlib.sha256(path.read_bytes()).hexdigest()))
+    assert bool(asked) == screened

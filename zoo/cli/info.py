@@ -1,6 +1,7 @@
 """`zoo info`: the card of a name."""
 
 import argparse
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,20 @@ def describe_weights(weights: records.Weights) -> str:
         *[f"for {option}={value!r}" for option, value in weights.options.items()],
         *map(describe_expected, weights.published),
     ]
-    return f"{weights.tag}: {', '.join(filter(None, words))}; {weights.url} ({weights.hash})"
+    return f"{weights.tag}: {', '.join(filter(None, words))}; {weights.url} ({describe_hash(weights.hash)})"
+
+
+def describe_hash(text: str) -> str:
+    """A hash, and how much of it is known.
+
+    >>> describe_hash("sha256:7be5be79")
+    'sha256:7be5be79, the first 8 of its 64 digits: no more is published'
+    """
+    algorithm, _, digits = text.partition(":")
+    whole = 2 * hashlib.new(algorithm).digest_size
+    return (
+        text if len(digits) == whole else f"{text}, the first {len(digits)} of its {whole} digits: no more is published"
+    )
 
 
 def describe_expected(expected: records.Expected) -> str:

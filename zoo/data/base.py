@@ -47,6 +47,7 @@ class DataModule:
     ordered: ClassVar[bool] = False  # whether examples stand in the order of time
     set_by: ClassVar[Mapping[str, str]] = {}  # of `model_options`, by which word of `preprocess` a user sets it
     epochs: Epochs | None = None  # of the batches that were made last for training; None: of a module without `begin`
+    config_types: ClassVar[Mapping[str, Any]] = {}  # what `get_config` returns, by key: a run folder may be damaged
     examples: Mapping[str, int]  # how many each of `SPLITS` holds, known after `adapt`
     class_names: Sequence[str] = ()  # none where the targets are no classes
     loop: bool = False  # whether clips that are too short are repeated: `zoo predict --loop`
@@ -156,6 +157,11 @@ class DataModule:
     def steps(self) -> int:
         """Batches of an epoch of training."""
         return math.ceil(self.examples["train"] / self.recipe.batch_size)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """How many tokens the vocabulary has, where there is one."""
+        return 0
 
     def encode(self, raws: Sequence[str]) -> np.ndarray:
         """A batch of inputs, (examples, ...), from what a user has: paths of files, or texts.

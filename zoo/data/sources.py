@@ -6,26 +6,24 @@ is looked for first, and the answer is one line in under a second.
 
 import contextlib
 import hashlib
-import logging
 import os
+import re
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import tensorflow_datasets as tfds
 
+from zoo.data.array_files import no_examples, read_arrays
 from zoo.data.builtin.embedded import Embedded, embedded
 from zoo.data.preparation import prepare
 from zoo.data.reachability import DATA_HOST, reachable
 from zoo.data.split_record import Example, SplitRecord
 from zoo.errors import UsageError, first_line, unknown
 
-ROWS_AT_ONCE = 4096
-log = logging.getLogger("zoo")
-Arrays = tuple[np.ndarray, np.ndarray]  # inputs (examples, ...) and targets (examples, ...)
+NAME = re.compile(r"\w+(/[\w.+-]+)?(:(\d+|\*)(\.(\d+|\*)){2})?")  # no name space: tfds asks other hosts for those
 
 
 @dataclass(frozen=True)
@@ -113,6 +111,11 @@ class TfdsFile:
         self.data_dir = data_dir
         self.online = False
         name = dataset.partition(":")[0]
+        if not NAME.fullmatch(dataset):
+            raise UsageError(
+                f"{dataset!r} is no name of a data set; expected one of tensorflow-datasets, with or without its "
+                "configuration and version, as in mnist:3.0.1"
+            )
         try:
             self.builder = tfds.builder(dataset, data_dir=data_dir)
         except tfds.core.registered.DatasetNotFoundError:
@@ -204,8 +207,8 @@ class ArrayFile:
 
     def load(self) -> Source:
         """Read the arrays, check their form and open them."""
-        splits = self._read()
-        names = tuple(map(str, range(self.classes)))
+        splits, classes = read_arrays(self.path, numbers=self.numbers, ordered=self.ordered)
+        names = tuple(map(str, range(classes)))
 
         def split(text: str) -> Any:
             if text not in splits:
@@ -213,124 +216,6 @@ class ArrayFile:
             return tensorflow().data.Dataset.from_tensor_slices(splits[text])
 
         return Source(self.name, names, split)
-
-    def _read(self) -> dict[str, Arrays]:
-        try:
-            with np.load(self.path, allow_pickle=False) as file:
-                arrays = {key: file[key] for key in file.files}
-        except Exception as error:  # cut short, no zip file, a single array, arrays of objects, ...
-            raise UsageError(
-                f"{self.path} cannot be read; expected an .npz file of plain arrays, as numpy.savez writes"
-            ) from error
-        wanted = ["x_train", "y_train", "x_test", "y_test"]
-        if missing := [key for key in wanted if key not in arrays]:
-            raise UsageError(f"{self.path} has no {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
-        splits, suffixes = {}, {"train": "train", "validation": "val", "test": "test"}
-        for split, suffix in suffixes.items():  # rows are checked here: what is held out has other numbers
-            if f"x_{suffix}" in arrays:
-                x, y = arrays[f"x_{suffix}"], arrays.get(f"y_{suffix}", np.empty(0))
-                self._check_numbers(f"x_{suffix}", x)
-                self._check_numbers(f"y_{suffix}", y)
-                if len(x) != len(y):
-                    raise UsageError(f"{self.path} has {len(x)} inputs x_{suffix} and {len(y)} targets y_{suffix}")
-                if not len(x):
-                    raise no_examples(self.name, split)
-                self._check_finite(f"x_{suffix}", x)
-                self._check_finite(f"y_{suffix}", y)
-                splits[split] = (x[..., np.newaxis] if x.ndim == 3 else x, y)
-        self.classes = 0 if self.numbers else self._count_classes(splits["train"][1])
-        for split, suffix in suffixes.items():
-            if self.classes and split in splits:
-                self._check_labels(f"y_{suffix}", splits[split][1])
-        self._tell_leaks(splits)
-        if "validation" not in splits:
-            splits["train"], splits["validation"] = hold_out(*splits["train"], ordered=self.ordered)
-        return splits
-
-    def _tell_leaks(self, splits: Mapping[str, Arrays]) -> None:
-        """Say how many test examples are in the training set as well, input and target."""
-
-        def contents(split: str) -> list[bytes]:
-            x, y = (np.ascontiguousarray(array) for array in splits[split])
-            return [hashlib.blake2b(a.tobytes() + b.tobytes(), digest_size=16).digest() for a, b in zip(x, y)]
-
-        if splits.keys() >= {"train", "test"} and splits["train"][0].dtype == splits["test"][0].dtype:
-            train = {*contents("train")}
-            if leaked := sum(content in train for content in contents("test")):
-                log.warning(
-                    f"{leaked} of the {len(splits['test'][0])} test examples of {self.path} are in its training set as "
-                    "well: the test metrics will be too good"
-                )
-
-    def _check_numbers(self, key: str, array: np.ndarray) -> None:
-        if array.dtype.kind not in "uif" or array.ndim < 1:
-            raise UsageError(
-                f"{key} of {self.path} is {array.dtype} of shape {array.shape}; "
-                "expected an array of numbers, one row for each example"
-            )
-
-    def _check_finite(self, key: str, array: np.ndarray) -> None:
-        """Raise for the first row with a number that float32 cannot hold."""
-        for start in range(0, len(array) if array.dtype.kind == "f" else 0, ROWS_AT_ONCE):
-            sound = np.abs(array[start : start + ROWS_AT_ONCE]) < np.finfo("float32").max  # False for NaN as well
-            if not sound.all():
-                row = start + int(np.argmin(sound.reshape(len(sound), -1).all(axis=1)))
-                raise UsageError(
-                    f"{key}[{row}] of {self.path} holds NaN, infinity or more than float32 can; expected numbers: "
-                    "mend it or drop it"
-                )
-
-    def _check_labels(self, key: str, labels: np.ndarray) -> None:
-        """Raise for the first label that is no class of the training set."""
-        if labels.dtype.kind not in "iu" or labels.ndim != 1:
-            return
-        for row in np.flatnonzero((labels < 0) | (labels >= self.classes))[:1]:
-            raise UsageError(
-                f"{key}[{row}] of {self.path} is {labels[row]}; expected 0 to {self.classes - 1}, the classes of the "
-                "training set: mend it or drop the row"
-            )
-
-    def _count_classes(self, labels: np.ndarray) -> int:
-        """How many classes the training labels name; 0 where the targets are no classes."""
-        if labels.dtype.kind == "f" or labels.ndim != 1 or not len(labels):
-            return 0
-        found = np.unique(labels[labels >= 0])
-        highest = int(labels.max())
-        if len(found) == len(labels) > 2:
-            raise UsageError(
-                f"each of the {len(labels)} training labels of {self.path} occurs once; expected classes with several "
-                "examples: numbers to be predicted are floats, y.astype('float32')"
-            )
-        if len(found) <= highest:
-            missing = int(np.argmax(found != np.arange(len(found)))) if found[-1] >= len(found) else 0
-            raise UsageError(
-                f"the training labels of {self.path} reach {highest} (y_train[{int(labels.argmax())}]) and leave out "
-                f"{missing}; expected every class from 0 on: number them without gaps, or mend that row"
-            )
-        return highest + 1
-
-
-def no_examples(name: str, split: str, expected: str = "example") -> UsageError:
-    """The error for a split without examples."""
-    return UsageError(f"the split {split!r} of {name} is empty; expected at least one {expected}")
-
-
-def hold_out(x: np.ndarray, y: np.ndarray, *, ordered: bool = False) -> tuple[Arrays, Arrays]:
-    """A tenth of the examples, the last if ordered, else stratified by class where that is possible; the rest first."""
-    from sklearn.model_selection import train_test_split
-
-    if len(y) < 20:
-        raise UsageError(f"the training set has {len(y)} examples; expected at least 20 to hold a tenth of them out")
-    if ordered:
-        last = len(y) - len(y) // 10
-        return (x[:last], y[:last]), (x[last:], y[last:])
-    stratify = None
-    if np.issubdtype(y.dtype, np.integer) and y.ndim == 1:
-        counts = np.unique(y, return_counts=True)[1]
-        if counts.min() >= 2 and len(counts) <= len(y) // 10:  # else the tenth has no room for every class
-            stratify = y
-    rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=stratify, random_state=0)
-    return (x[rest], y[rest]), (x[held], y[held])
 
 
 def tensorflow() -> Any:

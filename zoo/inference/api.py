@@ -1,87 +1,22 @@
 """Inference with a finished run: its metrics again, and its predictions for new inputs."""
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo import records, registry, tasks
+from zoo import registry, tasks
 from zoo.checks import as_strings
-from zoo.data.base import DataModule
-from zoo.data.sources import Recorded, check_writable
-from zoo.data.split_record import SplitRecord
+from zoo.data.image import files as image_files
+from zoo.data.sources import check_writable
 from zoo.errors import UsageError
 from zoo.inference import pretrained
-from zoo.tasks.base import Evaluation, Network, Trained
+from zoo.inference.reopening import reopen
+from zoo.tasks.base import Evaluation
 from zoo.training.run_folder import Run
-from zoo.training.run_plan import on_own_data, open_data
 
 log = logging.getLogger("zoo")
-
-
-def reopen(
-    run: str | Path | Run,
-    *,
-    with_source: bool = False,
-    data: str | Path | None = None,
-    data_dir: str | Path | None = None,
-) -> Trained:
-    """Load a finished run.
-
-    Args:
-        run: a run folder, or what `train` returned.
-        with_source: open its data set as well, so that the data module can make batches.
-        data: the user's own data in place of the run's.
-        data_dir: where tfds keeps its data sets, if not where the run found them.
-
-    Raises:
-        UsageError: if the folder holds no finished run or its data cannot be had.
-    """
-    folder = Run.open(run)
-    config = folder.config
-    registry.import_again(config["model"], config.get("imports", ()), folder.path)
-    card = registry.info(config["model"])
-    task = tasks.get(card.task)
-    try:
-        recipe = records.recipe_from(config["recipe"])
-        recipe = recipe if data is None else on_own_data(recipe, data)
-        module = task.data_module.from_config(card, recipe, None, config["data"])
-    except UsageError:
-        raise
-    except (TypeError, KeyError, AttributeError, ValueError):  # other words, or values of another kind
-        raise UsageError(f"{folder.path / 'config.json'} was not written by this zoo; train again") from None
-    if with_source:
-        open_again(module, folder, other=data is not None, data_dir=data_dir)
-    return Trained(Network.of(folder.model(), card, task, recipe), module, folder)
-
-
-def open_again(data: DataModule, run: Run, *, other: bool, data_dir: str | Path | None) -> None:
-    """Give the data module of a run its source: split as it was then, or other data without what the run learned from.
-
-    Raises:
-        UsageError: where the test set is not the one of then, or other data are not what the network takes.
-    """
-    config, dataset, is_own = run.config, data.recipe.dataset, Path(data.recipe.dataset).is_absolute()
-    if is_own and not Path(dataset).exists():
-        raise UsageError(
-            f"{dataset}, which {run.path} was trained on, is not there; where it is now: "
-            f"zoo evaluate {run.path} --data PATH (data=)"
-        )
-    found = open_data(dataset, data.card, data_dir or config["data_dir"], data.recipe.preprocess)
-    record = SplitRecord.read(run.path, data.class_names, unseen=other)
-    if record and isinstance(found, Recorded):
-        data.source = found.load_by(record)
-        unchanged = not other
-    else:
-        unchanged = config.get("data_sha256") in (None, found.sha256())
-        if not unchanged and not other:
-            raise UsageError(
-                f"{dataset} has changed since {run.path} was trained on it: its test set may hold what was learned "
-                f"from; restore it, or measure on data of now: zoo evaluate {run.path} --data PATH (data=)"
-            )
-        data.source = found.load()
-    if not unchanged or other:
-        data.check_other("test")
 
 
 def run_command(run: str | Path | Run, command: str, *arguments: Any, **settings: Any) -> Any:
@@ -167,7 +102,7 @@ def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
         UsageError: for a format that this network has not, or a path that is taken or cannot be written.
     """
     path = Path(path)
-    if path.exists():
+    if os.path.lexists(path):  # a link to nothing as well, which would be followed
         raise UsageError(f"{path} is there already; choose another, or remove it first")
     try:
         return run_command(run, "export", format, path)
@@ -199,6 +134,8 @@ def predict(
     """
     inputs = as_strings(inputs, "the path of an image or a clip, or a text")
     if is_name(run):
+        for path in inputs:  # nothing is fetched for what is not there
+            check_there(path)
         trained = pretrained.ready(str(run), weights or "imagenet", preprocessing=preprocessing)
     elif weights or preprocessing:
         raise UsageError(
@@ -213,6 +150,12 @@ def predict(
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
     return task.predict(trained, inputs, folder)
+
+
+def check_there(path: str) -> None:
+    """Raise for an image that is not there, or cannot be one."""
+    with image_files.opened(path):
+        pass
 
 
 def is_name(run: Any) -> bool:

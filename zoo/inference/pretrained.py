@@ -19,7 +19,8 @@ log = logging.getLogger("zoo")
 
 # The thousand classes of ImageNet in the order of the logits, as keras.applications publishes them.
 CLASSES_URL = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
-CLASSES_HASH = "md5:c2c37ea517e94d9795004a39431a14cb"
+# The sha256 of the file with the md5 that Keras publishes, c2c37ea517e94d9795004a39431a14cb.
+CLASSES_HASH = "sha256:a1e7a966a1f601d39e4b43e119b3e7dd4a2ad3ea08cf69847cbaf021013767bc"
 
 
 def ready(name: str, weights: str | Path = "imagenet", *, preprocessing: str | None = None) -> Trained:

@@ -30,7 +30,7 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "explicit_triplet": ExplicitTriplet,
     "contrastive": Contrastive,
     "n_pair": NPair,
-    "perceptual": Perceptual,
+    "perceptual": partial(Perceptual, at_once=False),
     "negative_sampling": NegativeSampling,
     "glove": Glove,
     "next_word": next_word,

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from zoo import factory, registry
+from zoo.backend import dtype_policy
 from zoo.errors import unknown
 from zoo.preprocessing import PIXELS, Pixels, preprocessing_of
 
@@ -50,9 +51,7 @@ def extractor(
         raise unknown("pooling", pooling, POOLING)
     card = registry.info(name)
     pixels = PIXELS[preprocessing_of(card, weights, preprocessing or None) or "torch"]
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
+    with dtype_policy("float32"):
         vgg = factory.build(name, top=False, input_shape=(None, None, 3), width=width, weights=weights or None)
         known = [layer.name for layer in vgg.layers if isinstance(layer, keras.layers.Conv2D)]
         for layer in layers:
@@ -62,8 +61,6 @@ def extractor(
             draw_untrained(vgg, seed)
         vgg.trainable = False
         return front(vgg, layers, pixels, POOLING[pooling])
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def draw_untrained(vgg: Any, seed: int) -> None:

@@ -1,5 +1,6 @@
 """Losses of images that compare the maps of a trained network and not pixels: Gatys, Ecker & Bethge 2016."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,6 +83,8 @@ class Perceptual(keras.Loss):
             `UNTRAINED_LAYERS`.
         extractor, weights, preprocessing, width, pooling, filter_seed: which VGG; see
             `zoo.losses.feature_extractor.extractor`. It is untrained unless `weights` are given.
+        at_once: build the VGG now, and fetch its weights; else with the first image. What is read from a file waits, so
+            that a run folder of somebody else's fetches nothing by being opened.
 
     Raises:
         UsageError: for a weight below 0, or a VGG, layer or weights that there are not.
@@ -100,6 +103,7 @@ class Perceptual(keras.Loss):
         width: float = 0.25,
         pooling: str = "average",
         filter_seed: int = 0,
+        at_once: bool = True,
         name: str = "perceptual",
         reduction: str = "sum_over_batch_size",
         dtype: Any = None,
@@ -115,18 +119,25 @@ class Perceptual(keras.Loss):
         self.term_weights = {term: self.settings[f"{term}_weight"] for term in ("content", "style", "variation")}
         for term, weight in self.term_weights.items():
             check_not_negative(f"{term}_weight", weight)
+        self.held: list[Any] | None = None  # fixed targets: content maps, then a Gram matrix for each style layer
+        if at_once:
+            self.maps  # noqa: B018  built, and kept
+
+    @functools.cached_property
+    def maps(self) -> keras.Model:
+        """The front of the VGG: images to the maps of the content layer and of each style layer."""
         from zoo.losses import feature_extractor  # the VGGs, which no other loss needs
 
-        self.maps = feature_extractor.extractor(
-            extractor,
-            layers=(content_layer, *style_layers),
-            weights=str(weights),
-            preprocessing=preprocessing,
-            width=width,
-            pooling=pooling,
-            seed=filter_seed,
+        settings = self.settings
+        return feature_extractor.extractor(
+            settings["extractor"],
+            layers=(settings["content_layer"], *settings["style_layers"]),
+            weights=settings["weights"],
+            preprocessing=settings["preprocessing"],
+            width=settings["width"],
+            pooling=settings["pooling"],
+            seed=settings["filter_seed"],
         )
-        self.held: list[Any] | None = None  # fixed targets: content maps, then a Gram matrix for each style layer
 
     def describe(self, images: Any) -> tuple[Any, list[Any]]:
         """Content maps and Gram matrices of images (batch, height, width, 3)."""
@@ -183,3 +194,7 @@ class Perceptual(keras.Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.settings}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Perceptual":
+        return cls(**{**config, "at_once": False})

@@ -146,6 +146,16 @@ class Trained:
         """What was measured on the test set, at the end of the run."""
         return self.run.metrics
 
+    def metric(self, name: str) -> float:
+        """One of them.
+
+        Raises:
+            UsageError: where the file that holds them is damaged.
+        """
+        if name not in self.metrics:
+            raise UsageError(f"{self.run.path / 'metrics.json'} holds no {name}; restore it or train again")
+        return self.metrics[name]
+
 
 class Task:
     """What a kind of problem asks of a run.

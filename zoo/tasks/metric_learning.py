@@ -98,17 +98,17 @@ class MetricLearning(Task):
 
     def compare(self, trained: Trained, first: str, second: str) -> list[str]:
         """Whether two image files show the same."""
-        metrics = trained.metrics  # without them there is no threshold
+        threshold, accuracy = trained.metric("threshold"), trained.metric("accuracy")
         encoder = encoder_of(trained.network.model)
         embeddings = encoder.embed(trained.data.encode([first, second]))
-        distance, threshold = float(encoder.distances(embeddings[:1], embeddings[1:])[0, 0]), metrics["threshold"]
+        distance = float(encoder.distances(embeddings[:1], embeddings[1:])[0, 0])
         verdict = "the same" if distance <= threshold else "different"
-        correct = f"{metrics['accuracy']:.1%} right on unseen test classes"
+        correct = f"{accuracy:.1%} right on unseen test classes"
         return [f"{verdict}: distance {distance:.4f}, the same up to {threshold:.4f} ({correct})"]
 
     def search(self, trained: Trained, query: str, folder: str) -> list[str]:
         """The images of a folder, and of its sub-folders, by their distance from the query."""
-        threshold, files = trained.metrics["threshold"], images_below(folder, query)
+        threshold, files = trained.metric("threshold"), images_below(folder, query)
         encoder = encoder_of(trained.network.model)
         wanted = encoder.embed(trained.data.encode([query]))
         embeddings, sound = embedded(encoder, trained.data, files, folder)

@@ -31,6 +31,10 @@ class StyleTransfer(Task):
     def loss(self) -> keras.Loss:
         return losses.Perceptual()
 
+    def check_network(self, network: Network, data: StylePairDataModule) -> None:
+        """Raise for a VGG, layers or weights that there are not."""
+        network.loss.maps  # noqa: B018  built, and kept
+
     def evaluate(self, network: Network, data: StylePairDataModule, split: str) -> Evaluation:
         """How far each image is from the style, as a fraction of how far its photograph was; and from the
         photograph."""

@@ -15,7 +15,6 @@ import csv
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import tempfile
@@ -24,10 +23,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from zoo import registry
+from zoo import factory, registry
+from zoo.cards import PRECISIONS
 from zoo.errors import UsageError, first_line, no_formula
 from zoo.training import checkpoint
 
+MAX_JSON = 256 * 2**20  # bytes of a file of settings: a vocabulary of millions of words has fewer
+KINDS = {"model": str, "options": dict, "recipe": dict, "data": dict}  # of what `config.json` holds at least
 PACKAGES = ("zoo", "keras", "tensorflow", "tensorflow-datasets", "jax", "torch", "numpy", "scikit-learn")
 
 
@@ -88,7 +90,8 @@ class Run:
             raise UsageError(
                 f"{path} is no finished run: it has no {missing}; expected a folder written by `zoo train`"
             )
-        if not {"model", "recipe", "data", "data_dir"} <= run.config.keys():
+        config = run.config
+        if not all(isinstance(config.get(key), kind) for key, kind in KINDS.items()) or "data_dir" not in config:
             raise UsageError(f"{run.path / 'config.json'} was not written by `zoo train`; restore it or train again")
         return run
 
@@ -105,7 +108,10 @@ class Run:
     @property
     def metrics(self) -> dict[str, float]:
         """The metrics on the test set."""
-        return self.results["metrics"]
+        found = self.results.get("metrics")
+        if not isinstance(found, dict) or not all(isinstance(value, (int, float)) for value in found.values()):
+            raise UsageError(f"{self.path / 'metrics.json'} holds no metrics; restore it or train again")
+        return found
 
     @property
     def checkpoints(self) -> list[Path]:
@@ -119,28 +125,33 @@ class Run:
         return None if (self.path / "metrics.json").exists() else checkpoint.newest(self.path)[0]
 
     def model(self) -> Any:
-        """The trained network, not compiled; of an unfinished training that of its newest checkpoint."""
-        import keras
+        """The trained network, not compiled: built here by its name and options, with the weights of the folder; of an
+        unfinished training, with those of its newest checkpoint.
+
+        Raises:
+            UsageError: where the folder holds another network, or none that can be built.
+        """
+        from zoo.backend import dtype_policy
+        from zoo.training.state import put_variables
+        from zoo.weights.saved_model import build_and_load  # and with it Keras
 
         config = self.config
-        name = config.get("model", "")
-        registry.import_again(name, config.get("imports", ()), self.path)
-        if name in registry.cards():
-            registry.builder(name)  # its file may register layers of its own
-        if (newest := self.unfinished) is not None:
-            from zoo.training.state import network_of
+        registry.import_again(config["model"], config.get("imports", ()), self.path)
+        options, precision = config.get("options"), config["recipe"].get("precision")
+        fetched = {"weights", "preprocessing"}  # no builder's options: they name files and addresses to load from
+        if not isinstance(options, dict) or fetched & options.keys() or precision not in PRECISIONS:
+            raise UsageError(f"{self.path / 'config.json'} was not written by `zoo train`; restore it or train again")
 
-            return network_of(config, newest, of=str(self.path))
-        file = self.path / "model.keras"
-        try:
-            return keras.saving.load_model(file, compile=False)
-        except Exception as error:
-            if unknown := re.search("Could not locate (?:class|function) '([^']+)'", str(error)):
-                raise UsageError(
-                    f"{file} needs {unknown[1]}, which is not known here; import the file or package that registers it "
-                    "first: zoo --import FILE.py ..."
-                ) from error
-            raise UsageError(f"{file} cannot be read ({first_line(error)}); restore it or train again") from error
+        def build() -> Any:
+            return factory.build(config["model"], **as_tuples(options))
+
+        with dtype_policy(precision):
+            newest = self.unfinished
+            if newest is None:
+                return build_and_load(self.path / "model.keras", build)
+            model = build()
+        put_variables({"network": model.variables}, newest, of=str(self.path))
+        return model
 
     def save_model(self, model: Any) -> None:
         """Write the network under another name first: a crash leaves the last good one.
@@ -166,11 +177,15 @@ class Run:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """What a JSON file of the folder holds."""
+        path = self.path / name
+        if not path.exists():
+            raise UsageError(f"{self.path} has no {name}: the run did not finish; train again")
+        if not path.is_file() or path.stat().st_size > MAX_JSON:  # a pipe, a device; made to harm
+            what = "has" if path.is_file() else "is no file, or has"
+            raise UsageError(f"{path} {what} more than {MAX_JSON / 2**20:.0f} MiB; restore it or train again")
         try:
-            content = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UsageError(f"{self.path} has no {name}: the run did not finish; train again") from None
-        except ValueError as error:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{self.path / name} is not JSON ({error}); restore it or train again") from None
         if not isinstance(content, dict):
             raise UsageError(f"{self.path / name} was not written by `zoo train`; restore it or train again")
@@ -223,6 +238,17 @@ class Run:
                 f"{self.path} is on a disk with {free / 2**20:.0f} MiB left; the run needs about "
                 f"{needed / 2**20:.0f} MiB: make room or choose another folder"
             )
+
+
+def as_tuples(value: Any) -> Any:
+    """What JSON has made lists of, as tuples again.
+
+    >>> as_tuples({"input_shape": [28, 28, 1], "filters": [[6, 5], [16, 5]]})
+    {'input_shape': (28, 28, 1), 'filters': ((6, 5), (16, 5))}
+    """
+    if isinstance(value, dict):
+        return {key: as_tuples(each) for key, each in value.items()}
+    return tuple(map(as_tuples, value)) if isinstance(value, list) else value
 
 
 def upgraded(config: dict[str, Any]) -> dict[str, Any]:

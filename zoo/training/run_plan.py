@@ -113,8 +113,6 @@ def prepare(
     planned, options = with_options(override(planned, changes), options, card)
     planned = with_weights(planned, card, weights, preprocessing)
     planned = with_data(planned, card, data, loop)
-    if planned.weights:
-        tags.find(planned.weights, name, {**planned.model, **options})  # missing, or fetched: now, not after the data
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
     if card.one_heap:
@@ -124,6 +122,8 @@ def prepare(
     if begun and (resume or (resuming.unfinished(begun, name, planned, options) and offer(resuming.question(begun)))):
         return plan_of_run(begun, name, recipe and planned.name, changes, data, same, how)
     source = open_data(planned.dataset, card, data_dir, planned.preprocess)
+    if planned.weights:  # missing, or fetched: now, not after the data is read; but not before it is there
+        tags.find(planned.weights, name, {**planned.model, **options})
     if resume:
         log.info(f"there is no run of {default} to resume: it is begun")
     return RunPlan(card, planned, options, source, Run.create(run, default), **how)

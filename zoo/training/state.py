@@ -3,9 +3,8 @@
 Variables are matched by their order, shape and dtype: Keras names those of a second network in a process otherwise.
 """
 
-import contextlib
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,7 +12,6 @@ import numpy as np
 from keras.src.backend.common import global_state  # the one generator that Keras keeps to itself
 from keras.src.random.seed_generator import global_seed_generator
 
-from zoo import factory
 from zoo.errors import UsageError
 from zoo.training.checkpoint import Checkpoint
 
@@ -92,28 +90,6 @@ def put_variables(variables: Variables, checkpoint: Checkpoint, *, of: str, but:
             values.append((variable, value))
     for variable, value in values:
         variable.assign(value)
-
-
-def network_of(config: Mapping[str, Any], checkpoint: Checkpoint, *, of: str) -> keras.Model:
-    """The network of a run, built by its config, as it was at a checkpoint."""
-    options: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in config["options"].items()
-    }
-    with dtype_policy(config["recipe"]["precision"]):
-        model = factory.build(config["model"], **options)
-    put_variables({"network": model.variables}, checkpoint, of=of)
-    return model
-
-
-@contextlib.contextmanager
-def dtype_policy(precision: str) -> Iterator[None]:
-    """Build under a Keras dtype policy."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 # What Python holds

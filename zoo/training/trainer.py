@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from zoo import factory, plots, records, registry, tasks
+from zoo.backend import dtype_policy
 from zoo.data import split_record
 from zoo.data.base import DataModule
 from zoo.errors import UsageError, first_line
@@ -22,7 +23,6 @@ from zoo.training.keeper import Journal
 from zoo.training.phases import compile_for, fit_by_recipe
 from zoo.training.run_folder import Run, commit, versions
 from zoo.training.run_plan import RunPlan, check_recipe, command_line
-from zoo.training.state import dtype_policy
 from zoo.training.stopping import Stopped, requests
 
 log = logging.getLogger("zoo")

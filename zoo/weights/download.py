@@ -1,79 +1,42 @@
 """The way of one file over the network: several attempts, each from where the last one stopped."""
 
+import errno
 import hashlib
 import http.client
 import logging
 import os
+import queue
 import shutil
+import socket
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UsageError, first_line
+from zoo.errors import UsageError, first_line, printable
+from zoo.weights.addresses import in_ascii, opener, redacted
 from zoo.weights.checksums import check_file, parsed_hash
 from zoo.weights.progress import progress_bar
 
 log = logging.getLogger("zoo")
 
-TIMEOUT = 5.0  # seconds without a byte: with the retries and pauses below, a dead server is given up in 27
+TIMEOUT = 5.0  # seconds without a byte, or for an answer to begin, whatever number of addresses a name has
+PATIENCE = 27.0  # seconds, over all attempts, in which fewer than `PROGRESS` bytes come: then the server is given up
+PROGRESS = 2**16  # bytes
 RETRY_PAUSES = (1.0, 2.0, 4.0)  # seconds before each retry
 CHUNK = 2**20  # bytes read at a time
 RETRIED_STATUSES = {408, 425, 429, 500, 502, 503, 504}  # answers that another attempt may not get
-SCHEMES = ("https",)  # tests add http, for a server of their own
-
-
-def check_address(url: str) -> None:
-    """Raise unless the address is one that may be fetched from."""
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in SCHEMES or not parts.hostname:
-        raise UsageError(f"the address is {redacted(url)!r}; expected https://..., which nobody on the way can change")
-    if "@" in parts.netloc:
-        raise UsageError(
-            f"the address {redacted(url)!r} comes with a password; expected an address that is open to all"
-        )
-
-
-def redacted(url: str) -> str:
-    """An address without passwords and keys, for messages."""
-    parts = urllib.parse.urlsplit(url)
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}  # while the network is off, no attempt helps
 
 
 class TemporaryError(Exception):
     """What may be better at the next attempt."""
-
-
-class Redirects(urllib.request.HTTPRedirectHandler):
-    """Follow a server only to where one may go by oneself."""
-
-    max_redirections = 5
-
-    def redirect_request(self, request: Any, *rest: Any) -> urllib.request.Request | None:
-        check_address(rest[-1])  # the new address
-        return super().redirect_request(request, *rest)
-
-
-def opener() -> urllib.request.OpenerDirector:
-    """What opens an address, through the system's proxies: only the schemes allowed, so neither files nor ftp."""
-    director = urllib.request.OpenerDirector()
-    handlers = [
-        urllib.request.ProxyHandler(),
-        urllib.request.UnknownHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        Redirects(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
-    ]
-    if "http" in SCHEMES:
-        handlers.append(urllib.request.HTTPHandler())
-    for handler in handlers:
-        director.add_handler(handler)
-    return director
 
 
 @dataclass
@@ -89,6 +52,19 @@ class Download:
     def __post_init__(self) -> None:
         self.part = self.path.with_name(self.path.name + ".part")
         self.tag = self.path.with_name(self.path.name + ".etag")  # which version of the file the part is of
+        self.progress()
+
+    def progress(self) -> None:
+        """Begin to count anew: the server does send."""
+        self.recent, self.given_up = 0, time.monotonic() + PATIENCE
+
+    def check_patience(self) -> None:
+        """Raise for a server that has sent next to nothing for `PATIENCE`, byte by byte or not at all."""
+        if time.monotonic() > self.given_up:
+            raise UsageError(
+                f"{redacted(self.url)} cannot be fetched: fewer than {PROGRESS:,} bytes came in {PATIENCE:g} s; run "
+                f"again to go on, set ZOO_MIRROR, or put the file at {self.path}"
+            )
 
     def run(self) -> None:
         """Fetch the file, in as many attempts as there are pauses, and one."""
@@ -103,6 +79,7 @@ class Download:
                         f"{redacted(self.url)} cannot be fetched: {problem}, {len(RETRY_PAUSES) + 1} times; "
                         f"run again to go on, set ZOO_MIRROR, or put the file at {self.path}"
                     ) from problem
+                self.check_patience()
                 log.info(f"{problem}; trying again in {pause:g} s")
                 time.sleep(pause)
 
@@ -137,23 +114,31 @@ class Download:
 
     def open(self, start: int) -> Any:
         """The server's response, from byte `start` on where it can."""
-        request = urllib.request.Request(self.url, headers={"User-Agent": "zoo", "Accept-Encoding": "identity"})
+        headers = {"User-Agent": "zoo", "Accept-Encoding": "identity"}
+        request = urllib.request.Request(in_ascii(self.url), headers=headers)
         if start:
             request.add_header("Range", f"bytes={start}-")
             if self.tag.exists():
                 request.add_header("If-Range", self.tag.read_text())
         try:
-            return opener().open(request, timeout=TIMEOUT)
+            return within(TIMEOUT, lambda: opener().open(request, timeout=TIMEOUT))
         except urllib.error.HTTPError as error:
             if error.code == 416:  # nothing beyond what is here: so that was of something else
                 self.discard()
             if error.code in RETRIED_STATUSES or error.code == 416:
-                raise TemporaryError(f"the server answers {error.code} {error.reason}") from None
+                raise TemporaryError(f"the server answers {error.code} {printable(error.reason[:100])}") from None
             if 300 <= error.code < 400:
                 raise UsageError(f"{redacted(self.url)} leads to no https address; expected the file") from None
-            raise UsageError(f"{redacted(self.url)} answers {error.code} {error.reason}; check the address") from None
+            raise UsageError(
+                f"{redacted(self.url)} answers {error.code} {error.reason[:100]}; check the address"
+            ) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
+            if isinstance(reason, socket.gaierror) or getattr(reason, "errno", None) in UNREACHABLE:
+                raise UsageError(
+                    f"{redacted(self.url)} cannot be fetched: {describe_failure(reason)}; connect to the network, set "
+                    f"ZOO_MIRROR, or put the file at {self.path}"
+                ) from None
             if isinstance(reason, ssl.SSLCertVerificationError):
                 raise UsageError(
                     f"{urllib.parse.urlsplit(self.url).hostname} cannot prove who it is ({reason.verify_message}); "
@@ -167,7 +152,10 @@ class Download:
             raise UsageError(f"{redacted(self.url)} is a web page; expected the file itself")
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise UsageError(f"{redacted(self.url)} comes compressed, unasked; expected the file as it is")
-        length = response.headers.get("Content-Length")
+        lengths = {*response.headers.get_all("Content-Length", [])}
+        if len(lengths) > 1:
+            raise UsageError(f"{redacted(self.url)} comes with {len(lengths)} lengths; expected one")
+        length = next(iter(lengths), None)
         total = start + int(length) if length and length.isdigit() else None
         chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
         if total is None and not chunked and not self.hash and self.size is None:
@@ -210,10 +198,15 @@ class Download:
             while chunk := file.read(CHUNK) if start else b"":
                 self.digest.update(chunk)
             done = start
-            show = progress_bar(total, "byte")
+            before = time.monotonic()
+            show = progress_bar(total, "byte")  # which may import Keras: not the server's time
+            self.given_up += time.monotonic() - before
             try:
                 while chunk := received(response):
-                    done += len(chunk)
+                    done, self.recent = done + len(chunk), self.recent + len(chunk)
+                    if self.recent >= PROGRESS:
+                        self.progress()
+                    self.check_patience()
                     if done > self.max_bytes:
                         raise self.too_large(done)
                     file.write(chunk)
@@ -247,6 +240,29 @@ class Download:
         """Remove the part, and the note of its version."""
         self.part.unlink(missing_ok=True)
         self.tag.unlink(missing_ok=True)
+
+
+def within(seconds: float, do: Callable[[], Any]) -> Any:
+    """What a function returns or raises, if it does so in time; a `TimeoutError` if not, and it is left to itself.
+
+    A time-out of the connection is for each address that a name has, and for each byte of an answer's head.
+    """
+    found: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            found.put((do(), None))
+        except BaseException as error:
+            found.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        result, error = found.get(timeout=seconds + 0.5)  # the connection's own time-out says more
+    except queue.Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error
+    return result
 
 
 def received(response: Any) -> bytes:

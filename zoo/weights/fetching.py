@@ -3,7 +3,8 @@
 * The file grows under a temporary name beside its final one, is hashed as it comes, written through to the disk and
   only then renamed. A download that was cut short or killed goes on where it stopped.
 * One process downloads; the others wait for its lock and find the file.
-* A server that sends nothing for five seconds, drops the connection or is overloaded is tried three times more.
+* A server that sends nothing for five seconds, drops the connection or is overloaded is tried three times more; one
+  that sends next to nothing is given up within half a minute, a host that cannot be reached at once.
 * A file that is already there is never overwritten or deleted: if it is the wrong one, that is an error.
 
 Settings, by environment variables:
@@ -18,16 +19,20 @@ import hashlib
 import logging
 import os
 import re
+import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import UsageError, first_line
+from zoo.weights.addresses import check_address, redacted
 from zoo.weights.checksums import check_file, parsed_hash
-from zoo.weights.download import Download, check_address, redacted
+from zoo.weights.download import Download
 
 log = logging.getLogger("zoo")
 
+LOCK_PATIENCE = 60.0  # seconds; a process that fetches has given up long before
 MAX_BYTES = 2 * 2**30  # of a file whose size is not known beforehand
 
 
@@ -108,6 +113,30 @@ def check_cached(path: Path, hash: str, size: int | None) -> Path:
     return path
 
 
+def wait_for(lock: Any, path: Path) -> None:
+    """Take a lock that another process holds, as long as what it fetches grows.
+
+    Raises:
+        UsageError: once nothing came for `LOCK_PATIENCE`.
+    """
+    from filelock import Timeout
+
+    part, size, since = path.with_name(path.name + ".part"), -1, time.monotonic()
+    while True:
+        try:
+            lock.acquire(timeout=min(1.0, LOCK_PATIENCE))
+            return
+        except Timeout:
+            grown = part.stat().st_size if part.exists() else 0
+            if grown != size:
+                size, since = grown, time.monotonic()
+            elif time.monotonic() - since > LOCK_PATIENCE:
+                raise UsageError(
+                    f"another process has held {path}.lock for {LOCK_PATIENCE:g} s in which nothing was fetched; end "
+                    "it and run again"
+                ) from None
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of a file; it goes with the process, however that ends."""
@@ -118,7 +147,7 @@ def locked(path: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         log.info(f"another process fetches {path.name}; waiting for it")
-        lock.acquire()
+        wait_for(lock, path)
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from zoo.checks import check_weights
 from zoo.errors import UsageError
 from zoo.preprocessing import check
 from zoo.weights import fetching
+from zoo.weights.checksums import vouches
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,11 @@ class WeightsFile:
     path: Path
     hash: str = ""  # still to be checked
     preprocessing: str = ""
-    checked: bool = False  # against a hash, while it was fetched
+    checked: bool = False  # against a whole hash, while it was fetched
 
     @property
     def trusted(self) -> bool:
-        return self.checked or bool(self.hash)
+        return self.checked or vouches(self.hash)
 
 
 def find(
@@ -47,7 +48,7 @@ def find(
     if card is not None and text in tags:
         return tagged(tags, text, card, options)
     if "://" in text:
-        return WeightsFile(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=bool(hash))
+        return WeightsFile(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=vouches(hash))
     check_weights(weights, tags, name or "a network that zoo.build did not make")
     return WeightsFile(Path(text).expanduser(), hash, preprocessing)
 
@@ -67,7 +68,7 @@ def tagged(
                 f"build with {option}={wanted!r}"
             )
     path = fetching.fetch(record.url, hash=record.hash, size=record.size)
-    return WeightsFile(path, preprocessing=record.preprocessing, checked=bool(record.hash))
+    return WeightsFile(path, preprocessing=record.preprocessing, checked=vouches(record.hash))
 
 
 def default(card: records.Card, option: str) -> Any:

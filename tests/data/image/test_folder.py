@@ -1,6 +1,7 @@
 """A folder of images of one's own: splits, copies, what is broken, and what is said of it."""
 
 import logging
+import os
 import sys
 
 import numpy as np
@@ -14,6 +15,7 @@ from zoo.data.base import SPLITS
 from zoo.data.image import files
 from zoo.data.image.files import ENDINGS
 from zoo.data.image.folder import ImageFolder
+from zoo.data.video import files as video_files
 from zoo.training import run_plan
 
 
@@ -248,3 +250,35 @@ def test_an_iphones_photograph_without_its_package(photos, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(zoo.UsageError, match=r"new\.HEIC needs a package to be read: pip install pillow-heif"):
         opened(photos).load()
+
+
+def one_colour(path, width, height):
+    """A file of a few kB that decodes to any number of pixels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("1", (width, height)).save(path)
+    return path
+
+
+def test_images_that_fill_the_memory_are_not_decoded(photos, tmp_path, monkeypatch):
+    """On every road that images come by."""
+    monkeypatch.setattr(files, "MAX_PIXELS", 10_000)
+    monkeypatch.setattr(video_files, "MAX_FRAME_PIXELS", 10_000)
+    large = one_colour(photos / "cat" / "large.png", 200, 100)
+    one_colour(tmp_path / "large.gif", 200, 100)
+    for read in (
+        opened(photos).load,
+        lambda: files.read(large),
+        lambda: files.pixels(large, 3),
+        lambda: video_files.probe(tmp_path / "large.gif"),
+        lambda: video_files.read_clip(tmp_path / "large.gif"),
+    ):
+        with pytest.raises(
+            zoo.UsageError, match=r"large\.(png|gif) (is 200x100|has frames of 100x200).* shrink it first"
+        ):
+            read()
+
+
+def test_what_is_no_file_is_not_read(photos):
+    os.mkfifo(photos / "cat" / "pipe.png")
+    (photos / "dog" / "zero.png").symlink_to("/dev/zero")
+    assert len(opened(photos).images) == 30

@@ -32,6 +32,9 @@ class ArrayDataModule(DataModule):
     preprocessings, preprocess = normalization.SCALING, transforms.PREPROCESS
     augment = (*transforms.AUGMENT, *AUGMENT_LAYERS)
     targets_are: ClassVar[str] = "classes"  # or "numbers", or "anything"
+    config_types: ClassVar[Mapping[str, Any]] = {
+        "scaling": Mapping[str, Any], "shape": tuple[int, ...], "high": float, "classes": tuple[str, ...]
+    }  # fmt: skip
     num_classes: ClassVar[int | None] = None  # that the networks tell apart; None: as many as there are
     shape: tuple[int, ...]  # of one example
     high: float  # the largest number in the training set

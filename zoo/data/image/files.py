@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from zoo.errors import UsageError, first_line
 
+MAX_PIXELS = 100_000_000  # of an image, 300 MB in memory: a file of a few kB may hold any number of one colour
 MIN_SIDE = 16  # pixels, for the VGG that compares images: four pools halve it to one
 SUFFIXES = (".png", ".jpg", ".jpeg")  # that are written
 ENDINGS = (
@@ -30,6 +32,36 @@ ENDINGS = (
     ".heif",
 )  # that are read
 log = logging.getLogger("zoo")
+TOO_MANY_PIXELS = f"more than {MAX_PIXELS / 1e6:.0f} million pixels; expected fewer: shrink it first"
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """An image file as a PIL image of which the header was read, and no pixel.
+
+    Raises:
+        UsageError: if there is none, it is no image, or has more than `MAX_PIXELS`.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    path = Path(path)
+    if not path.is_file():  # nor a device or a pipe, which may have no end
+        found = "is a folder" if path.is_dir() else "is no file" if path.exists() else "is not there"
+        raise UsageError(f"{path} {found}; expected the file of an image (JPEG, PNG, ...)")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is ours
+            file = Image.open(path)
+    except Image.DecompressionBombError:
+        raise UsageError(f"{path} has {TOO_MANY_PIXELS}") from None
+    except UnidentifiedImageError:
+        raise UsageError(f"{path} is not an image; expected a JPEG or PNG") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UsageError(f"{path} is cut off or damaged ({first_line(error)}); expected a whole image") from None
+    with file:
+        if file.width * file.height > MAX_PIXELS:
+            raise UsageError(f"{path} is {file.width}x{file.height}: {TOO_MANY_PIXELS}")
+        yield file
 
 
 def read(path: str | os.PathLike[str]) -> Any:
@@ -73,28 +105,21 @@ def decoded(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...]]:
     Raises:
         UsageError: if there is none, or it cannot be read.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     path = Path(path)
-    if not path.is_file():
-        found = "is a folder" if path.is_dir() else "is not there"
-        raise UsageError(f"{path} {found}; expected the file of an image (JPEG, PNG, ...)")
     if path.suffix.lower() in (".heic", ".heif"):
         _register_heif(path)
     notes = []
     try:
-        with warnings.catch_warnings(), Image.open(path) as file:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of large images, which are shrunk
+        with opened(path) as file:
             if getattr(file, "n_frames", 1) > 1:
                 notes.append("holds several images; the first is taken")
             file.load()
             ImageOps.exif_transpose(file, in_place=True)  # cameras note which way they were held
             image: Any = file
-    except Image.DecompressionBombError:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-        raise UsageError(f"{path} is larger than {limit:.0f} million pixels; expected fewer: shrink it first") from None
-    except UnidentifiedImageError:
-        raise UsageError(f"{path} is not an image; expected a JPEG or PNG") from None
+    except UsageError:
+        raise
     except (OSError, SyntaxError, ValueError) as error:
         raise UsageError(f"{path} is cut off or damaged ({first_line(error)}); expected a whole image") from None
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):  # grey in more than eight bits
@@ -177,7 +202,7 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
         raise UsageError(f"the output {path} ends in {path.suffix!r}; expected {', '.join(SUFFIXES)}")
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent} for {path.name}; make it first")
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise UsageError(f"{path} is there already and was not touched; choose another name, or say --overwrite")
     if path.is_dir():
         raise UsageError(f"{path} is a folder; expected the name of an image to write")
@@ -191,7 +216,7 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
 def free_name(path: Path) -> Path:
     """`path`, numbered if it is there already."""
     number, found = 1, path
-    while found.exists():
+    while os.path.lexists(found):  # a link to nothing would be followed
         number += 1
         found = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return found

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.base import SPLITS
-from zoo.data.image.files import ENDINGS, decoded, pixels
+from zoo.data.image.files import ENDINGS, TOO_MANY_PIXELS, decoded, pixels
 from zoo.data.image.listing import TABLE, labels_of, listed
 from zoo.data.sources import Source, tensorflow
 from zoo.data.split_record import Example, SplitRecord
@@ -173,7 +173,7 @@ class ImageFolder:
             try:
                 return self._look(image)
             except UsageError as error:
-                if "pip install" in str(error):
+                if "pip install" in str(error) or TOO_MANY_PIXELS in str(error):
                     raise
                 return None
 

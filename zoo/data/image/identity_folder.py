@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.base import SPLITS
-from zoo.data.image.files import ENDINGS, decoded
+from zoo.data.image.files import ENDINGS, TOO_MANY_PIXELS, decoded
 from zoo.data.image.folder import opened
 from zoo.data.image.listing import subfolders
 from zoo.data.sources import Source
@@ -105,13 +105,16 @@ class IdentityFolder:
         """How many numbers a pixel has; 0 if the file cannot be read."""
         try:
             return 1 if decoded(file)[0].mode == "L" else 3
-        except UsageError:
+        except UsageError as error:
+            if TOO_MANY_PIXELS in str(error):
+                raise
             return 0
 
 
 def images_in(folder: Path) -> list[Path]:
     """The files of a folder that say by their endings that they are images, sorted."""
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in ENDINGS and not file.name.startswith("."))
+    found = (file for file in folder.iterdir() if file.suffix.lower() in ENDINGS and not file.name.startswith("."))
+    return sorted(file for file in found if file.is_file())
 
 
 def split_identities(identities: Sequence[str]) -> dict[str, set[str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, some
 from zoo.preprocessing import PIXELS, Pixels
 
 
@@ -20,6 +20,14 @@ class Scaling:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     reverse: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = np.array([*self.mean, *self.std], "float64")
+        if not np.isfinite(numbers).all() or 0 in self.std:
+            raise UsageError(
+                f"the scaling has the means {some(self.mean)} and deviations {some(self.std)}; expected finite "
+                "numbers, and no deviation of 0"
+            )
 
     def __call__(self, x: Any) -> Any:
         import tensorflow as tf

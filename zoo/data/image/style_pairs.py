@@ -1,15 +1,16 @@
 """Pairs of a photograph and a style, for networks that bring the two together."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from zoo.data.array_files import no_examples
 from zoo.data.base import SPLITS, DataModule, check_batch
 from zoo.data.image import pipeline, transforms
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling
-from zoo.data.sources import Source, no_examples
+from zoo.data.sources import Source
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
 
@@ -25,6 +26,7 @@ class StylePairDataModule(DataModule):
 
     preprocessings, preprocess = ("unit",), transforms.PREPROCESS
     augment = (*transforms.AUGMENT, *AUGMENT_LAYERS)
+    config_types: ClassVar[Mapping[str, Any]] = {"shape": tuple[int, ...]}
     shape: tuple[int, ...]  # of an image
 
     @classmethod

@@ -39,6 +39,7 @@ class TextDataModule(DataModule):
     preprocess: ClassVar[Collection[str]] = ("tokens", "vocabulary", "length")
     augment = ()
     set_by: ClassVar[Mapping[str, str]] = {"vocabulary_size": "vocabulary", "max_length": "length"}
+    config_types: ClassVar[Mapping[str, Any]] = {"tokens": str}
     vocabulary: Vocabulary | SubwordVocabulary  # known after `adapt`
 
     def __init__(
@@ -79,6 +80,10 @@ class TextDataModule(DataModule):
         options = {"input_shape": (None,), "vocabulary_size": len(self.vocabulary)}
         most = max(self.length, self.recipe.model.get("max_length", 0))
         return options if self.recipe.weights else {**options, "max_length": most}
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self.vocabulary)
 
     def encode(self, raws: Sequence[str]) -> np.ndarray:
         """The token ids of texts, (texts, longest of them) int32, padded with 0.

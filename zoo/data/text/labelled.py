@@ -2,15 +2,16 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from zoo.data import checks as data_checks
+from zoo.data.array_files import no_examples
 from zoo.data.base import SPLITS, check_batch, check_classes
 from zoo.data.batching import padded
 from zoo.data.epochs import shuffled
-from zoo.data.sources import Source, no_examples, tensorflow
+from zoo.data.sources import Source, tensorflow
 from zoo.data.text.base import TextDataModule, is_text, shortened
 from zoo.data.text.vocabulary import SubwordVocabulary, Vocabulary
 from zoo.errors import UsageError, unknown
@@ -30,6 +31,7 @@ class LabelledTextDataModule(TextDataModule):
     Inputs are token ids (batch, time), targets numbers of classes (batch,).
     """
 
+    config_types: ClassVar[Mapping[str, Any]] = {**TextDataModule.config_types, "classes": tuple[str, ...]}
     preprocess = (*TextDataModule.preprocess, "truncate", "class_weights", "text_column", "label_column")
 
     def __init__(

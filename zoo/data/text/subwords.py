@@ -35,6 +35,8 @@ class Characters:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Characters":
+        if not isinstance(config["letters"], str):
+            raise TypeError("its letters are no text")
         return cls(config["letters"])
 
     def get_config(self) -> dict[str, Any]:

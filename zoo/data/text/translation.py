@@ -9,9 +9,10 @@ import numpy as np
 
 from zoo.checks import check_sizes
 from zoo.data import checks as data_checks
+from zoo.data.array_files import no_examples
 from zoo.data.base import SPLITS, DataModule, check_batch
 from zoo.data.batching import Batches, bucket_by_length, padded
-from zoo.data.sources import ParallelSource, Source, no_examples
+from zoo.data.sources import ParallelSource, Source
 from zoo.data.text.base import is_text, shortened
 from zoo.data.text.special_tokens import END, START, UNKNOWN
 from zoo.data.text.subwords import TOKENIZERS
@@ -42,6 +43,8 @@ class TranslationDataModule(DataModule):
 
     preprocess = tuple(SETTINGS)
     set_by: ClassVar[Mapping[str, str]] = {"vocabulary_size": "vocabulary", "max_length": "length"}
+
+    config_types: ClassVar[Mapping[str, Any]] = {"tokens": str}
 
     def __init__(self, card: Card, recipe: Recipe, source: Source | None, tokenizer: Any = None):
         super().__init__(card, recipe, source)
@@ -92,6 +95,10 @@ class TranslationDataModule(DataModule):
             "vocabulary_size": len(self.tokenizer),
             "max_length": self.length,
         }
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self.tokenizer)
 
     def texts(self, split: str) -> tuple[list[str], list[str]]:
         """Sources and targets, without the pairs of which one is empty."""

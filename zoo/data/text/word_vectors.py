@@ -127,11 +127,17 @@ class WordVectorDataModule(DataModule):
     def from_config(
         cls, card: Card, recipe: Recipe, source: Source | None, config: Mapping[str, Any]
     ) -> "WordVectorDataModule":
-        counts = map(int, config["counts"].split())
-        return cls(card, recipe, source, CountedVocabulary(("", *config["words"].split()), (0, *counts)))
+        words, counts = config["words"].split(), [int(count) for count in config["counts"].split()]
+        if len(words) != len(counts):
+            raise ValueError(f"it has {len(words)} words and {len(counts)} counts")
+        return cls(card, recipe, source, CountedVocabulary(("", *words), (0, *counts)))
 
     def get_config(self) -> dict[str, Any]:
         return {"words": " ".join(self.vocabulary.words[1:]), "counts": " ".join(map(str, self.vocabulary.counts[1:]))}
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self.vocabulary)
 
     def model_options(self) -> dict[str, Any]:
         settings = self.settings

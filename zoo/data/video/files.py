@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.errors import UsageError, first_line
 
+MAX_FRAME_PIXELS = 40_000_000  # 8K has 33 million: a GIF of a few kB may have any number of one colour
 ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif")
 LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], "float32")  # of red, green and blue in a grey value: ITU-R BT.601
 
@@ -81,6 +82,15 @@ def check_length(path: str | Path, frames: int, min_frames: int | None, loop: bo
         )
 
 
+def check_frame(path: str | Path, height: int, width: int) -> None:
+    """Raise if a frame has more pixels than are decoded."""
+    if height * width > MAX_FRAME_PIXELS:
+        raise UsageError(
+            f"{path} has frames of {height}x{width}; expected at most {MAX_FRAME_PIXELS / 1e6:.0f} million pixels: "
+            "shrink it first"
+        )
+
+
 def frame_indices(count: int, frames: int, draw: Sequence[float] | None = None) -> np.ndarray:
     """Which of `count` frames: one from each of `frames` equal parts (Wang 2016, arXiv:1608.00859: segments).
 
@@ -121,14 +131,15 @@ class Gif:
 
     def __init__(self, image: Any):
         self.image = image
+        check_frame(image.filename, image.height, image.width)
         self.shape = Shape(getattr(image, "n_frames", 1), image.height, image.width)
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, path: Path) -> Iterator[Self]:
-        from PIL import Image
+        from zoo.data.image.files import opened
 
-        with Image.open(path) as image:
+        with opened(path) as image:
             yield cls(image)
 
     def images(self, size: tuple[int, int]) -> Iterator[np.ndarray]:
@@ -154,6 +165,7 @@ class Video:
         frames = self.stream.frames or self._count()
         if not frames:
             raise UsageError(f"{path} has a video stream without frames; expected a whole file")
+        check_frame(path, self.stream.height, self.stream.width)  # before one is decoded
         self.turns = self._turns()
         height, width = (self.stream.height, self.stream.width)[:: -1 if self.turns % 2 else 1]
         self.shape = Shape(frames, height, width)
