@@ -4,16 +4,20 @@ It stands above the registry, which knows names and cards, and above the weights
 """
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo import registry
 from zoo.deprecated import check_one_name, warn
 from zoo.errors import UsageError, first_line, unknown
 from zoo.records import Card
 from zoo.weights import tags
+
+if TYPE_CHECKING:
+    from zoo.weights.matching import Report
 
 log = logging.getLogger("zoo")
 
@@ -33,7 +37,7 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
     Args:
         name: one of `list_models()`.
         weights: a tag from the card (``"imagenet"``), a file, or an https address; see `zoo.load_weights`. The network
-            is the same with and without: only its numbers differ.
+            is the same with and without: only its numbers differ. Where ``num_classes`` is not given, it is the file's.
         preprocessing: what the weights in a file or at an address were trained on, a name of
             `zoo.preprocessing.PIXELS`; needed for another number of input channels only.
         **options: the builder's own: ``input_shape``, ``num_classes``, ... (``help(zoo.builder(name))``).
@@ -48,9 +52,32 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
     (None, 26)
     """
     options = checked_options(name, options)
-    file = None
-    if weights is not None:  # a file that is missing is refused before the network is built
-        file = tags.find(weights, name, options, preprocessing=preprocessing or "")
+    if weights is None:
+        return _built(name, options)
+    model, report = build_from(name, weights, preprocessing, options)
+    log.info(report)
+    if report.fresh_head and "num_classes" not in options:
+        warnings.warn(f"{name}: {report.fresh_head}: give num_classes, and train it", stacklevel=2)
+    return model
+
+
+def build_from(
+    name: str, weights: str | Path, preprocessing: str | None, options: Mapping[str, Any]
+) -> tuple[Any, "Report"]:
+    """A network with weights, and what became of each; with its number of classes where the options have none."""
+    file = tags.find(weights, name, options, preprocessing=preprocessing or "")  # one that is missing: before Keras
+    model = _built(name, options)
+    from zoo.weights.loading import load
+
+    def with_classes(classes: int) -> Any:
+        return _built(name, {**options, "num_classes": classes})
+
+    free = "num_classes" in registry.info(name).options and "num_classes" not in options
+    return load(model, file, with_classes if free else None)
+
+
+def _built(name: str, options: Mapping[str, Any]) -> Any:
+    """The network with fresh weights."""
     try:
         model = registry.builder(name)(**options)
     except UsageError:
@@ -61,10 +88,6 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
     if model is None:
         raise UsageError(f"the builder of {name} returned None; expected a keras.Model: end it with `return model`")
     registry.remember(model, name, options)
-    if file is not None:
-        from zoo.weights.loading import load  # and with it Keras
-
-        log.info(load(model, file))
     return model
 
 
