@@ -156,6 +156,8 @@ def measure_rates(trainer: Network, data: DataModule) -> dict[str, float]:
 def compile_for(trainer: Network, data: DataModule, recipe: Recipe) -> None:
     """Compile by the recipe: its optimizer over all of its epochs, layer by layer slower where it says so."""
     optimizer = schedules.optimizer(recipe, data.steps * max(recipe.epochs - recipe.head_epochs, 1))
+    if recipe.decay_kernels_only:
+        optimizer.exclude_from_weight_decay(finetuning.without_decay(trainer.model))
     if recipe.layer_decay < 1:
         optimizer = finetuning.layerwise(optimizer, trainer.model, decay=recipe.layer_decay)
     trainer.compile(optimizer, trainer.task.keras_metrics())
