@@ -343,3 +343,21 @@ def test_package_names_its_verbs_and_no_others():
     assert set(zoo.__all__) <= set(dir(zoo))
     with pytest.raises(AttributeError, match="no attribute 'biuld'"):
         _ = zoo.biuld
+
+
+def test_names_are_found_from_several_threads_at_once():
+    program = """
+import threading, zoo
+missing = []
+def look(name):
+    try:
+        zoo.info(name)
+    except zoo.UsageError as error:
+        missing.append(error)
+threads = [threading.Thread(target=look, args=(name,)) for name in ["word2vec", "vgg16", "siamese", "gpt"] * 4]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert not missing, missing[0]
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr

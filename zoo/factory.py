@@ -78,8 +78,16 @@ def build_from(
 
 def _built(name: str, options: Mapping[str, Any]) -> Any:
     """The network with fresh weights."""
+    builder = registry.builder(name)
+    import keras
+
+    if keras.config.image_data_format() != "channels_last":
+        raise UsageError(
+            "Keras is set to channels_first, and the networks here have their channels last; expected "
+            "keras.config.set_image_data_format('channels_last')"
+        )
     try:
-        model = registry.builder(name)(**options)
+        model = builder(**options)
     except UsageError:
         raise
     except Exception as error:  # Keras's own words can run over many lines, and do not name the option

@@ -21,6 +21,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ Builder = Callable[..., Any]
 _builders: dict[str, Builder] = {}  # filled by @register as modules are imported
 _cards: dict[str, Card] = {}  # filled from the sources at the first question, and by @register
 _broken: dict[str, UsageError] = {}  # names whose cards cannot be read
+_reading = threading.RLock()  # a package may register while it is looked for
 _built: "weakref.WeakKeyDictionary[Any, tuple[str, dict[str, Any]]]" = weakref.WeakKeyDictionary()  # see `origin`
 
 
@@ -72,11 +74,17 @@ def register(card: Card) -> Callable[[Builder], Builder]:
 
 def cards() -> dict[str, Card]:
     """All cards by name: the zoo's own, those of installed packages, and those that a user registered."""
-    if not _cards and not _broken:
-        for path, module in families():
-            read, broken = read_cards(path, module)
-            _cards.update({name: card for name, card in read.items() if name not in _cards})
-            _broken.update(broken)
+    if not _cards:
+        with _reading:  # other threads wait until all are there
+            if not _cards:
+                found: dict[str, Card] = {}
+                broken: dict[str, UsageError] = {}
+                for path, module in families():
+                    read, not_read = read_cards(path, module)
+                    found |= {name: card for name, card in read.items() if name not in found}
+                    broken |= not_read
+                _broken.update(broken)
+                _cards.update({name: card for name, card in found.items() if name not in _cards})
     return _cards
 
 
