@@ -193,14 +193,17 @@ class ArrayFile:
 
         return Source(self.name, names, split)
 
-    def _read(self) -> dict[str, Arrays]:
+    def _arrays(self) -> dict[str, np.ndarray]:
         try:
             with np.load(self.path, allow_pickle=False) as file:
-                arrays = {key: file[key] for key in file.files}
+                return {key: file[key] for key in file.files}
         except Exception as error:  # cut short, no zip file, a single array, arrays of objects, ...
             raise UsageError(
                 f"{self.path} cannot be read; expected an .npz file of plain arrays, as numpy.savez writes"
             ) from error
+
+    def _read(self) -> dict[str, Arrays]:
+        arrays = self._arrays()
         wanted = ["x_train", "y_train", "x_test", "y_test"]
         if missing := [key for key in wanted if key not in arrays]:
             raise UsageError(f"{self.path} has no {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
@@ -247,18 +250,20 @@ def no_examples(name: str, split: str, expected: str = "example") -> UsageError:
     return UsageError(f"the split {split!r} of {name} is empty; expected at least one {expected}")
 
 
-def hold_out(x: np.ndarray, y: np.ndarray) -> tuple[Arrays, Arrays]:
-    """A tenth of the examples, stratified by class where that can be; the rest first."""
+def hold_out(x: np.ndarray, y: np.ndarray, fraction: float = 0.1) -> tuple[Arrays, Arrays]:
+    """A fraction of the examples, stratified by class where that can be; the rest first."""
     from sklearn.model_selection import train_test_split
 
     if len(y) < 20:
-        raise UsageError(f"the training set has {len(y)} examples; expected at least 20 to hold a tenth of them out")
+        raise UsageError(
+            f"the training set has {len(y)} examples; expected at least 20 to hold {fraction:.0%} of them out"
+        )
     stratify = None
     if np.issubdtype(y.dtype, np.integer) and y.ndim == 1:
         counts = np.unique(y, return_counts=True)[1]
-        if counts.min() >= 2 and len(counts) <= len(y) // 10:  # else the tenth has no room for every class
+        if counts.min() >= 2 and len(counts) <= int(len(y) * fraction):  # else it has no room for every class
             stratify = y
-    rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=stratify, random_state=0)
+    rest, held = train_test_split(np.arange(len(y)), test_size=fraction, stratify=stratify, random_state=0)
     return (x[rest], y[rest]), (x[held], y[held])
 
 

@@ -10,15 +10,18 @@ from zoo.errors import UsageError
 from zoo.inference import pretrained
 from zoo.tasks.base import Evaluation, Network, Trained
 from zoo.training.run_folder import Run
-from zoo.training.run_plan import open_data
+from zoo.training.run_plan import arrays_or_data
 
 
-def reopen(run: str | Path | Run, *, with_source: bool = False, data_dir: str | Path | None = None) -> Trained:
+def reopen(
+    run: str | Path | Run, *, with_source: bool = False, data: Any = None, data_dir: str | Path | None = None
+) -> Trained:
     """Load a finished run.
 
     Args:
         run: a run folder, or what `train` returned.
         with_source: open its data set as well, so that the data module can make batches.
+        data: the arrays that it was trained on, if it was on arrays.
         data_dir: where tfds keeps its data sets, if not where the run found them.
 
     Raises:
@@ -31,14 +34,17 @@ def reopen(run: str | Path | Run, *, with_source: bool = False, data_dir: str | 
     task = tasks.get(card.task)
     try:
         recipe = records.recipe_from(config["recipe"])
-        data = task.data_module.from_config(card, recipe, None, config["data"])
+        module = task.data_module.from_config(card, recipe, None, config["data"])
     except UsageError:
         raise
     except (TypeError, KeyError, AttributeError, ValueError):  # other words, or values of another kind
         raise UsageError(f"{folder.path / 'config.json'} was not written by this zoo; train again") from None
     if with_source:
-        data.source = open_data(recipe.dataset, card, data_dir or config["data_dir"]).load()
-    return Trained(Network.of(folder.model(), card, task, recipe), data, folder)
+        opened = arrays_or_data(data, recipe.dataset, card, data_dir or config["data_dir"])
+        if data is not None and opened.sha256() != config["data_sha256"]:
+            raise UsageError("data is not what the run was trained on; its test set would be another: give the same")
+        module.source = opened.load()
+    return Trained(Network.of(folder.model(), card, task, recipe), module, folder)
 
 
 def run_command(run: str | Path | Run, command: str, *arguments: Any, **settings: Any) -> Any:
@@ -66,11 +72,12 @@ def check_supported(name: str, command: str) -> None:
         raise UsageError(f"{name} cannot {command}; {others} (this one supports {supported})")
 
 
-def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> dict[str, float]:
+def evaluate(run: str | Path | Run, *, data: Any = None, data_dir: str | Path | None = None) -> dict[str, float]:
     """The metrics of a finished run on its test set, computed again from the saved network.
 
     Args:
         run: a run folder, or what `train` returned.
+        data: the arrays that it was trained on, if it was on arrays: they are divided as they were.
         data_dir: where tfds keeps its data sets, if not where the run found them.
 
     Returns:
@@ -79,23 +86,26 @@ def evaluate(run: str | Path | Run, *, data_dir: str | Path | None = None) -> di
     Raises:
         UsageError: if the folder holds no finished run or its data cannot be had.
     """
-    return dict(evaluation(run, data_dir=data_dir).metrics)
+    return dict(evaluation(run, data=data, data_dir=data_dir).metrics)
 
 
-def evaluation(run: str | Path | Run, *, files: Sequence[str] = (), data_dir: str | Path | None = None) -> Evaluation:
+def evaluation(
+    run: str | Path | Run, *, files: Sequence[str] = (), data: Any = None, data_dir: str | Path | None = None
+) -> Evaluation:
     """All that a finished run's task measures on its test set: the metrics of `evaluate`, and notes beside them.
 
     Args:
         run: a run folder, or what `train` returned.
+        data: the arrays that it was trained on, if it was on arrays.
         files: test questions of the user's own (analogies, similarities), for tasks that take them.
         data_dir: where tfds keeps its data sets, if not where the run found them.
     """
-    trained = reopen(run, with_source=True, data_dir=data_dir)
-    network, data = trained.network, trained.data
+    trained = reopen(run, with_source=True, data=data, data_dir=data_dir)
+    network, module = trained.network, trained.data
     if files and not network.task.takes_question_files:
         raise UsageError(f"{network.card.name} is not measured against files; leave {files[0]} out")
-    data.files = tuple(files)
-    return network.judge(data, "test")
+    module.files = tuple(files)
+    return network.judge(module, "test")
 
 
 def export(run: str | Path | Run, format: str, path: str | Path) -> Path:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import factory, registry, tasks
-from zoo.cards import FIELDS, SCALINGS
+from zoo.cards import FIELDS, SCALINGS, check
 from zoo.errors import UsageError, unknown
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
@@ -27,10 +27,33 @@ from zoo.weights import tags
 if TYPE_CHECKING:
     from zoo.data.sources import DataSet
 
+IN_MEMORY = "<arrays>"  # as `zoo.data.arrays` says, which imports NumPy
 OVERRIDES = {  # of a recipe, for one run
     field: FIELDS[field] for field in ("epochs", "batch_size", "seed", "learning_rate", "precision")
 }
 SETTINGS = (*OVERRIDES, "weights", "preprocessing", "run", "data", "data_dir", "loop", "tensorboard", "verbose")
+EXTRAS = ("callbacks", "metrics", "optimizer", "class_weight")  # objects of Keras, which no command line can name
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a caller adds to a recipe, or puts in place of its own: objects of Keras."""
+
+    callbacks: Sequence[Any] = ()
+    metrics: Sequence[Any] = ()
+    optimizer: Any = None
+    class_weight: Mapping[int | str, float] | str | None = None
+    model: Any = None  # trained in place
+
+    def described(self) -> dict[str, str]:
+        """For config.json: what was given, in words."""
+        found = {name: getattr(self, name) for name in (*EXTRAS, "model")}
+        return {name: str(value) if isinstance(value, Mapping | str) else named(value)
+                for name, value in found.items() if value}  # fmt: skip
+
+
+def named(value: Any) -> str:
+    return ", ".join(type(each).__name__ for each in value) if isinstance(value, list | tuple) else type(value).__name__
 
 
 @dataclass(frozen=True)
@@ -45,22 +68,23 @@ class RunPlan:
     data_dir: str | Path | None
     tensorboard: bool
     verbose: str | int
+    extras: Extras = Extras()
 
     @property
     def unchanged(self) -> bool:
         """Whether the recipe runs as it stands, but for its seed."""
         recipe = self.card.recipe(self.recipe.name)
-        return replace(self.recipe, seed=recipe.seed) == recipe and not self.options
+        return replace(self.recipe, seed=recipe.seed) == recipe and not self.options and self.extras == Extras()
 
 
 def prepare(
-    name: str,
-    recipe: str | None = None,
+    name: Any,
+    recipe: str | Recipe | None = None,
     *,
     weights: str | Path | None = None,
     preprocessing: str | None = None,
     run: str | Path | None = None,
-    data: str | Path | None = None,
+    data: Any = None,
     data_dir: str | Path | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -70,15 +94,29 @@ def prepare(
     loop: bool = False,
     tensorboard: bool = False,
     verbose: str | int = "auto",
+    callbacks: Sequence[Any] | None = None,
+    metrics: Sequence[Any] | None = None,
+    optimizer: Any = None,
+    class_weight: Mapping[int | str, float] | str | None = None,
     **options: Any,
 ) -> RunPlan:
     """Check what was asked for and make the run folder. The arguments are those of `zoo.train`.
 
     Keras is imported only where files of the user's own (`data`, `weights`) must be held against the task or network.
     """
+    name, model, options = with_model(name, options)
     card = registry.info(name)
     check_card(card)
+    if isinstance(recipe, Recipe):  # the caller's own takes the place of the card's, if that has one of its name
+        own = replace(recipe, expected=None)
+        card = replace(card, recipes=(*(each for each in card.recipes if each.name != own.name), own))
+        check(card)
+        recipe = own.name
     planned = card.recipe(recipe or default_recipe(card, weights, data))
+    if model is not None:
+        planned = replace(planned, model={}, head_epochs=0 if not weights else planned.head_epochs)
+    if isinstance(optimizer, str):
+        planned, optimizer = replace(planned, optimizer=optimizer, optimizer_options={}), None
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
     planned, options = with_options(override(planned, changes), options, card)
     planned = with_weights(planned, card, weights, preprocessing)
@@ -89,9 +127,37 @@ def prepare(
         raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
     if card.one_heap:
         one_heap()
-    source = open_data(planned.dataset, card, data_dir)
+    source = arrays_or_data(data, planned.dataset, card, data_dir)
+    for word, given in {"callbacks": callbacks, "metrics": metrics}.items():
+        if not isinstance(given, list | tuple | None):
+            raise UsageError(f"{word} is a {type(given).__name__}; expected a list of Keras's")
+    extras = Extras(tuple(callbacks or ()), tuple(metrics or ()), optimizer, class_weight, model)
     folder = Run.create(run, f"{name}-{planned.name}-{planned.seed}")
-    return RunPlan(card, planned, options, source, folder, data_dir, tensorboard, verbose)
+    return RunPlan(card, planned, options, source, folder, data_dir, tensorboard, verbose, extras)
+
+
+def with_model(name: Any, options: dict[str, Any]) -> tuple[str, Any, dict[str, Any]]:
+    """The name of a network, the network if it is given as one, and its options."""
+    if isinstance(name, str):
+        return name, None, options
+    origin = registry.origin(name)
+    if origin is None:
+        raise UsageError(
+            f"{getattr(name, 'name', name)!r} was not made by zoo.build; expected a name or what it returned: to train "
+            "any other model by a recipe, put its builder under @zoo.register"
+        )
+    if options:
+        raise UsageError(f"{', '.join(options)} given with a network that is built; expected options to its builder")
+    return origin[0], name, dict(origin[1])
+
+
+def arrays_or_data(data: Any, dataset: str, card: Card, data_dir: str | Path | None) -> DataSet:
+    """The data set, or the caller's arrays."""
+    if data is None or isinstance(data, str | Path):
+        return open_data(dataset, card, data_dir)
+    from zoo.data.arrays import Arrays
+
+    return Arrays(data)
 
 
 def check_card(card: Card) -> None:
@@ -148,13 +214,20 @@ def with_weights(recipe: Recipe, card: Card, weights: str | Path | None, preproc
     return replace(recipe, weights=chosen, head_epochs=head_epochs, preprocessing=scaled)
 
 
-def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -> Recipe:
+def with_data(recipe: Recipe, card: Card, data: Any, loop: bool) -> Recipe:
     """The recipe with the user's own data in place of its data set, and short clips repeated if they may be."""
-    if data is not None:  # a file has whole splits of these names
+    own: dict[str, Any] = {
+        "train": "train",
+        "validation": "validation",
+        "test": "test",
+    }  # a file has whole splits of these names
+    if data is not None and not isinstance(data, str | Path):
+        recipe = replace(recipe, dataset=IN_MEMORY, **own)
+    elif data is not None:
         path = Path(data).absolute()
         if path.suffix not in (".npz", ".txt") and not path.is_dir():
             raise UsageError(f"data is {str(data)!r}; expected the path of an .npz or .txt file or of a folder")
-        recipe = replace(recipe, dataset=str(path), train="train", validation="validation", test="test")
+        recipe = replace(recipe, dataset=str(path), **own)
     if loop:
         recipe = replace(recipe, preprocess={"loop": fewest_frames(card.name, recipe), **recipe.preprocess})
     if not recipe.dataset:
@@ -166,6 +239,8 @@ def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -
 
 def open_data(dataset: str, card: Card, data_dir: str | Path | None) -> DataSet:
     """The data set, found and checked but not loaded; a folder of one's own is opened as the card's task wants it."""
+    if dataset == IN_MEMORY:
+        raise UsageError("the run was trained on arrays, which it does not keep; give them again: data=")
     from zoo.data import open_source  # tfds: not before the names are known to be right
 
     own = Path(dataset).is_absolute() and not dataset.endswith(".npz")
@@ -177,10 +252,10 @@ def open_data(dataset: str, card: Card, data_dir: str | Path | None) -> DataSet:
     return open_source(dataset, folder=folder, data_dir=data_dir)
 
 
-def default_recipe(card: Card, weights: str | Path | None, data: str | Path | None) -> str:
+def default_recipe(card: Card, weights: str | Path | None, data: Any) -> str:
     """ "finetune" from weights; for files of one's own the recipe that is for them, if there is one; else "demo".
 
-    Arrays in an .npz file are taken to be ready for the network, as the demo's are.
+    Arrays, also those in an .npz file, are taken to be ready for the network, as the demo's are.
 
     >>> [default_recipe(registry.info(name), None, "photos") for name in ("mlp", "r3d_18", "gru_lm")]
     ['demo', 'folder', 'text_folder']
@@ -190,7 +265,7 @@ def default_recipe(card: Card, weights: str | Path | None, data: str | Path | No
     if weights:
         return "finetune"
     own = [recipe.name for recipe in card.recipes if not recipe.dataset and not recipe.weights]
-    return own[0] if own and data is not None and Path(data).suffix != ".npz" else "demo"
+    return own[0] if own and isinstance(data, str | Path) and Path(data).suffix != ".npz" else "demo"
 
 
 def fewest_frames(name: str, recipe: Recipe) -> int:

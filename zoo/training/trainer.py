@@ -12,14 +12,14 @@ import numpy as np
 
 from zoo import factory, plots, records, registry, tasks
 from zoo.data.base import DataModule
-from zoo.errors import UsageError
+from zoo.errors import UsageError, unknown
 from zoo.optimizers import finetuning, schedules
 from zoo.records import Card, Recipe, replace
 from zoo.system import machine
 from zoo.tasks.base import Evaluation, Network
 from zoo.training import throughput
 from zoo.training.run_folder import Run, commit, versions
-from zoo.training.run_plan import RunPlan, check_recipe, command_line
+from zoo.training.run_plan import Extras, RunPlan, check_recipe, command_line
 
 log = logging.getLogger("zoo")
 
@@ -35,7 +35,7 @@ def fit(plan: RunPlan) -> Run:
 
 def _fit(plan: RunPlan) -> Run:
     started = time.perf_counter()
-    recipe = replace(plan.recipe, model={**plan.recipe.model, **plan.options})
+    recipe, extras = replace(plan.recipe, model={**plan.recipe.model, **plan.options}), plan.extras
     check_recipe(plan.card, recipe)
     task = tasks.get(plan.card.task)
     task.check(recipe.loss or plan.card.loss)
@@ -43,10 +43,11 @@ def _fit(plan: RunPlan) -> Run:
 
     keras.utils.set_random_seed(recipe.seed)
     options = builder_options(plan.card, recipe, data)
-    network = Network.of(build(plan.card, recipe, options), plan.card, task, recipe)
+    model = build(plan.card, recipe, options) if extras.model is None else extras.model
+    network = Network.of(model, plan.card, task, recipe)
     task.check_network(network, data)
     trainer, training_data = task.trainer(network, data)
-    compile_for(trainer, training_data, recipe)
+    compile_for(trainer, training_data, recipe, extras)
     plan.run.check_space(64 * 2**20 + 16 * network.model.count_params())
     plan.run.write_json("config.json", config(plan, recipe, options, data))
 
@@ -108,6 +109,7 @@ def config(plan: RunPlan, recipe: Recipe, options: Mapping[str, Any], data: Data
     return {
         "command": command_line(plan, options),
         "model": plan.card.name,
+        "extras": plan.extras.described(),
         "imports": registry.own_code(plan.card.name),
         "options": options,
         "recipe": records.as_dict(recipe),
@@ -153,14 +155,16 @@ def measure_rates(trainer: Network, data: DataModule) -> dict[str, float]:
     return rates
 
 
-def compile_for(trainer: Network, data: DataModule, recipe: Recipe) -> None:
+def compile_for(trainer: Network, data: DataModule, recipe: Recipe, extras: Extras) -> None:
     """Compile by the recipe: its optimizer over all of its epochs, layer by layer slower where it says so."""
-    optimizer = schedules.optimizer(recipe, data.steps * max(recipe.epochs - recipe.head_epochs, 1))
+    optimizer = extras.optimizer
+    if optimizer is None:
+        optimizer = schedules.optimizer(recipe, data.steps * max(recipe.epochs - recipe.head_epochs, 1))
     if recipe.decay_kernels_only:
         optimizer.exclude_from_weight_decay(finetuning.without_decay(trainer.model))
     if recipe.layer_decay < 1:
         optimizer = finetuning.layerwise(optimizer, trainer.model, decay=recipe.layer_decay)
-    trainer.compile(optimizer, trainer.task.keras_metrics())
+    trainer.compile(optimizer, [*trainer.task.keras_metrics(), *extras.metrics])
 
 
 def fit_by_recipe(trainer: Network, data: DataModule, recipe: Recipe, plan: RunPlan) -> None:
@@ -172,8 +176,27 @@ def fit_by_recipe(trainer: Network, data: DataModule, recipe: Recipe, plan: RunP
     if recipe.epochs > recipe.head_epochs:
         if recipe.head_epochs:
             finetuning.unfreeze(trainer.model)
-            compile_for(trainer, data, recipe)
+            compile_for(trainer, data, recipe, plan.extras)
         fit_epochs(trainer, data, plan, since=recipe.head_epochs, until=recipe.epochs, patience=recipe.patience)
+
+
+def class_weights(given: Any, network: Network, data: DataModule) -> dict[int, float] | None:
+    """By class number, from numbers or names of classes, or "balanced": the inverse of how often each occurs."""
+    if given is None:
+        return None
+    names = list(data.source.class_names)
+    if network.heads or not names:
+        raise UsageError("class_weight is for networks with one output that gives classes: leave it out")
+    if given == "balanced":
+        counts = np.bincount(np.asarray(data.targets("train")).ravel(), minlength=len(names))  # type: ignore[attr-defined]
+        return dict(enumerate((counts.sum() / (len(names) * np.maximum(counts, 1))).tolist()))
+    if not isinstance(given, Mapping):
+        raise UsageError(f"class_weight is {given!r}; expected a dictionary from classes to numbers, or 'balanced'")
+    numbers: dict[Any, int] = {each: number for number, name in enumerate(names) for each in (name, number)}
+    for key in given:
+        if key not in numbers:
+            raise unknown("class in class_weight", key, names)
+    return {numbers[key]: float(weight) for key, weight in given.items()}
 
 
 class SaveEachEpoch(keras.callbacks.Callback):
@@ -193,6 +216,7 @@ def fit_epochs(
     """`model.fit` from one epoch to another, with the run folder kept up to date after each."""
     callbacks = [
         *trainer.task.callbacks(trainer, data),
+        *plan.extras.callbacks,
         keras.callbacks.CSVLogger(plan.run.path / "history.csv", append=since > 0),
         SaveEachEpoch(plan.run),
         keras.callbacks.TerminateOnNaN(raise_error=True),
@@ -209,6 +233,7 @@ def fit_epochs(
             epochs=until,
             callbacks=callbacks,
             verbose=plan.verbose,
+            class_weight=class_weights(plan.extras.class_weight, trainer, data),
             shuffle=False,  # the pipeline does
         )
     except RuntimeError as error:
