@@ -139,7 +139,8 @@ class TfdsFile:
             builder = tfds.builder(self.name, data_dir=self.data_dir)  # sees what is there, whoever prepared it
             supervised = bool(builder.info.supervised_keys)
             features = dict(getattr(builder.info.features, "items", dict)())
-            target = features.get(builder.info.supervised_keys[1] if supervised else "label")
+            pair = None if supervised else image_and_class(features)
+            target = features.get(builder.info.supervised_keys[1] if supervised else (pair or ("", "label"))[1])
             names = getattr(target, "names", None) or ()
         except Exception as error:
             folder = self.builder.data_dir
@@ -147,7 +148,8 @@ class TfdsFile:
 
         def split(text: str) -> Any:
             try:
-                return builder.as_dataset(split=text, as_supervised=supervised)
+                examples = builder.as_dataset(split=text, as_supervised=supervised)
+                return examples.map(lambda each: (each[pair[0]], each[pair[1]])) if pair else examples
             except (ValueError, AssertionError) as error:
                 if "corresponds to no data" in str(error):
                     raise no_examples(self.name, text) from None
@@ -161,6 +163,13 @@ class TfdsFile:
         except UsageError:
             if not tfds.builder(self.name, data_dir=self.data_dir).is_prepared():  # else another process was faster
                 raise
+
+
+def image_and_class(features: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The input and the target of a data set that does not name them: its only image or video, and its only class."""
+    images = [name for name, each in features.items() if isinstance(each, tfds.features.Image | tfds.features.Video)]
+    classes = [name for name, each in features.items() if isinstance(each, tfds.features.ClassLabel)]
+    return (images[0], classes[0]) if len(images) == len(classes) == 1 else None
 
 
 class ArrayFile:

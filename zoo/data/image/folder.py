@@ -76,8 +76,10 @@ class ImageFolder:
                 link.symlink_to(image.path.absolute())
         builder = tfds.ImageFolder(tree.name, shape=(None, None, 3))
 
-        def split(text: str, tree: Any = tree) -> Any:  # the links live as long as this function
-            return builder.as_dataset(split=text, as_supervised=True)
+        def split(text: str) -> Any:
+            examples = builder.as_dataset(split=text, as_supervised=True)
+            examples.links = tree  # they live as long as a data set that is made from these examples
+            return examples
 
         return Source(self.name, tuple(builder.info.features["label"].names), split)
 
