@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import deprecated, saving
 from zoo.errors import UsageError
-from zoo.factory import build, info
+from zoo.factory import build, info, reset_head
 from zoo.records import Card, Expected, Input, Recipe, Weights
 from zoo.registry import builder, list_models, register
 
@@ -53,7 +53,8 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 __all__ = [
     "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "build", "builder", "compare",
     "costs", "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data",
-    "load_weights", "lora", "merge_lora", "predict", "register", "search", "train", "translate", "unfreeze",
+    "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search", "train", "translate",
+    "unfreeze",
 ]  # fmt: skip
 
 deprecated.watch_imports()

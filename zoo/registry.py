@@ -20,6 +20,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import re
 import sys
 import threading
 import weakref
@@ -111,27 +112,49 @@ def broken() -> dict[str, UsageError]:
     return _broken
 
 
-def list_models(pattern: str | None = None, *, task: str | None = None, pretrained: bool | None = None) -> list[str]:
-    """The names of the zoo, sorted.
+def list_models(
+    pattern: str | None = None, *, task: str | None = None, pretrained: bool | None = None,
+    max_params: int | None = None, axes: int | None = None,
+) -> list[str]:  # fmt: skip
+    """The names of the zoo, sorted as people count: resnet18 before resnet101.
 
     Args:
-        pattern: shell-style wildcards, as in ``"resnet*"``.
+        pattern: shell-style wildcards, as in ``"resnet*"``; without any, a part of the name. Capitals do not matter.
         task: only names of this task.
         pretrained: True, only names with pretrained weights; False, only names without.
+        max_params: only names with at most so many trainable parameters, at their default options.
+        axes: only names whose first input has so many axes, without the batch: 3 for images, 4 for clips.
 
-    >>> list_models("lenet*")
-    ['lenet5', 'lenet5_1998']
+    >>> list_models("LSTM", task="text_classification")
+    ['bilstm_classifier', 'lstm_classifier']
+    >>> list_models("resnet?*", max_params=30_000_000, pretrained=True)[-1]
+    'resnet50'
     """
+    wanted = pattern.lower() if pattern else "*"
+    if not set(wanted) & set("*?["):
+        wanted = f"*{wanted}*"
     tasks = {card.task for card in cards().values()}
     if task is not None and task not in tasks:
         raise unknown("task", task, tasks)
-    return sorted(
+    found = (
         name
         for name, card in cards().items()
-        if (pattern is None or fnmatch.fnmatchcase(name, pattern.lower()))
+        if fnmatch.fnmatchcase(name.lower(), wanted)
         and task in (None, card.task)
         and pretrained in (None, bool(card.weights))
+        and (max_params is None or card.params <= max_params)
+        and axes in (None, len(card.inputs[0].shape))
     )
+    return sorted(found, key=as_people_count)
+
+
+def as_people_count(name: str) -> list[tuple[int, str]]:
+    """A key for sorting in which numbers count as numbers.
+
+    >>> sorted(["vgg16", "vgg16_small", "resnet101", "resnet18"], key=as_people_count)
+    ['resnet18', 'resnet101', 'vgg16', 'vgg16_small']
+    """
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def info(name: str) -> Card:

@@ -1,6 +1,7 @@
 """What the commands share: the library's log goes to the terminal, Keras starts quietly, and runs are opened."""
 
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -37,9 +38,17 @@ def check_task(task: str, of: str = "") -> None:
         raise unknown(f"task (of {of})" if of else "task", task, known)
 
 
-def show_log() -> None:
+JSON_HELP = "print JSON, for programs; the log goes to stderr"
+
+
+def print_json(content: Any) -> None:
+    """What a command found, for programs."""
+    print(json.dumps(content, indent=2, default=str))
+
+
+def show_log(to_stderr: bool = False) -> None:
     """Print the library's log on the terminal as it is."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(sys.stderr if to_stderr else sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger("zoo")
     log.handlers = [handler]  # one, however often this is called

@@ -15,14 +15,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--with", metavar="FILE", dest="files", action="append", default=[],
         help="word vectors: a file of analogies or similarities to measure as well; may be repeated",
     )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help=_terminal.JSON_HELP)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    _terminal.show_log()
+    _terminal.show_log(to_stderr=arguments.json)
     run_folder = _terminal.open_run(arguments.run, arguments.debug)
     from zoo.inference import api
 
     evaluation = api.evaluation(run_folder, files=arguments.files, data_dir=arguments.data_dir)
+    if arguments.json:
+        numbers = {name: value if math.isfinite(value) else None for name, value in evaluation.metrics.items()}
+        _terminal.print_json({"run": str(run_folder.path), "metrics": numbers, "notes": evaluation.notes})
+        return
     early = "" if (run_folder.path / "metrics.json").exists() else " (stopped early: after the epochs in history.csv)"
     metrics = [f"test {name} {value:.4f}" for name, value in evaluation.metrics.items() if math.isfinite(value)]
     print(f"{run_folder.path}: " + ", ".join(metrics) + early)

@@ -93,10 +93,12 @@ def head(model: Any) -> list[Any]:
     []
     """
     card = card_of(model)
+    _, options = registry.origin(model) or ("", {})
+    if options.get("num_classes") == 0:
+        return []
     named = [layer for layer in model.layers if card and layer.name in card.head]
     if named or (card and card.head and registry.origin(model)):
         return named
-    _, options = registry.origin(model) or ("", {})
     return [] if options.get("top") is False else graph.head(model)
 
 
