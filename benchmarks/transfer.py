@@ -43,7 +43,7 @@ def labelled(y, count, seed):
 
 def recipes(recipe, epochs):
     """How each way of training changes the card's recipe."""
-    same = dataclasses.replace(recipe, epochs=epochs, patience=0, batch_size=20)
+    same = dataclasses.replace(recipe, epochs=epochs, patience=0, batch_size=20, decay_kernels_only=False)
     return {
         "scratch": dataclasses.replace(
             same,

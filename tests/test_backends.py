@@ -57,3 +57,21 @@ def outputs(request, started):
 @pytest.mark.parametrize("name", zoo.list_models())
 def test_outputs_equal_the_recorded_ones(outputs, name):
     backend_outputs.check(name, outputs[name])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_training_on_two_devices_of_jax(tmp_path):
+    """1,257 digits are 39 batches of 32 and 9 left over, which two devices cannot share."""
+    program = """
+import keras, sys
+keras.distribution.set_distribution(keras.distribution.DataParallel())
+import zoo
+run = zoo.train("mlp", epochs=2, batch_size=32, verbose=0, run=sys.argv[1])
+assert len(keras.distribution.list_devices()) == 2
+assert run.metrics["accuracy"] > 0.9 and zoo.evaluate(run)["accuracy"] == run.metrics["accuracy"], run.metrics
+"""
+    flags = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    command = [sys.executable, "-c", program, str(tmp_path / "run")]
+    done = subprocess.run(command, env={**os.environ, **flags}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

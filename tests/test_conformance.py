@@ -240,6 +240,14 @@ def test_outputs_have_the_batch_and_are_finite(network):
             assert output.dtype == "float32" and np.isfinite(output).all()
 
 
+def test_a_key_too_many_changes_nothing(network):
+    """Keras took the values of a dictionary in the order of its keys, and this one comes first."""
+    if not isinstance(network.x, dict):
+        pytest.skip("one input")
+    more = {"a_key_too_many": next(iter(network.x.values())), **network.x}
+    assert same(network.run(network.filled, more), network.outputs)
+
+
 def test_features_are_maps_on_the_way_to_the_output(network):
     stages = graph.list_stages(network.filled)
     if not stages:

@@ -230,7 +230,7 @@ def test_import_list_and_info_load_nothing_heavy():
 
 def test_list_is_sorted_and_takes_wildcards():
     names = zoo.list_models()
-    assert names == sorted(names) and {"lenet5", "lenet5_1998", "mlp"} <= set(names)
+    assert names == sorted(names, key=registry.as_people_count) and {"lenet5", "lenet5_1998", "mlp"} <= set(names)
     assert zoo.list_models("lenet5*") == ["lenet5", "lenet5_1998"]
     assert zoo.list_models("LeNet?") == ["lenet5"]
     assert zoo.list_models("*_sum") == ["relu_sum", "sigmoid_sum"]
@@ -241,7 +241,7 @@ def test_list_filters_by_task():
     assert zoo.list_models(task="binary_classification") == ["logistic_regression", "perceptron"]
     assert zoo.list_models("l*", task="binary_classification") == ["logistic_regression"]
     tasks = {zoo.info(name).task for name in zoo.list_models()}
-    assert sorted(name for task in tasks for name in zoo.list_models(task=task)) == zoo.list_models()
+    assert sorted(name for task in tasks for name in zoo.list_models(task=task)) == sorted(zoo.list_models())
 
 
 def test_list_filters_by_pretrained(registered, a_card):
@@ -249,7 +249,7 @@ def test_list_filters_by_pretrained(registered, a_card):
     registry.register(records.replace(a_card, weights=(some,)))(user_builder())
     assert "my_net" in zoo.list_models(pretrained=True)
     assert "my_net" not in zoo.list_models(pretrained=False)
-    assert sorted(zoo.list_models(pretrained=True) + zoo.list_models(pretrained=False)) == zoo.list_models()
+    assert sorted(zoo.list_models(pretrained=True) + zoo.list_models(pretrained=False)) == sorted(zoo.list_models())
 
 
 # Mistakes.
@@ -343,3 +343,30 @@ def test_package_names_its_verbs_and_no_others():
     assert set(zoo.__all__) <= set(dir(zoo))
     with pytest.raises(AttributeError, match="no attribute 'biuld'"):
         _ = zoo.biuld
+
+
+def test_names_are_found_from_several_threads_at_once():
+    program = """
+import threading, zoo
+missing = []
+def look(name):
+    try:
+        zoo.info(name)
+    except zoo.UsageError as error:
+        missing.append(error)
+threads = [threading.Thread(target=look, args=(name,)) for name in ["word2vec", "vgg16", "siamese", "gpt"] * 4]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert not missing, missing[0]
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_names_are_found_as_people_look_for_them():
+    assert zoo.list_models("LSTM") == [
+        "bilstm_classifier", "lstm_classifier", "lstm_forecaster", "lstm_lm", "row_lstm"
+    ]  # fmt: skip
+    assert zoo.list_models("ResNet*")[:5] == ["resnet18", "resnet20", "resnet32", "resnet34", "resnet44"]
+    assert zoo.list_models("resnet*", max_params=300_000) == ["resnet20"]
+    assert set(zoo.list_models(axes=4)) == set(zoo.list_models(task="video_classification"))

@@ -7,12 +7,13 @@
 Nothing heavy is imported before it is needed: names and cards answer without Keras.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import deprecated, saving
 from zoo.errors import UsageError
-from zoo.factory import build, info
+from zoo.factory import build, info, reset_head
 from zoo.records import Card, Expected, Input, Recipe, Weights
 from zoo.registry import builder, list_models, register
 
@@ -45,13 +46,15 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "lora": "zoo.optimizers.lora",
     "merge_lora": "zoo.optimizers.lora",
     "load_weights": "zoo.weights.loading",
+    "Run": "zoo.training.run_folder",
     "Task": "zoo.tasks.base",
 }
 
 __all__ = [
-    "Card", "Expected", "Input", "Recipe", "Task", "UsageError", "Weights", "build", "builder", "compare", "costs",
-    "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data", "load_weights",
-    "lora", "merge_lora", "predict", "register", "search", "train", "translate", "unfreeze",
+    "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "build", "builder", "compare",
+    "costs", "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data",
+    "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search", "train", "translate",
+    "unfreeze",
 ]  # fmt: skip
 
 deprecated.watch_imports()
@@ -59,13 +62,13 @@ saving.watch_imports()
 
 
 def train(
-    name: str | None = None,
-    recipe: str | None = None,
+    name: Any = None,
+    recipe: str | Recipe | None = None,
     *,
     weights: str | Path | None = None,
     preprocessing: str | None = None,
     run: str | Path | None = None,
-    data: str | Path | None = None,
+    data: Any = None,
     data_dir: str | Path | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -78,18 +81,25 @@ def train(
     verbose: str | int = "auto",
     resume: bool | str | Path = False,
     checkpoint_minutes: float = 10.0,
+    callbacks: Sequence[Any] | None = None,
+    metrics: Sequence[Any] | None = None,
+    optimizer: Any = None,
+    class_weight: Mapping[int | str, float] | str | None = None,
     **options: Any,
 ) -> "Run":
     """Train a network by one of its recipes and write a run folder.
 
     Args:
-        name: a name of `zoo.list_models()`; with the folder of a run to resume it may be left out.
-        recipe: a recipe of its card; ``"demo"``, the default, needs no network. From weights it is ``"finetune"``,
-            and with `data` the recipe for data of one's own, where the card has one.
+        name: a name of `zoo.list_models()`, or what `zoo.build` returned, which is then trained in place; with the
+            folder of a run to resume it may be left out.
+        recipe: a recipe of its card, or a `zoo.Recipe` of one's own; ``"demo"``, the default, needs no network. From
+            weights it is ``"finetune"``, and with `data` the recipe for data of one's own, where the card has one.
         weights: pretrained weights to start from: a tag of the card, a file, or an https address.
         preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch", "tf", ...
         run: the folder to write, new or empty; by default the first free ``runs/<name>-<recipe>-<seed>``.
-        data: the path of an ``.npz`` or ``.txt`` file, or of a folder, to train on in place of the recipe's data set.
+        data: to train on in place of the recipe's data set: the path of an ``.npz`` or ``.txt`` file, or of a folder;
+            or arrays: ``(x, y)``, of which a stratified fifth is held out to test, or a dictionary of ``x_train``,
+            ``y_train``, ``x_test``, ``y_test`` and perhaps ``x_val``, ``y_val``.
         data_dir: where tfds keeps its data sets.
         epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
         ema_momentum: likewise, of the average of the weights over the steps that is validated and saved; 0: no average.
@@ -101,6 +111,9 @@ def train(
             there is none, it is begun.
         checkpoint_minutes: between two checkpoints inside a long epoch; there is one after an epoch as well, as often
             as writing stays below a twentieth of the time.
+        callbacks, metrics: of Keras, beside those of the task.
+        optimizer: of Keras, or the name of one, in place of the recipe's (and its schedule, where it is no name).
+        class_weight: a number for each class, by its number or name; or "balanced".
         **options: of the builder, or of what the recipe does to the data, in place of the recipe's own.
 
     Returns:

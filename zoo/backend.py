@@ -22,6 +22,20 @@ def gpus_used(backend: str) -> list[str]:
     return []
 
 
+def batch_divisor() -> int:
+    """What JAX wants every batch to be a multiple of: the devices that `keras.distribution` divides it among."""
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return 1
+    distribution = keras.distribution.distribution()
+    axis = getattr(distribution, "batch_dim_name", None)
+    if axis is None:
+        return 1
+    mesh = distribution.device_mesh
+    return int(dict(zip(mesh.axis_names, mesh.shape))[axis])
+
+
 def tensorflow_build() -> str:
     """What the installed TensorFlow was built for."""
     try:

@@ -4,10 +4,11 @@ It stands above the registry, which knows names and cards, and above the weights
 """
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo import registry
 from zoo.checks import plain
@@ -15,6 +16,9 @@ from zoo.deprecated import check_one_name, warn
 from zoo.errors import UsageError, first_line, unknown
 from zoo.records import Card
 from zoo.weights import tags
+
+if TYPE_CHECKING:
+    from zoo.weights.matching import Report
 
 log = logging.getLogger("zoo")
 
@@ -34,10 +38,12 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
     Args:
         name: one of `list_models()`.
         weights: a tag from the card (``"imagenet"``), a file, or an https address; see `zoo.load_weights`. The network
-            is the same with and without: only its numbers differ.
+            is the same with and without: only its numbers differ. Where ``num_classes`` is not given, it is the file's.
         preprocessing: what the weights in a file or at an address were trained on, a name of
             `zoo.preprocessing.PIXELS`; needed for another number of input channels only.
-        **options: the builder's own: ``input_shape``, ``num_classes``, ... (``help(zoo.builder(name))``).
+        **options: the builder's own: ``input_shape``, ``num_classes``, ... (``help(zoo.builder(name))``). And, of every
+            network: ``num_classes=0`` for what its head reads, one vector for an image, clip or text; of those with
+            maps before the head, ``pool="avg"``, ``"max"`` or ``"gem"`` for these pooled to one vector.
 
     Returns:
         A ``keras.Model`` that returns logits, not yet compiled; its weights are fresh unless `weights` says otherwise.
@@ -48,13 +54,128 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
     >>> build("lenet5", num_classes=26).output_shape
     (None, 26)
     """
+    if options.get("num_classes") == 0 or "pool" in options:
+        return _without_head(name, weights, preprocessing, options)
     options = checked_options(name, options)
     check_counts(name, options)
-    file = None
-    if weights is not None:  # a file that is missing is refused before the network is built
-        file = tags.find(weights, name, options, preprocessing=preprocessing or "")
+    if weights is None:
+        return _built(name, options)
+    model, report = build_from(name, weights, preprocessing, options)
+    log.info(report)
+    if report.fresh_head and "num_classes" not in options:
+        warnings.warn(f"{name}: {report.fresh_head}: give num_classes, and train it", stacklevel=2)
+    return model
+
+
+def build_from(
+    name: str, weights: str | Path, preprocessing: str | None, options: Mapping[str, Any]
+) -> tuple[Any, "Report"]:
+    """A network with weights, and what became of each; with its number of classes where the options have none."""
+    file = tags.find(weights, name, options, preprocessing=preprocessing or "")  # one that is missing: before Keras
+    model = _built(name, options)
+    from zoo.weights.loading import load
+
+    def with_classes(classes: int) -> Any:
+        return _built(name, {**options, "num_classes": classes})
+
+    free = "num_classes" in registry.info(name).options and "num_classes" not in options
+    return load(model, file, with_classes if free else None)
+
+
+POOLING = ("avg", "max", "gem")
+
+
+def _without_head(
+    name: str, weights: str | Path | None, preprocessing: str | None, options: Mapping[str, Any]
+) -> Any:  # fmt: skip
+    """The network up to what its head reads, or up to its maps and these pooled."""
+    rest = {option: value for option, value in options.items() if option not in ("num_classes", "pool")}
+    pool = options.get("pool")
+    if pool is not None and pool not in POOLING:
+        raise unknown("pool", pool, POOLING)
+    if pool and options.get("num_classes", 0) != 0:
+        raise UsageError("pool is for features; expected num_classes=0 or none: the classifiers here have their own")
+    if pool and "top" not in registry.info(name).options:
+        raise UsageError(f"{name} has no maps to pool; expected num_classes=0 for what its head reads")
+    model: Any
+    if pool:
+        model = build(name, weights=weights, preprocessing=preprocessing, **rest, top=False)
+    elif weights is None:
+        model = _built(name, checked_options(name, rest))
+    else:
+        model, _ = build_from(name, weights, preprocessing, checked_options(name, rest))
+    import keras
+
+    from zoo.introspection.graph import main_output
+    from zoo.optimizers.finetuning import head
+
+    if pool:
+        features = _pooled(main_output(model), pool)
+    else:
+        heads = head(model)
+        if len(heads) != 1 or len(keras.tree.flatten(heads[0].input)) != 1:
+            raise UsageError(f"{name} has no head that reads one vector; expected zoo.features(model, [LAYER])")
+        features = heads[0].input
+    cut = keras.Model(model.input, features, name=model.name)
+    registry.remember(cut, name, {**rest, "num_classes": 0})
+    return cut
+
+
+def _pooled(maps: Any, pool: str) -> Any:
+    """(batch, ..., channels) -> (batch, channels)."""
+    from keras import layers
+
+    from zoo.layers.pooling import GeneralizedMeanPooling
+
+    if pool == "gem":
+        return GeneralizedMeanPooling(name="pooled")(maps)
+    kind = {"avg": "GlobalAveragePooling", "max": "GlobalMaxPooling"}[pool]
+    return getattr(layers, f"{kind}{len(maps.shape) - 2}D")(name="pooled")(maps)
+
+
+def reset_head(model: Any, num_classes: int) -> Any:
+    """The same network for another number of classes: a new head, everything else with the weights it has.
+
+    Args:
+        model: what `build` made, in this process.
+        num_classes: 0 for what the head reads.
+
+    Returns:
+        A new ``keras.Model``, not compiled, whose weights are copies.
+
+    Raises:
+        UsageError: for any other model, or one whose number of classes is fixed.
+
+    >>> model = build("lenet5")
+    >>> reset_head(model, 3).output_shape, reset_head(model, 0).output_shape
+    ((None, 3), (None, 84))
+    """
+    origin = registry.origin(model)
+    if origin is None:
+        raise UsageError(f"{getattr(model, 'name', model)!r} was not made by zoo.build; expected what it returned")
+    name, options = origin
+    new = build(name, **{**options, "num_classes": num_classes})
+    here = {(layer.name, weight.path): weight for layer in model.layers for weight in layer.weights}
+    for layer in new.layers:
+        for weight in layer.weights:
+            old = here.get((layer.name, weight.path))
+            if old is not None and old.shape == weight.shape:
+                weight.assign(old)
+    return new
+
+
+def _built(name: str, options: Mapping[str, Any]) -> Any:
+    """The network with fresh weights."""
+    builder = registry.builder(name)
+    import keras
+
+    if keras.config.image_data_format() != "channels_last":
+        raise UsageError(
+            "Keras is set to channels_first, and the networks here have their channels last; expected "
+            "keras.config.set_image_data_format('channels_last')"
+        )
     try:
-        model = registry.builder(name)(**options)
+        model = builder(**options)
     except UsageError:
         raise
     except Exception as error:  # Keras's own words can run over many lines, and do not name the option
@@ -63,10 +184,6 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
     if model is None:
         raise UsageError(f"the builder of {name} returned None; expected a keras.Model: end it with `return model`")
     registry.remember(model, name, options)
-    if file is not None:
-        from zoo.weights.loading import load  # and with it Keras
-
-        log.info(load(model, file))
     return model
 
 

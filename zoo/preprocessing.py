@@ -65,7 +65,8 @@ def preprocessing_of(card: records.Card, weights: str, given: str | None) -> str
     if not given:
         raise UsageError(
             f"{weights} does not say what its weights were trained on; say it: --preprocessing caffe (BGR less the "
-            "mean: keras.applications' VGG and ResNet), torch (PyTorch's) or tf (-1..1)"
+            "mean: keras.applications' VGG and ResNet), torch (PyTorch's, but for its GoogLeNet and Inception) or tf "
+            "(-1..1: those two, and keras.applications' Inception)"
         )
     return given
 

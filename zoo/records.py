@@ -62,6 +62,7 @@ class Recipe:
     head_epochs: int = 0  # of `epochs`
     head_learning_rate: float = 1e-3  # Adam's, while the head learns alone
     layer_decay: float = 1.0  # from block to block, towards the input, of the learning rate (`zoo.layerwise`)
+    decay_kernels_only: bool = False  # whether weight decay spares norms, biases and embeddings
     patience: int = 0  # epochs without a better validation loss, then stop and take the best; 0: never stop early
     loss: str = ""  # a name of `zoo.losses`, in place of the card's
     loss_options: Mapping[str, Any] = field(default_factory=dict)  # of that loss, or of the card's

@@ -20,7 +20,9 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import re
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -39,6 +41,7 @@ Builder = Callable[..., Any]
 _builders: dict[str, Builder] = {}  # filled by @register as modules are imported
 _cards: dict[str, Card] = {}  # filled from the sources at the first question, and by @register
 _broken: dict[str, UsageError] = {}  # names whose cards cannot be read
+_reading = threading.RLock()  # a package may register while it is looked for
 _built: "weakref.WeakKeyDictionary[Any, tuple[str, dict[str, Any]]]" = weakref.WeakKeyDictionary()  # see `origin`
 
 
@@ -72,11 +75,17 @@ def register(card: Card) -> Callable[[Builder], Builder]:
 
 def cards() -> dict[str, Card]:
     """All cards by name: the zoo's own, those of installed packages, and those that a user registered."""
-    if not _cards and not _broken:
-        for path, module in families():
-            read, broken = read_cards(path, module)
-            _cards.update({name: card for name, card in read.items() if name not in _cards})
-            _broken.update(broken)
+    if not _cards:
+        with _reading:  # other threads wait until all are there
+            if not _cards:
+                found: dict[str, Card] = {}
+                broken: dict[str, UsageError] = {}
+                for path, module in families():
+                    read, not_read = read_cards(path, module)
+                    found |= {name: card for name, card in read.items() if name not in found}
+                    broken |= not_read
+                _broken.update(broken)
+                _cards.update({name: card for name, card in found.items() if name not in _cards})
     return _cards
 
 
@@ -103,27 +112,49 @@ def broken() -> dict[str, UsageError]:
     return _broken
 
 
-def list_models(pattern: str | None = None, *, task: str | None = None, pretrained: bool | None = None) -> list[str]:
-    """The names of the zoo, sorted.
+def list_models(
+    pattern: str | None = None, *, task: str | None = None, pretrained: bool | None = None,
+    max_params: int | None = None, axes: int | None = None,
+) -> list[str]:  # fmt: skip
+    """The names of the zoo, sorted as people count: resnet18 before resnet101.
 
     Args:
-        pattern: shell-style wildcards, as in ``"resnet*"``.
+        pattern: shell-style wildcards, as in ``"resnet*"``; without any, a part of the name. Capitals do not matter.
         task: only names of this task.
         pretrained: True, only names with pretrained weights; False, only names without.
+        max_params: only names with at most so many trainable parameters, at their default options.
+        axes: only names whose first input has so many axes, without the batch: 3 for images, 4 for clips.
 
-    >>> list_models("lenet*")
-    ['lenet5', 'lenet5_1998']
+    >>> list_models("LSTM", task="text_classification")
+    ['bilstm_classifier', 'lstm_classifier']
+    >>> list_models("resnet?*", max_params=30_000_000, pretrained=True)[-1]
+    'resnet50'
     """
+    wanted = pattern.lower() if pattern else "*"
+    if not set(wanted) & set("*?["):
+        wanted = f"*{wanted}*"
     tasks = {card.task for card in cards().values()}
     if task is not None and task not in tasks:
         raise unknown("task", task, tasks)
-    return sorted(
+    found = (
         name
         for name, card in cards().items()
-        if (pattern is None or fnmatch.fnmatchcase(name, pattern.lower()))
+        if fnmatch.fnmatchcase(name.lower(), wanted)
         and task in (None, card.task)
         and pretrained in (None, bool(card.weights))
+        and (max_params is None or card.params <= max_params)
+        and axes in (None, len(card.inputs[0].shape))
     )
+    return sorted(found, key=as_people_count)
+
+
+def as_people_count(name: str) -> list[tuple[int, str]]:
+    """A key for sorting in which numbers count as numbers.
+
+    >>> sorted(["vgg16", "vgg16_small", "resnet101", "resnet18"], key=as_people_count)
+    ['resnet18', 'resnet101', 'vgg16', 'vgg16_small']
+    """
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def info(name: str) -> Card:

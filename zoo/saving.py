@@ -22,6 +22,7 @@ CLASSES = {
     "zoo.layers.attention": "Attention Padding Positions",
     "zoo.layers.normalization": "AdaptiveInstanceNormalization LocalResponseNormalization",
     "zoo.layers.padding": "ReflectionPadding",
+    "zoo.layers.pooling": "GeneralizedMeanPooling",
     "zoo.layers.recurrent": "FullGRUCell GatedLSTMCell PlainCell SimplifiedGRUCell",
     "zoo.layers.sequence": "PoolSequence ReverseSequence",
     "zoo.losses.cross_entropy": "MaskedCrossentropy Perceptron",

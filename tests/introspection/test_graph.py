@@ -73,6 +73,17 @@ def test_stages_of_lenet():
     assert names(zoo.build("lenet5_1998")) == [("stride1", "c1", 6), ("stride2", "c3", 16), ("stride4", "c5", 120)]
 
 
+def test_a_tower_costs_as_often_as_an_example_goes_through_it():
+    """Two or three images, joined end to end, go through one tower; of AdaIN's two, one is decoded."""
+    one, two, three = (zoo.build(name) for name in ("siamese", "siamese_pairs", "triplet_inputs"))
+    assert total(three) == 3 * total(one)
+    assert total(two) == 2 * total(one) + 64  # the head's weights
+    adain = zoo.build("adain", input_shape=(32, 32, 3), width=0.125)
+    row = {each.layer: each.multiply_adds for each in costs(adain)}
+    assert row["block1_conv2"] == 2 * 32 * 32 * 9 * 8 * 8
+    assert row["picture"] == 32 * 32 * 9 * 8 * 3
+
+
 def test_features_are_the_tensors_of_the_forward_pass():
     model = zoo.build("resnet20", blocks=(1, 1, 1))
     x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")

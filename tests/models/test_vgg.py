@@ -162,3 +162,15 @@ def test_cards_agree_with_builders(name):
         "demo", "fashion_mnist", "cifar10", "imagenette", "imagenet2012",
     }  # fmt: skip
     assert zoo.build(name, width=0.125).input_shape[1:] == card.inputs[0].shape
+
+
+def test_channels_first_is_refused():
+    """With Keras's setting, convolutions take the rows for channels."""
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(
+            zoo.UsageError, match=r"set to channels_first.*expected keras\.config\.set_image_data_format"
+        ):
+            zoo.build("vgg16_small")
+    finally:
+        keras.config.set_image_data_format("channels_last")

@@ -163,6 +163,51 @@ def test_weight_decay_shrinks_with_the_rate(optimizer):
         np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), old * factor, rtol=1e-6)
 
 
+def test_weight_decay_spares_what_was_excluded():
+    """At a gradient of zero only the decay acts."""
+    model = tiny("bert_base")
+    spared = finetuning.without_decay(model)
+    assert {v.path for v in spared} == {v.path for v in model.trainable_variables if not v.path.endswith("kernel")}, (
+        "biases, gamma and beta, the tables of tokens, positions and segments"
+    )
+    optimizer = keras.optimizers.AdamW(1e-2, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(spared)
+    slowed = zoo.layerwise(optimizer, model)
+    before = values(model)
+    slowed.build(model.trainable_variables)
+    slowed.apply([keras.ops.zeros(v.shape) for v in model.trainable_variables], model.trainable_variables)
+    moved = changed(model, before)
+    assert moved == {v.path for v in model.trainable_variables if v.path.endswith("kernel")}
+
+
+def test_a_layer_of_a_transformer_is_one_block():
+    """So that the embedding of BERT-base learns at 0.8 ** 14 of the rate, as in ELECTRA's and BERT's fine-tuning."""
+    model = zoo.build("bert_base", **{**zoo.info("bert_base").tiny, "num_layers": 12})
+    rates = finetuning.learning_rate_multipliers(model, 0.8)
+    assert rates["embedding/embeddings"] == rates["positions/embeddings"] == pytest.approx(0.8**14)
+    assert rates["encoder12_attention/query/kernel"] == rates["encoder12_mlp_out/kernel"] == pytest.approx(0.8**2)
+    assert [len(graph.blocks(tiny(name))) for name in ("gpt", "transformer_classifier")] == [3, 3]
+
+
+def test_any_optimizer_that_compile_takes():
+    model = zoo.build("lenet5")
+    assert type(zoo.layerwise("adamw", model).optimizers[0]) is keras.optimizers.AdamW
+    with pytest.raises(zoo.UsageError, match=r"the optimizer is 'adm'; expected one of keras\.optimizers, or its name"):
+        zoo.layerwise("adm", model)
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="a strategy of TensorFlow's")
+def test_layerwise_inside_a_strategy():
+    import tensorflow as tf
+
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = zoo.build("lenet5", num_classes=3)
+        optimizer = zoo.layerwise(keras.optimizers.SGD(0.1), model, decay=0.5)
+        rates = {round(float(each.get_config()["learning_rate"]), 5) for each in optimizer.optimizers}
+        assert rates == {0.1, 0.05, 0.025, 0.0125, 0.00625}
+        trained(model, optimizer)
+
+
 def test_schedules_are_scaled_and_saved(tmp_path):
     model = zoo.build("lenet5", num_classes=3)
     cosine = keras.optimizers.schedules.CosineDecay(0.1, 100)

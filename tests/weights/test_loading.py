@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import h5py
@@ -863,3 +864,33 @@ def test_only_a_whole_hash_stands_for_a_file(hash, screened, files, monkeypatch)
     path = next(path for path in files.values() if path.name.endswith(".weights.h5"))
     zoo.load_weights(small(), path, hash=hash.format(hashlib.sha256(path.read_bytes()).hexdigest()))
     assert bool(asked) == screened
+
+
+# A head that stays random is said
+
+
+def test_the_number_of_classes_is_the_file_s_where_none_is_given(tmp_path):
+    trained = zoo.build("lenet5", num_classes=7)
+    trained.save_weights(tmp_path / "seven.weights.h5")
+    built = zoo.build("lenet5", weights=tmp_path / "seven.weights.h5")
+    assert built.output_shape == (None, 7)
+    for one, two in zip(trained.get_weights(), built.get_weights()):
+        np.testing.assert_array_equal(one, two)
+    assert registry.origin(built) == ("lenet5", {"num_classes": 7})
+
+
+def test_a_number_of_classes_that_is_given_is_kept_in_silence(tmp_path):
+    zoo.build("lenet5", num_classes=7).save_weights(tmp_path / "seven.weights.h5")
+    with warnings.catch_warnings(record=True) as said:
+        assert zoo.build("lenet5", num_classes=3, weights=tmp_path / "seven.weights.h5").output_shape == (None, 3)
+    assert not [each for each in said if issubclass(each.category, UserWarning)]
+
+
+def test_a_top_that_nobody_asked_to_be_random_is_said(tmp_path):
+    options = {"width": 0.125, "input_shape": (32, 32, 3)}
+    zoo.build("vgg11", **options, top=False).save_weights(tmp_path / "body.weights.h5")
+    with pytest.warns(UserWarning, match=r"vgg11: fc1/kernel.* keep fresh values \(no top in the file\): give num_cl"):
+        zoo.build("vgg11", **options, weights=tmp_path / "body.weights.h5")
+    zoo.build("lenet5", num_classes=7).save_weights(tmp_path / "seven.weights.h5")
+    with pytest.warns(UserWarning, match=r"lenet5: logits/kernel, logits/bias .*7 classes in the file, 10 here"):
+        zoo.load_weights(zoo.build("lenet5"), tmp_path / "seven.weights.h5")

@@ -1,6 +1,7 @@
 """What the commands share: the library's log goes to the terminal, Keras starts quietly, and runs are opened."""
 
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -38,6 +39,14 @@ def check_task(task: str, of: str = "") -> None:
     """
     if task not in (known := known_tasks()):
         raise unknown(f"task (of {of})" if of else "task", task, known)
+
+
+JSON_HELP = "print JSON, for programs; the log goes to stderr"
+
+
+def print_json(content: Any) -> None:
+    """What a command found, for programs."""
+    print(json.dumps(content, indent=2, default=str))
 
 
 def show_log(stream: TextIO | None = None) -> None:

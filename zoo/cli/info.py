@@ -17,6 +17,7 @@ HELP = "show the card of a network: what it is, its size, its paper, its recipes
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="of a network: one of `zoo list`")
     parser.add_argument("--verbose", "-v", action="store_true", help="build it and show every layer (imports Keras)")
+    parser.add_argument("--json", action="store_true", help=_terminal.JSON_HELP)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -25,6 +26,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.verbose:
         _terminal.start_keras(arguments.debug)
         card = factory.info(arguments.name, verbose=True)
+    if arguments.json:
+        _terminal.print_json(records.as_dict(card))
+        return
     fixed = f" trainable, {card.non_trainable_params:,} fixed or running" if card.non_trainable_params else " trainable"
     rows = [
         ("family", card.family),

@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pattern", nargs="?", metavar="PATTERN", help="of names, with wildcards: 'lenet*'")
     parser.add_argument("--task", help="only networks for this task")
     parser.add_argument("--pretrained", action="store_true", default=None, help="only networks with pretrained weights")
+    parser.add_argument("--json", action="store_true", help=_terminal.JSON_HELP)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -24,6 +25,14 @@ def run(arguments: argparse.Namespace) -> None:
         tell_broken()  # it may be the one that was looked for
         asked = repr(arguments.pattern) if arguments.pattern else "what was asked for"
         raise UsageError(f"no name matches {asked}; `zoo list` shows all {len(registry.list_models())}")
+    if arguments.json:
+        fields = ("name", "task", "family", "params", "summary", "paper")
+        cards = [registry.info(name) for name in names]
+        _terminal.print_json([
+            {**{field: getattr(card, field) for field in fields}, "weights": [each.tag for each in card.weights]}
+            for card in cards
+        ])  # fmt: skip
+        return
     width = max(map(len, names))
     for name in names:
         card = registry.info(name)

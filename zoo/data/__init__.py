@@ -4,8 +4,8 @@
 from zoo.data.builtin import dates, glyphs, moving_digits, photographs, tables, texts, tiny_english  # noqa: F401
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import SCALING, Scaling
-from zoo.data.image.pipeline import load_data
 from zoo.data.image.transforms import AUGMENT, PREPROCESS
+from zoo.data.loading import load_data
 from zoo.data.sources import ArrayFile, Source, open_source
 
 __all__ = [

@@ -15,24 +15,35 @@ ROWS_AT_ONCE = 4096
 Arrays = tuple[np.ndarray, np.ndarray]  # inputs (examples, ...) and targets (examples, ...)
 
 
-def read_arrays(path: Path, *, numbers: bool = False, ordered: bool = False) -> tuple[dict[str, Arrays], int]:
-    """The splits of an ``.npz`` file, a validation set held out where it has none; and how many classes, if any.
-
-    Args:
-        path: of the file.
-        numbers: whether whole targets are numbers, not classes.
-        ordered: whether the examples stand in the order of time, so that the last ones are held out.
+def stored_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz`` file, by name.
 
     Raises:
-        UsageError: for a file that cannot be read, or that cannot be trained on: with the row of the user's array.
+        UsageError: for a file that cannot be read.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
+            return {key: file[key] for key in file.files}
     except Exception as error:  # cut short, no zip file, a single array, arrays of objects, ...
         raise UsageError(
             f"{path} cannot be read; expected an .npz file of plain arrays, as numpy.savez writes"
         ) from error
+
+
+def divided(
+    arrays: Mapping[str, np.ndarray], path: str, *, numbers: bool = False, ordered: bool = False
+) -> tuple[dict[str, Arrays], int]:
+    """The splits of arrays, a validation set held out where there is none; and how many classes, if any.
+
+    Args:
+        arrays: ``x_train``, ``y_train``, ``x_test``, ``y_test`` and perhaps ``x_val``, ``y_val``.
+        path: where they come from, for what is said of them.
+        numbers: whether whole targets are numbers, not classes.
+        ordered: whether the examples stand in the order of time, so that the last ones are held out.
+
+    Raises:
+        UsageError: for arrays that cannot be trained on: with the row of the user's array.
+    """
     wanted = ["x_train", "y_train", "x_test", "y_test"]
     if missing := [key for key in wanted if key not in arrays]:
         raise UsageError(f"{path} has no {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
@@ -45,7 +56,7 @@ def read_arrays(path: Path, *, numbers: bool = False, ordered: bool = False) -> 
             if len(x) != len(y):
                 raise UsageError(f"{path} has {len(x)} inputs x_{suffix} and {len(y)} targets y_{suffix}")
             if not len(x):
-                raise no_examples(str(path), split)
+                raise no_examples(path, split)
             check_finite(path, f"x_{suffix}", x)
             check_finite(path, f"y_{suffix}", y)
             splits[split] = (x[..., np.newaxis] if x.ndim == 3 else x, y)
@@ -59,7 +70,7 @@ def read_arrays(path: Path, *, numbers: bool = False, ordered: bool = False) -> 
     return splits, classes
 
 
-def tell_leaks(path: Path, splits: Mapping[str, Arrays]) -> None:
+def tell_leaks(path: str, splits: Mapping[str, Arrays]) -> None:
     """Say how many test examples are in the training set as well, input and target."""
 
     def contents(split: str) -> list[bytes]:
@@ -75,7 +86,7 @@ def tell_leaks(path: Path, splits: Mapping[str, Arrays]) -> None:
             )
 
 
-def check_numbers(path: Path, key: str, array: np.ndarray) -> None:
+def check_numbers(path: str, key: str, array: np.ndarray) -> None:
     """Raise for texts, objects, a number by itself."""
     if array.dtype.kind not in "uif" or array.ndim < 1:
         raise UsageError(
@@ -84,7 +95,7 @@ def check_numbers(path: Path, key: str, array: np.ndarray) -> None:
         )
 
 
-def check_finite(path: Path, key: str, array: np.ndarray) -> None:
+def check_finite(path: str, key: str, array: np.ndarray) -> None:
     """Raise for the first row with a number that float32 cannot hold."""
     for start in range(0, len(array) if array.dtype.kind == "f" else 0, ROWS_AT_ONCE):
         sound = np.abs(array[start : start + ROWS_AT_ONCE]) < np.finfo("float32").max  # False for NaN as well
@@ -96,7 +107,7 @@ def check_finite(path: Path, key: str, array: np.ndarray) -> None:
             )
 
 
-def check_labels(path: Path, key: str, labels: np.ndarray, classes: int) -> None:
+def check_labels(path: str, key: str, labels: np.ndarray, classes: int) -> None:
     """Raise for the first label that is no class of the training set."""
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         return
@@ -107,7 +118,7 @@ def check_labels(path: Path, key: str, labels: np.ndarray, classes: int) -> None
         )
 
 
-def count_classes(path: Path, labels: np.ndarray) -> int:
+def count_classes(path: str, labels: np.ndarray) -> int:
     """How many classes the training labels name; 0 where the targets are no classes."""
     if labels.dtype.kind == "f" or labels.ndim != 1 or not len(labels):
         return 0
@@ -132,19 +143,21 @@ def no_examples(name: str, split: str, expected: str = "example") -> UsageError:
     return UsageError(f"the split {split!r} of {name} is empty; expected at least one {expected}")
 
 
-def hold_out(x: np.ndarray, y: np.ndarray, *, ordered: bool = False) -> tuple[Arrays, Arrays]:
-    """A tenth of the examples, the last if ordered, else stratified by class where that is possible; the rest first."""
+def hold_out(x: np.ndarray, y: np.ndarray, fraction: float = 0.1, *, ordered: bool = False) -> tuple[Arrays, Arrays]:
+    """A fraction of the examples, the last if ordered, else stratified by class where that can be; the rest first."""
     from sklearn.model_selection import train_test_split
 
     if len(y) < 20:
-        raise UsageError(f"the training set has {len(y)} examples; expected at least 20 to hold a tenth of them out")
+        raise UsageError(
+            f"the training set has {len(y)} examples; expected at least 20 to hold {fraction:.0%} of them out"
+        )
     if ordered:
-        last = len(y) - len(y) // 10
+        last = len(y) - int(len(y) * fraction)
         return (x[:last], y[:last]), (x[last:], y[last:])
     stratify = None
     if np.issubdtype(y.dtype, np.integer) and y.ndim == 1:
         counts = np.unique(y, return_counts=True)[1]
-        if counts.min() >= 2 and len(counts) <= len(y) // 10:  # else the tenth has no room for every class
+        if counts.min() >= 2 and len(counts) <= int(len(y) * fraction):  # else it has no room for every class
             stratify = y
-    rest, held = train_test_split(np.arange(len(y)), test_size=0.1, stratify=stratify, random_state=0)
+    rest, held = train_test_split(np.arange(len(y)), test_size=fraction, stratify=stratify, random_state=0)
     return (x[rest], y[rest]), (x[held], y[held])

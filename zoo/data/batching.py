@@ -88,6 +88,30 @@ class RepeatedBatch(keras.utils.PyDataset):
         return self.batch
 
 
+def shared_equally(dataset: Any, devices: int) -> Any:
+    """Batches without the last examples that so many devices cannot share equally: of each fewer than `devices`.
+    A batch of fewer is filled up with its own again.
+
+    >>> letters = Batches(lambda rows: (rows, rows), lambda: [np.arange(5), np.arange(1)])
+    >>> [x.tolist() for x, _ in shared_equally(letters, 2)]
+    [[0, 1, 2, 3], [0, 0]]
+    """
+    if isinstance(dataset, Batches):
+        take, count, most = np.take, len, max
+    else:
+        from zoo.data.sources import tensorflow
+
+        tf = tensorflow()
+        take, count, most = tf.gather, lambda part: tf.shape(part)[0], tf.maximum
+
+    def change(*batch: Any) -> tuple[Any, ...]:
+        size = count(keras.tree.flatten(batch)[0])
+        rows = (np.arange if take is np.take else tf.range)(most(size // devices, 1) * devices) % size
+        return tuple(keras.tree.map_structure(lambda part: take(part, rows, axis=0), part) for part in batch)
+
+    return dataset.map(change)
+
+
 def padded(rows: Sequence[np.ndarray], width: int) -> np.ndarray:
     """Rows of different lengths as one array (rows, width) int32, 0 behind each.
 

@@ -73,6 +73,11 @@ def readable(batched: Any, source: Source, split: str) -> Iterator[Any]:
     try:
         yield from batched.as_numpy_iterator()
     except tf.errors.OpError as error:
+        if "different shapes" in str(error):
+            raise UsageError(
+                f"the images of {source.name} ({split}) have different sizes; expected one size: "
+                "preprocess={'cover': (height, width)}, 'resize' or 'pad'"
+            ) from None
         cure = "remove the file" if Path(source.name).is_absolute() else "prepare it anew"
         raise UsageError(f"{source.name} ({split}) cannot be read ({first_line(error)}); {cure}") from error
 
@@ -124,15 +129,6 @@ def check_range(low: float, high: float, shape: tuple[int, ...], source: Source,
         raise UsageError(
             f"the images of {source.name} ({split}) reach from {low:g} to {high:g}; expected 0 to 255 (or 0 to 1): "
             "undo their scaling"
-        )
-
-
-def check_arrays(source: Source, split: str) -> None:
-    """Raise where examples are texts, or have no target."""
-    spec = source.split(split).element_spec
-    if not isinstance(spec, tuple) or spec[0].dtype.name == "string":
-        raise UsageError(
-            f"{source.name} holds texts; expected images or vectors with a target each: `zoo.train` reads texts"
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import tensorflow_datasets as tfds
 
-from zoo.data.array_files import no_examples, read_arrays
+from zoo.data.array_files import divided, no_examples, stored_arrays
 from zoo.data.builtin.embedded import Embedded, embedded
 from zoo.data.preparation import prepare
 from zoo.data.reachability import DATA_HOST, reachable
@@ -163,7 +163,8 @@ class TfdsFile:
             builder = tfds.builder(self.name, data_dir=self.data_dir)  # sees what is there, whoever prepared it
             supervised = bool(builder.info.supervised_keys)
             features = dict(getattr(builder.info.features, "items", dict)())
-            target = features.get(builder.info.supervised_keys[1] if supervised else "label")
+            pair = None if supervised else image_and_class(features)
+            target = features.get(builder.info.supervised_keys[1] if supervised else (pair or ("", "label"))[1])
             names = getattr(target, "names", None) or ()
         except Exception as error:
             folder = self.builder.data_dir
@@ -171,7 +172,8 @@ class TfdsFile:
 
         def split(text: str) -> Any:
             try:
-                return builder.as_dataset(split=text, as_supervised=supervised)
+                examples = builder.as_dataset(split=text, as_supervised=supervised)
+                return examples.map(lambda each: (each[pair[0]], each[pair[1]])) if pair else examples
             except (ValueError, AssertionError) as error:
                 if "corresponds to no data" in str(error):
                     raise no_examples(self.name, text) from None
@@ -185,6 +187,13 @@ class TfdsFile:
         except UsageError:
             if not tfds.builder(self.name, data_dir=self.data_dir).is_prepared():  # else another process was faster
                 raise
+
+
+def image_and_class(features: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The input and the target of a data set that does not name them: its only image or video, and its only class."""
+    images = [name for name, each in features.items() if isinstance(each, tfds.features.Image | tfds.features.Video)]
+    classes = [name for name, each in features.items() if isinstance(each, tfds.features.ClassLabel)]
+    return (images[0], classes[0]) if len(images) == len(classes) == 1 else None
 
 
 class ArrayFile:
@@ -207,7 +216,7 @@ class ArrayFile:
 
     def load(self) -> Source:
         """Read the arrays, check their form and open them."""
-        splits, classes = read_arrays(self.path, numbers=self.numbers, ordered=self.ordered)
+        splits, classes = divided(self.stored(), self.name, numbers=self.numbers, ordered=self.ordered)
         names = tuple(map(str, range(classes)))
 
         def split(text: str) -> Any:
@@ -216,6 +225,10 @@ class ArrayFile:
             return tensorflow().data.Dataset.from_tensor_slices(splits[text])
 
         return Source(self.name, names, split)
+
+    def stored(self) -> Mapping[str, Any]:
+        """The arrays by name."""
+        return stored_arrays(self.path)
 
 
 def tensorflow() -> Any:

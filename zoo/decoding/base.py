@@ -57,7 +57,7 @@ class WholeText:
 
     def __init__(self, model: keras.Model):
         self.model = model
-        text = model.input["target"] if isinstance(model.input, dict) else model.inputs[0]
+        text = next((each for each in model.inputs if each.name == "target"), model.inputs[0])
         self.window = text.shape[1]  # None: any length
 
     def start(self, source: Any, batch: Any, max_length: int) -> tuple[Any, Any]:

@@ -44,9 +44,7 @@ def check_supported(name: str, command: str) -> None:
         raise UsageError(f"{name} cannot {command}; {others} (this one supports {supported})")
 
 
-def evaluate(
-    run: str | Path | Run, *, data: str | Path | None = None, data_dir: str | Path | None = None
-) -> dict[str, float]:
+def evaluate(run: str | Path | Run, *, data: Any = None, data_dir: str | Path | None = None) -> dict[str, float]:
     """The metrics of a finished run on its test set, computed again from the saved network.
 
     Of a folder of the user's own, the test set is the same as then: what is new or gone since is logged and does not
@@ -55,7 +53,8 @@ def evaluate(
     Args:
         run: a run folder, or what `train` returned.
         data: data of the user's own to measure on instead, or where the run's are now. Of a folder all counts that the
-            run has not learned from, in the classes of the run, found by name; of a file, its test set.
+            run has not learned from, in the classes of the run, found by name; of a file, its test set. Of a run that
+            was trained on arrays, these: they are divided as they were.
         data_dir: where tfds keeps its data sets, if not where the run found them.
 
     Returns:
@@ -68,16 +67,13 @@ def evaluate(
 
 
 def evaluation(
-    run: str | Path | Run,
-    *,
-    files: Sequence[str] = (),
-    data: str | Path | None = None,
-    data_dir: str | Path | None = None,
+    run: str | Path | Run, *, files: Sequence[str] = (), data: Any = None, data_dir: str | Path | None = None
 ) -> Evaluation:
     """All that a finished run's task measures on its test set: the metrics of `evaluate`, and notes beside them.
 
     Args:
         run: a run folder, or what `train` returned.
+        data: the arrays that it was trained on, if it was on arrays.
         files: test questions of the user's own (analogies, similarities), for tasks that take them.
         data: as in `evaluate`.
         data_dir: where tfds keeps its data sets, if not where the run found them.

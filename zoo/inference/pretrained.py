@@ -13,7 +13,6 @@ from zoo.errors import UsageError, some
 from zoo.preprocessing import preprocessing_of
 from zoo.tasks.base import Network, Trained
 from zoo.weights import fetching
-from zoo.weights.loading import load_weights
 
 log = logging.getLogger("zoo")
 
@@ -40,9 +39,8 @@ def ready(name: str, weights: str | Path = "imagenet", *, preprocessing: str | N
         raise UsageError(f"there are no published weights for {name}; train it, or take one of {with_weights}")
     scale = SCALING[preprocessing_of(card, str(weights), preprocessing)]
     recipe = card.recipe("finetune")
-    model = factory.build(name, **recipe.model)
-    report = load_weights(model, weights, preprocessing=preprocessing or "")
-    if report.new:
+    model, report = factory.build_from(name, weights, preprocessing, factory.checked_options(name, recipe.model))
+    if report.fresh_head:
         raise UsageError(
             f"{weights} has no weights for {some(list(report.new))}, and untrained layers name no class; "
             "expected a file with its top"
@@ -56,7 +54,9 @@ def ready(name: str, weights: str | Path = "imagenet", *, preprocessing: str | N
 
 
 def class_names(count: int) -> tuple[str, ...]:
-    """The names of ImageNet's classes; numbers where their file can be neither found nor fetched."""
+    """The names of ImageNet's thousand classes; numbers for others, or where their file is neither here nor fetched."""
+    if count != 1000:
+        return tuple(f"class {number}" for number in range(count))
     try:
         table = json.loads(fetching.fetch(CLASSES_URL, hash=CLASSES_HASH).read_text(encoding="utf-8"))
         return tuple(table[str(number)][1].replace("_", " ") for number in range(count))

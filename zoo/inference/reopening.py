@@ -12,15 +12,15 @@ from zoo.data.split_record import SplitRecord
 from zoo.errors import UsageError, first_line
 from zoo.records import Card, Recipe
 from zoo.tasks.base import Network, Trained
+from zoo.training.own_data import arrays_or_data, on_own_data
 from zoo.training.run_folder import Run
-from zoo.training.run_plan import on_own_data, open_data
 
 
 def reopen(
     run: str | Path | Run,
     *,
     with_source: bool = False,
-    data: str | Path | None = None,
+    data: Any = None,
     data_dir: str | Path | None = None,
 ) -> Trained:
     """Load a finished run.
@@ -28,7 +28,7 @@ def reopen(
     Args:
         run: a run folder, or what `train` returned.
         with_source: open its data set as well, so that the data module can make batches.
-        data: the user's own data in place of the run's.
+        data: the user's own data in place of the run's, or the arrays that it was trained on.
         data_dir: where tfds keeps its data sets, if not where the run found them.
 
     Raises:
@@ -46,7 +46,7 @@ def reopen(
     if data is not None:
         module.recipe = recipe = on_own_data(recipe, data)
     if with_source:
-        open_again(module, folder, other=data is not None, data_dir=data_dir)
+        open_again(module, folder, given=data, data_dir=data_dir)
     return Trained(Network.of(folder.model(), card, task, recipe), module, folder)
 
 
@@ -77,7 +77,7 @@ def module_of(kind: type[DataModule], card: Card, recipe: Recipe, config: Mappin
     return module
 
 
-def open_again(data: DataModule, run: Run, *, other: bool, data_dir: str | Path | None) -> None:
+def open_again(data: DataModule, run: Run, *, given: Any, data_dir: str | Path | None) -> None:
     """Give the data module of a run its source: split as it was then, or other data without what the run learned from.
 
     Raises:
@@ -89,7 +89,15 @@ def open_again(data: DataModule, run: Run, *, other: bool, data_dir: str | Path 
             f"{dataset}, which {run.path} was trained on, is not there; where it is now: "
             f"zoo evaluate {run.path} --data PATH (data=)"
         )
-    found = open_data(dataset, data.card, data_dir or data_dir_of(config, dataset), data.recipe.preprocess)
+    where = data_dir or data_dir_of(config, dataset)
+    found, other = arrays_or_data(given, dataset, data.card, where, data.recipe.preprocess), given is not None
+    if other and not isinstance(given, str | Path):
+        other = found.sha256() != config.get("data_sha256")
+        if other and not isinstance(given, Mapping):
+            raise UsageError(
+                "data is not what the run was trained on: divided anew, its test set may hold what was learned from; "
+                "give the same, or x_test and y_test by name"
+            )
     record = SplitRecord.read(run.path, data.class_names, unseen=other)
     if record and isinstance(found, Recorded):
         data.source = found.load_by(record)

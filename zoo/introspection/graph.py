@@ -70,14 +70,14 @@ def features(model: Any, stages: Iterable[str] | None = None) -> Any:
 
     Args:
         model: a flat Functional `keras.Model` over images, sequences or clips.
-        stages: names from `list_stages(model)`; all of them if left out.
+        stages: names from `list_stages(model)`, or of layers; all stages if left out.
 
     Returns:
         A `keras.Model` that shares the layers of `model`: its input to a dict from a stage's name to its maps,
-        (batch, height / stride, width / stride, channels).
+        (batch, height / stride, width / stride, channels), and from a layer's name to its output.
 
     Raises:
-        UsageError: for a name that is not among the model's stages, or a model without any.
+        UsageError: for a name that is neither a stage nor a layer, or a model without stages where none is named.
 
     >>> import zoo
     >>> body = features(zoo.build("resnet20"), ["stride2", "stride4"])
@@ -85,12 +85,14 @@ def features(model: Any, stages: Iterable[str] | None = None) -> Any:
     {'stride2': (None, 16, 16, 32), 'stride4': (None, 8, 8, 64)}
     """
     found = {stage.name: tensor for stage, tensor in _stages(model)}
-    if not found:
+    if not found and stages is None:
         raise UsageError(f"{model.name} has no stages; expected a network over images, sequences or clips")
-    for name in stages if stages is not None else ():
-        if name not in found:
-            raise unknown(f"stage of {model.name}", name, found)
-    chosen = {name: found[name] for name in (stages if stages is not None else found)}
+    names = [stages] if isinstance(stages, str) else [*(found if stages is None else stages)]
+    outputs = {layer.name: layer.output for layer in model.layers if len(keras.tree.flatten(layer.output)) == 1}
+    for name in names:
+        if name not in found and name not in outputs:
+            raise unknown(f"stage or layer of {model.name}", name, [*found, *outputs])
+    chosen = {name: found.get(name, outputs.get(name)) for name in names}
     return keras.Model(model.input, chosen, name=f"{model.name}_features")
 
 

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 from keras import layers
 
 from zoo.errors import UsageError
-from zoo.introspection.graph import NORMALIZATION, TRANSPOSED, calls
+from zoo.introspection.graph import NORMALIZATION, TRANSPOSED, Call, calls
 
 Shape = tuple[int, ...]  # without the batch axis
 Count = Callable[[Any, list[Shape], Shape], int]  # (layer, shapes of its inputs, of its output) -> multiply-adds
@@ -54,16 +55,37 @@ def costs(model: Any) -> list[Cost]:
     Cost(layer='conv', type='Conv2D', output_shape=(8, 8, 4), params=112, multiply_adds=6912)
     """
     all_calls = calls(model)
+    times = _times(all_calls)
     return [
-        _cost(layer, [(inputs, outputs) for operation, inputs, outputs in all_calls if operation is layer])
+        _cost(layer, [(inputs, outputs) for operation, inputs, outputs in all_calls if operation is layer], times)
         for layer in model.layers
     ]
 
 
-def _cost(layer: Any, layer_calls: list[tuple[list[Any], list[Any]]]) -> Cost:
+def _times(all_calls: list[Call]) -> dict[int, int]:
+    """How often an example is in the batch of each tensor, by its `id`: images that are joined end to end go through
+    one tower as many."""
+    times: dict[int, int] = {}
+    for operation, inputs, outputs in all_calls:
+        before = [times[id(tensor)] for tensor in inputs] or [1]
+        joined = isinstance(operation, layers.Concatenate) and operation.axis in (0, -len(outputs[0].shape))
+        after = sum(before) if joined else max(before)
+        if after > 1 and len(inputs) == 1 and not getattr(operation, "weights", ()):  # it may take them apart
+            (together,) = inputs
+            spec = operation.compute_output_spec(keras.KerasTensor((after, *together.shape[1:]), together.dtype))
+            after = keras.tree.flatten(spec)[0].shape[0] or 1
+        times |= {id(tensor): after for tensor in outputs}
+    return times
+
+
+def _cost(layer: Any, layer_calls: list[tuple[list[Any], list[Any]]], times: dict[int, int]) -> Cost:
     """One layer over all of its calls, each (inputs, outputs)."""
     shapes = [([_shape(layer, each) for each in inputs], _shape(layer, outputs[0])) for inputs, outputs in layer_calls]
-    work = [_work(layer, before, after) for before, after in shapes]
+    counts = [_work(layer, before, after) for before, after in shapes]
+    work = [
+        count if count is None else count * max([times[id(tensor)] for tensor in inputs], default=1)
+        for count, (inputs, _) in zip(counts, layer_calls)
+    ]
     known = [count for count in work if count is not None]
     total = sum(known) if len(known) == len(work) else None
     return Cost(layer.name, type(layer).__name__, shapes[0][1], layer.count_params(), total)

@@ -66,12 +66,8 @@ def network(
     mask = Padding(name="mask")(tokens)  # (batch, 1, time)
     x = layers.Embedding(vocabulary_size, dim, embeddings_initializer=normal, name="embedding")(tokens)
     x = Positions(max_length, "learned", initializer=normal, name="positions")(x)  # (batch, time, dim)
-    if segments:
-        inputs = {"tokens": tokens, "segments": keras.Input(input_shape, dtype="int32", name="segments")}
-        x = Segment(normal, name="segment")(x, inputs["segments"])
-    else:
-        inputs = tokens
-        x = Segment(normal, name="segment")(x)
+    others = [keras.Input(input_shape, dtype="int32", name="segments")] if segments else []
+    x = Segment(normal, name="segment")(x, *others)
     x = layers.LayerNormalization(epsilon=1e-12, name="embedding_norm")(x)
     x = layers.Dropout(dropout, name="embedding_dropout")(x)
     sizes: dict[str, Any] = dict(dim=dim, num_heads=num_heads, mlp_dim=4 * dim, dropout=dropout, norm="post")
@@ -80,7 +76,7 @@ def network(
     x = layers.Dense(dim, activation="tanh", kernel_initializer=normal, name="pooler")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, kernel_initializer=normal, dtype="float32", name="logits")(x)
-    return keras.Model(inputs, logits, name=name)
+    return keras.Model([tokens, *others] if others else tokens, logits, name=name)
 
 
 IMDB = replace(

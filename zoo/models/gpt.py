@@ -70,6 +70,7 @@ DEMO = Recipe(
     batch_size=32,
     optimizer="adamw",
     optimizer_options={"weight_decay": 0.1, "beta_2": 0.99},
+    decay_kernels_only=True,
     learning_rate=2e-3,
     schedule="cosine",
     schedule_options={"warmup_epochs": 1},

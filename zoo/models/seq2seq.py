@@ -145,7 +145,7 @@ def seq2seq_gru(
     x = layers.Dense(units, activation="tanh", name="attentional")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(vocabulary_size, dtype="float32", name="logits")(x)  # (batch, T, vocabulary)
-    return keras.Model({"source": source, "target": target}, logits, name=name)
+    return keras.Model([source, target], logits, name=name)
 
 
 KINDS = {"additive": layers.AdditiveAttention, "dot": layers.Attention, "none": None}
@@ -165,7 +165,7 @@ class Decoder:
         outputs = {"state": self.layers["start"].output}
         if "cross" in self.layers:
             _, outputs["memory"], outputs["keys"], outputs["mask"] = self.layers["cross"].input
-        self.encoder = keras.Model(model.input["source"], outputs)
+        self.encoder = keras.Model(model.inputs[0], outputs)
 
     def start(self, source: Any, batch: Any, max_length: int) -> tuple[Any, Any]:
         memory = self.encoder(source)

@@ -60,7 +60,7 @@ def tower_of(
 
 def rebuilt(inputs: Mapping[str, KerasTensor], outputs: KerasTensor, name: str) -> keras.Model:
     """The network from inputs to outputs, made anew: its layers forget that the tower had an input of its own."""
-    return keras.Model.from_config(keras.Model(inputs, outputs, name=name).get_config())
+    return keras.Model.from_config(keras.Model([*inputs.values()], outputs, name=name).get_config())
 
 
 def unit_length(x: KerasTensor) -> KerasTensor:
@@ -95,7 +95,7 @@ class Apart(layers.Layer):
         return ops.transpose(ops.reshape(x, (self.parts, -1, x.shape[-1])), (1, 0, 2))
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (None, self.parts, shape[-1])
+        return (shape[0] and shape[0] // self.parts, self.parts, shape[-1])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "parts": self.parts}

@@ -259,4 +259,4 @@ def adain(
     # Nothing bounds the colours, as published; untrained, they start near grey.
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01), "bias_initializer": GREY}
     x = reflection_conv(x, 3, "picture", activation=None, dtype="float32", **start)
-    return keras.Model({"image": image, "style": style}, x, name=name)
+    return keras.Model([image, style], x, name=name)

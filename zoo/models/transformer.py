@@ -275,7 +275,7 @@ def transformer(
         logits = source_table(x, reverse=True)  # (batch, T, vocabulary)
     else:
         logits = layers.Dense(vocabulary_size, use_bias=False, dtype="float32", name="logits")(x)
-    return keras.Model({"source": source, "target": target}, logits, name=name)
+    return keras.Model([source, target], logits, name=name)
 
 
 class Decoder:
@@ -292,7 +292,7 @@ class Decoder:
         self.crosses = [layer for layer in attentions if layer.input[0] is not layer.input[1]]  # query and value
         self.blocks = [Block.of(model, layer.name.removesuffix("_cross")) for layer in self.crosses]
         _, memory, mask = self.crosses[0].input
-        self.encoder = keras.Model(model.input["source"], [memory, mask])
+        self.encoder = keras.Model(model.inputs[0], [memory, mask])
         self.table = found.get("target_embedding", found["embedding"])
         self.positions = found["target_positions"]
         self.max_length = self.positions.max_length

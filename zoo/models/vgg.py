@@ -40,13 +40,14 @@ CONVOLUTIONS = {  # in each block: Table 1, columns A, B, D and E
     "E": (2, 2, 4, 4, 4),
 }
 MOMENTUM = 0.9  # of running statistics: Keras's 0.99 needs more steps to settle than a short training has
+EPSILON = 1.001e-5  # of published weights with batch normalisation (1e-5, but cuDNN's kernel takes no less than this)
 SMALLEST = 32  # five pools halve it to one pixel
 SMALLEST_OF_SMALL = 17  # below, the last of five pools, which round up, has one pixel to pool
 
 
 def blocks(
     x: KerasTensor, convolutions: Sequence[int], *, batch_norm: bool, width: float, dropout: float = 0.0,
-    pool_padding: str = "valid",
+    pool_padding: str = "valid", epsilon: float = EPSILON,
 ) -> KerasTensor:  # fmt: skip
     """Five blocks of 3x3 convolutions, each with a pool: (batch, height, width, any) -> (batch, h / 32, w / 32, 512).
 
@@ -57,6 +58,7 @@ def blocks(
         width: multiplies the channels.
         dropout: fraction of the activations dropped in training between the convolutions of a block.
         pool_padding: "valid" drops an odd last row, "same" keeps it.
+        epsilon: added to the variances of the normalisation.
     """
     for block, (filters, count) in enumerate(zip(FILTERS, convolutions), start=1):
         for number in range(1, count + 1):
@@ -64,7 +66,7 @@ def blocks(
             activation = None if batch_norm else "relu"
             x = layers.Conv2D(scaled(filters, width), 3, padding="same", activation=activation, name=name)(x)
             if batch_norm:
-                x = BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
+                x = BatchNormalization(momentum=MOMENTUM, epsilon=epsilon, name=f"{name}_bn")(x)
                 x = layers.Activation("relu", name=f"{name}_relu")(x)
             if dropout and number < count:
                 x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
@@ -252,7 +254,9 @@ def vgg16_small(
     """
     check_image(input_shape, SMALLEST_OF_SMALL, name)
     image = keras.Input(input_shape, name="image")
-    x = blocks(image, CONVOLUTIONS["D"], batch_norm=True, width=width, dropout=0.8 * dropout, pool_padding="same")
+    x = blocks(
+        image, CONVOLUTIONS["D"], batch_norm=True, width=width, dropout=0.8 * dropout, pool_padding="same", epsilon=1e-3
+    )
     if not top:
         return keras.Model(image, x, name=name)
     x = layers.Flatten(name="flatten")(x)

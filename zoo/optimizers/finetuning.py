@@ -28,6 +28,9 @@ __getattr__ = renamed(
 )
 
 
+EXCLUDED = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")  # what Keras keeps of such a call
+
+
 def freeze(model: Any, *, until: str | None = None) -> Any:
     """Keep layers as they are: their weights, and the running statistics of their normalisation, stay bit-equal.
 
@@ -90,10 +93,12 @@ def head(model: Any) -> list[Any]:
     []
     """
     card = card_of(model)
+    _, options = registry.origin(model) or ("", {})
+    if options.get("num_classes") == 0:
+        return []
     named = [layer for layer in model.layers if card and layer.name in card.head]
     if named or (card and card.head and registry.origin(model)):
         return named
-    _, options = registry.origin(model) or ("", {})
     return [] if options.get("top") is False else graph.head(model)
 
 
@@ -134,19 +139,19 @@ def learning_rate_multipliers(model: Any, decay: float) -> dict[str, float]:
     return found
 
 
-def layerwise(optimizer: keras.Optimizer, model: Any, *, decay: float = 0.8) -> keras.Optimizer:
+def layerwise(optimizer: keras.Optimizer | str, model: Any, *, decay: float = 0.8) -> keras.Optimizer:
     """An optimizer whose learning rate shrinks from the head to the first layer, block by block.
 
-    Decoupled weight decay shrinks with it, since it acts through the rate. `optimizer` itself is not used up:
-    each block gets one like it (Keras's `MultiOptimizer` holds them).
+    Decoupled weight decay shrinks with it, since it acts through the rate, and spares what `exclude_from_weight_decay`
+    excluded. `optimizer` itself is not used up: each block gets one like it (Keras's `MultiOptimizer` holds them).
 
     Args:
-        optimizer: any Keras optimizer, with a number or a schedule for its rate.
+        optimizer: any Keras optimizer, with a number or a schedule for its rate; or the name of one, as in `compile`.
         model: a flat Functional `keras.Model`; `zoo.introspection.graph.blocks(model)` are its blocks.
         decay: factor from one block to the block before it, above 0 and at most 1.
 
     Raises:
-        UsageError: for a `decay` outside that range, or an optimizer that clips all gradients together.
+        UsageError: for a `decay` outside that range, what is no optimizer, or one that clips all gradients together.
 
     >>> import zoo
     >>> optimizer = layerwise(keras.optimizers.SGD(0.1), zoo.build("lenet5"), decay=0.5)
@@ -155,6 +160,12 @@ def layerwise(optimizer: keras.Optimizer, model: Any, *, decay: float = 0.8) -> 
     """
     if not is_number(decay, 0, 1) or decay == 0:
         raise UsageError(f"decay is {decay!r}; expected a number above 0 and at most 1")
+    try:
+        optimizer = keras.optimizers.get(optimizer)
+    except (ValueError, TypeError):
+        raise UsageError(f"the optimizer is {optimizer!r}; expected one of keras.optimizers, or its name") from None
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer | keras.optimizers.MultiOptimizer):
+        raise UsageError(f"the optimizer is a {type(optimizer).__name__}; expected the one that it holds")
     if optimizer.global_clipnorm is not None:
         raise UsageError("the optimizer has global_clipnorm, which looks at all layers at once; expected clipnorm")
     multipliers = learning_rate_multipliers(model, decay)
@@ -165,10 +176,30 @@ def layerwise(optimizer: keras.Optimizer, model: Any, *, decay: float = 0.8) -> 
 
 def scaled_copy(optimizer: keras.Optimizer, factor: float) -> keras.Optimizer:
     """An optimizer of the same kind and settings, its learning rate multiplied by `factor`."""
-    copy = type(optimizer).from_config(optimizer.get_config())
+    config = optimizer.get_config()  # the rate is a number in it, also where a strategy mirrors its variable
     rate = optimizer._learning_rate  # `learning_rate` gives a number even where it is a schedule
-    copy.learning_rate = Scaled(rate, factor) if isinstance(rate, Schedule) else float(optimizer.learning_rate) * factor
+    is_schedule = isinstance(rate, Schedule)
+    copy = type(optimizer).from_config(
+        config if is_schedule else {**config, "learning_rate": config["learning_rate"] * factor}
+    )
+    if is_schedule:
+        copy.learning_rate = Scaled(rate, factor)
+    for excluded in EXCLUDED:  # is in no config
+        if hasattr(optimizer, excluded):
+            setattr(copy, excluded, getattr(optimizer, excluded))
     return copy
+
+
+def without_decay(model: Any) -> list[Any]:
+    """The variables that weight decay should spare: biases, norms and embeddings, whose size is no sign of overfitting.
+
+    So do the recipes of GPT-2, BERT and timm. By shape (one axis) and by name.
+
+    >>> import zoo
+    >>> [variable.path for variable in without_decay(zoo.build("lenet5"))][:2]
+    ['c1/bias', 'c3/bias']
+    """
+    return [each for each in model.trainable_variables if len(each.shape) < 2 or each.name in ("bias", "embeddings")]
 
 
 def trainable_blocks(model: Any) -> list[list[Any]]:

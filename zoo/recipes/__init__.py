@@ -83,6 +83,7 @@ FINETUNE = Recipe(
     batch_size=32,
     optimizer="adamw",
     optimizer_options={"weight_decay": 0.05},
+    decay_kernels_only=True,
     learning_rate=3e-4,
     schedule="cosine",
     layer_decay=0.8,

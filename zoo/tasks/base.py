@@ -26,7 +26,9 @@ import keras
 import numpy as np
 
 from zoo import losses, tasks
+from zoo.backend import batch_divisor
 from zoo.data.base import DataModule
+from zoo.data.batching import shared_equally
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
 from zoo.tasks import _checks as checks
@@ -104,7 +106,9 @@ class Network:
 
     def with_targets(self, dataset: Any) -> Any:
         """The batches of a data module, with the targets that each head learns, in columns where the head is one."""
-        columns = columns_of(self.model)
+        columns, devices = columns_of(self.model), batch_divisor()
+        if devices > 1:
+            dataset = shared_equally(dataset, devices)
         if not self.heads and not columns and type(self.task).targets is Task.targets:
             return dataset
 
@@ -129,8 +133,20 @@ class Network:
 
     def predict(self, inputs: Any) -> np.ndarray:
         """The outputs of the main head, for batches (a ``tf.data.Dataset``) or for one array of inputs."""
-        outputs = self.model.predict(inputs, verbose=0)
+        devices = batch_divisor()
+        if devices > 1 and hasattr(inputs, "as_numpy_iterator"):
+            parts = [self._predict_filled_up(x, devices) for x, *_ in inputs.as_numpy_iterator()]
+            outputs = keras.tree.map_structure(lambda *each: np.concatenate(each), *parts)
+        else:
+            outputs = self.model.predict(inputs, verbose=0)
         return outputs[self.main] if self.heads else outputs
+
+    def _predict_filled_up(self, x: Any, devices: int) -> Any:
+        """Of one batch whose last example is repeated until the devices can share it."""
+        count = len(keras.tree.flatten(x)[0])
+        more = -count % devices
+        filled = keras.tree.map_structure(lambda part: np.concatenate([part, *[part[-1:]] * more]), x)
+        return keras.tree.map_structure(lambda part: part[:count], self.model.predict_on_batch(filled))
 
 
 @dataclass(frozen=True)

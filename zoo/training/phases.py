@@ -12,6 +12,7 @@ from zoo.optimizers.averaging import AveragedWeights, averages
 from zoo.records import Recipe
 from zoo.tasks.base import Network
 from zoo.training.checkpoint import Checkpoint
+from zoo.training.extras import Extras, class_weights
 from zoo.training.keeper import EpochFinished, Journal, Keeper, shift
 from zoo.training.run_plan import RunPlan
 from zoo.training.stopping import requests
@@ -19,12 +20,16 @@ from zoo.training.stopping import requests
 log = logging.getLogger("zoo")
 
 
-def compile_for(trainer: Network, data: DataModule, recipe: Recipe) -> None:
+def compile_for(trainer: Network, data: DataModule, recipe: Recipe, extras: Extras) -> None:
     """Compile by the recipe: its optimizer over all of its epochs, layer by layer slower where it says so."""
-    optimizer = schedules.optimizer(recipe, data.steps * max(recipe.epochs - recipe.head_epochs, 1))
+    optimizer = extras.optimizer
+    if optimizer is None:
+        optimizer = schedules.optimizer(recipe, data.steps * max(recipe.epochs - recipe.head_epochs, 1))
+    if recipe.decay_kernels_only:
+        optimizer.exclude_from_weight_decay(finetuning.without_decay(trainer.model))
     if recipe.layer_decay < 1:
         optimizer = finetuning.layerwise(optimizer, trainer.model, decay=recipe.layer_decay)
-    trainer.compile(optimizer, trainer.task.keras_metrics())
+    trainer.compile(optimizer, [*trainer.task.keras_metrics(), *extras.metrics])
 
 
 def fit_by_recipe(
@@ -38,7 +43,7 @@ def fit_by_recipe(
     if recipe.epochs > recipe.head_epochs:
         if recipe.head_epochs:
             finetuning.unfreeze(trainer.model)
-            compile_for(trainer, data, recipe)
+            compile_for(trainer, data, recipe, plan.extras)
         since, until = recipe.head_epochs, recipe.epochs
         Phase(trainer, data, plan, journal, network, 1, since=since, until=until, patience=recipe.patience).fit()
 
@@ -100,6 +105,7 @@ class Phase:
         callbacks = [
             *([AveragedWeights()] if averages(trainer.model.optimizer) else []),  # before all that looks at the weights
             *trainer.task.callbacks(trainer, data),
+            *plan.extras.callbacks,
         ]
         if self.patience:
             callbacks.append(keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True))
@@ -127,6 +133,7 @@ class Phase:
                 epochs=since if stopped else self.until,
                 callbacks=[*callbacks, keeper],
                 verbose=plan.verbose,
+                class_weight=class_weights(plan.extras.class_weight, trainer, data),
                 shuffle=False,  # the pipeline does
             )
 

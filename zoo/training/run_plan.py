@@ -11,21 +11,22 @@ import importlib.util
 import inspect
 import logging
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import factory, records, registry, tasks
-from zoo.cards import FIELDS, SCALINGS
+from zoo.cards import FIELDS, SCALINGS, check
 from zoo.checks import check_not_negative, plain
 from zoo.errors import UsageError, unknown
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
 from zoo.training import resume as resuming
 from zoo.training.checkpoint import Checkpoint
+from zoo.training.extras import NOTHING, Extras, with_model
 from zoo.training.malloc import one_heap
+from zoo.training.own_data import arrays_or_data, with_data
 from zoo.training.run_folder import Run
 from zoo.weights import tags
 
@@ -42,7 +43,6 @@ SETTINGS = (
     "checkpoint_minutes",
 )  # fmt: skip
 MINUTES = 10.0  # between two checkpoints inside a long epoch
-FILES = (".npz", ".txt", ".csv", ".tsv", ".jsonl")  # of a user's own data
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,23 @@ class RunPlan:
     checkpoint_minutes: float = MINUTES
     resumed: bool = False  # whether the folder is that of a run which was begun before
     start: Checkpoint | None = None  # of such a run, if it has one
+    extras: Extras = NOTHING
 
     @property
     def unchanged(self) -> bool:
         """Whether the recipe runs as it stands, but for its seed."""
         recipe = self.card.recipe(self.recipe.name)
-        return replace(self.recipe, seed=recipe.seed) == recipe and not self.options
+        return replace(self.recipe, seed=recipe.seed) == recipe and not self.options and self.extras == NOTHING
 
 
 def prepare(
-    name: str | None = None,
-    recipe: str | None = None,
+    name: Any = None,
+    recipe: str | Recipe | None = None,
     *,
     weights: str | Path | None = None,
     preprocessing: str | None = None,
     run: str | Path | None = None,
-    data: str | Path | None = None,
+    data: Any = None,
     data_dir: str | Path | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -89,6 +90,10 @@ def prepare(
     resume: bool | str | Path = False,
     checkpoint_minutes: float = MINUTES,
     offer: Callable[[str], bool] = lambda question: False,
+    callbacks: Sequence[Any] | None = None,
+    metrics: Sequence[Any] | None = None,
+    optimizer: Any = None,
+    class_weight: Mapping[int | str, float] | str | None = None,
     **options: Any,
 ) -> RunPlan:
     """Check what was asked for and make the run folder. The arguments are those of `zoo.train`; `offer` is asked
@@ -97,19 +102,38 @@ def prepare(
     Keras is imported only where files of the user's own (`data`, `weights`) must be held against the task or network.
     """
     check_not_negative("checkpoint_minutes", checkpoint_minutes)
-    how: dict[str, Any] = dict(
-        data_dir=data_dir, tensorboard=tensorboard, verbose=verbose, checkpoint_minutes=checkpoint_minutes
-    )
+    for word, given in {"callbacks": callbacks, "metrics": metrics}.items():
+        if not isinstance(given, list | tuple | None):
+            raise UsageError(f"{word} is a {type(given).__name__}; expected a list of Keras's")
+    same = dict(weights=weights, preprocessing=preprocessing, loop=loop, **options)
+    model = None
+    if name is not None:
+        name, model, options = with_model(name, options)
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
     changes |= dict(ema_momentum=ema_momentum)
-    same = dict(weights=weights, preprocessing=preprocessing, loop=loop, **options)
+    chosen = optimizer if isinstance(optimizer, str) else ""
+    extras = Extras(tuple(callbacks or ()), tuple(metrics or ()), None if chosen else optimizer, class_weight, model)
+    how: dict[str, Any] = dict(
+        data_dir=data_dir, tensorboard=tensorboard, verbose=verbose, checkpoint_minutes=checkpoint_minutes,
+        extras=extras,
+    )  # fmt: skip
     if not isinstance(resume, bool):
-        return plan_of_run(resuming.open_run(Path(resume)), name, recipe, changes, data, same, how)
+        named = recipe.name if isinstance(recipe, Recipe) else recipe
+        return plan_of_run(resuming.open_run(Path(resume)), name, named, changes, data, same, how)
     if name is None:
         raise UsageError("no network is named; expected one of `zoo list`, or the folder of a run to resume")
     card = registry.info(name)
     check_card(card)
+    if isinstance(recipe, Recipe):  # the caller's own takes the place of the card's, if that has one of its name
+        own = replace(recipe, expected=None)
+        card = replace(card, recipes=(*(each for each in card.recipes if each.name != own.name), own))
+        check(card)
+        recipe = own.name
     planned = card.recipe(recipe or default_recipe(card, weights, data))
+    if model is not None:
+        planned = replace(planned, model={}, head_epochs=0 if not weights else planned.head_epochs)
+    if chosen:
+        planned = replace(planned, optimizer=chosen, optimizer_options={})
     planned, options = with_options(override(planned, changes), options, card)
     planned = with_weights(planned, card, weights, preprocessing)
     planned = with_data(planned, card, data, loop)
@@ -121,7 +145,7 @@ def prepare(
     begun = resuming.find(None if run is None else Path(run), default)
     if begun and (resume or (resuming.unfinished(begun, name, planned, options) and offer(resuming.question(begun)))):
         return plan_of_run(begun, name, recipe and planned.name, changes, data, same, how)
-    source = open_data(planned.dataset, card, data_dir, planned.preprocess)
+    source = arrays_or_data(data, planned.dataset, card, data_dir, planned.preprocess)
     if planned.weights:  # missing, or fetched: now, not after the data is read; but not before it is there
         tags.find(planned.weights, name, {**planned.model, **options})
     if resume:
@@ -134,7 +158,7 @@ def plan_of_run(
     name: str | None,
     recipe: str | None,
     changes: Mapping[str, Any],
-    data: str | Path | None,
+    data: Any,
     same: Mapping[str, Any],
     how: Mapping[str, Any],
 ) -> RunPlan:
@@ -152,19 +176,22 @@ def plan_of_run(
     registry.import_again(config["model"], config.get("imports", ()), run.path)
     card = registry.info(config["model"])
     check_card(card)
+    own = records.recipe_from(config["recipe"])
+    if own.name not in {each.name for each in card.recipes}:  # the caller's own
+        card = replace(card, recipes=(*card.recipes, own))
     resuming.check_same(run, name, recipe, same)
     start, damaged = resuming.start_of(run)
     for each in damaged:
         log.warning(each)
-    override(records.recipe_from(config["recipe"]), changes)  # raises
-    path = str(Path(data).absolute()) if data is not None else None
+    override(own, changes)  # raises
+    path = str(Path(data).absolute()) if isinstance(data, str | Path) else None
     planned = resuming.recipe_of(run, card, start, changes, path)
     if planned.weights:
         tags.find(planned.weights, card.name, planned.model)
     if card.one_heap:
         one_heap()
     data_dir = how["data_dir"] or config["data_dir"]
-    source = open_data(planned.dataset, card, data_dir, planned.preprocess)
+    source = arrays_or_data(data, planned.dataset, card, data_dir, planned.preprocess)
     return RunPlan(card, planned, {}, source, run, **{**how, "data_dir": data_dir}, resumed=True, start=start)
 
 
@@ -224,56 +251,10 @@ def with_weights(recipe: Recipe, card: Card, weights: str | Path | None, preproc
     return replace(recipe, weights=chosen, head_epochs=head_epochs, preprocessing=scaled)
 
 
-def with_data(recipe: Recipe, card: Card, data: str | Path | None, loop: bool) -> Recipe:
-    """The recipe with the user's own data in place of its data set, and short clips repeated if they may be."""
-    if data is not None:
-        recipe = on_own_data(recipe, data)
-    if loop:
-        recipe = replace(recipe, preprocess={"loop": fewest_frames(card.name, recipe), **recipe.preprocess})
-    if not recipe.dataset:
-        raise UsageError(
-            f"the recipe {recipe.name} of {card.name} is for data of your own; name it: --data FOLDER (data=)"
-        )
-    return recipe
-
-
-def on_own_data(recipe: Recipe, data: str | Path) -> Recipe:
-    """The recipe with the user's own data in place of its data set: a file has whole splits of the usual names."""
-    path = Path(data).absolute()
-    if not str(data) or (path.suffix.lower() not in FILES and not path.is_dir()):
-        missing = ", which is not there" if str(data) and not path.exists() else ""
-        raise UsageError(
-            f"data is {str(data)!r}{missing}; expected the path of a folder or of a file: {', '.join(FILES)}"
-        )
-    return replace(recipe, dataset=str(path), train="train", validation="validation", test="test")
-
-
-def open_data(dataset: str, card: Card, data_dir: str | Path | None, preprocess: Mapping[str, Any] = {}) -> DataSet:
-    """The data set, found and checked but not loaded; a folder of one's own is opened as the card's task wants it,
-    with those of the recipe's words that its `folder` takes."""
-    from zoo.data import open_source  # tfds: not before the names are known to be right
-
-    path = Path(dataset)
-    own = path.is_absolute() and path.suffix != ".npz"
-    folder: Callable[..., Any] | None = tasks.get(card.task).folder if own else None
-    if own and folder is None:
-        kind = "folder" if path.is_dir() else f"{path.suffix} file"
-        takes = ", ".join(name for name in tasks.names() if tasks.get(name).folder)
-        raise UsageError(f"{dataset} is a {kind}; a network for {card.task} learns from none ({takes} can)")
-    if folder is not None:
-        named = [each.name for each in inspect.signature(folder).parameters.values() if each.kind is each.KEYWORD_ONLY]
-        folder = partial(folder, **{name: preprocess[name] for name in named if name in preprocess})
-    module = tasks.get(card.task).data_module if path.suffix == ".npz" else None
-    numbers = getattr(module, "targets_are", "") == "numbers"
-    return open_source(
-        dataset, folder=folder, data_dir=data_dir, numbers=numbers, ordered=bool(module and module.ordered)
-    )
-
-
-def default_recipe(card: Card, weights: str | Path | None, data: str | Path | None) -> str:
+def default_recipe(card: Card, weights: str | Path | None, data: Any) -> str:
     """ "finetune" from weights; for files of one's own the recipe that is for them, if there is one; else "demo".
 
-    Arrays in an .npz file are taken to be ready for the network, as the demo's are.
+    Arrays, also those in an .npz file, are taken to be ready for the network, as the demo's are.
 
     >>> [default_recipe(registry.info(name), None, "photos") for name in ("mlp", "r3d_18", "gru_lm")]
     ['demo', 'folder', 'text_folder']
@@ -283,14 +264,7 @@ def default_recipe(card: Card, weights: str | Path | None, data: str | Path | No
     if weights:
         return "finetune"
     own = [recipe.name for recipe in card.recipes if not recipe.dataset and not recipe.weights]
-    return own[0] if own and data is not None and Path(data).suffix != ".npz" else "demo"
-
-
-def fewest_frames(name: str, recipe: Recipe) -> int:
-    """How many frames a clip needs."""
-    if "frames" not in recipe.preprocess:
-        raise UsageError(f"loop repeats clips; the recipe {recipe.name} of {name} reads none: leave it out")
-    return recipe.preprocess["frames"] // recipe.augment.get("jitter", 1)
+    return own[0] if own and isinstance(data, str | Path) and Path(data).suffix != ".npz" else "demo"
 
 
 def command_line(plan: RunPlan, options: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ def fit(plan: RunPlan) -> Run:
 
 def _fit(plan: RunPlan) -> Run:
     started = time.perf_counter()
-    recipe = replace(plan.recipe, model={**plan.recipe.model, **plan.options})
+    recipe, extras = replace(plan.recipe, model={**plan.recipe.model, **plan.options}), plan.extras
     check_recipe(plan.card, recipe)
     task = tasks.get(plan.card.task)
     task.check(recipe.loss or plan.card.loss)
@@ -63,10 +63,11 @@ def _fit(plan: RunPlan) -> Run:
 
     keras.utils.set_random_seed(recipe.seed)
     options = builder_options(plan.card, recipe, data)
-    network = Network.of(build(plan.card, recipe, options), plan.card, task, recipe)
+    model = build(plan.card, recipe, options) if extras.model is None else extras.model
+    network = Network.of(model, plan.card, task, recipe)
     task.check_network(network, data)
     trainer, training_data = task.trainer(network, data)
-    compile_for(trainer, training_data, recipe)
+    compile_for(trainer, training_data, recipe, extras)
     journal = begin(plan, config(plan, recipe, options, data), network, trainer)
     if source.examples:
         plan.run.write_csv(split_record.FILE, split_record.rows(source.examples))
@@ -168,6 +169,7 @@ def config(plan: RunPlan, recipe: Recipe, options: Mapping[str, Any], data: Data
     return {
         "command": command_line(plan, options),
         "model": plan.card.name,
+        "extras": plan.extras.described(),
         "imports": registry.own_code(plan.card.name),
         "options": options,
         "recipe": records.as_dict(recipe),

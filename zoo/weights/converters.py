@@ -6,10 +6,16 @@ training alone. A name that it does not know is left out, and the next converter
 shows in its names.
 """
 
+import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from zoo.errors import UsageError
 
 # The weights of one layer: PyTorch's name, and ours.
 NAMES = {
@@ -29,6 +35,16 @@ ALEXNET = {  # torchvision's `alexnet`
     "classifier.1": "fc6",
     "classifier.4": "fc7",
     "classifier.6": "logits",
+}
+VGG_BLOCKS = ((1, 1, 2, 2, 2), (2, 2, 2, 2, 2), (2, 2, 3, 3, 3), (2, 2, 4, 4, 4))  # convolutions: VGG-11 to VGG-19
+VGG_TOP = {"classifier.0": "fc1", "classifier.3": "fc2", "classifier.6": "predictions"}
+VIDEO_STEMS = {  # torchvision's `r3d_18` and `mc3_18`; then `r2plus1d_18`, whose convolutions are of space and of time
+    False: {"0": "conv", "1": "bn"},
+    True: {"0": "space_conv", "1": "space_bn", "3": "time_conv", "4": "time_bn"},
+}
+VIDEO_PARTS = {
+    False: {"0": "conv", "1": "bn"},
+    True: {"0.0": "space_conv", "0.1": "space_bn", "0.3": "time_conv", "1": "bn"},
 }
 GOOGLENET_STEM = {"conv1": "conv1", "conv2": "conv2_reduce", "conv3": "conv2"}  # torchvision's `googlenet`
 GOOGLENET_TOWERS = {
@@ -82,6 +98,41 @@ def googlenet(layer: str) -> str | None:
     return f"inception_{module}_{GOOGLENET_TOWERS[tower]}{ending}"
 
 
+def vgg(blocks: Sequence[int], batch_norm: bool) -> dict[str, str]:
+    """Of torchvision, which numbers everything between two pools, the ReLUs as well.
+
+    >>> [layer for layer in vgg((2, 2, 3, 3, 3), batch_norm=False)][:4]
+    ['features.0', 'features.2', 'features.5', 'features.7']
+    """
+    table, position = dict[str, str](), 0
+    for block, count in enumerate(blocks, start=1):
+        for number in range(1, count + 1):
+            name = f"block{block}_conv{number}"
+            table[f"features.{position}"] = name
+            if batch_norm:
+                table[f"features.{position + 1}"] = f"{name}_bn"
+            position += 3 if batch_norm else 2
+        position += 1
+    return table | VGG_TOP
+
+
+def video_resnet(layer: str, factored: bool) -> str | None:
+    """Of torchvision, with whole kernels or with those of space and of time one after the other.
+
+    >>> video_resnet("layer2.0.conv1.1", False), video_resnet("layer1.1.conv2.0.3", True), video_resnet("stem.4", True)
+    ('conv3_block1_1_bn', 'conv2_block2_2_time_conv', 'stem_time_bn')
+    """
+    if layer == "fc":
+        return "logits"
+    stem, _, part = layer.rpartition(".")
+    if stem == "stem":
+        return f"stem_{VIDEO_STEMS[factored][part]}"
+    if skip := re.fullmatch(r"layer([1-4])\.(\d)\.downsample\.([01])", layer):
+        return f"conv{int(skip[1]) + 1}_block{int(skip[2]) + 1}_0_{('conv', 'bn')[int(skip[3])]}"
+    stage, block, number, part = groups(r"layer([1-4])\.(\d)\.conv([12])\.(.*)", layer)
+    return f"conv{int(stage) + 1}_block{int(block) + 1}_{number}_{VIDEO_PARTS[factored][part]}"
+
+
 def groups(pattern: str, layer: str) -> tuple[str, ...]:
     """The groups of a pattern in a layer's name; a KeyError if it does not match, as for a name in no table."""
     found = re.fullmatch(pattern, layer)
@@ -90,18 +141,41 @@ def groups(pattern: str, layer: str) -> tuple[str, ...]:
     return found.groups()
 
 
-CONVERTERS: Mapping[str, Callable[[str], str | None]] = {"AlexNet": alexnet, "ResNet": resnet, "GoogLeNet": googlenet}
+Converter = Callable[[str], str | None]
+CONVERTERS: Mapping[str, Sequence[Converter]] = {
+    "AlexNet": [alexnet],
+    "VGG": [vgg(blocks, batch_norm).__getitem__ for blocks in VGG_BLOCKS for batch_norm in (False, True)],
+    "ResNet": [resnet],
+    "GoogLeNet": [googlenet],
+    "R3D, MC3 and R(2+1)D": [partial(video_resnet, factored=False), partial(video_resnet, factored=True)],
+}
 
 
 def converted(layers: Iterable[str]) -> dict[str, str | None] | None:
     """The names here of a state dict's layers, by the first converter that knows them all."""
     layers = list(layers)
-    for converter in CONVERTERS.values():
+    for converter in itertools.chain(*CONVERTERS.values()):
         try:
             return {layer: converter(layer) for layer in layers}
         except KeyError:
             continue
     return None
+
+
+def check_options(layers: Iterable[str], model: Any, path: Path) -> None:
+    """Raise where a network has other options than a state dict's, though every array may fit.
+
+    The bottlenecks of torchvision and timm halve in their 3x3 convolution, those of the paper in their first.
+    """
+    names = set(layers)
+    halving = next((each for each in model.layers if each.name == "conv3_block1_2_conv"), None)
+    if not {"layer2.0.conv3", "layer2.0.downsample.0"} <= names or halving is None:
+        return
+    if max(halving.strides) == 1 or halving.use_bias:
+        raise UsageError(
+            f"{path} is a ResNet of torchvision or timm, which halves in its 3x3 convolutions and has no biases; build "
+            "with stride_in='3x3', use_bias=False"
+        )
 
 
 def kernel_converter(maps: tuple[int, ...] | None) -> Callable[[np.ndarray], np.ndarray]:

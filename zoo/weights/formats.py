@@ -14,6 +14,8 @@ the file, and whatever a library says about a broken file becomes one `UsageErro
 import contextlib
 import functools
 import os
+import pickle
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -103,11 +105,16 @@ def safetensors_file(path: Path) -> Iterator[Content]:
         yield flat("safetensors", tensors)
 
 
+WRAPPERS = ("module.", "_orig_mod.", "model.")  # what DataParallel, compile and Lightning put before every key
+
+
 def flat(layout: str, tensors: list[Tensor]) -> Content:
     """Arrays by layer, where a key is the layer's name and the weight's, joined by a dot or a slash."""
+    keys = [tensor.key for tensor in tensors]
+    before = next((prefix for prefix in WRAPPERS if all(key.startswith(prefix) for key in keys)), "")
     layers: dict[str, list[Tensor]] = {}
     for tensor in tensors:
-        layer = tensor.key[: max(tensor.key.rfind("."), tensor.key.rfind("/"), 0)]
+        layer = tensor.key[: max(tensor.key.rfind("."), tensor.key.rfind("/"), 0)].removeprefix(before)
         layers.setdefault(layer, []).append(tensor)
     return Content(layout, layers)
 
@@ -141,7 +148,16 @@ def torch_file(path: Path) -> Iterator[Content]:
         raise UsageError(f"{path} is a PyTorch file and PyTorch is not installed; pip install torch") from None
 
     def load(**options: Any) -> Any:
-        return torch.load(path, weights_only=True, map_location="cpu", **options)
+        try:
+            return state_dict_in(torch.load(path, weights_only=True, map_location="cpu", **options))
+        except pickle.UnpicklingError as error:
+            found = re.search(r"GLOBAL ([\w.]+)", str(error))
+            if found is None:
+                raise
+            raise UsageError(
+                f"{path} holds objects of Python ({found[1]}), which could run code and are not opened; expected a "
+                "state dict alone: torch.save(model.state_dict(), path)"
+            ) from None
 
     with FakeTensorMode():
         shapes = load()
@@ -158,6 +174,18 @@ def torch_file(path: Path) -> Iterator[Content]:
         tensors.append(Tensor(key, tuple(tensor.shape), dtype, functools.partial(read_tensor, whole, key)))
     check_declared(path, sum(storages.values()))
     yield flat("torch", tensors)
+
+
+STATE_DICTS = ("state_dict", "model_state_dict", "state_dict_ema", "model", "module", "net")  # in a checkpoint
+
+
+def state_dict_in(checkpoint: Any) -> Any:
+    """The weights in a checkpoint that holds the epoch, the optimizer and others beside them; else what is given."""
+    if isinstance(checkpoint, dict):
+        for key in STATE_DICTS:
+            if isinstance(checkpoint.get(key), dict):
+                return checkpoint[key]
+    return checkpoint
 
 
 def read_tensor(state_dict: Callable[[], Any], key: str) -> np.ndarray:

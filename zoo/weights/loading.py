@@ -19,6 +19,8 @@ explanations below; else it is a `UsageError`, and the network is left bit for b
 * **Another number of input channels**: the first convolution is adapted (`zoo.weights.input_channels`).
 """
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +56,28 @@ def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessi
         UsageError: in one line, for a file that is missing, damaged, another than its hash says, or of another network.
     """
     name, options = registry.origin(model) or (None, {})
-    return load(model, tags.find(weights, name, options, hash=hash, preprocessing=preprocessing))
+    _, report = load(model, tags.find(weights, name, options, hash=hash, preprocessing=preprocessing))
+    if name and report.fresh_head and "num_classes" not in options:
+        warnings.warn(
+            f"{model.name}: {report.fresh_head}: train it, or build with the file's num_classes", stacklevel=2
+        )
+    return report
 
 
-def load(model: Any, source: WeightsFile) -> Report:
-    """`load_weights`, from a file that has been found."""
+def load(model: Any, source: WeightsFile, with_classes: Callable[[int], Any] | None = None) -> tuple[Any, Report]:
+    """`load_weights`, from a file that has been found, into a model or, where the file has another number of classes,
+    into the one that `with_classes` makes for them."""
     path = source.path
     check_file(path, hash=source.hash)
     with formats.opened(path, trusted=source.trusted) as content:
         plan = plan_loading(model, content, path)
+        if plan.classes and with_classes:
+            model = with_classes(plan.classes)
+            plan = plan_loading(model, content, path)
         values = read(plan, path)
     input_channels.adapt(plan.first, values, source.preprocessing)
     assign(plan, values)
-    return plan.report
+    return model, plan.report
 
 
 # The numbers

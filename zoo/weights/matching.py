@@ -16,6 +16,7 @@ from zoo.weights.name_mapping import Groups, Units, matched
 from zoo.weights.network_parts import NetworkParts, first_layer
 
 FLOATS = ("float32", "float16", "bfloat16", "float64")
+NO_AUXILIARY = "no auxiliary heads in the file"
 AUXILIARY_PREFIX = "auxiliary"  # of the names of heads that serve training alone, in every family
 
 
@@ -28,6 +29,12 @@ class Report:
     adapted: dict[str, str] = field(default_factory=dict)  # of those, what was changed on the way
     new: dict[str, str] = field(default_factory=dict)  # variables that keep their fresh values, and why
     unused: dict[str, str] = field(default_factory=dict)  # arrays of the file, and why
+
+    @property
+    def fresh_head(self) -> str:
+        """In words, what is random before the main output, and why; "" where nothing is."""
+        fresh = {key: why for key, why in self.new.items() if why != NO_AUXILIARY}
+        return f"{listed(fresh)} keep fresh values ({listed(dict.fromkeys(fresh.values()))})" if fresh else ""
 
     def __str__(self) -> str:
         lines = [f"{len(self.loaded)} weights loaded from {self.source}"]
@@ -61,6 +68,7 @@ class LoadingPlan:
     assignments: list[Assignment]  # in the order of the model's variables
     report: Report
     first: input_channels.FirstLayer | None  # where the input channels differ
+    classes: int | None = None  # of the file, where the network has another number
 
 
 def plan_loading(model: Any, content: Content, path: Path) -> LoadingPlan:
@@ -81,7 +89,7 @@ def plan_loading(model: Any, content: Content, path: Path) -> LoadingPlan:
         )
     assignments: list[Assignment] = []
     adapted: dict[str, str] = {}
-    first = None
+    first = classes = None
     for unit in [unit for unit in units if unit in groups]:
         pairs = paired(unit, units[unit], groups[unit], parts, path)
         wrong = [pair for pair in pairs if pair.shape != tuple(pair.variable.shape)]
@@ -91,6 +99,8 @@ def plan_loading(model: Any, content: Content, path: Path) -> LoadingPlan:
             why = f"{there:,} classes in the file, {here:,} here"
             new |= {pair.variable.path: why for pair in pairs}
             unused |= {pair.tensor.key: why for pair in pairs}
+            if parts.owner[id(pairs[0].variable)] == parts.head:
+                classes = there
             continue
         if wrong and other_channels(wrong, parts):
             first = first_layer(parts.first)
@@ -105,7 +115,7 @@ def plan_loading(model: Any, content: Content, path: Path) -> LoadingPlan:
         if each.tensor.dtype != each.variable.dtype:
             adapted.setdefault(each.variable.path, f"from {each.tensor.dtype} to {each.variable.dtype}")
     loaded = tuple(each.variable.path for each in assignments)
-    return LoadingPlan(assignments, Report(str(path), loaded, adapted, new, unused), first)
+    return LoadingPlan(assignments, Report(str(path), loaded, adapted, new, unused), first, classes)
 
 
 def other_classes(pairs: Sequence[Assignment], wrong: Sequence[Assignment], parts: NetworkParts) -> bool:
@@ -157,7 +167,7 @@ def explain_missing(groups: Groups, units: Units, parts: NetworkParts) -> tuple[
     missing = [variable for unit in units if unit not in groups for variable in units[unit]]
     names = {parts.owner[id(variable)] for variable in missing}
     new: dict[str, str] = {}
-    for part, why in ((parts.auxiliary, "no auxiliary heads in the file"), (parts.top, "no top in the file")):
+    for part, why in ((parts.auxiliary, NO_AUXILIARY), (parts.top, "no top in the file")):
         if part and part <= names:
             new |= {variable.path: why for variable in missing if parts.owner[id(variable)] in part}
             names -= part

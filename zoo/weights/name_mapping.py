@@ -35,6 +35,7 @@ def matched(model: Any, parts: NetworkParts, content: Content, path: Path) -> tu
     elif content.layout == "legacy" and any(NUMBERED.fullmatch(name) and name not in units for name in groups):
         groups = in_order(groups, units, parts, path)
     elif content.layout in ("torch", "safetensors") and any(each.key.endswith(".weight") for each in content.tensors):
+        converters.check_options(groups, model, path)
         groups, unused = renamed(groups, path)
     rename_head(groups, units, parts)
     return units, groups, unused

@@ -16,7 +16,7 @@ from zoo.data.image import files
 from zoo.data.image.files import ENDINGS
 from zoo.data.image.folder import ImageFolder
 from zoo.data.video import files as video_files
-from zoo.training import run_plan
+from zoo.training import own_data
 
 
 def image(path, seed, size=(20, 30)):
@@ -101,7 +101,7 @@ def test_what_cannot_be_learned_from(photos, tmp_path):
     with pytest.raises(zoo.UsageError, match=r"class bird of .* has 1 different images .* expected at least 3"):
         opened(photos).load()
     with pytest.raises(zoo.UsageError, match="is a folder; a network for reconstruction learns from none"):
-        run_plan.open_data(str(photos.absolute()), zoo.info("autoencoder"), None)
+        own_data.open_data(str(photos.absolute()), zoo.info("autoencoder"), None)
 
 
 def test_few_images_are_said(photos, caplog):

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import time
 
+import keras
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -334,3 +335,40 @@ def test_layers_of_keras_augment_differently_in_each_epoch_and_alike_in_each_run
     np.testing.assert_array_equal([first, second], epochs())
     with pytest.raises(zoo.UsageError, match=r"RandomRotation cannot be made with \{'angle': 3\}"):
         zoo.load_data("digits", shuffle=True, augment={"RandomRotation": {"angle": 3}})
+
+
+# What `load_data` opens
+
+
+def test_a_folder_of_images_is_read_as_train_reads_it(tmp_path):
+    rng = np.random.default_rng(0)
+    for label in ("cats", "dogs"):
+        (tmp_path / label).mkdir()
+        for number in range(10):
+            image = rng.integers(0, 255, (20 + number, 24, 3), dtype="uint8")
+            keras.utils.save_img(tmp_path / label / f"{number}.png", image, scale=False)
+    images, labels = next(zoo.load_data(tmp_path, preprocess={"cover": (16, 16)}).as_numpy_iterator())
+    assert images.shape == (14, 16, 16, 3) and sorted(labels) == [0] * 7 + [1] * 7
+    with pytest.raises(zoo.UsageError, match=r"have different sizes; expected one size: preprocess=\{'cover'"):
+        zoo.load_data(str(tmp_path))
+
+
+def test_a_folder_of_texts_and_arrays(tmp_path):
+    for label in ("cold", "hot"):
+        (tmp_path / label).mkdir()
+        for number in range(12):
+            (tmp_path / label / f"{number}.txt").write_text(f"it is {label} {number}")
+    texts, labels = next(zoo.load_data(tmp_path, batch_size=4).as_numpy_iterator())
+    assert all((b"hot" in text) == label for text, label in zip(texts, labels))
+    x, y = np.arange(100.0).reshape(50, 2), np.arange(50) % 2
+    parts = [arrays(zoo.load_data((x, y), split=split, scaling="none")) for split in ("train", "validation", "test")]
+    assert [len(found) for _, found in parts] == [36, 4, 10]
+    assert sorted(np.concatenate([found[:, 0] for found, _ in parts])) == x[:, 0].tolist()
+
+
+def test_an_image_and_a_class_are_taken_where_a_data_set_names_no_pair():
+    image, label = tfds.features.Image(), tfds.features.ClassLabel(num_classes=3)
+    boxed = {"image": image, "bbox": tfds.features.BBoxFeature(), "label": label}
+    assert sources.image_and_class(boxed) == ("image", "label")
+    assert sources.image_and_class({"left": image, "right": image, "label": label}) is None
+    assert sources.image_and_class({"image": image}) is None

@@ -363,10 +363,13 @@ def test_data_that_is_no_text(name, dataset, says, data_dir):
         tasks.get(card.task).data_module.adapt(card, plan_for(name, dataset=dataset), source)
 
 
-@pytest.mark.parametrize("dataset", ["agreement", "pydoc_topics"])
-def test_load_data_gives_no_texts(dataset, data_dir):
-    with pytest.raises(UsageError, match="holds texts; expected images or vectors with a target each"):
-        zoo.load_data(dataset, data_dir=data_dir)
+def test_load_data_gives_texts_with_their_classes(data_dir):
+    texts, labels = next(zoo.load_data("agreement", batch_size=5, data_dir=data_dir).as_numpy_iterator())
+    assert isinstance(texts[0], bytes) and labels.shape == (5,)
+    with pytest.raises(UsageError, match="an example of pydoc_topics has text; expected an input and its target"):
+        zoo.load_data("pydoc_topics", data_dir=data_dir)
+    with pytest.raises(UsageError, match="agreement holds texts; preprocess and augment are for images"):
+        zoo.load_data("agreement", preprocess={"resize": (8, 8)}, data_dir=data_dir)
 
 
 @pytest.mark.parametrize(

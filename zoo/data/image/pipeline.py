@@ -12,15 +12,14 @@ for ever once a global seed is set.)
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.checks import check_whole
-from zoo.data.checks import check_arrays, check_step, summarise
+from zoo.data.checks import check_step
 from zoo.data.epochs import Epochs, shuffled, with_draws
 from zoo.data.image import keras_layers
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
-from zoo.data.image.normalization import SCALING, Scaling
+from zoo.data.image.normalization import Scaling
 from zoo.data.image.transforms import AUGMENT, PREPROCESS
-from zoo.data.sources import Source, open_source
-from zoo.errors import UsageError, unknown
+from zoo.data.sources import Source
+from zoo.errors import unknown
 
 CACHE_BYTES = 4 * 2**30  # sets up to this size are cached and shuffled whole
 SHUFFLE_BUFFER = 100_000  # examples at most
@@ -138,61 +137,3 @@ def finished(batched: Any, *, scaling: Scaling, augment: Mapping[str, Any] | Non
     else:
         mapped = batched.map(lambda x, y: finish((x, y)), num_parallel_calls=tf.data.AUTOTUNE)
     return mapped.prefetch(tf.data.AUTOTUNE)
-
-
-def load_data(
-    dataset: str,
-    *,
-    split: str = "train",
-    batch_size: int = 32,
-    shuffle: bool = False,
-    seed: int = 0,
-    preprocess: Mapping[str, Any] | None = None,
-    augment: Mapping[str, Any] | None = None,
-    scaling: str = "standardise",
-    train: str = "train",
-    data_dir: str | None = None,
-) -> Any:
-    """A data set, ready for `fit`.
-
-    Args:
-        dataset: a tfds name (``"mnist"``, ``"digits:1.0.0"``) or the path of an ``.npz`` file
-            (`zoo.data.sources.ArrayFile` says what it must hold).
-        split: in tfds' slicing language, ``"train[:90%]"``.
-        batch_size: examples in a batch.
-        shuffle: shuffle with `seed`, differently in each epoch and equally in each run.
-        seed: of shuffling and augmentation.
-        preprocess: done once to each example: ``{"resize": (height, width)}``, ``{"cover": (height, width)}`` (in
-            proportion, what juts out cut off), ``{"pad": (height, width)}``.
-        augment: done anew in each epoch: ``{"shift": pixels}``, ``{"flip": True}``,
-            ``{"crop": (smallest, largest fraction of the area)}``, or a layer of Keras:
-            ``{"RandAugment": {"factor": 0.3}}``.
-        scaling: ``"standardise"`` by mean and deviation of the training set, ``"unit"`` (to 0..1), ``"none"``.
-        train: the split that "standardise" measures.
-        data_dir: where tfds keeps its data sets.
-
-    Returns:
-        A ``tf.data.Dataset`` of (float32 inputs, targets).
-
-    Raises:
-        UsageError: for an unknown name, or data that is not there and cannot be fetched.
-
-    >>> images, labels = next(iter(load_data("digits", split="test", batch_size=5)))
-    >>> images.shape, labels.dtype.name
-    (TensorShape([5, 8, 8, 1]), 'int64')
-    """
-    if scaling not in SCALING:
-        raise unknown("scaling", scaling, SCALING)
-    if augment and not shuffle:
-        raise UsageError("augment without shuffle; expected both for training, or neither for evaluation")
-    check_whole("batch_size", batch_size)
-    check_whole("seed", seed, 0)
-    if batch_size > SHUFFLE_BUFFER:
-        raise UsageError(f"batch_size is {batch_size}; expected at most {SHUFFLE_BUFFER:,}")
-    source = open_source(dataset, data_dir=data_dir).load()
-    check_arrays(source, train)
-    preprocess = preprocess or {}
-    scale = SCALING[scaling](summarise(prepared(source, train, preprocess), source, train))
-    examples = prepared(source, split, preprocess)
-    epochs = Epochs(seed) if shuffle else None
-    return batches(examples, scaling=scale, batch_size=batch_size, augment=augment, epochs=epochs)
