@@ -53,8 +53,10 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
     file = None
     if weights is not None:  # a file that is missing is refused before the network is built
         file = tags.find(weights, name, options, preprocessing=preprocessing or "")
+    builder = registry.builder(name)
+    check_keras()
     try:
-        model = registry.builder(name)(**options)
+        model = builder(**options)
     except UsageError:
         raise
     except Exception as error:  # Keras's own words can run over many lines, and do not name the option
@@ -92,6 +94,18 @@ def checked_options(name: str, options: Mapping[str, Any], beside: Sequence[str]
             raise unknown(f"option of {name}", option, (*known, *beside))
         checked[option] = plain(value)
     return checked
+
+
+def check_keras() -> None:
+    """Raise where Keras is set, as by its file keras.json, to what the networks are not written for."""
+    import keras
+
+    for setting, wanted in (("image_data_format", "channels_last"), ("floatx", "float32")):
+        if (found := getattr(keras.config, setting)()) != wanted:
+            raise UsageError(
+                f"Keras's {setting} is {found!r}; expected {wanted!r}: set it in keras.json, or by "
+                f"keras.config.set_{setting}({wanted!r})"
+            )
 
 
 def check_counts(name: str, options: Mapping[str, Any]) -> None:
