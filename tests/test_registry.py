@@ -112,10 +112,10 @@ def test_a_field_of_a_card_that_cannot_be_is_one_line(changes, told, a_card, reg
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"epochs": "3"}, "epochs is '3'; expected a whole number of at least 1"),
-        ({"epochs": None}, "epochs is None; expected a whole number of at least 1"),
-        ({"batch_size": 0}, "batch_size is 0; expected a whole number of at least 1"),
-        ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected a number above 0 and up to 10"),
+        ({"epochs": "3"}, "epochs is '3'; expected a whole number of at least 1 and at most 10,000,000"),
+        ({"epochs": None}, "epochs is None; expected a whole number of at least 1 and at most 10,000,000"),
+        ({"batch_size": 0}, "batch_size is 0; expected a whole number of at least 1 and at most 10,000,000"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected a number above 0, from 1e-10 to 5"),
         ({"seed": 0.5}, "seed is 0.5; expected a whole number from 0 to 2^32 - 1"),
         ({"precision": "float61"}, "precision is 'float61'; expected one of float32, mixed_float16, mixed_bfloat16"),
         ({"patience": -1}, "patience is -1; expected a whole number of at least 0"),

@@ -126,9 +126,11 @@ def train(
     from zoo.training.run_plan import prepare
 
     plan = prepare(**arguments.pop("options"), **arguments)
+    from zoo.backend import random_states_kept
     from zoo.training.trainer import fit  # and with it Keras
 
-    return fit(plan)
+    with random_states_kept():
+        return fit(plan)
 
 
 def __getattr__(name: str) -> Any:

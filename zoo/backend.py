@@ -1,6 +1,8 @@
 """What each backend does in its own way: the only file, beside the data, that names one."""
 
 import contextlib
+import random
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -46,6 +48,29 @@ def tensorflow_build() -> str:
     if not build.get("is_cuda_build"):
         return "CPU build"
     return f"built for CUDA {build.get('cuda_version', '?')}, cuDNN {build.get('cudnn_version', '?')}"
+
+
+@contextlib.contextmanager
+def random_states_kept() -> Iterator[None]:
+    """Leave Python's, NumPy's and the backend's random numbers as they were, whatever is seeded meanwhile.
+
+    A global seed of TensorFlow that stays behind would give every epoch of somebody's own `fit` on arrays one order.
+    """
+    import numpy as np
+
+    python, arrays = random.getstate(), np.random.get_state()
+    tf, torch = sys.modules.get("tensorflow"), sys.modules.get("torch")
+    graph_seed = tf.compat.v1.random.get_seed(None)[0] if tf else None
+    torch_state = torch.get_rng_state() if torch else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(arrays)
+        if tf:
+            tf.random.set_seed(graph_seed)
+        if torch:
+            torch.set_rng_state(torch_state)
 
 
 @contextlib.contextmanager

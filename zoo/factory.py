@@ -167,13 +167,7 @@ def reset_head(model: Any, num_classes: int) -> Any:
 def _built(name: str, options: Mapping[str, Any]) -> Any:
     """The network with fresh weights."""
     builder = registry.builder(name)
-    import keras
-
-    if keras.config.image_data_format() != "channels_last":
-        raise UsageError(
-            "Keras is set to channels_first, and the networks here have their channels last; expected "
-            "keras.config.set_image_data_format('channels_last')"
-        )
+    check_keras()
     try:
         model = builder(**options)
     except UsageError:
@@ -209,6 +203,18 @@ def checked_options(name: str, options: Mapping[str, Any], beside: Sequence[str]
             raise unknown(f"option of {name}", option, (*known, *beside))
         checked[option] = plain(value)
     return checked
+
+
+def check_keras() -> None:
+    """Raise where Keras is set, as by its file keras.json, to what the networks are not written for."""
+    import keras
+
+    for setting, wanted in (("image_data_format", "channels_last"), ("floatx", "float32")):
+        if (found := getattr(keras.config, setting)()) != wanted:
+            raise UsageError(
+                f"Keras's {setting} is {found!r}; expected {wanted!r}: set it in keras.json, or by "
+                f"keras.config.set_{setting}({wanted!r})"
+            )
 
 
 def check_counts(name: str, options: Mapping[str, Any]) -> None:

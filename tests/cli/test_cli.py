@@ -92,7 +92,7 @@ def test_info_shows_the_card(capsys):
         (["train", "lenet5", "--data", "none/"], "data is 'none/', which is not there; expected the path"),
         (["train", "resnet50", "--weights", "imagenett"], "did you mean imagenet"),
         (["train", "resnet50", "--weights", "nope.h5"], "there is no file nope.h5; expected a file of weights"),
-        (["predict", "resnet50", "x.png", "--weights", "nope.h5"], "there is no file nope.h5; expected"),
+        (["predict", "resnet50", "x.png", "--weights", "nope.h5"], "x.png is not there; expected the file of an image"),
         (["info", "lenet5", "mlp"], "`zoo info` takes no 'mlp'; leave it out"),
         (["train", "lenet5", "--epochs", "many"], "invalid int value: 'many'"),
         (["train", "lenet5", "--epochs", "0"], "epochs is 0; expected"),

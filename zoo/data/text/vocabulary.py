@@ -132,7 +132,10 @@ def kind_of(level: str) -> type[Vocabulary] | type[SubwordVocabulary]:
 
 
 def check_tokens(tokens: Sequence[int], vocabulary_size: int) -> None:
-    """Raise for a token id that the network has no row for: inside a compiled graph it would pass in silence.
+    """Raise for a token id that the network has no row for.
+
+    A network that is called directly does not check: an id beyond its vocabulary is an error of TensorFlow's on a
+    processor and passes in silence where the graph is compiled by XLA; a negative id and a fraction pass everywhere.
 
     >>> check_tokens([3, 500], 100)
     Traceback (most recent call last):
