@@ -132,9 +132,12 @@ def everything(tmp_path_factory, data_dir):
         )
 
 
+        ONE_PHASE = zoo.records.replace(RECIPE, name="one_phase", head_epochs=0, patience=0)
+
+
         @zoo.register(zoo.Card(
             task="watched", summary="all that has a state", params=1, paper="none", preprocessing="standardise",
-            inputs=(zoo.Input("image", (8, 8, 1)),), recipes=(RECIPE,), tiny={},
+            inputs=(zoo.Input("image", (8, 8, 1)),), recipes=(RECIPE, ONE_PHASE), tiny={},
         ))
         def stateful(*, input_shape=(8, 8, 1), num_classes=10, name="stateful"):
             image = keras.Input(input_shape, name="image")
@@ -178,16 +181,15 @@ def finished(tmp_path_factory, data_dir):
     return zoo.train("mlp", run=tmp_path_factory.mktemp("runs") / "mlp", epochs=2, data_dir=data_dir, verbose=0)
 
 
-def test_more_epochs_for_a_finished_run(data_dir, tmp_path, monkeypatch):
+def test_more_epochs_for_a_finished_run(everything, data_dir, tmp_path, monkeypatch):
     """With a constant rate it is the longer training, bit for bit; else the schedule is another, which is said."""
     monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments: None)
     settings = dict(data_dir=data_dir, verbose=0)
-    assert zoo.info("perceptron").recipe("demo").schedule == "constant"
-    longer = zoo.train("perceptron", run=tmp_path / "longer", epochs=5, **settings)
-    zoo.train("perceptron", run=tmp_path / "run", epochs=2, **settings)
-    more = zoo.train(resume=tmp_path / "run", epochs=5, **settings)
+    longer = zoo.train("stateful", "one_phase", run=tmp_path / "longer", epochs=4, **settings)
+    zoo.train("stateful", "one_phase", run=tmp_path / "run", epochs=2, **settings)
+    more = zoo.train(resume=tmp_path / "run", epochs=4, **settings)
     assert differences(longer.path, more.path) == []
-    assert more.config["recipe"]["epochs"] == 5 and more.config["resumed"][0]["after"] == "2 epochs"
+    assert more.config["recipe"]["epochs"] == 4 and more.config["resumed"][0]["after"] == "2 epochs"
 
 
 def test_what_cannot_be_resumed(finished, data_dir, tmp_path):

@@ -319,7 +319,7 @@ def test_a_full_disk_is_said_before_the_first_step(data_dir, tmp_path, monkeypat
     from types import SimpleNamespace
 
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5 * 2**20))
-    with pytest.raises(zoo.UsageError, match=r"5 MiB left; the run needs about 65 MiB"):
+    with pytest.raises(zoo.UsageError, match=r"5 MiB left; the run needs about 67 MiB"):
         zoo.train("lenet5", run=tmp_path / "run", data_dir=data_dir)
 
 

@@ -62,8 +62,10 @@ class Run:
                     f"the run cannot be written to {folder}: {error.strerror}; choose another folder"
                 ) from None
         if any(folder.iterdir()):
+            begun = checkpoint.files(folder / checkpoint.FOLDER)
             raise UsageError(
                 f"{folder} already holds files and none was touched; choose another folder, or remove it first"
+                + (", or go on with it: --resume" if begun else "")
             )
         try:
             tempfile.TemporaryFile(dir=folder).close()  # without a name, so that nothing of it stays
