@@ -11,6 +11,11 @@ from zoo.cli import _terminal
 if TYPE_CHECKING:
     from zoo.introspection.layer_costs import Cost
 
+TOKENS = (
+    "words (letters, marks and digits in lower case; don't and 3.14 are one, well-known two), characters, spaces (a "
+    "text that is cut already) or subwords: --option tokens="
+)
+
 HELP = "show the card of a network: what it is, its size, its paper, its recipes"
 
 
@@ -40,6 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
         ("preprocessing", card.preprocessing),
         *[("note" if number == 0 else "", text) for number, text in enumerate(card.notes)],
         *([("weights", describe_weights(each)) for each in card.weights] or [("weights", "none published")]),
+        *([("tokens", TOKENS)] if any("tokens" in recipe.preprocess for recipe in card.recipes) else []),
         *[("recipe", describe(recipe)) for recipe in card.recipes],
     ]
     print(f"{card.name}: {card.summary}")

@@ -100,8 +100,8 @@ def test_what_cannot_be_learned_from(photos, tmp_path):
     image(photos / "bird" / "0.png", 7)
     with pytest.raises(zoo.UsageError, match=r"class bird of .* has 1 different images .* expected at least 3"):
         opened(photos).load()
-    with pytest.raises(zoo.UsageError, match="is a folder; a network for reconstruction learns from none"):
-        own_data.open_data(str(photos.absolute()), zoo.info("autoencoder"), None)
+    with pytest.raises(zoo.UsageError, match="is a folder; a network for binary_classification learns from none"):
+        own_data.open_data(str(photos.absolute()), zoo.info("perceptron"), None)
 
 
 def test_few_images_are_said(photos, caplog):
