@@ -104,7 +104,7 @@ def test_features_share_the_weights_and_keep_the_choice():
     body = features(model, stages=["stride4", "stride1"])
     assert sorted(body.output) == ["stride1", "stride4"]
     assert body.get_layer("conv1_conv") is model.get_layer("conv1_conv")
-    with pytest.raises(zoo.UsageError, match="no stage of resnet20 'stride3'; did you mean stride"):
+    with pytest.raises(zoo.UsageError, match="no stage or layer of resnet20 'stride3'; did you mean stride"):
         features(model, ["stride3"])
     with pytest.raises(zoo.UsageError, match="mlp has no stages"):
         features(zoo.build("mlp"))
