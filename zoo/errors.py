@@ -64,9 +64,13 @@ def unknown(kind: str, value: object, known: Iterable[str], *, hint: str = "") -
     UsageError("there is no model 'lenet'; did you mean lenet5? (`zoo list` shows all)")
     >>> unknown("option of nin", "size", [])
     UsageError("there is no option of nin 'size'; there are none")
+    >>> unknown("option", "--lr", ["--learning-rate", "--run", "--loop"])
+    UsageError("there is no option '--lr'; did you mean --learning-rate?")
     """
     known = sorted(set(known))
-    near = difflib.get_close_matches(str(value).lower(), known, n=3, cutoff=0.6)
+    asked = str(value).lower()
+    near = [name for name in known if initials(name) == asked.strip("-")]
+    near = near or difflib.get_close_matches(asked, known, n=3, cutoff=0.6)
     if not known:
         help = "there are none"
     elif near:
@@ -74,6 +78,16 @@ def unknown(kind: str, value: object, known: Iterable[str], *, hint: str = "") -
     else:
         help = f"there are {', '.join(known)}" if len(known) <= 24 else f"there are {len(known)}"
     return UsageError(f"there is no {kind} {value!r}; {help}" + (f" ({hint})" if hint else ""))
+
+
+def initials(name: str) -> str:
+    """Of a name of several words, by which people call it; "" of one word.
+
+    >>> initials("--learning-rate"), initials("batch_size"), initials("--run")
+    ('lr', 'bs', '')
+    """
+    words = re.findall(r"[A-Za-z0-9]+", name.replace("_", " "))
+    return "".join(word[0] for word in words) if len(words) > 1 else ""
 
 
 def some(things: Sequence[object], limit: int = 5) -> str:

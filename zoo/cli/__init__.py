@@ -79,6 +79,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     >>> parse(["info", "lenet5"]).name
     'lenet5'
     """
+    if [*argv[:1]] == ["help"]:
+        argv = [*argv[1:2], "--help"]
     parser = Parser(
         prog="zoo",
         description="The networks that deep learning is taught with, in Keras 3.",

@@ -97,7 +97,7 @@ def opened(dataset: Any, data_dir: str | None) -> DataSet:
         return Arrays(dataset)
     path = Path(dataset).expanduser()
     is_name = isinstance(dataset, str) and os.sep not in dataset and dataset in (*tfds.list_builders(), *embedded())
-    if is_name or not path.is_dir():
+    if is_name or dataset == "" or not path.is_dir():
         return open_source(dataset, data_dir=data_dir)
     endings = {file.suffix.lower() for file in path.rglob("*") if file.is_file()}
     return next((each for each in FOLDERS if endings & set(each.ENDINGS)), TextFolder)(path.absolute())

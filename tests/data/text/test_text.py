@@ -366,7 +366,7 @@ def test_data_that_is_no_text(name, dataset, says, data_dir):
 def test_load_data_gives_texts_with_their_classes(data_dir):
     texts, labels = next(zoo.load_data("agreement", batch_size=5, data_dir=data_dir).as_numpy_iterator())
     assert isinstance(texts[0], bytes) and labels.shape == (5,)
-    with pytest.raises(UsageError, match="an example of pydoc_topics has text; expected an input and its target"):
+    with pytest.raises(UsageError, match="an example of pydoc_topics has text, topic; expected an input and its t"):
         zoo.load_data("pydoc_topics", data_dir=data_dir)
     with pytest.raises(UsageError, match="agreement holds texts; preprocess and augment are for images"):
         zoo.load_data("agreement", preprocess={"resize": (8, 8)}, data_dir=data_dir)
