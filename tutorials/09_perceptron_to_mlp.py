@@ -13,7 +13,7 @@
 #
 # **Claims** XOR: a perceptron gets at most 3 of 4 right, an MLP all 4. A deep network without activation equals one
 # matrix. Gradients worked out by hand are Keras's. MNIST-1D: softmax regression gets between .29 and .35, an MLP at
-# least .60 (published: 32 and 68 %).
+# least .58 (published: 32 and 68 %).
 #
 # **Beside them** chance, and the nearest training example (a **1-nearest-neighbour classifier** answers with the class
 # of the training example that is most like the new one).
@@ -245,7 +245,7 @@ lesson.claim("gradients by hand less Keras's, largest difference", difference, "
 # $$v \leftarrow m\,v - \eta\,\nabla L, \qquad w \leftarrow w + v$$
 #
 # (B. Polyak, 1964.) With $m = 0$ it is gradient descent. Adam has momentum too, and divides each parameter's step by
-# the usual size of its gradient. The valley here is $L = \frac{1}{2}(u^2 + 50 v^2)$, fifty times as steep across as
+# the usual size of its gradient. The valley here is $L = \frac{1}{2}(w_1^2 + 50 w_2^2)$, fifty times as steep across as
 # along, and both walks have the same learning rate.
 
 # %%
@@ -281,7 +281,9 @@ for (name, path), colour in zip(paths.items(), (SECOND, INK)):
     left = np.linalg.norm(path[-1])
     axes.plot(*path.T, ".-", color=colour, linewidth=0.8, label=f"{name}: {left:.2g} from the minimum in the end")
 axes.plot(0, 0, "*", color="gold", markersize=14, markeredgecolor="black")
-axes.set(xlabel="u, along the valley", ylabel="v, across it", title=f"{STEPS} steps at a learning rate of {RATE}")
+axes.set(
+    xlabel="$w_1$, along the valley", ylabel="$w_2$, across it", title=f"{STEPS} steps at a learning rate of {RATE}"
+)
 axes.legend(frameon=False, fontsize=8, loc="lower right")
 lesson.plot(figure, "momentum")
 difference = np.abs(walk(0.9) - keras_walk(0.9)).max()
@@ -351,7 +353,7 @@ else:
     axes.axvline(0.1, color=SECOND, linestyle=":", label="chance")
     axes.axvline(neighbour, color=SECOND, linestyle="--", label="nearest training example")
     axes.set(xlim=(0, 1.12), xlabel="accuracy, mean of the seeds")
-    axes.set_title("the MLP knows its examples by heart: it overfits")
+    axes.set_title("the MLP knows most of its examples by heart: it overfits")
     axes.set_yticks(range(len(rows)), rows)
     axes.legend(frameon=False, loc="lower right")
     lesson.plot(figure, "mnist1d")
@@ -360,7 +362,7 @@ else:
     softmax, plain, dropped = ([accuracy(m, x_test, y_test) for m in models] for models in rows.values())
     lesson.claim("MNIST-1D, softmax regression, worst seed", min(softmax), ">=", 0.29, baseline=baseline)
     lesson.claim("MNIST-1D, softmax regression, best seed", max(softmax), "<=", 0.35, baseline=baseline)
-    lesson.claim("MNIST-1D, the chosen MLP, worst seed", min(dropped), ">=", 0.60, baseline=baseline)
+    lesson.claim("MNIST-1D, the chosen MLP, worst seed", min(dropped), ">=", 0.58, baseline=baseline)
     (_, _), (seen, new), (seen_dropped, new_dropped) = means.values()
     lesson.claim(
         "MNIST-1D, generalisation gap with dropout less without", (seen_dropped - new_dropped) - (seen - new), "<=",
@@ -369,10 +371,10 @@ else:
 
 # %% [markdown]
 # The MLP beats a weighted sum by far and is still near to looking the answer up: on new examples it is much worse than
-# on those it was trained on. The distance between the two is the **generalisation gap**. Dropout makes it smaller, and
-# the test accuracy a little better; it does not close it. What the MLP lacks is the idea that a shape is the same
-# wherever it sits. Lesson 10 builds that idea in (what a network takes for granted before it sees an example is its
-# **inductive bias**).
+# on those it was trained on. The distance between the two is the **generalisation gap**. Dropout makes the gap smaller,
+# mostly because the network knows less of its training set by heart; on the test signals little changes. What the MLP
+# lacks is the idea that a shape is the same wherever it sits. Lesson 10 builds that idea in (what a network takes for
+# granted before it sees an example is its **inductive bias**).
 #
 # ## MNIST (`--data full`)
 # In MNIST every digit sits in the middle of its image, and even a weighted sum of pixels does well.

@@ -344,7 +344,7 @@ axes.plot(distances, nearest, color="black", linestyle="--", label="nearest trai
 axes.axhline(baseline["chance"], color="black", linestyle=":", label="chance")
 axes.set(xlabel="moved by up to so many pixels", ylabel="test accuracy", ylim=(0, 1.03))
 axes.set_title("mean and range of the seeds")
-axes.legend(frameon=False, fontsize=8, loc="lower left")
+axes.legend(fontsize=8, loc="lower left")
 for axes, images, pixels in zip(right.subplots(1, len(distances)), moved_digits, distances):
     axes.imshow(images[y_test == 2][0, ..., 0], cmap="gray_r")
     axes.set(title=str(pixels), xticks=[], yticks=[])
