@@ -77,6 +77,7 @@ def draw_regions(axes, model, x, y, title):
     axes.contourf(across, up, predicted, levels=(-0.5, 0.5, 1.5), colors=("#f3d9d2", "#cfe0ea"))
     for label, colour, marker in ((0, SECOND, "o"), (1, INK, "s")):
         axes.plot(*x[y == label].T, marker, color=colour, markersize=9 if len(x) < 10 else 3)
+    axes.set(xlabel="$x_1$", ylabel="$x_2$")
     axes.set_title(f"{title}\n{accuracy(model, x, y):.0%} correct", fontsize=10)
 
 

@@ -41,14 +41,15 @@ CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 # %% [markdown]
 # ## The block, as a picture and in code
-# A plain block computes $y = \mathrm{relu}(F(x))$, where $F$ is two 3x3 convolutions, each followed by batch
-# normalisation (lesson 11). A residual block computes
+# A plain block computes $y = \mathrm{relu}(F(x))$. $F$ is a 3x3 convolution and batch normalisation (lesson 11), a
+# ReLU, and convolution and normalisation once more. A residual block computes
 #
 # $$y = \mathrm{relu}(F(x) + x)$$
 #
-# so that $F$ learns what to *add* to $x$. Where a stage halves the feature maps (its first convolution has a stride of
-# 2) and doubles the channels, $x$ and $F(x)$ have different shapes. There $x$ is taken at every second pixel and filled
-# up with channels of zeros. So the shortcut has nothing to learn, and both families have equally many parameters.
+# so that $F$ learns what to *add* to $x$. The network is a row of such blocks in three **stages**; from one stage to
+# the next the feature maps get half as high and wide (the first convolution has a stride of 2) and twice as many. There
+# $x$ and $F(x)$ have different shapes, so $x$ is taken at every second pixel and filled up with channels of zeros. The
+# shortcut has nothing to learn, and both families have equally many parameters.
 
 
 # %%
@@ -372,20 +373,20 @@ if lesson.full:
 # %% [markdown]
 # ## Try it
 # 1. Give plain-50 thirty epochs in place of ten. Does it get there? Where is residual-50 by then?
-# 2. Draw `residual` with a shortcut around one convolution only, or around three, by changing `block`. Can it still
-#    imitate a shallower network?
+# 2. Put a shortcut around one convolution only, by changing `block`. Can such a network still imitate a shallower one?
+#    What would $F$ be?
 # 3. Set the last scale of *every* block of residual-50 to 0 before training. What do its gradients look like now?
 #
 # <details><summary>Solution</summary>
 #
-# 1. `EPOCHS, BATCH = 30, 128`. Plain-50 gets further down, and residual-50 is far below it all the time: the plain
-#    network is slow to train, and never catches up.
-# 2. Yes: whatever $F$ is, $F(x) = 0$ leaves $x$. With one convolution and its ReLU outside the sum, $F$ would be
-#    linear.
+# 1. `EPOCHS, BATCH = 30, 128`, and look at the line of plain-50 in the left figure. Whatever it reaches, it takes these
+#    extra steps to get there; residual-50 knows its digits after the first ten epochs.
+# 2. Yes: whatever $F$ is, $F(x) = 0$ leaves $x$. But with one convolution $F$ is linear but for the normalisation; the
+#    bend comes only after the sum.
 # 3. After `network` in `gradients`, `layer.gamma.assign(ops.zeros(layer.gamma.shape))` for each layer whose name ends
-#    in `_2_bn`. The convolutions inside the blocks get no gradient at all (it is multiplied by the scale, 0), and the
-#    first convolution gets that of an 8-layer network or less: training starts from a shallow network and grows. (Goyal
-#    et al. 2017, [section 5.1](https://arxiv.org/abs/1706.02677), start so.)
+#    in `_2_bn`. The convolutions inside the blocks get no gradient at all (it is multiplied by the scale, 0), so the
+#    figure has no sizes for them, and the first convolution gets that of a network without blocks. Training starts from
+#    there and grows. (Goyal et al. 2017, [section 5.1](https://arxiv.org/abs/1706.02677), start so.)
 # </details>
 
 # %%
