@@ -268,8 +268,8 @@ def keras_walk(momentum):
     place, path = keras.Variable([-4.0, 1.5]), []
     optimizer = keras.optimizers.SGD(RATE, momentum=momentum)
     for _ in range(STEPS + 1):
-        path.append(keras.ops.convert_to_numpy(place))
-        optimizer.apply([STEEPNESS.astype("float32") * place.value], [place])
+        path.append(np.array(keras.ops.convert_to_numpy(place)))  # a copy: PyTorch would share it
+        optimizer.apply([keras.ops.convert_to_tensor(STEEPNESS * path[-1], "float32")], [place])
     return np.array(path)
 
 
