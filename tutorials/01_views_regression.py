@@ -47,7 +47,8 @@ BATCH = 64
 # Why three? Only examples that were not learned from tell whether a model **generalises**, that is, whether it is good
 # on what it has not seen (**generalisation**). One that is good on its training set alone has learned its noise by
 # heart: **overfitting**. And whoever tries ten models and keeps the one that is best on the test set has learned from
-# the test set. Time is not shuffled between the parts: the future is tested with the past.
+# the test set. Time is not shuffled between the parts: we learn from
+# the past and are tested on the future.
 
 
 # %%
@@ -114,7 +115,7 @@ lesson.claim("worked example: distance from 5.3", abs(promised - 5.3), "<=", 1e-
 # The baselines above are judged by another number, the mean of the errors' sizes (the **mean absolute error**, MAE):
 # $\frac{1}{n} \sum |b + w x_i - y_i|$. Why train with one and judge by the other? The square is smooth: near its
 # minimum its slope goes to 0, so the steps get shorter by themselves; the slope of $|e|$ jumps from -1 to 1. But the
-# MSE is in squared views, and a few very bad days make most of it. The MAE is in views, as the question is. The two
+# MSE is in squared views, and a few very bad days can make most of it. The MAE is in views, as the question is. The two
 # also ask for different things. Of all constant forecasts, the MSE is least for the **mean** of the days, the MAE for
 # their **median** (half of the days are above it). We try 2,001 constants and look:
 
@@ -388,7 +389,7 @@ lesson.claim("updates in one epoch", int(model.optimizer.iterations), "==", 1_00
 # 2. The first weight is the largest, the last comes next: seven days ago was the same weekday as tomorrow, and
 #    yesterday tells what is unusual now.
 # 3. The table above has both. Where the training error goes on falling while the test error rises, the network
-#    overfits. Give `train` 10 times the epochs and 300 sigmoids to see more of it.
+#    overfits.
 # </details>
 
 # %%

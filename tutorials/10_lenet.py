@@ -359,14 +359,14 @@ if not lesson.full:
     lesson.claim("LeNet-5 less the one that saw no moved digits, means", ours.mean() - unmoved.mean(), ">=", 0.2)
 
 # %% [markdown]
-# The most confident mistakes of the first network, on digits that did not move:
+# The most confident mistakes of that network, on digits that did not move:
 
 # %%
 names = [str(digit) for digit in range(10)]
 lesson.plot(plots.worst_mistakes(x_test.__getitem__, y_test, logits(model, x_test), names), "mistakes")
 
 # %% [markdown]
-# ## Where convolution is worth .25
+# ## Where convolution is worth a lot
 # In MNIST-1D (lesson 09) the shape sits anywhere, and an MLP hardly beats the nearest example. Here is LeNet-5 with one
 # axis instead of two, more maps, and dropout (lesson 09), because 4,000 signals are few. How much dropout? The last 500
 # training signals are the validation set; a network of the first seed is trained with each of two values, and the

@@ -287,7 +287,7 @@ for what, mine, theirs in (("training", expected, in_training), ("use", expected
 # knows nothing: a cross-entropy of $\ln 10 = 2.303$.
 #
 # Is it the learning rate, or the depth? Glorot's start gets two smaller learning rates as well (the validation digits
-# choose the best of the three), and so does VGG-11, with Glorot's start, get its chance.
+# choose the best of the three), and VGG-11 is trained from Glorot's start as well.
 
 # %%
 STARTS = {"Glorot": SECOND, "He": INK, "batch normalisation": "#e0a030"}
@@ -369,10 +369,10 @@ lesson.claim(
 # not the learning rate alone, as a smaller one helps only in part. Depth is the other half: VGG-11, with five
 # convolutions less, gets away with it. To see how, we look at the size of the maps of each layer (the root of the mean
 # square) before any training. He's numbers are larger by $\sqrt 2$ in the nine layers that keep the channels and by
-# $\sqrt 3$ in the three that double them; so after the last layer his maps are $\sqrt 2^{\,9} \sqrt 3^{\,3} \approx
-# 118$ times as large as Glorot's, which are next to nothing: the logits are the same for all digits, and hardly any
-# step improves them. (His shrink too, as the last maps have 2 x 2 pixels, where most of a 3x3 filter lies on the
-# padding. Batch normalisation does not mind.)
+# $\sqrt 3$ in the three that double them. So after the last layer the maps are $\sqrt 2^{\,9} \cdot \sqrt 3^{\,3}$, or
+# 118, times as large as from Glorot's start. Those are next to nothing: the logits are the same for all digits, and
+# hardly any step improves them. (From He's start the maps shrink too: the last ones have 2 x 2 pixels, where most of a
+# 3x3 filter lies on the padding. Batch normalisation does not mind.)
 
 
 # %%
