@@ -233,8 +233,8 @@ for axes in (by_epoch, by_depth):
 lesson.plot(figure, "loss_against_depth")
 
 # %% [markdown]
-# Left: all but one of the four learn the digits in a few epochs. Right: the lines part. Depth makes the plain family
-# worse and the residual one better. The two differ in nothing but the shortcuts.
+# Left: all but one of the four learn the digits in a few epochs. Right: the lines part. The plain network of 50 layers
+# has learned hardly anything; the residual family gets better with depth. The two differ in nothing but the shortcuts.
 
 # %%
 ends = {key: rows[:, -1] for key, rows in losses.items()}
