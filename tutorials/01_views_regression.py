@@ -191,7 +191,7 @@ figure.colorbar(shades, label="mean squared error", format="%.2g")
 axes.plot(*raw.T, color=SECOND, marker="o", markersize=3, label=f"raw input, {steps} steps: lost in the valley")
 axes.plot(*standard.T, color="white", marker="o", markersize=3, label=f"standardised input, {steps} steps")
 axes.plot(b_best, w_best, "*", color="gold", markersize=16, markeredgecolor="black", label="the minimum")
-axes.set(xlabel="b", ylabel="w", xlim=(-1.5, 6), ylim=(-0.4, 1.5), title="The loss over (b, w) of  y = b + w x₁")
+axes.set(xlabel="b", ylabel="w", xlim=(-1.5, 6), ylim=(-0.4, 1.5), title="The loss over (b, w) of  y = b + w x")
 axes.legend(loc="lower right", facecolor="#9fb8c8")
 lesson.plot(figure, "loss_contour")
 
@@ -317,9 +317,9 @@ for start, end, height in zip(starts, ends, heights):
 right.axhline(constant, color=THIRD, linewidth=1, label="a constant and three hard sigmoids")
 right.plot(x, pieces, color=SECOND, linewidth=2.5, label="their sum: a curve of straight pieces")
 right.plot(x, outputs(soft, x), color=INK, label="with soft sigmoids: smooth")
-right.set(ylim=(-2, 5.5), xlabel="x")
+right.set(ylim=(-2, 5.5), xlabel="x", ylabel="y")
 right.legend(frameon=False, loc="upper left")
-left.set(xlabel="x")
+left.set(xlabel="x", ylabel="y")
 lesson.plot(figure, "bent_lines")
 
 # %% [markdown]
