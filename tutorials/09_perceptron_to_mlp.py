@@ -403,7 +403,7 @@ if lesson.full:
 # <details><summary>Solution</summary>
 #
 # 1. `hidden=(2,)` in `small_mlp`, and `[accuracy(small_mlp(seed), corners, XOR) for seed in range(10)]`. Some seeds
-#    stop at 3 of 4: the weights exist, and from these beginnings the steps do not find them.
+#    stop at half of the four: the weights exist, and from these beginnings the steps do not find them.
 # 2. `deep("tanh")` draws a smooth border, `deep("relu")` one of straight pieces. A network of ReLUs is piecewise
 #    linear, and so is the border where two such functions meet.
 # 3. No: `walk(0.99)` swings past the minimum and back for a long time, as it keeps nearly all of its velocity.

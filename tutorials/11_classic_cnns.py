@@ -12,8 +12,8 @@
 #
 # **Claims** The parameters to the last one, counted by hand: AlexNet 60,965,224 in two groups and 62,378,344 in one,
 # VGG-16 138,357,544. A 1x1 convolution cuts 120,422,400 multiplications to 12,443,648. VGG-16 from Glorot's start stays
-# at the loss of a network that knows nothing; the same numbers, made larger as He et al. say, or batch normalisation
-# take it below a third of that.
+# at the loss of a network that knows nothing. The same numbers, made larger as He et al. say, take it below a third of
+# that from most seeds, and batch normalisation from all.
 #
 # **Beside them** the loss of a network that knows nothing, the nearest training example, and VGG-11.
 #
@@ -356,25 +356,28 @@ print(
 ends = {start: losses[:, -1] for start, (losses, _) in results.items()}
 baseline = {"knows nothing": np.log(10)}
 lesson.claim("training loss, Glorot, best seed", ends["Glorot"].min(), ">=", 2.2, baseline=baseline)
-lesson.claim("training loss, He, worst seed", ends["He"].max(), "<=", 0.75, baseline=baseline)
+middle = float(np.median(ends["He"]))
+lesson.claim("training loss, He, middle seed", middle, "<=", 0.75, baseline=baseline)
 worst = ends["batch normalisation"].max()
 lesson.claim("training loss, batch normalisation, worst seed", worst, "<=", 0.25, baseline=baseline)
 lesson.claim("training loss, VGG-11 from Glorot's start", shallow[0, -1], "<=", 0.75, baseline=baseline)
 at_best_rate = slower[best_rate][0][0, -1]
 lesson.claim(
-    "training loss, Glorot at its best rate less He's worst", at_best_rate - ends["He"].max(), ">=", 0.4,
+    "training loss, Glorot at its best rate less He's middle seed", at_best_rate - middle, ">=", 0.4,
     baseline={"Glorot at its best rate": at_best_rate},
 )  # fmt: skip
 
 # %% [markdown]
-# Nothing but the size of the random numbers was changed, and it learns: Glorot's start under ReLU was the cause. It is
-# not the learning rate alone, as a smaller one helps only in part. Depth is the other half: VGG-11, with five
-# convolutions less, gets away with it. To see how, we look at the size of the maps of each layer (the root of the mean
-# square) before any training. He's numbers are larger by $\sqrt 2$ in the nine layers that keep the channels and by
-# $\sqrt 3$ in the three that double them. So after the last layer the maps are $\sqrt 2^{\,9} \cdot \sqrt 3^{\,3}$, or
-# 118, times as large as from Glorot's start. Those are next to nothing: the logits are the same for all digits, and
-# hardly any step improves them. (From He's start the maps shrink too: the last ones have 2 x 2 pixels, where most of a
-# 3x3 filter lies on the padding. Batch normalisation does not mind.)
+# Nothing but the size of the random numbers was changed, and it learns: Glorot's start under ReLU was the cause. (Not
+# from every seed: look in the figure for a line that starts to fall, jumps back, and stays at 2.30. At this learning
+# rate He's start is not safe; batch normalisation is.) It is not the learning rate alone, as a smaller one helps
+# Glorot's start only in part. Depth is the other half: VGG-11, with five convolutions less, gets away with it. To see
+# how, we look at the size of the maps of each layer (the root of the mean square) before any training. He's numbers are
+# larger by $\sqrt 2$ in the nine layers that keep the channels and by $\sqrt 3$ in the three that double them. So after
+# the last layer the maps are $\sqrt 2^{\,9} \cdot \sqrt 3^{\,3}$, or 118, times as large as from Glorot's start. Those
+# are next to nothing: the logits are the same for all digits, and hardly any step improves them. (From He's start the
+# maps shrink too: the last ones have 2 x 2 pixels, where most of a 3x3 filter lies on the padding. Batch normalisation
+# does not mind.)
 
 
 # %%
@@ -391,13 +394,12 @@ at_start = {start: sizes(start) for start in STARTS}
 figure = new_figure(10.5, 4)
 left, right = figure.subplots(1, 2)
 for start, colour in STARTS.items():
-    rows = results[start][0]
-    left.plot(range(1, EPOCHS + 1), rows.mean(0), color=colour, marker=".", label=f"VGG-16, {start}")
-    left.fill_between(range(1, EPOCHS + 1), rows.min(0), rows.max(0), color=colour, alpha=0.2, linewidth=0)
+    for number, row in enumerate(results[start][0]):  # a line for each seed
+        left.plot(range(1, EPOCHS + 1), row, color=colour, marker=".", label="" if number else f"VGG-16, {start}")
     right.plot(range(1, 14), at_start[start], color=colour, marker="o", label=start)
 left.plot(range(1, EPOCHS + 1), shallow[0], color=SECOND, linestyle="--", label="VGG-11, Glorot (one seed)")
 left.axhline(np.log(10), color="black", linestyle=":", label="knows nothing: ln 10")
-left.set(xlabel="epoch", ylabel="training loss", title="mean and range of the seeds")
+left.set(xlabel="epoch", ylabel="training loss", title="a line for each seed")
 right.set(xlabel="convolution", ylabel="root mean square")
 right.set_title("VGG-16 before training: how large its maps are")
 for axes in (left, right):
