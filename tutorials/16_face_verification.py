@@ -131,13 +131,13 @@ beside = {"chance": chance, "raw pixels": raw, "untrained": before}
 
 
 # %%
-def train(loss, *, seed=lesson.seed, classes=200, epochs=EPOCHS, **options):
+def train(loss, *, seed=lesson.seed, classes=200, epochs=EPOCHS, rate=3e-3, **options):
     """A network after so many epochs, its losses, and after each epoch the std of the unseen embeddings."""
     model = network(seed=seed, **options)
     chosen = np.flatnonzero(y < classes)
     at_once = min(BATCH // PER_CLASS, classes)
     rows = identity_rows(y[chosen], classes=at_once, per_class=PER_CLASS, batches=STEPS, seed=seed)
-    schedule = keras.optimizers.schedules.CosineDecay(3e-3, STEPS * epochs)
+    schedule = keras.optimizers.schedules.CosineDecay(rate, STEPS * epochs)
     model.compile(keras.optimizers.Adam(schedule), loss, **COMPILE)
     history, stds = [], [embedding_std(encoder_of(model).embed(x_new))]
     for _ in range(epochs):
@@ -148,8 +148,8 @@ def train(loss, *, seed=lesson.seed, classes=200, epochs=EPOCHS, **options):
     return model, history, stds
 
 
-def recall(model):
-    return retrieval(encoder_of(model).embed(x_new), y_new)["recall@1"]
+def recall(model, decimals=6):
+    return retrieval(encoder_of(model).embed(x_new).round(decimals), y_new)["recall@1"]
 
 
 runs = {seed: train(losses.Triplet(mining="semi_hard"), seed=seed) for seed in lesson.seeds}
@@ -195,12 +195,14 @@ for name in ("triplet_random", "triplet_all", "triplet_semi_hard", "n_pair"):
 # mean square distance from their mean.
 #
 # To see what is to blame we change the mining alone: the same LeNet-5, the same batches, learning rate and seed, once
-# with the hardest triplets, once with semi-hard ones.
+# with the hardest triplets, once with semi-hard ones. Recall@1 by itself is no good witness. It asks for the order of
+# the distances, and an order is left among points that differ in the third decimal. So we ask again with the embeddings
+# rounded to one decimal: of an honest embedding hardly anything is lost.
 #
 # And with a margin below 0 the loss is 0 as soon as the right order is there, or no order at all.
 
 # %%
-COLLAPSING = {"tower": "lenet5", "tower_options": {}}
+COLLAPSING = {"tower": "lenet5", "tower_options": {}, "rate": 1e-2}
 hard, hard_losses, hard_stds = train(losses.Triplet(mining="hard"), epochs=FEW, **COLLAPSING)
 cured, cured_losses, cured_stds = train(losses.Triplet(mining="semi_hard"), epochs=FEW, **COLLAPSING)
 negative = losses.Triplet(mining="semi_hard")
@@ -227,17 +229,27 @@ for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
 lesson.plot(figure, "collapse")
 
-collapsed = recall(hard)
-print(f"recall@1: hardest {collapsed:.3f}, the same with semi-hard {recall(cured):.3f}, margin -.2 {recall(wrong):.3f}")
-lesson.claim("hardest triplets: |loss - margin| at the end", abs(hard_losses[-1] - 0.2), "<=", 1e-3)
+collapsed, rounded = recall(hard, decimals=1), recall(cured, decimals=1)
+print(
+    f"recall@1: hardest {recall(hard):.3f}, the same with semi-hard {recall(cured):.3f}, margin -.2 {recall(wrong):.3f}"
+)
+print(f"recall@1 at one decimal: hardest {collapsed:.3f}, semi-hard {rounded:.3f}, chance {chance:.3f}")
+lesson.claim(
+    "hardest triplets: |loss - margin| at the end",
+    abs(hard_losses[-1] - 0.2),
+    "<=",
+    1e-3,
+    baseline={"semi-hard": abs(cured_losses[-1] - 0.2)},
+)
 lesson.claim("hardest triplets: standard deviation", hard_stds[-1], "<=", 0.01, baseline={"semi-hard": cured_stds[-1]})
-lesson.claim("hardest triplets: recall@1", collapsed, "<=", 0.30, baseline={"semi-hard": recall(cured), **beside})
+beside_it = {"semi-hard": rounded, "chance": chance}
+lesson.claim("hardest triplets: recall@1 at one decimal", collapsed, "<=", 0.10, baseline=beside_it)
 lesson.claim("margin -.2: loss at the end", wrong_losses[-1], "<=", 0.02, baseline={"semi-hard": history[-1]})
 lesson.claim("margin -.2: recall@1", recall(wrong), "<=", raw, baseline=beside)
 
 # %% [markdown]
-# `zoo train` watches this standard deviation after each epoch, says so in one line if everything has become one point,
-# and what to do: begin with semi-hard triplets.
+# `zoo train` watches this standard deviation after each epoch and says so in one line if everything has become one
+# point.
 #
 # ## Failure 3: too few people
 # The loss falls to nothing with five characters too. What was learned is what tells *these five* apart: the network
@@ -400,8 +412,8 @@ if lesson.full:
 # <details><summary>Solution</summary>
 #
 # * Give `train` an argument `model=None` and its first line `model = model or network(seed=seed, **options)`; then
-#   `train(losses.Triplet(mining="hard"), epochs=FEW, model=cured)`. Look at the standard deviations it returns: after
-#   semi-hard triplets most positives are nearer than most negatives, so there is a way down that is not "together".
+#   `train(losses.Triplet(mining="hard"), epochs=FEW, rate=1e-2, model=cured)`. The standard deviations that it returns
+#   fall from nearly 1 to below .01: a good start does not help at this learning rate. Try a tenth of it.
 # * `dimensions=2` in `network`: 50 characters must find room on a circle, and recall@1 falls. Try 16 and 4 in between.
 # * The command says how many it asks for: fifty rather than thirty, and at least four images of each. The last figure
 #   above shows why: with few people the network learns these few.
