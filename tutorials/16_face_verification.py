@@ -71,8 +71,8 @@ lesson.claim("characters that two splits share", shared, "==", 0, exact=True)
 # A network $f$, the encoder, turns an image into a point, its **embedding**: a vector, scaled to length 1
 # (**L2 normalisation**). The distance is the squared Euclidean one, $d(A, B) = |f(A) - f(B)|^2$. To ask only that
 # images of one person be close is not enough: put everybody onto one point, and they are. So we look at three images, a
-# **triplet**: an **anchor** $A$, a **positive example** $P$ of the same person, a **negative example**
-# $N$ of another. We ask for
+# **triplet**: an **anchor** $A$, a **positive example** $P$ of the same person, a **negative example** $N$
+# of another. We ask for
 #
 # $$d(A, P) + \alpha \le d(A, N),$$
 #
@@ -124,8 +124,8 @@ beside = {"chance": chance, "raw pixels": raw, "untrained": before}
 # each: here 16 characters and 4 drawings of each ("P x K"). There are far more triplets than images, and most of them
 # soon teach nothing: the negative is far away already. With $n$ running over the negatives of the batch,
 #
-# * **hard mining** takes for each anchor the farthest positive and the nearest negative: $\max_p d(A, p)$ and $\min_n
-#   d(A, n)$ (Hermans and others 2017, [arXiv:1703.07737](https://arxiv.org/abs/1703.07737));
+# * **hard mining** takes for each anchor the farthest positive, $\max_p d(A, p)$, and the nearest negative,
+#   $\min_n d(A, n)$ (Hermans and others 2017, [arXiv:1703.07737](https://arxiv.org/abs/1703.07737));
 # * **semi-hard mining** takes for each pair $A, P$ the nearest of the negatives that are farther than the positive:
 #   $\min_n d(A, n)$ where $d(A, n) > d(A, P)$ (FaceNet, section 3.2).
 
@@ -413,7 +413,7 @@ if lesson.full:
 #
 # * Give `train` an argument `model=None` and its first line `model = model or network(seed=seed, **options)`; then
 #   `train(losses.Triplet(mining="hard"), epochs=FEW, rate=1e-2, model=cured)`. The standard deviations that it returns
-#   fall from nearly 1 to below .01: a good start does not help at this learning rate. Try a tenth of it.
+#   fall from nearly 1 to nearly 0: a good start does not help at this learning rate. Try a tenth of it.
 # * `dimensions=2` in `network`: 50 characters must find room on a circle, and recall@1 falls. Try 16 and 4 in between.
 # * The command says how many it asks for: fifty rather than thirty, and at least four images of each. The last figure
 #   above shows why: with few people the network learns these few.

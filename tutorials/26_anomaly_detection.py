@@ -14,7 +14,7 @@
 #
 # **Claims** The error with eight numbers is at most .65 of that of eight principal components, in the worst of three
 # seeds. The detector finds the digit that was held out with a mean AUROC of at least .92, more than principal
-# components do. A code as long as the image finds nothing. The 1 passes unnoticed because of the 8.
+# components do. A code as long as the image finds nothing. PCA overlooks the 1 because of the 8.
 #
 # **Beside them** the mean image and principal component analysis (PCA), which also detects; the confidence of a
 # classifier; a guess, which has an AUROC of .5.
@@ -201,11 +201,13 @@ lesson.plot(figure, "length_of_the_code")
 
 # %% [markdown]
 # ## Failure 2: the stranger who looks familiar
-# One digit passes more easily than most: the 1. A detector of this kind asks whether an image *can be reproduced*, not
-# whether it is one of the known kind. So who taught it to draw a 1? One would think of the 4, the 7 and the 9, which
-# have a long stroke. Look, in place of guessing: let it know three digits only, and change one of them. Knowing 2, 4
-# and 7 it finds nearly every 1. With the 8 in place of the 4 it does not. On eight by eight pixels an 8 is a vertical
-# bar in the middle with two small holes, and a 1 is the bar.
+# PCA lets one digit pass more easily than all others: the 1. A detector of this kind asks whether an image *can be
+# reproduced*, not whether it is one of the known kind. So who taught it to draw a 1? One would think of the 4, the 7
+# and the 9, which have a long stroke. Look, in place of guessing: let it know three digits only, and change one of
+# them. Knowing 2, 4 and 7 it finds nearly every 1. With the 8 in place of the 4 it does not. On eight by eight pixels
+# an 8 is a vertical bar in the middle with two small holes, and a 1 is the bar. (An autoencoder can bend its way
+# between the known digits. Its figures are printed too; by how much the 8 fools it differs from seed to seed, so there
+# is no claim.)
 
 # %%
 WITHOUT_8, WITH_8 = (2, 4, 7), (2, 7, 8)
@@ -216,10 +218,9 @@ for known in (WITHOUT_8, WITH_8):
         score = DETECTORS[name](x[train][mine], y[train][mine])(x[test][seen])
         ones[name, known] = roc_auc_score(y[test][seen] == 1, score)
         print(f"{name:>11} that knows {known}: AUROC of the 1 {ones[name, known]:.3f}")
-for name in ("PCA", "autoencoder"):
-    beside = {f"knows {known}": ones[name, known] for known in (WITHOUT_8, WITH_8)}
-    lost, exact = ones[name, WITHOUT_8] - ones[name, WITH_8], name == "PCA"
-    lesson.claim(f"{name}: AUROC of the 1 that the 8 takes away", lost, ">=", 0.05, baseline=beside, exact=exact)
+lost = ones["PCA", WITHOUT_8] - ones["PCA", WITH_8]
+beside = {f"knows {known}": ones["PCA", known] for known in (WITHOUT_8, WITH_8)}
+lesson.claim("PCA: AUROC of the 1 that the 8 takes away", lost, ">=", 0.1, baseline=beside, exact=True)
 
 shown = np.concatenate([x[train][y[train] == digit][:3] for digit in (1, 8, 4)])
 figure = plots.gallery([np.repeat((shown + 1) / 2, 3, axis=-1)], width=1)
@@ -234,8 +235,8 @@ lesson.plot(figure, "one_eight_four")
 #
 # <details><summary>Solution</summary>
 #
-# * `CODE = 32`: the error of known digits falls, and the mean AUROC falls too, to about .88 for the autoencoder. PCA
-#   loses more, as in the curve above. A detector is chosen by how well it detects, not by how well it draws.
+# * `CODE = 32`: the error of known digits falls. Compare the two lines of AUROC with those of 8 numbers; what PCA loses
+#   stands in the curve above. A detector is chosen by how well it detects, not by how well it draws.
 # * `errors(mean_image[None], pca(mean_image[None]))` is 0: PCA draws the mean with a code of zeros. A grey blur that
 #   nobody would call a digit is the most normal image there is, to this detector.
 # * `np.abs(...)` in place of `np.square(...)`: little changes; the order of the images by their error is nearly the
