@@ -4,8 +4,8 @@
 # An image shows where things are. To see where they go, a network needs more than one image, and a kernel that reaches
 # from one to the next. Nothing new is needed: a convolution slides a window along (height, width), and it can slide
 # along (time, height, width) as well (a **3-D convolution**, for video), or along (time,) alone (a **1-D convolution**,
-# for a series of numbers). A **video clip** is a short piece of film: a row of images, each a **frame of the clip**. What
-# lies along the axis of time is called **temporal**, what lies along height and width spatial.
+# for a series of numbers). A **video clip** is a short piece of film: a row of images, each a **frame of the clip**.
+# What lies along the axis of time is called **temporal**, what lies along height and width spatial.
 #
 # **You will see** the shapes of a 3-D network counted by hand, a motion detector of eight numbers, clips of which no
 # single frame says what the label is, a network that reads them and one that cannot, where and when it looks, and how a

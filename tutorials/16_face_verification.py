@@ -22,8 +22,8 @@
 #
 # **Beside them** chance, raw pixels, and the network before it has learned anything.
 #
-# **Takes** two minutes on two cores. `--data full` trains on Omniglot, which needs a download. To read on: Schroff and
-# others 2015 (FaceNet), [arXiv:1503.03832](https://arxiv.org/abs/1503.03832).
+# **Takes** three minutes on two cores. `--data full` trains on Omniglot, which needs a download. To read on: Schroff
+# and others 2015 (FaceNet), [arXiv:1503.03832](https://arxiv.org/abs/1503.03832).
 
 # %%
 import keras
@@ -315,11 +315,10 @@ lesson.claim("chi-square of opposite features, safe", float(safe.max()), "<=", 1
 def train_pairs(head, loss):
     """`siamese_pairs` after training: half of the pairs are of one character."""
     model = network("siamese_pairs", head=head)
-    epochs = FEW
     rows = identity_rows(y, classes=BATCH // PER_CLASS, per_class=PER_CLASS, batches=STEPS, seed=lesson.seed)
-    schedule = keras.optimizers.schedules.CosineDecay(3e-3, STEPS * epochs)
+    schedule = keras.optimizers.schedules.CosineDecay(3e-3, STEPS * EPOCHS)
     model.compile(keras.optimizers.Adam(schedule), loss, **COMPILE)
-    for _ in range(epochs):
+    for _ in range(EPOCHS):
         grid = np.stack(list(rows.as_numpy_iterator())).reshape(STEPS, -1, PER_CLASS)  # (STEPS, characters, 4)
         one, other = grid[..., :2].reshape(STEPS, -1), grid[..., 2:].reshape(STEPS, -1)
         another = np.roll(other, PER_CLASS // 2, axis=1)  # of the next character
