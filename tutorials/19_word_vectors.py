@@ -226,7 +226,8 @@ def trained(probabilities, seed, negatives=K):
     )
     trainer = BlockTrainer(network, negatives=negatives, learning_rate_multipliers=rates)
     steps = EPOCHS * words.tokens // (B * blocks_in_step)
-    trainer.compile(keras.optimizers.SGD(keras.optimizers.schedules.PolynomialDecay(RATE, steps, RATE / 100)))
+    rate = keras.optimizers.schedules.PolynomialDecay(RATE, steps, RATE / 100)
+    trainer.compile(keras.optimizers.SGD(rate), jit_compile=False)  # six short trainings: to compile takes longer
     for _ in range(EPOCHS):
         texts, left, right = skipgram.blocks(*skipgram.windows(token_ids, WINDOW, draw), size=B, window=WINDOW)
         order = draw.permutation(len(texts) // blocks_in_step * blocks_in_step)

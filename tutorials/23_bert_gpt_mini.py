@@ -212,7 +212,7 @@ for kind in ("gpt", "bert"):
 # those that no label tells of, and, beside them, those that the labels do tell of.
 
 # %%
-EPOCHS = {"gpt": 1, "bert": 1} if lesson.smoke else {"gpt": 3, "bert": 10}
+EPOCHS = {"gpt": 1, "bert": 1} if lesson.smoke else {"gpt": 4, "bert": 8}
 STEPS, BATCH, RATE = (1, 512, 1e-3) if lesson.smoke else (150, 64, 2e-3)
 LABELS = (200,) if lesson.smoke else (20, 200)
 KINDS = ("gpt", "bert")
