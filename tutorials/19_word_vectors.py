@@ -350,7 +350,7 @@ np.add.at(met, (centres, contexts), 1.0)
 met = met[1:, 1:]
 by_chance = met.sum(1, keepdims=True) * met.sum(0) / met.sum()
 left, sizes, _ = np.linalg.svd(np.log(np.maximum(met / by_chance, 1)))
-factored = np.concatenate([np.zeros((1, DIM)), left[:, :DIM] * np.sqrt(sizes[:DIM])])
+factored = np.concatenate([np.zeros((1, 50)), (left * np.sqrt(sizes))[:, :50]])
 baseline = {
     "chance": 1 / (len(words) - 4), "untrained": analogies(rows(new_network())[0]),
     "factored counts": analogies(factored),
@@ -368,8 +368,8 @@ lesson.plot(figure, "map")
 
 # %% [markdown]
 # Four bundles of lines, each of lines that are nearly parallel: four relations. Nobody told the network that there are
-# any. Linear algebra does as well here, as Levy and Goldberg say it must. What skip-gram has over it is that it goes on
-# to texts where the matrix would not fit.
+# any. Linear algebra does as well here, with fifty numbers for a word. What skip-gram has over it is that it goes on to
+# texts where the matrix would not fit.
 #
 # ## Five networks, one text
 # All of them by their recipes, as `zoo train NAME` carries them out.
