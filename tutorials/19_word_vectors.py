@@ -425,8 +425,8 @@ for name, table in {**tables, "mean": vectors_of(glove)}.items():
 # <details><summary>Solution</summary>
 #
 # * *queen* comes first: man and woman differ by what king and queen differ by.
-# * Nothing to be seen in this language, for its common words are only some ten times as common as the rare ones. A real
-#   text has *the* in every window.
+# * Nothing: the networks of `trained` have no subsampling either, and they solve the analogies. In this language the
+#   commonest words are some twenty times as common as *king*; a real text has *the* in nearly every window.
 # * The folder holds `vectors.tsv` and `words.tsv`, which the page "Load" of the projector asks for.
 # * The flatter the sampler, the less often *the* is drawn, and the more the network says yes to it. The column "by
 #   theory" moves along. The claim on the sampler of the zoo then fails, as it should: it draws by $f^{3/4}$.
