@@ -243,7 +243,8 @@ lesson.claim("right answers to six different dates, additive", correct, ">=", 5)
 #
 # * More units hold more of a date, and each step costs more. Compare `exact_match` and the seconds of the two run
 #   folders with those of `zoo train seq2seq_gru`, which has 64 units and attention.
-# * Month and day change places, so the bright cells are not on one diagonal but on two pieces of it.
+# * "3rd of January 2001" is read from its end: year, month, day. With slashes the month stands before the day, as in
+#   ISO 8601, so these two keep their order and only the year comes from the end.
 # * Ask all three seeds: `for run in runs["additive"]: print(*api.translate(run, ["1987, the 2nd of May"], beams=1))`.
 #   Where they disagree, the training set did not say what to do.
 #
