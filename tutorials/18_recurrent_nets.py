@@ -14,7 +14,7 @@
 #
 # **Claims** The full GRU of the courses is Keras's `GRU(reset_after=False)` with its update gate negated, to 1e-6.
 # Backpropagation by hand, by finite differences and by Keras agree. Thirty noisy steps after it saw a symbol, an LSTM
-# and a GRU name it with an accuracy of at least .95, and a plain network of at most .60. A small character model is at
+# and a GRU name it with an accuracy of at least .80, and a plain network of at most .60. A small character model is at
 # least .2 nats better than counting pairs of characters.
 #
 # **Beside them** chance, and two models that only count.
@@ -192,7 +192,7 @@ lesson.claim("by hand less Keras, largest", worst, "<=", 1e-4, baseline=baseline
 
 # %%
 SYMBOLS, NOISE, MAX_LAG, SIZE = 8, 8, 40, 32
-BATCH, BATCHES = 64, 2 if lesson.smoke else 600
+BATCH, BATCHES = 64, 2 if lesson.smoke else 800
 LAGS = (1, 5, 10, 20, 30, 40)
 
 
@@ -244,7 +244,7 @@ lesson.plot(figure, "memory")
 chance = {"chance": 1 / SYMBOLS}
 for kind in ("gru", "lstm"):
     lesson.claim(
-        f"accuracy at lag 30, worst {kind}", accuracies[kind][:, LAGS.index(30)].min(), ">=", 0.95, baseline=chance
+        f"accuracy at lag 30, worst {kind}", accuracies[kind][:, LAGS.index(30)].min(), ">=", 0.80, baseline=chance
     )
 lesson.claim(
     "accuracy at lag 30, best plain network", accuracies["rnn"][:, LAGS.index(30)].max(), "<=", 0.60, baseline=chance
@@ -290,7 +290,7 @@ for axes, measured, title in zip(panels, (untrained, trained), ("untrained", "tr
     axes.set(xlabel="steps back", yscale="log", title=title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-panels[0].set_ylabel("influence on the last state")
+panels[0].set_ylabel("influence on the last state, a ratio")
 lesson.plot(figure, "influence")
 for when, measured in (("untrained", untrained), ("trained", trained)):
     print(f"{when:>9}, 20 steps back: " + ", ".join(f"{kind} {each[5]:.2g}" for kind, each in measured.items()))
@@ -300,7 +300,7 @@ lesson.claim(
 )  # fmt: skip
 lesson.claim(
     "trained: influence 20 steps back, worst gated over plain",
-    min(trained["gru"][5], trained["lstm"][5]) / trained["rnn"][5], ">=", 2, baseline={"alike": 1},
+    min(trained["gru"][5], trained["lstm"][5]) / trained["rnn"][5], ">=", 10, baseline={"alike": 1},
 )  # fmt: skip
 
 # %% [markdown]
@@ -353,8 +353,9 @@ for axes in (above, below):
 lesson.plot(figure, "gates")
 
 # %% [markdown]
-# The memory of these units jumps when the symbol comes. From then on their forget gates stay near 1, nearer than at the
-# start of training, and what was written is held.
+# When the symbol comes, the forget gates let go of what these units held, and the update gates write. From then on the
+# forget gates stay near 1, nearer than before training, and the memory is held (or goes on growing the same way, where
+# the update gates stay open).
 
 # %%
 kept = gates[POSITION + 1 :, 1, busiest].mean()
@@ -391,7 +392,7 @@ for name in (
 # counts.
 
 # %%
-EPOCHS = 1 if lesson.smoke else 2
+EPOCHS = 1 if lesson.smoke else 3
 small = {"units": (16,)} if lesson.smoke else {}
 losses = []
 for seed in lesson.seeds:
