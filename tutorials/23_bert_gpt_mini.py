@@ -22,7 +22,7 @@
 #
 # **Beside them** chance, counts of words with a logistic regression, and the same networks without pretraining.
 #
-# **Takes** three minutes on two cores.
+# **Takes** two minutes on two cores.
 
 # %%
 import keras
@@ -404,17 +404,17 @@ print(f"{seconds / (365 * 24 * 3600):.0f} years on one GPU, {seconds / 3600 * 1.
 # ## Try it
 # * Hide half of the words: `hide(x_plain, rng, fraction=0.5)` in `read_first`. What becomes of the loss, and of what
 #   the labels can use?
-# * Freeze what was read and teach the last layers alone (a linear probe, lesson 13): `zoo.freeze(pupil)` before
+# * Freeze what was read and teach the last layer alone (a linear probe, lesson 13): `zoo.freeze(pupil)` before
 #   `compiled(pupil, 1e-3)` in `taught`. How much of the gain is left?
 # * Give the sentences of the task their adjectives: `adjectives=0.8` in `questions`. Why does the network without
 #   reading catch up?
 #
 # <details><summary>Solution</summary>
 #
-# * The loss stays higher, since half of the words that would help are hidden too. But it is paid at more words of each
+# * Expect a higher loss, since half of the words that would help are hidden too. But it is paid at more words of each
 #   sentence, so the network gets more to learn from in an epoch. 15 % is what Devlin and colleagues chose, not a law.
-# * The state at the first word (BERT) or after the last (GPT) was never asked whether the subject lives. What the last
-#   layer alone can find there is less than what all layers together can learn to bring there.
+# * The state at the first word (BERT) or after the last (GPT) was never asked whether the subject lives. The last layer
+#   alone can use no more than what reading left there.
 # * Four sentences of five then say by an adjective what the subject is, and the labels tell of every adjective. Nobody
 #   needs to know the noun.
 #
