@@ -159,8 +159,8 @@ lesson.plot(figure, "exact_match")
 # %% [markdown]
 # Left, the fraction of single characters that are right, each after the true ones before it (**token accuracy**).
 # Right, the fraction of dates that are right in every character when the network writes by itself (**exact match**).
-# Without attention the left curve is high and the right one stays near the floor. The network has learned what a date
-# looks like: hyphens at their places, 19 or 20 at the start. What it has mostly lost is the source.
+# Without attention the left curve is above one half and the right one stays near the floor. The network has learned
+# what a date looks like: hyphens at their places, 19 or 20 at the start. What it has mostly lost is the source.
 #
 # The dot product begins later. Its scores are products of the states of two GRUs that have not yet learned to speak of
 # the same things, so at first they say little.
@@ -218,7 +218,8 @@ lesson.claim("additive: weight on the year while writing it", on_year, ">=", 0.5
 # expect.
 #
 # ## Does it tell sources apart?
-# A network can have a good loss and give the same answer to everything. So look at the answers, and count.
+# A network can have a fair loss and give the same answer to nearly everything. So look at the answers, and count. Which
+# sources share an answer in the first line, the network without attention?
 
 # %%
 dates = {
