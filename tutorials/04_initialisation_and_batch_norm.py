@@ -332,9 +332,10 @@ lesson.claim("rate 2, accuracy, leaky ReLU less ReLU, worst against best", gain,
 # Many of the leaky units are below 0 for all examples as well. But they still learn: that is what the .01 is for.
 #
 # ## The third failure: a cliff
-# Ten layers of one weight each, the same in all: $y = w^{10}$. The target is 1, the loss $(w^{10} - 1)^2 / 2$. Between $w = 1$ and $w = 1.5$ it rises from 0 to over 1,000: a cliff. At 1.5 the gradient is above 20,000, and a step
-# of rate .01 ends below -200. The cure is **gradient clipping**: a gradient with a norm above $c$ is made shorter, and
-# keeps its direction,
+# Ten layers of one weight each, the same in all: $y = w^{10}$. The target is 1, the loss $(w^{10} - 1)^2 / 2$. Between
+# $w = 1$ and $w = 1.5$ it rises from 0 to over 1,000: a cliff. At 1.5 the gradient is above 20,000, and a step of rate
+# .01 ends below -200. The cure is **gradient clipping**: a gradient with a norm above $c$ is made shorter, and keeps
+# its direction,
 #
 # $$g \leftarrow g \cdot \min(1, c / \|g\|).$$
 
@@ -421,20 +422,21 @@ lesson.claim(".01, ReLU, normalised, ratio of the signal over 50 layers", normal
 
 # %% [markdown]
 # ## The fourth failure: asked too early
-# We train a small network with batch normalisation on raw pixels (0 to 16), for 15 steps only. How much have the
-# running averages seen by then? With a momentum of .99, $1 - .99^{15} = 14\,\%$; the rest is still the mean 0 and the
-# variance 1 of the start. With .9 it is $1 - .9^{15} = 79\,\%$. Nothing else differs: in training mode the two networks
+# We train a small network with batch normalisation on digits from a scanner whose white is not 0: their pixels run from
+# 32 to 48. We stop after 40 steps. How much have the running averages seen by then? With a momentum of .99,
+# $1 - .99^{40} = 33\,\%$; the rest is still the mean 0 and the variance 1 of the start. With .9 it is
+# $1 - .9^{40} = 99\,\%$. Nothing else differs: in training mode the two networks
 # are the same. Expected: asked in testing mode, the first does much worse.
 
 # %%
-raw, raw_test = 8 * (x + 1), 8 * (x_test + 1)
+raw, raw_test = 40 + 8 * x, 40 + 8 * x_test
 
 
 def normalised_network(momentum):
     image = keras.Input((64,), name="image")
     h = layers.BatchNormalization(momentum=momentum, name="norm")(layers.Dense(32, name="hidden")(image))
     model = keras.Model(image, layers.Dense(10, name="logits")(layers.ReLU(name="relu")(h)), name="normalised")
-    model.compile(keras.optimizers.Adam(0.02), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return model
 
 
@@ -449,7 +451,7 @@ for seed in lesson.seeds:
         keras.utils.set_random_seed(seed)
         model = normalised_network(momentum)
         random = np.random.default_rng(seed)
-        for _ in range(2 if lesson.smoke else 15):
+        for _ in range(2 if lesson.smoke else 40):
             chosen = random.integers(len(raw), size=64)
             model.train_on_batch(raw[chosen], y[chosen])
         found.append((share_right(model, False), share_right(model, True)))
@@ -459,7 +461,7 @@ figure = new_figure(9, 3.4)
 left, right = figure.subplots(1, 2, width_ratios=(1.3, 1))
 for (momentum, curve), colour in zip(reached.items(), (SECOND, INK)):
     left.plot(curve, color=colour, label=f"momentum {momentum}")
-left.axvline(15, color="black", linestyle=":", label="step 15")
+left.axvline(40, color="black", linestyle=":", label="step 40")
 left.set(xlabel="step", ylabel="share that the average has seen", title="the running average needs time")
 left.legend(frameon=False)
 for place, (momentum, found) in enumerate(modes.items()):
@@ -469,16 +471,17 @@ right.set(xticks=(0, 1), xticklabels=[f"momentum {m}" for m in modes], ylim=(0, 
 right.set_title("red: testing mode, grey: training mode")
 lesson.plot(figure, "running_average")
 means = {momentum: np.round(each.mean(0), 3).tolist() for momentum, each in modes.items()}
-print("step 15, accuracy in testing and in training mode:", means)
+print("step 40, accuracy in testing and in training mode:", means)
 lost = (modes[0.99][:, 1] - modes[0.99][:, 0]).min()
-lesson.claim("momentum .99, step 15, accuracy lost in testing mode, worst seed", lost, ">=", 0.05,
+lesson.claim("momentum .99, step 40, accuracy lost in testing mode, worst seed", lost, ">=", 0.2,
              baseline={"momentum .9": (modes[0.9][:, 1] - modes[0.9][:, 0]).max()})  # fmt: skip
 gain = (modes[0.9][:, 0] - modes[0.99][:, 0]).min()
-lesson.claim("step 15, testing mode, momentum .9 less .99, worst seed", gain, ">=", 0.05)
+lesson.claim("step 40, testing mode, momentum .9 less .99, worst seed", gain, ">=", 0.2)
 
 # %% [markdown]
-# So a good training loss with a bad validation loss in the first epochs may be no overfitting at all: the averages are
-# not there yet. Wait, or take a smaller momentum for a short training.
+# Even .9 loses something: its average looks back about ten steps, and the weights have moved since. So a good training
+# loss with a bad validation loss in the first epochs may be no overfitting at all: the averages are not there yet.
+# Wait, or take a smaller momentum for a short training, or let the learning rate fall at the end.
 #
 # ## Try it
 # * Give the 50 layers weights 20 % larger than He's. What happens to the signal?
