@@ -63,6 +63,7 @@ lesson = Tutorial("02_backprop_by_hand")
 # each number after all those that were made from it (the **topological order**, turned round), and sends back its own
 # gradient times the local derivative. A number that is used in two places gets two such messages. It must **add** them:
 # if it grows, both places change. This way of working is called **automatic differentiation** in **reverse mode**.
+# Among the functions that it knows is **tanh**, an S-shaped curve like the sigmoid, but from -1 to 1.
 
 
 # %%

@@ -318,8 +318,7 @@ lesson.claim("saddle, steps of Adam over those of gradient descent", adaptive / 
 # * all positive: a **local minimum**; all negative: a **local maximum**;
 # * some of each: a **saddle point**. The eigenvector of a negative eigenvalue is a way down.
 #
-# (A gradient of 0 is sometimes called a "vanishing gradient". That term belongs to something else: gradients that
-# shrink from layer to layer, lesson 04.)
+# (A gradient that is 0 at one point is something else than a gradient that shrinks from layer to layer: lesson 04.)
 #
 # **Newton's method** uses $H$ to say how far to go: $w \leftarrow w - H^{-1} g$. On a **quadratic function**, whose
 # $H$ is the same everywhere, it needs one step, whatever the condition number. For linear regression that is **least

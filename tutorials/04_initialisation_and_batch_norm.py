@@ -45,7 +45,7 @@ lesson = Tutorial("04_initialisation_and_batch_norm")
 # | name | $g(z)$ | $g'(z)$ |
 # |---|---|---|
 # | sigmoid | $1 / (1 + e^{-z})$ | $g(1 - g)$, at most $1/4$ |
-# | **tanh** | $(e^z - e^{-z}) / (e^z + e^{-z})$ | $1 - g^2$, at most 1 |
+# | tanh | $(e^z - e^{-z}) / (e^z + e^{-z})$ | $1 - g^2$, at most 1 |
 # | ReLU | $\max(0, z)$ | 1 if $z > 0$, else 0 |
 # | **leaky ReLU** | $\max(0.01 z, z)$ | 1 if $z > 0$, else 0.01 |
 # | **maxout** | $\max(w_1 z + b_1, w_2 z + b_2)$ | the slope of the larger piece |
@@ -98,8 +98,8 @@ lesson.claim("tanh, largest slope", steepest["tanh"], "==", 1.0, exact=True)
 # the same way back, through the same matrices. If it grows from layer to layer it is an **exploding gradient**, if it
 # shrinks a **vanishing gradient**: the first layers learn nothing.
 #
-# Computers add a limit of their own. Numbers of 32 bits reach to about $10^{38}$. Numbers of 16 bits (**half
-# precision**), which graphics cards like, reach from $6 \cdot 10^{-5}$ to 65,504 only. There $1.5^L$ ends at $L = 28$.
+# Computers add a limit of their own. Numbers of 32 bits reach to about $10^{38}$. Numbers of 16 bits
+# (**float16**), which graphics cards like, reach from $6 \cdot 10^{-5}$ to 65,504 only. There $1.5^L$ ends at $L = 28$.
 
 # %%
 DEPTH = 50
@@ -119,7 +119,7 @@ with np.errstate(over="ignore", invalid="ignore"):
     overflow = 1 + int(np.argmax(np.isinf(through(1.5, DEPTH, "float16"))))
 lesson.claim("1.5 through 50 layers, in units of 1e8", round(grown / 1e8, 1), "==", 6.4, exact=True)
 lesson.claim("0.5 through 50 layers, in units of 1e-16", round(shrunk / 1e-16, 1), "==", 8.9, exact=True)
-lesson.claim("1.5 in half precision, first layer that overflows", overflow, "==", 28, exact=True)
+lesson.claim("1.5 in 16 bits, first layer that overflows", overflow, "==", 28, exact=True)
 
 # %% [markdown]
 # ## The first weights
@@ -289,7 +289,7 @@ lesson.claim("ten hidden layers, He, accuracy, worst seed", min(deep["He"]), ">=
 lesson.claim("ten hidden layers, .01, accuracy, best seed", max(deep[".01"]), "<=", 0.3, baseline=baseline)
 
 # %% [markdown]
-# ## The second failure: dead units
+# ## The second failure: units that are never on
 # A ReLU whose sum is negative for *every* example gives 0 for every example. Its slope is 0 too, so its weights never
 # change again: it is a **dead unit** (the **dying ReLU**). One step that is too long can do that: it pushes a bias far
 # below 0. We count dead units: one hidden layer of 100, 300 steps, with a rate of .05, and with a rate of 2. Then with

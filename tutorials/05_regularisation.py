@@ -42,7 +42,7 @@ from zoo.plots import INK, SECOND, THIRD, new_figure
 lesson = Tutorial("05_regularisation")
 
 # %% [markdown]
-# ## Capacity against data
+# ## How many curves can it draw?
 # How many different curves can a model draw? That is its **capacity**. A polynomial of degree 3 has four weights and
 # bends twice; one of degree 12 has thirteen. Fifteen points of a sine, with noise: degree 1 is too stiff (it
 # underfits); degree 12 passes near every point, and swings between them (it overfits). Its training error is the
@@ -109,10 +109,11 @@ lesson.claim("ridge regression, ours less scikit-learn", difference, "<=", 1e-6,
 #
 # ## A feature more: crosses
 # The other direction: a model that is too stiff. Points in a square, class 1 where $x_1$ and $x_2$ have the same sign
-# (XOR, turned round). No straight line splits them. But give the linear model one more column, the product $x_1 x_2$: a
-# **feature cross** $A \times B$. Now the sign of one column is the answer. Also in use: $A \times A$, the square, for
-# circles; and for categories ("Monday", "morning") the pair, a column for each combination (the **Cartesian product**).
-# Every cross adds columns, and every column adds capacity.
+# (XOR, turned round). The model is **logistic regression**: one neuron, whose sigmoid is the probability of class 1
+# (lesson 06 says more). No straight line splits these points. But give the model one more column, the product
+# $x_1 x_2$: a **feature cross** $A \times B$. Now the sign of one column is the answer. Also in use: $A \times A$, the
+# square, for circles; and for categories ("Monday", "morning") the pair, a column for each combination (the **Cartesian
+# product**). Every cross adds columns, and every column adds capacity.
 
 # %%
 random = np.random.default_rng(lesson.seed)
@@ -384,7 +385,7 @@ left.legend(frameon=False, fontsize=8)
 for place, (name, each) in enumerate({**tested, "1,000 digits": more}.items()):
     right.bar(place, np.mean(each), color=SECOND if name == "nothing" else INK)
     right.plot([place] * len(each), each, "o", color="black", markersize=3)
-right.set(xticks=range(5), ylim=(0.5, 1), ylabel="test accuracy (dots: seeds)", title="each cure alone")
+right.set(xticks=range(5), ylim=(0, 1), ylabel="test accuracy (dots: seeds)", title="each cure alone")
 right.set_xticklabels([*tested, "1,000 digits"], fontsize=7.5)
 lesson.plot(figure, "wrong_labels")
 print("training accuracy on wrong labels", np.round(learnt, 3))
