@@ -147,9 +147,9 @@ lesson.claim("classes that argmax of their one-hot code does not give back", wro
 # Two lengths that differ, with neither of them 1, are an error.
 #
 # A **dense layer** makes each of its outputs from all of its inputs: it multiplies each input by a number, adds up, and
-# adds one more number. In Keras that is $x W + b$, with the examples in the rows of $x$. For 4 examples of 8 numbers and
-# 10 outputs, $W$ (`kernel`) has the shape `(8, 10)`, and $x W$ has `(4, 10)`. Then $b$ (`bias`) of shape `(10,)` is added
-# to every row: by broadcasting.
+# adds one more number. In Keras that is $x W + b$, with the examples in the rows of $x$. For 4 examples of 8 numbers
+# and 10 outputs, $W$ (`kernel`) has the shape `(8, 10)`, and $x W$ has `(4, 10)`. Then $b$ (`bias`) of shape `(10,)` is
+# added to every row: by broadcasting.
 
 
 # %%
