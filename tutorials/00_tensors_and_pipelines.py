@@ -125,7 +125,7 @@ lesson.claim("place of the pixel in row 2, column 3", int(np.flatnonzero(row == 
 # %% [markdown]
 # ## One-hot
 # A network should say "dog", "cat" or "fish". As numbers 0, 1 and 2 they would have an order, and the mean of a dog and
-# a fish would be a cat. So each class gets a place of its own: a vector with a 1 there and 0 elsewhere, its **one-hot**
+# a fish would be a cat. So each **class** gets a place of its own: a vector with a 1 there and 0 elsewhere, its **one-hot**
 # code. A network answers in the same form, with numbers between 0 and 1 that sum to 1, such as `[.9, .1, 0]`. The place
 # of the largest (**argmax**) is its answer; of a one-hot code, it is the class again.
 
@@ -220,7 +220,7 @@ off = max(abs(run[0] - 2) for run in right)
 lesson.claim("line of slope 2, learned with right shapes, distance from 2, worst seed", off, "<=", 0.1)
 
 # %% [markdown]
-# (Keras's own mean squared error brings `(n, 1)` and `(n,)` to one shape first. Your own may not. Print shapes.)
+# (What Keras has for this brings `(n, 1)` and `(n,)` to one shape first. Your own may not. Print shapes.)
 #
 # ## Pipelines
 # A network on a fast machine is often not slow but hungry. The images come from a disk, are decoded, and are put

@@ -208,7 +208,7 @@ lesson.claim("He and Glorot, formula against what Keras draws, relative", max(di
 
 # %% [markdown]
 # ## The first failure: too small a start
-# Now train: `mlp` with ten hidden layers of 64 ReLUs on 1,400 small digits (8 x 8 pixels), 400 steps of gradient
+# Now train: `mlp` with ten **hidden layers** of 64 ReLUs on 1,400 small digits (8 x 8 pixels), 400 steps of gradient
 # descent with a rate of .05. The gradients are our own, by the chain rule of lesson 02, and are first held to Keras's.
 # The same network starts once from He's weights and once from .01.
 
