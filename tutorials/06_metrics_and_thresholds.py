@@ -419,7 +419,7 @@ lesson.claim("roulette, kept of each coin, guessing", round(guess_keeps, 3), "==
 # %% [markdown]
 # ## A classifier made of questions
 # A **decision tree** asks one question after the other ("is the radius above 15?"). It chooses the question after which
-# the groups are purest. There are two measures of how mixed a group is, with $p_k$ the share of class $k$:
+# the parts are purest. There are two measures of how mixed a part is, with $p_k$ the share of class $k$:
 #
 # * **Gini impurity** $1 - \sum_k p_k^2$: 5 and 5 give .5, 10 and 0 give 0. For $K$ classes it is at most $1 - 1/K$, so
 #   .5 is the most only for two.
