@@ -2,24 +2,25 @@
 # # 18 · Recurrent networks: what gates are for
 #
 # A sentence, a melody, a week of sales: data of any length, where the order matters (**sequences**). A **recurrent
-# neural network** (RNN) reads one step after another and keeps a **hidden state**, its memory of what came before. The
-# plain one (also called **vanilla** or Elman network) computes the state anew at each step. The gated ones (GRU,
-# **gated recurrent unit**; LSTM, **long short-term memory**) decide how much of it to replace.
+# network** (RNN) reads one step after another and keeps a **hidden state**, its memory of what came before. The plain
+# one (Elman 1990, [doi:10.1207/s15516709cog1402_1](https://doi.org/10.1207/s15516709cog1402_1)) computes the state anew
+# at each step. The gated ones decide how much of it to replace: the **gated recurrent unit** (**GRU**, Cho and others
+# 2014, [arXiv:1406.1078](https://arxiv.org/abs/1406.1078)) and the **long short-term memory** (**LSTM**, Hochreiter and
+# Schmidhuber 1997, [doi:10.1162/neco.1997.9.8.1735](https://doi.org/10.1162/neco.1997.9.8.1735)).
 #
 # **You will see** the equations of the four cells at work and equal to Keras's layers; backpropagation through time by
-# hand; how the influence of a step on a later one fades (**vanishing gradients**); a memory task that gates solve and
-# the plain network does not (the failure of this lesson); the gates as they do it; and a network that writes Python
-# documentation.
+# hand; a memory task that gates solve and the plain network does not (the failure of this lesson); how the influence of
+# a step on a later one fades; the gates as they keep it; and a network that writes Python documentation.
 #
 # **Claims** The full GRU of the courses is Keras's `GRU(reset_after=False)` with its update gate negated, to 1e-6.
-# Backpropagation by hand, by finite differences and by Keras agree. Fifty noisy steps after it saw a symbol, an LSTM
-# and a GRU name it with an accuracy of at least .95, and a plain network of at most .60. A small character model is at
-# least .2 nats better than counting pairs of characters (a **bigram** model).
+# Backpropagation by hand, by finite differences and by Keras agree. Thirty noisy steps after it saw a symbol, an LSTM
+# and a GRU name it with an accuracy of at least .80, and a plain network of at most .75. A small character model is at
+# least .2 nats better than counting pairs of characters.
 #
-# **Beside them** chance, and a bigram and a 5-gram model with Kneser-Ney smoothing.
+# **Beside them** chance, and two models that only count.
 #
-# **Takes** seven minutes on two cores. `--data full` trains on Shakespeare by the recipe, a job for a GPU.
-# Follows S3:363-407, S0:362.
+# **Takes** two minutes on two cores. `--data full` trains on Shakespeare by the recipe, a job for a GPU. Background:
+# Goodfellow, Bengio and Courville 2016, [chapter 10](https://www.deeplearningbook.org/contents/rnn.html).
 
 # %%
 import tempfile
@@ -44,18 +45,48 @@ def numpy(tensor):
 
 
 # %% [markdown]
+# ## Sequences in, sequences out
+# A step of a text is a **token**: a word or a character, given as a number. What is asked of a sequence comes in three
+# shapes.
+#
+# | from | to | for example | what is read |
+# |---|---|---|---|
+# | N tokens | 1 answer | is this review friendly? | the last hidden state |
+# | N tokens | N answers | which word is a noun (**tagging**); the next character | every hidden state |
+# | N tokens | M tokens | translation | lesson 21 |
+#
+# Where the whole sequence is there before the answer is wanted, a second network may read it from its end, and the
+# states of both stand side by side (**bidirectional**). A network that must say what comes next may not look ahead: it
+# is **causal**.
+#
 # ## Four cells
-# Let $[a, x]$ be the state and the input, one after the other.
+# Let $x_t$ be the input at step $t$, and $[a_{t-1}, x_t]$ the state before and the input, one after the other. A
+# **gate** $\Gamma$ is a vector of numbers between 0 and 1, with weights of its own, that multiplies another vector
+# number by number ($\odot$): 0 shuts, 1 lets pass.
 #
-# | | |
-# |---|---|
-# | plain | $a = \tanh(W_a [a, x] + b_a)$ |
-# | simplified GRU | $c = \Gamma_u \tilde c + (1 - \Gamma_u) c$, $\tilde c = \tanh(W_c [c, x] + b_c)$ |
-# | GRU | the same with $\tilde c = \tanh(W_c [\Gamma_r c, x] + b_c)$, $\Gamma_r = \sigma(W_r [c, x] + b_r)$ |
-# | LSTM | $c = \Gamma_u \tilde c + \Gamma_f c$, $a = \Gamma_o \tanh(c)$, all four from $[a, x]$ |
+# Plain:
 #
-# Each gate has weights of its own: $\Gamma_u = \sigma(W_u [c, x] + b_u)$.
-# `zoo.layers.recurrent` has them, an equation a line. Here is one step of each, from a state of zeros.
+# $$a_t = \tanh(W_a [a_{t-1}, x_t] + b_a)$$
+#
+# Simplified GRU, with one gate (update, $u$); $\tilde c_t$ is the candidate for the new state $c_t$:
+#
+# $$\tilde c_t = \tanh(W_c [c_{t-1}, x_t] + b_c), \qquad \Gamma_{u,t} = \sigma(W_u [c_{t-1}, x_t] + b_u)$$
+# $$c_t = \Gamma_{u,t} \odot \tilde c_t + (1 - \Gamma_{u,t}) \odot c_{t-1}$$
+#
+# GRU, with a second gate (reset, $r$); the other two equations stay:
+#
+# $$\Gamma_{r,t} = \sigma(W_r [c_{t-1}, x_t] + b_r), \qquad
+# \tilde c_t = \tanh(W_c [\Gamma_{r,t} \odot c_{t-1}, x_t] + b_c)$$
+#
+# LSTM, with two states, the memory $c_t$ and what it shows, $a_t$, and three gates (update, forget, output) that are
+# all computed as $\Gamma_{\cdot,t} = \sigma(W_\cdot [a_{t-1}, x_t] + b_\cdot)$:
+#
+# $$\tilde c_t = \tanh(W_c [a_{t-1}, x_t] + b_c), \qquad
+# c_t = \Gamma_{u,t} \odot \tilde c_t + \Gamma_{f,t} \odot c_{t-1}, \qquad a_t = \Gamma_{o,t} \odot \tanh(c_t)$$
+#
+# The same weights serve at every step. (The forget gate came later: Gers, Schmidhuber and Cummins 2000,
+# [doi:10.1162/089976600300015015](https://doi.org/10.1162/089976600300015015).) `zoo.layers.recurrent` has the cells,
+# an equation a line. Here is one step of each, from a state of zeros.
 
 # %%
 FEATURES, UNITS, TIME = 3, 4, 6
@@ -66,9 +97,9 @@ for cell in (PlainCell(UNITS), SimplifiedGRUCell(UNITS), FullGRUCell(UNITS), Gat
     print(f"{type(cell).__name__:>17}: {weights:3} weights, {len(states)} state(s), {np.round(numpy(output)[0], 3)}")
 
 # %% [markdown]
-# Keras has the GRU too, with two conventions of its own. Its gate $z$ keeps the *old* state: $z = 1 - \Gamma_u$, and
-# since $1 - \sigma(s) = \sigma(-s)$ that is the update gate with negated weights. And by default (`reset_after=True`,
-# which cuDNN needs) it multiplies by $\Gamma_r$ after the matrix, which is another function.
+# Keras has the GRU too, with two conventions of its own. Its gate $z_t$ keeps the *old* state: $z_t = 1 -
+# \Gamma_{u,t}$, and since $1 - \sigma(s) = \sigma(-s)$ that is the update gate with negated weights. And by default
+# (`reset_after=True`, which cuDNN needs) it multiplies by $\Gamma_{r,t}$ after the matrix, which is another function.
 
 # %%
 mine = layers.RNN(FullGRUCell(UNITS), return_sequences=True)
@@ -98,12 +129,17 @@ lesson.claim("full GRU less Keras's, largest difference", difference, "<=", 1e-6
 
 # %% [markdown]
 # ## Backpropagation through time, by hand
-# **Unrolled** over its steps, a recurrent network is a deep network whose layers share their weights, and the gradient
-# is found by the **chain rule**, backwards. The loss here is the sum of the last state. Going back from it, each step
-# passes its gradient to the one before through $\tanh'$ and the same matrix:
-# $\delta_{t-1} = W_{aa} (\delta_t (1 - a_t^2))$. That product of one matrix with itself, `TIME` times over, is what the
-# rest of this lesson is about. (To compare the result with **finite differences**, the loss after a small change of
-# each weight, is called a **gradient check**.)
+# **Unrolled** over its steps, a recurrent network is a deep network whose layers share their weights. Its gradient is
+# found by the chain rule from the last step to the first: **backpropagation through time** (BPTT). Take as loss $L$ the
+# sum of the last state $a_T$, and write $W_a = [W_{aa}, W_{ax}]$ for the parts that meet the state and the input. The
+# gradient by the state, $\delta_t = \partial L / \partial a_t$, starts with ones, and each step hands it to the one
+# before through $\tanh'$ and the same matrix; the gradient by the weights is a sum over the steps:
+#
+# $$\delta_{t-1} = W_{aa}^T \left(\delta_t \odot (1 - a_t^2)\right), \qquad
+# \frac{\partial L}{\partial W_a} = \sum_{t=1}^{T} \left(\delta_t \odot (1 - a_t^2)\right) [a_{t-1}, x_t]^T.$$
+#
+# The product of one matrix with itself, once for each step, is what the rest of this lesson is about. To compare the
+# result with **finite differences**, the loss after a small change of each weight, is called a **gradient check**.
 
 # %%
 plain = layers.RNN(PlainCell(UNITS))
@@ -144,21 +180,24 @@ lesson.claim("by hand less Keras, largest", worst, "<=", 1e-4, baseline=baseline
 
 # %% [markdown]
 # ## A memory task
-# Sixty-one **tokens**. One of them is one of 8 symbols; all others are noise from 8 other letters. At the end: which
-# symbol was it? In training it stands anywhere, so the lag between symbol and answer is 1 to 60 (a **long-range
-# dependency**). Chance is 1 in 8, a loss (**cross-entropy**) of $\ln 8 = 2.08$. The networks are the zoo's text
-# classifiers, made small: an **embedding** turns each token into a vector, the recurrent layer reads the vectors, a
-# dense layer answers; only the kind of recurrent layer differs. Gradients longer than 1 are shortened to 1 (**gradient
-# clipping**), for in a recurrent network they can **explode** as well.
+# Forty-one tokens. One of them is one of 8 symbols; all others are noise from 8 other letters. At the end: which symbol
+# was it? In training it stands anywhere, so the lag between symbol and answer is 1 to 40. Chance is 1 in 8, a
+# cross-entropy of $\ln 8 = 2.08$. The networks are the zoo's text classifiers, made small: an embedding turns each
+# token into a vector, the recurrent layer reads the vectors, a dense layer answers. Only the kind of recurrent layer
+# differs.
+#
+# The product of many matrices can grow as well as fade: gradients can explode (lesson 12), and one such step ruins the
+# weights. So a gradient that is longer than 1 is shortened to 1 (**gradient clipping**, Pascanu, Mikolov and Bengio
+# 2013, [arXiv:1211.5063](https://arxiv.org/abs/1211.5063)).
 
 # %%
-SYMBOLS, NOISE, MAX_LAG = 8, 8, 60
-BATCH, BATCHES = 64, 2 if lesson.smoke else 1800
-LAGS = (1, 10, 20, 30, 40, 50, 60)
+SYMBOLS, NOISE, MAX_LAG, SIZE = 8, 8, 40, 32
+BATCH, BATCHES = 64, 2 if lesson.smoke else 800
+LAGS = (1, 5, 10, 20, 30, 40)
 
 
 def examples(rng, count, lag=None):
-    """Tokens (count, 61): 1-8 are symbols, 9-16 noise. And the number of the symbol, from 0."""
+    """Tokens (count, 41): 1-8 are symbols, 9-16 noise. And the number of the symbol, from 0."""
     tokens = rng.integers(SYMBOLS + 1, SYMBOLS + NOISE + 1, (count, MAX_LAG + 1))
     symbol = rng.integers(0, SYMBOLS, count)
     lags = np.full(count, lag) if lag else rng.integers(1, MAX_LAG + 1, count)
@@ -168,14 +207,14 @@ def examples(rng, count, lag=None):
 
 def memory(kind, seed):
     keras.utils.set_random_seed(seed)
-    sizes = {"vocabulary_size": 17, "embedding": 16, "units": (64,), "dropout": 0.0}
+    sizes = {"vocabulary_size": 17, "embedding": 16, "units": (SIZE,), "dropout": 0.0}
     return zoo.build(KINDS[kind][0], input_shape=(MAX_LAG + 1,), num_classes=SYMBOLS, **sizes)
 
 
 def train(kind, seed):
     """The trained network, and its accuracy at each lag."""
     model = memory(kind, seed)
-    rate = keras.optimizers.schedules.CosineDecay(3e-3, BATCHES)
+    rate = keras.optimizers.schedules.CosineDecay(5e-3, BATCHES)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss)
     tokens, symbol = examples(np.random.default_rng(seed), BATCH * BATCHES)
@@ -189,55 +228,6 @@ def train(kind, seed):
 
 
 runs = {(kind, seed): train(kind, seed) for kind in KINDS for seed in lesson.seeds}
-
-# %% [markdown]
-# ## How far back the influence reaches
-# Nudge the state after some step by a little, in a random direction, let the network read on to the end, and see how
-# far the last state has moved: that is the gradient of the end by that step, in one direction. Untrained and trained.
-
-
-# %%
-def influence(kind, model, lags, nudge=1e-2):
-    """|change of the last state| / |change of the state `lag` steps before it|, mean over 32 texts."""
-    embedded = numpy(model.get_layer("embedding")(examples(np.random.default_rng(5), 32)[0]))
-    cell, directions = model.get_layer(f"{kind}1").cell, np.random.default_rng(6)
-    state, trail = [np.zeros((32, 64), "float32")] * (2 if kind == "lstm" else 1), []
-    for t in range(MAX_LAG + 1):
-        trail.append(state)
-        state = [numpy(each) for each in cell(embedded[:, t], state)[1]]
-    ratios = []
-    for lag in lags:
-        moved = list(trail[MAX_LAG + 1 - lag])
-        memory = len(moved) - 1  # an LSTM keeps it in c, its second state
-        direction = directions.normal(size=moved[memory].shape)
-        direction *= nudge / np.linalg.norm(direction, axis=1, keepdims=True)
-        moved[memory] = (moved[memory] + direction).astype("float32")
-        for t in range(MAX_LAG + 1 - lag, MAX_LAG + 1):
-            moved = [numpy(each) for each in cell(embedded[:, t], moved)[1]]
-        ratios.append(np.linalg.norm(moved[memory] - state[memory], axis=1).mean() / nudge)
-    return np.array(ratios)
-
-
-figure = new_figure(10.5, 4)
-untrained, trained = figure.subplots(1, 2, sharey=True)
-steps = (1, 2, 5, 10, 15, 20, 30, 40, 50)
-for kind, (_, colour) in KINDS.items():
-    for axes, model in ((untrained, memory(kind, lesson.seed)), (trained, runs[kind, lesson.seed][0])):
-        seen = np.maximum(influence(kind, model, steps), 1e-6)  # below is rounding
-        axes.plot(steps, seen, color=colour, marker="o", markersize=3, label=kind)
-untrained.set(xlabel="steps back", ylabel="influence on the last state", title="untrained", yscale="log")
-trained.set(xlabel="steps back", title="trained on the memory task")
-for axes in (untrained, trained):
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
-lesson.plot(figure, "influence")
-
-# %% [markdown]
-# Left, a surprise: before training it is the plain network that keeps. Its matrix starts orthogonal (Keras's
-# **initialisation**), which changes no length, and its inputs start so small that $\tanh$ hardly bends. The gates start
-# half open, and half of a half of a half is soon nothing. Right, after training, it is the other way round. To use what
-# it reads, the plain network had to let its inputs in, and then $\tanh' < 1$ at every step: whatever it writes, it
-# writes over what was there. The gated ones have learned to keep: a gate that closes makes the factor 1.
 
 # %%
 figure = new_figure(6, 4)
@@ -254,11 +244,73 @@ lesson.plot(figure, "memory")
 chance = {"chance": 1 / SYMBOLS}
 for kind in ("gru", "lstm"):
     lesson.claim(
-        f"accuracy at lag 50, worst {kind}", accuracies[kind][:, LAGS.index(50)].min(), ">=", 0.95, baseline=chance
+        f"accuracy at lag 30, worst {kind}", accuracies[kind][:, LAGS.index(30)].min(), ">=", 0.80, baseline=chance
     )
 lesson.claim(
-    "accuracy at lag 50, best plain network", accuracies["rnn"][:, LAGS.index(50)].max(), "<=", 0.60, baseline=chance
+    "accuracy at lag 30, best plain network", accuracies["rnn"][:, LAGS.index(30)].max(), "<=", 0.75, baseline=chance
 )
+
+# %% [markdown]
+# ## How far back the influence reaches
+# Why does the plain network fail? Nudge the state after some step by a little, in a random direction, let the network
+# read on to the end, and see how far the last state has moved. That is the gradient of the end by that step, in one
+# direction: the product above. Untrained and trained.
+
+
+# %%
+def influence(model, lags, nudge=1e-2):
+    """|change of the last state| / |change of the state `lag` steps before it|, mean over 32 texts."""
+    embedded = numpy(model.get_layer("embedding")(examples(np.random.default_rng(5), 32)[0]))
+    (cell,) = (layer.cell for layer in model.layers if hasattr(layer, "cell"))
+    directions, state, trail = np.random.default_rng(6), [numpy(each) for each in cell.get_initial_state(32)], []
+    for t in range(MAX_LAG + 1):
+        trail.append(state)
+        state = [numpy(each) for each in cell(embedded[:, t], state)[1]]
+    ratios = []
+    for lag in lags:
+        moved = list(trail[MAX_LAG + 1 - lag])
+        memory = len(moved) - 1  # an LSTM keeps it in c, its second state
+        direction = directions.normal(size=moved[memory].shape)
+        direction *= nudge / np.linalg.norm(direction, axis=1, keepdims=True)
+        moved[memory] = (moved[memory] + direction).astype("float32")
+        for t in range(MAX_LAG + 1 - lag, MAX_LAG + 1):
+            moved = [numpy(each) for each in cell(embedded[:, t], moved)[1]]
+        ratios.append(np.linalg.norm(moved[memory] - state[memory], axis=1).mean() / nudge)
+    return np.array(ratios)
+
+
+steps = (1, 2, 5, 10, 15, 20, 30)
+untrained = {kind: influence(memory(kind, lesson.seed), steps) for kind in KINDS}
+trained = {kind: np.mean([influence(runs[kind, seed][0], steps) for seed in lesson.seeds], axis=0) for kind in KINDS}
+figure = new_figure(10.5, 4)
+panels = figure.subplots(1, 2, sharey=True)
+for axes, measured, title in zip(panels, (untrained, trained), ("untrained", "trained on the memory task")):
+    for kind, (_, colour) in KINDS.items():
+        axes.plot(steps, np.maximum(measured[kind], 1e-6), color=colour, marker="o", markersize=3, label=kind)
+    axes.set(xlabel="steps back", yscale="log", title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+panels[0].set_ylabel("influence on the last state, a ratio")
+lesson.plot(figure, "influence")
+for when, measured in (("untrained", untrained), ("trained", trained)):
+    print(f"{when:>9}, 20 steps back: " + ", ".join(f"{kind} {each[5]:.2g}" for kind, each in measured.items()))
+lesson.claim(
+    "untrained: influence 20 steps back, plain over the best gated",
+    untrained["rnn"][5] / max(untrained["gru"][5], untrained["lstm"][5]), ">=", 10, baseline={"alike": 1},
+)  # fmt: skip
+lesson.claim(
+    "trained: influence 20 steps back, worst gated over plain",
+    min(trained["gru"][5], trained["lstm"][5]) / trained["rnn"][5], ">=", 3, baseline={"alike": 1},
+)  # fmt: skip
+
+# %% [markdown]
+# Left, a surprise: before training it is the plain network that keeps. Its matrix starts orthogonal (Keras's
+# initialisation), which changes no length, and its inputs start so small that $\tanh$ hardly bends. The gates start
+# half open, and half of a half of a half is soon nothing. Right, after training, it is the other way round. To use what
+# it reads, the plain network had to let its inputs in, and then $\tanh' < 1$ at every step: whatever it writes, it
+# writes over what was there. This is the vanishing gradient (lesson 12), through time (Bengio, Simard and Frasconi
+# 1994, [doi:10.1109/72.279181](https://doi.org/10.1109/72.279181)). The gated ones have learned to keep: a gate that
+# stands at 1 makes the factor 1.
 
 # %% [markdown]
 # ## The gates at work
@@ -269,10 +321,10 @@ lesson.claim(
 model = runs["lstm", lesson.seed][0]
 parts = dict(zip(("update", "forget", "candidate", "output_gate"), range(4)))  # Keras's order
 kernel, state_kernel, bias = model.get_layer("lstm1").get_weights()
-cell = GatedLSTMCell(64)
+cell = GatedLSTMCell(SIZE)
 cell.build((None, 16))
 for part, number in parts.items():
-    columns = slice(64 * number, 64 * number + 64)
+    columns = slice(SIZE * number, SIZE * number + SIZE)
     getattr(cell, part)[0].assign(np.concatenate([state_kernel[:, columns], kernel[:, columns]]))
     getattr(cell, part)[1].assign(bias[columns])
 
@@ -284,7 +336,7 @@ for t in range(MAX_LAG + 1):
     gates.append([numpy(ops.sigmoid(cell.affine(part, state[0], embedded[:, t])))[0] for part in ("update", "forget")])
     state = cell(embedded[:, t], state)[1]
     contents.append(numpy(state[1])[0])
-gates, contents = np.array(gates), np.array(contents)  # (61, 2, 64), (61, 64)
+gates, contents = np.array(gates), np.array(contents)  # (41, 2, 32), (41, 32)
 busiest = np.argsort(-np.abs(contents[POSITION] - contents[POSITION - 1]))[:8]
 
 figure = new_figure(9, 5)
@@ -301,18 +353,20 @@ for axes in (above, below):
 lesson.plot(figure, "gates")
 
 # %% [markdown]
-# When the symbol comes, the forget gate empties these units and the update gate opens to write. From then on the
-# forget gate stays near 1, and the memory is held (or goes on growing the same way, where the update gate stays open).
+# When the symbol comes, the forget gates let go of what these units held, and the update gates write. From then on the
+# forget gates stay near 1, nearer than before training, and the memory is held (or goes on growing the same way, where
+# the update gates stay open).
 
 # %%
 kept = gates[POSITION + 1 :, 1, busiest].mean()
-lesson.claim("forget gate of those units after the symbol, mean", kept, ">=", 0.8, baseline={"untrained": 0.73})
+lesson.claim(
+    "forget gate of those units after the symbol, mean", kept, ">=", 0.77, baseline={"untrained": 1 / (1 + np.exp(-1))}
+)
 
 # %% [markdown]
 # ## The builders
-# What the zoo makes of these layers. A text's **padding** (the zeros that fill a batch up to one length) is left out
-# without a Keras **mask**, because a mask would cost the fused kernel on two of three backends
-# (`zoo info lstm_classifier` says which).
+# What the zoo makes of these layers. Texts of different lengths share a batch; zeros fill the shorter ones up (padding,
+# here in time), and the networks leave these out.
 
 # %%
 for name in (
@@ -324,16 +378,21 @@ for name in (
 
 # %% [markdown]
 # ## Writing
-# A **language model** gives a probability to each character that may come next, from those before it alone (it is
-# **causal**). In training each prediction is made from the true characters before it (**teacher forcing**); in writing,
-# from those it wrote itself (**autoregressive** generation). Its text here is Python's own documentation, which comes
-# with Python: 300,000 characters to learn from, other articles to be judged on. The measure is the **perplexity**, $e$
-# to the mean negative log-likelihood (which is the cross-entropy, in nats a character): between how many equally likely
-# characters does it hesitate? Beside it stand models that only count: how often did this character follow the one
-# before, or the four before (**n-gram** models)?
+# A **language model** gives a probability to each token that may come next, here a character, from those before it. In
+# training each prediction is made from the true characters before it (**teacher forcing**); in writing, from those that
+# it wrote itself (it is **autoregressive**). Its text is Python's own documentation, which comes with Python: 300,000
+# characters to learn from, other articles to be judged on. The measure is the **perplexity** of $n$ characters, $e$ to
+# the mean cross-entropy in nats:
+#
+# $$\exp\left(-\frac{1}{n} \sum_{t=1}^{n} \ln p(x_t \mid x_1 \dots x_{t-1})\right).$$
+#
+# Between how many equally likely characters does it hesitate? Beside it stand models that only count: how often did
+# this character follow the one before (**bigram**), or the four before (5-gram)? Such an **n-gram** model must say
+# something of what it never met; these two use Kneser-Ney smoothing (Kneser and Ney 1995), which mixes in the shorter
+# counts.
 
 # %%
-EPOCHS = 1 if lesson.smoke else 4
+EPOCHS = 1 if lesson.smoke else 3
 small = {"units": (16,)} if lesson.smoke else {}
 losses = []
 for seed in lesson.seeds:
@@ -352,14 +411,14 @@ baseline = {"2-gram": bigram, "5-gram": fivegram, "knows nothing": np.log(letter
 lesson.claim("nats a character on other articles, worst seed", max(losses), "<=", bigram - 0.2, baseline=baseline)
 
 # %% [markdown]
-# The next character is **sampled** from the softmax of the **logits**, which are first divided by the **temperature**.
-# At temperature 0 it always takes the likeliest character (**greedy decoding**) and soon walks in a circle; at 1.5 it
-# babbles. Note the 5-gram: on a text this small, with its many set phrases, counting is hard to beat. After these few
-# epochs the network has not; the recipe `zoo train gru_lm` goes on for twenty and comes out even (`results/demo.csv`).
+# The next character is drawn from the softmax of the logits, which are first divided by the **sampling temperature**. At
+# temperature 0 it always takes the likeliest character and soon walks in a circle; at 1.5 it babbles. Note the 5-gram:
+# on a text this small, with its many set phrases, counting is hard to beat. After these few epochs the network has not;
+# the recipe `zoo train gru_lm` goes on for twenty and comes out about even (`results/demo.csv`).
 #
 # ## Shakespeare (`--data full`)
-# The recipe is `tiny_shakespeare`: two layers of 512. Its bound, 1.70 nats, lies between published figures of small
-# Transformers; not measured here.
+# The recipe is `tiny_shakespeare`: two layers of 512. Its bound, 1.70 nats, lies between published figures of other
+# small networks; not measured here.
 
 # %%
 if lesson.full:
@@ -370,9 +429,28 @@ if lesson.full:
 
 # %% [markdown]
 # ## Try it
-# * Train with symbols at lag 60 only (`lag=60`). Do the gated networks still learn? What did the short lags teach?
-# * Replace the noise by one letter that never changes. Now the plain network learns faster than the LSTM. Why?
-# * Give the LSTM `bias_initializer` so that its forget gates start at $\sigma(4)$. What happens to the left figure?
+# * Train with the symbol at the largest lag only: `examples(np.random.default_rng(seed), BATCH * BATCHES, MAX_LAG)` in
+#   `train`. Does the GRU still learn it? What did the short lags teach?
+# * Set `MAX_LAG, LAGS = 10, (1, 5, 10)` and call `train("rnn", 0)`. Is the plain network unable to keep a symbol at
+#   all?
+# * Start an LSTM's forget gates at $\sigma(4)$, nearly open, and look at the left figure again.
+#
+# <details><summary>Solution</summary>
+#
+# * It stays at chance in as many steps. At a short lag the gradient still arrives and the network learns to keep a
+#   symbol for a few steps; then it arrives from a little further. Without these stairs there is nothing to climb.
+# * It names every symbol. What it cannot do is to keep one for long.
+# * The influence does not fade any more, it even grows a little with the steps:
+#
+# ```python
+# model = memory("lstm", 0)
+# kernel, state_kernel, bias = model.get_layer("lstm1").get_weights()
+# bias[SIZE : 2 * SIZE] = 4  # Keras's order: update, forget, candidate, output
+# model.get_layer("lstm1").set_weights([kernel, state_kernel, bias])
+# print(influence(model, steps))
+# ```
+#
+# </details>
 
 # %%
 lesson.finish()

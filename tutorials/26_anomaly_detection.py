@@ -1,28 +1,36 @@
 # %% [markdown]
 # # 26 · A code of eight numbers, and the digit that does not fit it
 #
-# An **autoencoder** (Hinton & Salakhutdinov, 2006) must reproduce its input, but on the way there is a **bottleneck**:
-# a **code** of few numbers. Nobody tells it what matters (no labels: **unsupervised learning**); it keeps what most
-# images need. So it reproduces badly what it has never met, and that makes it a detector: the **reconstruction error**
-# of a strange image is large (**anomaly detection**).
+# An **autoencoder** (Hinton and Salakhutdinov 2006,
+# [doi:10.1126/science.1127647](https://doi.org/10.1126/science.1127647)) must give its input back, but on the way the
+# image has to pass through a few numbers, the **latent code**. Nobody tells the network what matters (no labels:
+# **unsupervised learning**), so it keeps what most images need. It gives back badly what it has never met, and that
+# makes it a detector: where the **reconstruction error** is large, the image is strange. To find what does not belong
+# is **anomaly detection**.
 #
 # **You will see** digits beside what eight numbers keep of them, the same from principal components, and a network that
-# knows nine digits judging the tenth; and where that fails: a 1 lies within reach of the others.
+# knows nine digits judging the tenth. Then two failures: a code so long that everything fits through it, and a digit
+# that looks familiar without ever having been met.
 #
-# **Claims** The error with eight numbers is at most .65 of that of eight principal components, worst of three seeds.
-# The detector finds the digit that was held out with an area under the ROC curve (AUROC) of at least .93, the mean over
-# the ten digits.
+# **Claims** The error with eight numbers is at most .65 of that of eight principal components, in the worst of three
+# seeds. The detector finds the digit that was held out with a mean AUROC of at least .92, more than principal
+# components do. A code as long as the image finds nothing. PCA overlooks the 1 because of the 8.
 #
-# **Beside them** the mean image and principal component analysis (PCA), which also detects; a guess has an AUROC of .5.
+# **Beside them** the mean image and principal component analysis (PCA), which also detects; the confidence of a
+# classifier; a guess, which has an AUROC of .5.
 #
-# **Takes** two minutes on two cores. Follows S4:50-54.
+# **Takes** two minutes on two cores. To read on: Goodfellow, Bengio and Courville 2016,
+# [chapter 14](https://www.deeplearningbook.org/contents/autoencoders.html).
 
 # %%
+from functools import partial
+
 import keras
 import numpy as np
 from lesson import Tutorial
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 import zoo
@@ -39,14 +47,20 @@ train, test = slice(0, 1200), slice(1200, None)
 
 # %% [markdown]
 # ## Through the bottleneck
-# The network is trained on its own input: the image is both question and answer, and the loss is the mean squared
-# error of the pixels.
+# The **encoder** $f$ turns an image $x$ of 64 pixels into the code $z = f(x)$ of 8 numbers; the **decoder** $g$ turns
+# the code into an image $\hat x = g(z)$ again. The network is trained on its own input: the image is question and
+# answer, and the loss is the mean squared error of the pixels,
+#
+# $$L = \frac{1}{64} \sum_{i=1}^{64} (x_i - \hat x_i)^2, \qquad \hat x = g(f(x)).$$
+#
+# Nothing is chosen by looking at the test images: sizes and epochs are those of the zoo's recipe.
 
 
 # %%
 def trained(images, seed):
+    """An autoencoder of dense layers 64 - 128 - 64 - code - 64 - 128 - 64 after 60 epochs."""
     keras.utils.set_random_seed(seed)
-    model = zoo.build("autoencoder", input_shape=(8, 8, 1), units=(128, 64), code_size=CODE)
+    model = zoo.build("autoencoder", input_shape=(8, 8, 1), units=(128, 64), code_size=CODE, activation="relu")
     epochs = 1 if lesson.smoke else 60
     rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * -(-len(images) // 32))
     model.compile(keras.optimizers.Adam(rate), loss="mean_squared_error")
@@ -59,9 +73,9 @@ def errors(images, again):
     return np.square(np.reshape(again - images, (len(images), -1))).mean(1)
 
 
-def principal(images):
-    """What PCA with as many numbers makes of any images."""
-    axes = PCA(CODE).fit(images.reshape(-1, 64))
+def principal(images, size=CODE):
+    """What PCA with `size` numbers makes of any images."""
+    axes = PCA(size).fit(images.reshape(-1, 64))
     return lambda images: axes.inverse_transform(axes.transform(images.reshape(-1, 64))).reshape(images.shape)
 
 
@@ -79,8 +93,12 @@ figure.suptitle("digits (above), eight numbers of the autoencoder, eight princip
 lesson.plot(figure, "reconstructions")
 
 # %% [markdown]
-# Is the bottleneck needed? A network without one can hand its input on and learn nothing. With linear layers only, the
-# best it can do is PCA itself (Baldi & Hornik, 1989): it is the **nonlinearity** that makes the difference here.
+# Principal component analysis (PCA) is the same idea with straight lines: the 8 directions along which the images
+# differ most, found by linear algebra in one step. With linear layers an autoencoder can do no better than PCA (Baldi
+# and Hornik 1989, [doi:10.1016/0893-6080(89)90014-2](https://doi.org/10.1016/0893-6080%2889%2990014-2)). To see that it
+# can do as well, we set its weights to PCA's: with components $C$ (8 x 64) and the mean image $m$, the encoder is
+# $z = C(x - m)$ and the decoder $\hat x = C^\top z + m$. So it is the ReLU of the hidden layers that makes the
+# difference above.
 
 # %%
 linear = zoo.build("autoencoder", input_shape=(8, 8, 1), units=(), code_size=CODE)
@@ -93,68 +111,138 @@ lesson.claim("a linear autoencoder with PCA's weights, less PCA", gap, "<=", 1e-
 # %% [markdown]
 # ## The tenth digit
 # Train on nine digits; then let test images of all ten come. The **anomaly score** is the reconstruction error. A
-# threshold on it trades false alarms for misses; the area under the ROC curve (AUROC) is the probability that a strange
-# digit scores higher than a known one.
+# threshold on it trades **false alarms** (known digits that are reported) for misses. **AUROC**, the area under the
+# receiver operating characteristic curve, needs no threshold: it is the probability that a strange digit scores higher
+# than a known one.
+#
+# Beside it stands what needs no autoencoder: a classifier of the nine digits, here logistic regression. If its largest
+# softmax probability is small, it is in doubt (Hendrycks and Gimpel 2017,
+# [arXiv:1610.02136](https://arxiv.org/abs/1610.02136)). It needs the labels of the nine, though.
+
 
 # %%
-held_out = (0, 4, 8) if not lesson.smoke else (0,)
-scores = {}
-for digit in range(10) if not lesson.smoke else held_out:
-    known = x[train][y[train] != digit]
-    model, components = trained(known, lesson.seed), principal(known)
-    strange = y[test] == digit
-    scores[digit] = {
-        "autoencoder": errors(x[test], model.predict(x[test], verbose=0)),
-        "PCA": errors(x[test], components(x[test])),
-        "strange": strange,
-    }
-auroc = {
-    name: {digit: roc_auc_score(each["strange"], each[name]) for digit, each in scores.items()}
-    for name in ("autoencoder", "PCA")
-}
-for name, areas in auroc.items():
-    print(f"{name}: " + ", ".join(f"{digit} {area:.3f}" for digit, area in areas.items()))
-mean = np.mean(list(auroc["autoencoder"].values()))
-beside = {"a guess": 0.5, "PCA, mean": np.mean(list(auroc["PCA"].values()))}
-lesson.claim("AUROC of the held-out digit, mean", mean, ">=", 0.93, baseline=beside)
+def detect(known, scorer):
+    """AUROC of a score for the digits that are not in `known`, by a detector that learned from known ones alone."""
+    score = scorer(x[train][np.isin(y[train], known)], y[train][np.isin(y[train], known)])
+    return roc_auc_score(~np.isin(y[test], known), score(x[test]))
 
-figure = new_figure(3.4 * len(held_out), 2.8)
-for axes, digit in zip(np.atleast_1d(figure.subplots(1, len(held_out))), held_out):
-    each = scores[digit]
-    bins = np.linspace(0, np.percentile(each["autoencoder"], 99.5), 30)
-    axes.hist(each["autoencoder"][~each["strange"]], bins, color=INK, alpha=0.6, density=True, label="nine digits")
-    axes.hist(each["autoencoder"][each["strange"]], bins, color=SECOND, alpha=0.6, density=True, label=f"the {digit}")
-    axes.set(title=f"never met: {digit} (AUROC {auroc['autoencoder'][digit]:.2f})", xlabel="error", yticks=[])
-    axes.legend(frameon=False, fontsize=8)
-lesson.plot(figure, "scores")
+
+def by_autoencoder(images, _labels):
+    model = trained(images, lesson.seed)
+    return lambda images: errors(images, model.predict(images, verbose=0))
+
+
+def by_pca(images, _labels, size=CODE):
+    components = principal(images, size)
+    return lambda images: errors(images, components(images))
+
+
+def by_classifier(images, labels):
+    model = LogisticRegression(C=0.1, max_iter=300).fit(images.reshape(-1, 64), labels)
+    return lambda images: -model.predict_proba(images.reshape(-1, 64)).max(1)
+
+
+def all_but(digit):
+    return [each for each in range(10) if each != digit]
+
+
+DETECTORS = {"autoencoder": by_autoencoder, "PCA": by_pca, "classifier": by_classifier}
+held_out = range(10) if not lesson.smoke else (0, 1)
+auroc = {name: [detect(all_but(digit), scorer) for digit in held_out] for name, scorer in DETECTORS.items()}
+for name, areas in auroc.items():
+    print(f"{name:>11}: " + ", ".join(f"{digit} {area:.3f}" for digit, area in zip(held_out, areas)))
+means = {name: np.mean(areas) for name, areas in auroc.items()}
+beside = {"a guess": 0.5, "PCA": means["PCA"], "classifier": means["classifier"]}
+lesson.claim("AUROC of the held-out digit, mean", means["autoencoder"], ">=", 0.92, baseline=beside)
+lesson.claim("the same less PCA's", means["autoencoder"] - means["PCA"], ">=", 0.02, baseline=beside)
+
+figure = new_figure(6, 2.8)
+axes = figure.subplots()
+for offset, (name, colour) in enumerate((("autoencoder", INK), ("PCA", THIRD))):
+    axes.bar(np.arange(len(held_out)) + 0.4 * offset, auroc[name], 0.4, color=colour, label=name)
+axes.axhline(0.5, color=SECOND, linewidth=1, linestyle=":", label="a guess")
+axes.set(xticks=np.arange(len(held_out)) + 0.2, xticklabels=held_out, xlabel="digit that was held out")
+axes.set(ylabel="AUROC", ylim=(0, 1.25))
+axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=3)
+axes.spines[["top", "right"]].set_visible(False)
+lesson.plot(figure, "held_out")
 
 # %% [markdown]
-# ## Where it fails
-# A simple digit is reproduced well by a network that never met it: whoever can draw a 4, a 7 and a 9 can draw a 1. The
-# error asks whether an image *can be reproduced*, not whether it is one of the known kind (**generalisation** to what
-# it should not know).
+# ## Failure 1: a code that everything fits through
+# A longer code gives better images. Does it give a better detector? PCA takes no time, so we can look at every length.
+# Short codes reproduce nothing well, known or strange; long ones reproduce everything well. With 64 numbers for 64
+# pixels the image is handed on as it is: the error is 0, for a digit, for the held-out one, and for noise. What detects
+# is the **bottleneck**, which has room for the known digits only.
 
 # %%
-if lesson.smoke:
-    lesson.skip("all ten digits, held out one by one")
-else:
-    worst = min(auroc["autoencoder"], key=auroc["autoencoder"].get)
-    figure = new_figure(6, 2.8)
-    axes = figure.subplots()
-    for offset, (name, colour) in enumerate((("autoencoder", INK), ("PCA", THIRD))):
-        axes.bar(np.arange(10) + 0.4 * offset, auroc[name].values(), 0.4, color=colour, label=name)
-    axes.axhline(0.5, color=SECOND, linewidth=1, linestyle=":", label="a guess")
-    axes.set(xticks=np.arange(10) + 0.2, xticklabels=range(10), xlabel="held out", ylabel="AUROC", ylim=(0, 1.25))
-    axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=3)
-    lesson.plot(figure, "held_out")
-    print(f"hardest: {worst}")
-    lesson.claim("AUROC of the hardest digit less the mean", auroc["autoencoder"][worst] - mean, "<=", -0.05)
+noise = np.random.default_rng(lesson.seed).uniform(-1, 1, (100, 8, 8, 1)).astype("float32")
+handed_on = errors(noise, principal(x[train], 64)(noise)).max()
+beside = {"with 8 numbers": errors(noise, pca(noise)).max()}
+lesson.claim("error of noise with 64 numbers", handed_on, "<=", 1e-8, baseline=beside, exact=True)
+SIZES = (2, 4, 8, 16, 24, 32, 48)
+by_size = [np.mean([detect(all_but(d), partial(by_pca, size=size)) for d in range(10)]) for size in SIZES]
+quality = [errors(x[test], principal(x[train], size)(x[test])).mean() for size in SIZES]
+gain = by_size[SIZES.index(8)] - by_size[SIZES.index(48)]
+beside = {"with 8 numbers": by_size[SIZES.index(8)], "with 48": by_size[SIZES.index(48)]}
+lesson.claim("mean AUROC of PCA, 8 numbers less 48", gain, ">=", 0.2, baseline=beside, exact=True)
+
+figure = new_figure(9, 3)
+left, right = figure.subplots(1, 2)
+left.plot(SIZES, quality, marker="o", color=INK)
+left.set(ylabel="error of known digits", title="the images get better ...", ylim=(0, None))
+right.plot(SIZES, by_size, marker="o", color=INK)
+right.axhline(0.5, color=SECOND, linewidth=1, linestyle=":", label="a guess")
+right.set(ylabel="AUROC, mean of ten digits", title="... and the detector gets worse", ylim=(0.4, 1))
+right.legend(frameon=False, fontsize=8)
+for axes in (left, right):
+    axes.set(xlabel="numbers in the code of PCA")
+    axes.spines[["top", "right"]].set_visible(False)
+lesson.plot(figure, "length_of_the_code")
+
+# %% [markdown]
+# ## Failure 2: the stranger who looks familiar
+# PCA lets one digit pass more easily than all others: the 1. A detector of this kind asks whether an image *can be
+# reproduced*, not whether it is one of the known kind. So who taught it to draw a 1? One would think of the 4, the 7
+# and the 9, which have a long stroke. Look, in place of guessing: let it know three digits only, and change one of
+# them. Knowing 2, 4 and 7 it finds nearly every 1. With the 8 in place of the 4 it does not. On eight by eight pixels
+# an 8 is a vertical bar in the middle with two small holes, and a 1 is the bar. (An autoencoder can bend its way
+# between the known digits. Its figures are printed too; by how much the 8 fools it differs from seed to seed, so there
+# is no claim.)
+
+# %%
+WITHOUT_8, WITH_8 = (2, 4, 7), (2, 7, 8)
+ones = {}
+for known in (WITHOUT_8, WITH_8):
+    mine, seen = np.isin(y[train], known), np.isin(y[test], (*known, 1))
+    for name in ("PCA", "autoencoder"):
+        score = DETECTORS[name](x[train][mine], y[train][mine])(x[test][seen])
+        ones[name, known] = roc_auc_score(y[test][seen] == 1, score)
+        print(f"{name:>11} that knows {known}: AUROC of the 1 {ones[name, known]:.3f}")
+lost = ones["PCA", WITHOUT_8] - ones["PCA", WITH_8]
+beside = {f"knows {known}": ones["PCA", known] for known in (WITHOUT_8, WITH_8)}
+lesson.claim("PCA: AUROC of the 1 that the 8 takes away", lost, ">=", 0.1, baseline=beside, exact=True)
+
+shown = np.concatenate([x[train][y[train] == digit][:3] for digit in (1, 8, 4)])
+figure = plots.gallery([np.repeat((shown + 1) / 2, 3, axis=-1)], width=1)
+figure.suptitle("three drawings each of 1, 8 and 4", fontsize=10)
+lesson.plot(figure, "one_eight_four")
 
 # %% [markdown]
 # ## Try it
-# * Give the code 32 numbers. The reconstructions get better; what happens to the detector?
-# * Train on all ten digits and show it letters, or noise. Which noise has a small error?
-# * Take the largest softmax probability of a classifier of nine digits as the score. Is it better?
+# * Give the code 32 numbers (`CODE = 32`). The reconstructions get better; what happens to the detector?
+# * What is the least strange image of all? Ask PCA for the error of `mean_image`.
+# * Take the absolute difference in place of the square in `errors`. Does the mean AUROC change?
+#
+# <details><summary>Solution</summary>
+#
+# * `CODE = 32`: the error of known digits falls. Compare the two lines of AUROC with those of 8 numbers; what PCA loses
+#   stands in the curve above. A detector is chosen by how well it detects, not by how well it draws.
+# * `errors(mean_image[None], pca(mean_image[None]))` is 0: PCA draws the mean with a code of zeros. A grey blur that
+#   nobody would call a digit is the most normal image there is, to this detector.
+# * `np.abs(...)` in place of `np.square(...)`: little changes; the order of the images by their error is nearly the
+#   same, and the AUROC looks at the order only.
+#
+# </details>
 
 # %%
 lesson.finish()

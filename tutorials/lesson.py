@@ -12,7 +12,7 @@ import json
 import operator
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsFloat
@@ -82,18 +82,43 @@ class Tutorial:
         self.started = time.perf_counter()
         self.out.mkdir(parents=True, exist_ok=True)
 
-    def plot(self, figure: "Figure", title: str) -> "Figure":
-        """Write a matplotlib figure as ``NN_title.png`` and return it, for a notebook to show.
+    def plot(self, figure: "Figure", title: str) -> None:
+        """Write a matplotlib figure as ``NN_title.png``; in a notebook, show it under its cell as well.
 
         Raises:
             UsageError: if there is nothing to be seen on it.
         """
+        path = self.out / f"{self.number}_{title}.png"
         if is_blank(figure):
             raise UsageError(f"the plot {title!r} is blank; expected something drawn in all axes: check its data")
-        path = self.out / f"{self.number}_{title}.png"
         figure.savefig(path)
+        self._show(path)
+
+    def animate(
+        self, figure: "Figure", draw: Callable[[Any], Any], frames: Iterable[Any], title: str, *, per_second: int = 5
+    ) -> None:
+        """Write ``NN_title.gif``: `draw` is called with each of the `frames` and changes the figure.
+
+        Raises:
+            UsageError: if there is nothing to be seen on the last one.
+        """
+        from matplotlib.animation import FuncAnimation, PillowWriter
+
+        path = self.out / f"{self.number}_{title}.gif"
+        FuncAnimation(figure, draw, frames=list(frames)).save(path, writer=PillowWriter(fps=per_second))
+        if is_blank(figure):
+            path.unlink()
+            raise UsageError(
+                f"the animation {title!r} ends blank; expected something drawn in all axes: check its data"
+            )
+        self._show(path)
+
+    def _show(self, path: Path) -> None:
         self.plots.append(path.name)
-        return figure
+        if "ipykernel" in sys.modules:
+            from IPython.display import Image, display
+
+            display(Image(filename=str(path)))  # wherever in its cell, which shows by itself its last value only
 
     def claim(
         self,

@@ -1,10 +1,13 @@
 """lesson: arguments, claims, plots."""
 
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
 from lesson import Tutorial, in_one_line, is_blank, mnist1d
+from PIL import Image
 
 from zoo import UsageError
 from zoo.plots import new_figure
@@ -104,6 +107,29 @@ def test_a_blank_plot_is_refused(lesson, what, tmp_path):
 def test_a_plot_is_written(lesson, what, tmp_path):
     lesson.plot(drawn(SEEN[what]), "picture")
     assert (tmp_path / "42_picture.png").stat().st_size > 1000 and lesson.plots == ["42_picture.png"]
+
+
+def test_an_animation_is_written(lesson, tmp_path):
+    figure = new_figure(4, 2)
+    axes = figure.subplots()
+    lesson.animate(figure, lambda end: axes.plot(range(end)), (2, 3, 4), "growing")
+    with Image.open(tmp_path / "42_growing.gif") as animation:
+        assert animation.n_frames == 3
+    assert lesson.plots == ["42_growing.gif"]
+    with pytest.raises(UsageError, match="ends blank"):
+        lesson.animate(drawn(BLANK["an empty frame"]), lambda frame: None, range(2), "nothing")
+    assert not (tmp_path / "42_nothing.gif").exists()
+
+
+def test_a_notebook_shows_each_figure(lesson, monkeypatch, tmp_path):
+    """A cell shows by itself only the value of its last line."""
+    shown = []
+    display = types.SimpleNamespace(Image=lambda filename: filename, display=shown.append)
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    lesson.plot(drawn(SEEN["a line"]), "first")
+    lesson.plot(drawn(SEEN["an image"]), "second")
+    assert shown == [str(tmp_path / name) for name in ("42_first.png", "42_second.png")]
 
 
 def test_a_figure_without_anything_is_blank():

@@ -5,7 +5,8 @@ Network", NIPS 1993: two networks with the same weights, one distance.
 R. Hadsell, S. Chopra and Y. LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006: pairs and
 the contrastive loss.
 Y. Taigman, M. Yang, M. Ranzato and L. Wolf, "DeepFace: Closing the Gap to Human-Level Performance in Face
-Verification", CVPR 2014: the weighted absolute difference (section 4.3) and the chi-square similarity (section 4.2).
+Verification", CVPR 2014: the weighted chi-square similarity (section 4.1) and the weighted absolute difference
+(section 4.2).
 F. Schroff, D. Kalenichenko and J. Philbin, "FaceNet: A Unified Embedding for Face Recognition and Clustering", CVPR
 2015: unit length, triplets (section 3).
 
@@ -188,11 +189,12 @@ def siamese(
         SIAMESE,
         summary="two images to how alike they are, by one of three heads",
         params=273_009,
-        paper="Bromley 1993, NIPS; heads: Taigman 2014, CVPR, sections 4.2 and 4.3; Hadsell 2006, CVPR",
+        paper="Bromley 1993, NIPS; heads: Taigman 2014, CVPR, sections 4.1 and 4.2; Hadsell 2006, CVPR",
         deviations=(
             "any classifier of the zoo as the tower, and unit length before every head",
-            "chi-square divides by |f| + |f'| in place of f + f', which for features of any sign may be 0 or negative",
-            "the head learns together with the tower; DeepFace trains a support vector machine on a finished one",
+            "chi-square divides by |f| + |f'|: DeepFace's f + f', whose features are never negative, might be 0 here",
+            "every head learns with the whole tower; DeepFace's chi-square is a support vector machine on a finished "
+            "network, and its absolute difference trains the two topmost layers",
         ),
         inputs=(
             Input("first", (28, 28, 1), holds="pixels, standardised by the training set"),

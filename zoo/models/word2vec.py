@@ -3,7 +3,7 @@
     window_lm          the last n words -> the next one: a softmax over all words        Bengio 2003
     skipgram_softmax   a word -> a word near it, by a softmax over all words             Mikolov 2013a
     word2vec           a word -> is this a word near it, or a drawn one? (skip-gram)     Mikolov 2013b
-    cbow               the words around -> is this the word in the middle, or a drawn one?
+    cbow               the words around -> is this the word in the middle, or a drawn one?   Mikolov 2013a
     glove              two words -> the logarithm of how often they meet                 Pennington 2014
 
 In all of them a word has a row e in one table of embeddings and, where it is predicted, a row theta in another; the
@@ -144,8 +144,11 @@ def word2vec(
         task="word_vectors",
         summary="word2vec: continuous bag of words with negative sampling",
         params=4_000_000,
-        paper=SGNS,
-        deviations=("the second table starts small and random, not at 0",),
+        paper="Mikolov, Chen, Corrado & Dean 2013, arXiv:1301.3781, section 3.1",
+        deviations=(
+            "negative sampling (NeurIPS 26, of the same year) in place of the hierarchical softmax",
+            "the second table starts small and random, not at 0",
+        ),
         inputs=(
             Input("around", (10,), "int32", "the words around, 0 where there is none"),
             Input("middles", (6,), "int32", "the word in the middle, and drawn ones"),

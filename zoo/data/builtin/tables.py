@@ -14,14 +14,15 @@ from zoo.data.builtin.embedded import Embedded
 
 
 class Digits(Embedded):
-    """1,797 handwritten digits of 43 people, 8x8 pixels, from scikit-learn."""
+    """1,797 handwritten digits of 13 people, 8x8 pixels, from scikit-learn: the test part of UCI's set."""
 
     VERSION = tfds.core.Version("1.0.0")
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
-            description="1,797 handwritten digits by 43 people, as scikit-learn carries them: 8x8 pixels in 17 grey "
-            "levels (stretched here to 0..255). Split 70/10/20 at random, stratified by digit.",
+            description="1,797 handwritten digits by 13 people, as scikit-learn carries them (the test part of UCI's "
+            "set, whose training part is by 30 others): 8x8 pixels in 17 grey levels (stretched here to 0..255). Split "
+            "70/10/20 at random, stratified by digit; who wrote which is not recorded.",
             features=tfds.features.FeaturesDict(
                 {
                     "image": tfds.features.Image(shape=(8, 8, 1), dtype=np.uint8),
