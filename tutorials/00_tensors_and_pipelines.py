@@ -232,14 +232,14 @@ lesson.claim("line of slope 2, learned with right shapes, distance from 2, worst
 # * **raw**: one image after the other;
 # * **parallel**: eight are being read at the same time;
 # * **cached**: what was read once stays in memory; we measure the second pass;
-# * raw with **prefetching**: while the network works on one batch, the next is already being read. This does not make
+# * raw with **prefetching**: while the network works on one batch, the next are already being read. This does not make
 #   the disk faster; it lets disk and network work at the same time. So we count what is read while a made-up network
-#   works for a second on its first batch.
+#   works for a second on its first batch. (One batch TensorFlow may read ahead by itself; we ask for two more.)
 
 # %%
 READ, BATCH = 0.005, 32
 been_read = []
-COUNT = 32 if lesson.smoke else 128
+COUNT = 96 if lesson.smoke else 128
 
 
 def read(number):
@@ -303,9 +303,9 @@ right.set(ylabel="images", title="read while the network works")
 lesson.plot(figure, "pipelines")
 print({name: f"{rate:,.0f} images/s" for name, rate in rates.items()}, f"LeNet-5 eats {appetite:,.0f} images/s")
 raw = {"raw": rates["raw"]}
-lesson.claim("images per second, parallel over raw", rates["parallel"] / rates["raw"], ">=", 1.4, baseline=raw)
 lesson.claim("images per second, cached over raw", rates["cached"] / rates["raw"], ">=", 4, baseline=raw)
-lesson.claim("prefetching, images read while the network works", ahead, ">=", 10, baseline={"without": in_turn})
+more, without = ahead - in_turn, {"read without": in_turn}
+lesson.claim("prefetching, more images read while the network works", more, ">=", 32, baseline=without)
 
 # %% [markdown]
 # ## The same result twice
