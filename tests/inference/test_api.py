@@ -80,7 +80,7 @@ def test_predicting_what_is_no_image(run, tmp_path):
 
 def test_vectors_are_no_images(tmp_path):
     views = zoo.train("lagged_linear", run=tmp_path / "views", epochs=1, verbose=0)
-    with pytest.raises(zoo.UsageError, match="was not trained on a table; expected a run on --data FILE"):
+    with pytest.raises(zoo.UsageError, match="was not trained on a table; expected a run of"):
         zoo.predict(views, ["week.txt"])
 
 
