@@ -137,9 +137,9 @@ class Gif:
     @classmethod
     @contextlib.contextmanager
     def open(cls, path: Path) -> Iterator[Self]:
-        from zoo.data.image.files import opened
+        from PIL import Image
 
-        with opened(path) as image:
+        with Image.open(path) as image:  # reads the header; whatever its size, no pixel is decoded yet
             yield cls(image)
 
     def images(self, size: tuple[int, int]) -> Iterator[np.ndarray]:
