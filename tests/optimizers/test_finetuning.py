@@ -87,7 +87,6 @@ def tiny(name, **options):
         (lambda: other("MobileNet", include_top=False, pooling="avg"), []),
         (lambda: other("MobileNet", classes=3), ["conv_preds"]),
     ],
-    ids=str,
 )
 def test_all_but_the_head_is_frozen(model, left):
     assert learning(zoo.freeze(model())) == left
