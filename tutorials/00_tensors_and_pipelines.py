@@ -222,7 +222,7 @@ lesson.claim("line of slope 2, learned with right shapes, distance from 2, worst
 # %% [markdown]
 # (`keras.losses.MeanSquaredError` brings `(n, 1)` and `(n,)` to one shape first. Your own may not. Print shapes.)
 #
-# ## Pipelines
+# ## From the disk to the network
 # A network on a fast machine is often not slow but hungry. The images come from a disk, are decoded, and are put
 # together to batches: a **pipeline**. So measure two numbers before a long run: how many images per second the pipeline
 # gives, and how many the network eats. If the first is smaller, a faster machine helps nothing.
