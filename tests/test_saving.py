@@ -13,7 +13,6 @@ import pytest
 
 import zoo
 from zoo import saving
-from zoo.training.run_folder import Run
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("gpt", "lenet5_1998", "style_transfer", "siamese_pairs")  # functions, initializers, constraints, layers
@@ -76,17 +75,3 @@ def test_every_registered_name_is_in_the_tables():
     tables = {"ClassDef": saving.CLASSES, "FunctionDef": saving.FUNCTIONS}
     told = {f"{kind} {module}": set(names.split()) for kind, table in tables.items() for module, names in table.items()}
     assert told == registered
-
-
-def test_a_layer_that_nobody_registered_is_named(tmp_path):
-    @keras.saving.register_keras_serializable("mine")
-    class Mine(keras.layers.Activation):
-        pass
-
-    run = Run(tmp_path)
-    run.write_json("config.json", {"model": "lenet5"})
-    image = keras.Input((2,))
-    run.save_model(keras.Model(image, Mine("relu")(image)))
-    del keras.saving.get_custom_objects()["mine>Mine"]
-    with pytest.raises(zoo.UsageError, match=r"needs Mine, which is not known here.*--import"):
-        run.model()

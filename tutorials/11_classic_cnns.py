@@ -51,8 +51,8 @@ CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 # what the pixels cost, and the two need not go together. Which of these networks has the most weights, and which does
 # the most work? Guess before you look. (Published accuracies are not all measured alike: the cards say how.)
 #
-# AlexNet was trained on two GPUs, and three of its five convolutions are cut into two **groups** (a **grouped convolution**): a filter sees only
-# the maps of its own group, half of them.
+# AlexNet was trained on two GPUs, and three of its five convolutions are cut into two **groups** (a **grouped
+# convolution**): a filter sees only the maps of its own group, half of them.
 
 # %%
 FAMILIES = {

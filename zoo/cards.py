@@ -128,10 +128,10 @@ def check(card: Card) -> None:
     """Raise for the first field of a card, or of its recipes, that is not what it must be.
 
     >>> lenet5 = read_cards(Path(records.__file__).parent / "models" / "lenet.py")[0]["lenet5"]
-    >>> check(replace(lenet5, recipes=(Recipe("mine", "mnist:3.0.1", epochs=0),)))
+    >>> check(replace(lenet5, recipes=(Recipe("a", "mnist:3.0.1", epochs=0),)))
     Traceback (most recent call last):
         ...
-    zoo.errors.UsageError: recipe mine of lenet5: epochs is 0; expected a whole number of at least 1
+    zoo.errors.UsageError: recipe a of lenet5: epochs is 0; expected a whole number of at least 1 and at most 10,000,000
     """
     check_fields(card, card.name, {})
     for number, recipe in enumerate(card.recipes):

@@ -50,7 +50,7 @@ def is_number(value: Any, low: float = -math.inf, high: float = math.inf) -> boo
 
 
 def plain(value: Any) -> Any:
-    """NumPy's numbers and arrays as Python's own numbers and tuples, inside of tuples, lists and dictionaries as well.
+    """NumPy's numbers and rows of them as Python's own, inside of tuples, lists and dictionaries as well.
 
     Keras and JSON refuse ``numpy.int64(10)``, which is as good a number of classes as 10.
 
@@ -58,7 +58,7 @@ def plain(value: Any) -> Any:
     >>> plain({"num_classes": np.int64(10), "rates": (np.float32(0.5), 1), "input_shape": np.array([28, 28, 1])})
     {'num_classes': 10, 'rates': (0.5, 1), 'input_shape': (28, 28, 1)}
     """
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist") and value.ndim <= 1:  # a size, not a table
         value = value.tolist()
         return tuple(map(plain, value)) if isinstance(value, list) else value
     if type(value) is dict:

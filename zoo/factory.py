@@ -54,10 +54,10 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
     >>> build("lenet5", num_classes=26).output_shape
     (None, 26)
     """
-    if options.get("num_classes") == 0 or "pool" in options:
+    pooled = "pool" in options and "pool" not in registry.info(name).options  # which may be a builder's own
+    if options.get("num_classes") == 0 or pooled:
         return _without_head(name, weights, preprocessing, options)
     options = checked_options(name, options)
-    check_counts(name, options)
     if weights is None:
         return _built(name, options)
     model, report = build_from(name, weights, preprocessing, options)
@@ -89,8 +89,9 @@ def _without_head(
     name: str, weights: str | Path | None, preprocessing: str | None, options: Mapping[str, Any]
 ) -> Any:  # fmt: skip
     """The network up to what its head reads, or up to its maps and these pooled."""
-    rest = {option: value for option, value in options.items() if option not in ("num_classes", "pool")}
-    pool = options.get("pool")
+    own = registry.info(name).options
+    rest = {key: value for key, value in options.items() if key != "num_classes" and (key != "pool" or "pool" in own)}
+    pool = None if "pool" in own else options.get("pool")
     if pool is not None and pool not in POOLING:
         raise unknown("pool", pool, POOLING)
     if pool and options.get("num_classes", 0) != 0:
@@ -167,6 +168,7 @@ def reset_head(model: Any, num_classes: int) -> Any:
 def _built(name: str, options: Mapping[str, Any]) -> Any:
     """The network with fresh weights."""
     builder = registry.builder(name)
+    check_counts(name, options)
     check_keras()
     try:
         model = builder(**options)

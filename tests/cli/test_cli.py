@@ -101,7 +101,7 @@ def test_info_shows_the_card(capsys):
         (["train", "lenet5", "--record", "nowhere/table.csv"], "there is no folder nowhere"),
         (["train", "--import", "mine.py", "lenet5"], "`--import FILE` stands before the command: zoo --import FILE tr"),
         (["info", "lenet5", "--import=mine.py"], "`--import FILE` stands before the command"),
-        (["train"], "the following arguments are required: NAME"),
+        (["train"], "no network is named; expected one of `zoo list`, or the folder of a run to resume"),
         (["evaluate", "nowhere"], "nowhere is no finished run"),
         (["list", "zzz*"], "no name matches 'zzz*'"),
         (["list", "--task", "image_clasification"], "did you mean image_classification"),

@@ -101,7 +101,7 @@ def test_a_disk_that_fills_up_while_it_trains(at_batch, data_dir, tmp_path, caps
         raise OSError(28, "No space left on device")
 
     run = tmp_path / "run"
-    at_batch((1, 0), lambda keeper: monkeypatch.setattr(checkpoint.np, "savez", full))
+    at_batch((1, 0), lambda keeper: monkeypatch.setattr("numpy.savez", full))
     assert main([*TRAIN, "--run", str(run), "--data-dir", data_dir]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "No space left on device (it needs " in line and f"zoo train --resume {run}" in line

@@ -141,6 +141,6 @@ def test_files_of_both_kinds_are_read(tmp_path):
 
 
 def test_sums_of_words_are_read():
-    assert signed_words("King + woman - man") == [(1, "king"), (1, "woman"), (-1, "man")]
+    assert signed_words("King + woman - man") == [(1, "King"), (1, "woman"), (-1, "man")]
     with pytest.raises(UsageError, match="holds no word"):
         signed_words(" + ")

@@ -172,7 +172,7 @@ def test_channels_first_is_refused():
     keras.config.set_image_data_format("channels_first")
     try:
         with pytest.raises(
-            zoo.UsageError, match=r"set to channels_first.*expected keras\.config\.set_image_data_format"
+            zoo.UsageError, match=r"is 'channels_first'; expected 'channels_last'.*keras\.config\.set_image_data_format"
         ):
             zoo.build("vgg16_small")
     finally:

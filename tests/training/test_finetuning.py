@@ -130,14 +130,16 @@ def test_early_stopping_takes_the_best_epoch(photos, weights, tmp_path, monkeypa
             "there is no tag of weights for resnet18",
         ),
         (dict(weights="nowhere.h5", preprocessing="torch"), "there is no file nowhere.h5"),
-        (dict(weights="nowhere.h5"), "does not say what its weights were trained on; say it: --preprocessing caffe"),
+        (dict(weights="some.h5"), "does not say what its weights were trained on; say it: --preprocessing caffe"),
         (dict(weights="nowhere.h5", preprocessing="cafe"), "there is no preprocessing 'cafe'; did you mean caffe"),
         (dict(weights="imagenet", preprocessing="caffe"), "weights 'imagenet' were trained on 'torch': leave it out"),
         (dict(preprocessing="caffe"), "without weights"),
-        (dict(recipe="finetune", preprocessing="caffe", weights="a.h5", data=None), "for data of your own; name it"),
+        (dict(recipe="finetune", preprocessing="caffe", weights="some.h5", data=None), "for data of your own; name it"),
     ],
 )
-def test_what_is_refused(settings, says, photos, tmp_path):
+def test_what_is_refused(settings, says, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some.h5").touch()
     with pytest.raises(zoo.UsageError) as error:
         zoo.train("resnet18", **{"data": photos, "run": tmp_path / "run", **settings})
     assert says in str(error.value) and "\n" not in str(error.value)

@@ -191,7 +191,7 @@ def test_a_crash_while_saving_keeps_the_last_network(short_run, monkeypatch):
         (dict(learning_rate=1e6), "learning_rate is 1000000.0"),
         (dict(seed=-3), "seed is -3"),
         (dict(seed=2**32), "seed is 4294967296; expected a whole number from 0 to 2^32 - 1"),
-        (dict(data="pictures/"), "expected the path of an .npz or .txt file or of a folder"),
+        (dict(data="pictures/"), "expected the path of a folder or of a file"),
         (dict(activation="nope"), "lenet5 cannot be built with"),
         (dict(dropout=2), "lenet5 cannot be built with"),
         (dict(precision="float8"), "precision is 'float8'; expected one of float32"),

@@ -5,6 +5,8 @@ holds the SHA-256 of them all. It is written under another name, brought to the 
 folder is brought to the disk. The one before it stays until the next is there: a damaged file costs one step back.
 """
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import json
@@ -13,11 +15,12 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FOLDER = "checkpoint"  # in a run folder
 TEXT = "state.json"  # the array of a file that is no array
@@ -55,6 +58,8 @@ class Checkpoint:
 
 def digest(state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     """The SHA-256 of a state and of its arrays: names, dtypes, shapes and bytes."""
+    import numpy as np
+
     found = hashlib.sha256(json.dumps(state, sort_keys=True).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -69,6 +74,8 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
     Raises:
         UsageError: where it cannot be written; those that were there stay.
     """
+    import numpy as np
+
     dtypes = {name: array.dtype.name for name, array in checkpoint.arrays.items() if array.dtype.kind not in PLAIN}
     arrays = {
         name: array.view(f"u{array.dtype.itemsize}") if name in dtypes else array
@@ -128,6 +135,8 @@ def read(path: Path) -> Checkpoint:
     Raises:
         ValueError: if it is damaged, or no checkpoint.
     """
+    import numpy as np
+
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

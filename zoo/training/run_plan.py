@@ -223,7 +223,7 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     >>> override(registry.info("lenet5").recipe("demo"), {"epochs": 0})
     Traceback (most recent call last):
         ...
-    zoo.errors.UsageError: epochs is 0; expected a whole number of at least 1
+    zoo.errors.UsageError: epochs is 0; expected a whole number of at least 1 and at most 10,000,000
     """
     changes = {field: plain(value) for field, value in changes.items() if value is not None}
     for field, value in changes.items():

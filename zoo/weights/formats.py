@@ -14,7 +14,6 @@ the file, and whatever a library says about a broken file becomes one `UsageErro
 import contextlib
 import functools
 import os
-import pickle
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -150,7 +149,9 @@ def torch_file(path: Path) -> Iterator[Content]:
     def load(**options: Any) -> Any:
         try:
             return state_dict_in(torch.load(path, weights_only=True, map_location="cpu", **options))
-        except pickle.UnpicklingError as error:
+        except Exception as error:  # of the unpickler
+            if type(error).__name__ != "UnpicklingError":
+                raise
             found = re.search(r"GLOBAL ([\w.]+)", str(error))
             if found is None:
                 raise

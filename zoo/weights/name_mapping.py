@@ -67,14 +67,29 @@ def by_path(model: Any, parts: NetworkParts, content: Content) -> tuple[Units, G
     units = {path: each for path, each in units.items() if all(id(variable) in parts.owner for variable in each)}
     groups = {path: tensors for path, tensors in content.layers.items() if path.startswith("layers/")}
     rest = [tensor.key for path in content.layers.keys() - groups.keys() for tensor in content.layers[path]]
+    by_path_here, by_path_there = units, groups
     here, there = by_name(units, recorder.names), by_name(groups, content.names)
     if here and there:
         units, groups = here, there
+        if here.keys() != there.keys():  # layers that nobody named have the numbers of the process that made them
+            numbered = (
+                by_name(by_path_here, recorder.names, numbers=True),
+                by_name(by_path_there, content.names, numbers=True),
+            )
+            if numbered[0] and numbered[1] and numbered[0].keys() == numbered[1].keys():
+                groups = {name: numbered[1][number] for name, number in zip(here, numbered[0])}
     return units, groups, dict.fromkeys(rest, "not of the network")
 
 
-def by_name(by_path: dict[str, list[Any]], names: dict[str, str]) -> dict[str, list[Any]] | None:
+def by_name(
+    by_path: dict[str, list[Any]], names: dict[str, str], *, numbers: bool = False
+) -> dict[str, list[Any]] | None:
     """The same by the names of the layers, if every layer has one of its own.
+
+    Args:
+        by_path: what belongs to each path.
+        names: of the layers, by path.
+        numbers: take the path for a name that Keras has given, "dense_7": it counts from the start in each network.
 
     >>> by_name({"layers/gru": [1], "layers/gru/cell": [2]}, {"layers/gru": "memory"})
     {'memory': [1], 'memory/cell': [2]}
@@ -82,7 +97,10 @@ def by_name(by_path: dict[str, list[Any]], names: dict[str, str]) -> dict[str, l
     found = {}
     for path, held in by_path.items():
         _, layer, *inner = path.split("/")
-        found["/".join([names.get(f"layers/{layer}", ""), *inner])] = held
+        name, kind = names.get(f"layers/{layer}", ""), re.sub(r"_\d+$", "", layer)
+        if numbers and re.fullmatch(rf"{kind}(_\d+)?", name):
+            name = layer
+        found["/".join([name, *inner])] = held
     unnamed = any(name.startswith("/") or not name for name in found)
     return None if unnamed or len(found) < len(by_path) else found
 

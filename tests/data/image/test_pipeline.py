@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 
 import zoo
 from zoo.data import open_source, sources
+from zoo.data.epochs import Epochs
 from zoo.data.image import pipeline
 from zoo.data.image.normalization import Scaling
 from zoo.data.image.pipeline import batches
@@ -105,7 +106,7 @@ def test_augmentation_differs_between_epochs_and_repeats_between_runs(augment, d
     same_image = tf.data.Dataset.from_tensors((np.arange(64.0).reshape(8, 8, 1), 0)).repeat(6)
 
     def run():
-        data = batches(same_image, scaling=Scaling((0.0,), (1.0,)), batch_size=6, augment=augment, seed=1)
+        data = batches(same_image, scaling=Scaling((0.0,), (1.0,)), batch_size=6, augment=augment, epochs=Epochs(1))
         return [next(iter(data.as_numpy_iterator()))[0] for _ in range(3)]
 
     first, again = run(), run()
@@ -178,7 +179,7 @@ def test_scaling_undoes_itself():
     [
         (dict(dataset="mnits"), "did you mean mnist"),
         (dict(dataset="digits:9.9.9"), "9.9.9"),
-        (dict(dataset=""), "the data set '' cannot be opened"),
+        (dict(dataset=""), "'' is no name of a data set"),
         (dict(dataset="digits", split="tset"), "tset"),
         (dict(dataset="digits", batch_size=0), "batch_size is 0; expected"),
         (dict(dataset="digits", scaling="standardize"), "did you mean standardise"),

@@ -148,4 +148,4 @@ def test_a_table_is_trained_on_and_a_missed_class_is_said(tmp_path, capsys):
     logging.getLogger("zoo").addHandler(handler)
     zoo.evaluate(run)
     logging.getLogger("zoo").removeHandler(handler)
-    assert any("a.csv has changed since" in each for each in caught)
+    assert any("are new since the run was trained" in each for each in caught)

@@ -270,7 +270,7 @@ def test_a_file_that_is_not_utf8_is_read_and_named(folder, tmp_path, caplog):
     [
         ({}, r"has 0 sub-folders with .txt files \(none\); expected one for each class, at least 2"),
         ({"good/1.txt": "a"}, r"has 1 sub-folders with .txt files \(good\)"),
-        ({"good/1.txt": "a", "bad/1.txt": "b"}, "bad holds 1 .txt files; expected at least 10 texts of each class"),
+        ({"good/1.txt": "a", "bad/1.txt": "b"}, "holds 1 texts of the class bad; expected at least 10 of each"),
     ],
 )
 def test_folders_without_classes(files, says, tmp_path):
@@ -338,7 +338,7 @@ def test_positions_follow_the_length(tmp_path):
 
 def test_a_network_of_two_texts_is_refused_for_one(folder, tmp_path):
     sizes = dict(dim=8, num_layers=1, num_heads=2, batch_size=8, epochs=1)
-    with pytest.raises(UsageError, match=r"bert_base has the inputs segments, tokens; .* leave the others out"):
+    with pytest.raises(UsageError, match=r"bert_base has the inputs tokens, segments; .* leave the others out"):
         zoo.train("bert_base", data=folder, run=tmp_path / "run", segments=True, verbose=0, **sizes)
 
 

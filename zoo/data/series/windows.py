@@ -52,6 +52,7 @@ class SeriesDataModule(NumberDataModule):
     """
 
     ordered = True
+    preprocess = (*NumberDataModule.preprocess, *SETTINGS)  # type: ignore[assignment]
 
     def __init__(self, card: Card, recipe: Recipe, source: Source | None):
         settings = {name: value for name, value in recipe.preprocess.items() if name in SETTINGS}
@@ -69,7 +70,7 @@ class SeriesDataModule(NumberDataModule):
     def check_recipe(cls, card: Card, recipe: Recipe) -> None:
         checked({name: value for name, value in recipe.preprocess.items() if name in SETTINGS})
         rest = {name: value for name, value in recipe.preprocess.items() if name not in SETTINGS}
-        super().check_recipe(card, replace(recipe, preprocess=rest))
+        NumberDataModule.check_recipe(card, replace(recipe, preprocess=rest))
 
     @classmethod
     def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:

@@ -45,7 +45,12 @@ class Vocabulary:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Vocabulary":
-        return cls(config["tokens"], config["vocabulary"])
+        entries = config["vocabulary"]
+        if not isinstance(entries, (list, tuple)) or not all(isinstance(each, str) for each in entries):
+            raise ValueError("its vocabulary is no list of words")
+        if len({*entries}) < len(entries):
+            raise ValueError("its vocabulary has a word twice")
+        return cls(config["tokens"], entries)
 
     def get_config(self) -> dict[str, Any]:
         return {"tokens": self.level, "vocabulary": self.entries}

@@ -17,13 +17,11 @@ import numpy as np
 from zoo.checks import check_whole, is_number
 from zoo.data.base import SPLITS, DataModule
 from zoo.data.sources import Source, tensorflow
-from zoo.data.text import skipgram
+from zoo.data.text import skipgram, words
 from zoo.data.text.base import say_long_words
 from zoo.data.text.files import TextSource
 from zoo.data.text.skipgram import CountedVocabulary, NegativeSampler
 from zoo.data.text.streaming import endless_dataset, held_out
-from zoo.data.text.words import SPLITS_INTO
-from zoo.data.text.words import words as words_of
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
@@ -64,8 +62,8 @@ class SkipGramSettings:
             check_whole(name, getattr(self, name))
         for name in ("block", "shared"):
             check_whole(name, getattr(self, name), least=0)
-        if self.tokens not in SPLITS_INTO:
-            raise unknown("kind of tokens", self.tokens, SPLITS_INTO)
+        if self.tokens not in words.SPLITS_INTO:
+            raise unknown("kind of tokens", self.tokens, words.SPLITS_INTO)
         if not is_number(self.sample, low=0):
             raise UsageError(f"sample is {self.sample!r}; expected a number of at least 0")
 
@@ -153,8 +151,8 @@ class WordVectorDataModule(DataModule):
     def split(self, line: str) -> list[str]:
         """The words of a line; ! and ? are none, as they are for the networks that judge a text."""
         if self.settings.tokens == "words":
-            return words_of(line)
-        return [token for token in SPLITS_INTO[self.settings.tokens](line) if not token.isspace()]
+            return words.words(line)
+        return [token for token in words.SPLITS_INTO[self.settings.tokens](line) if not token.isspace()]
 
     def lines(self, split: str, description: str = "") -> Iterator[str]:
         """The text of a split, line by line; `description` stands before a progress bar."""
