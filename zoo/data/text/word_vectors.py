@@ -17,7 +17,8 @@ import numpy as np
 from zoo.checks import check_whole, is_number
 from zoo.data.base import SPLITS, DataModule
 from zoo.data.sources import Source, tensorflow
-from zoo.data.text import skipgram, words
+from zoo.data.text import skipgram
+from zoo.data.text import words as text_words
 from zoo.data.text.base import say_long_words
 from zoo.data.text.files import TextSource
 from zoo.data.text.skipgram import CountedVocabulary, NegativeSampler
@@ -62,8 +63,8 @@ class SkipGramSettings:
             check_whole(name, getattr(self, name))
         for name in ("block", "shared"):
             check_whole(name, getattr(self, name), least=0)
-        if self.tokens not in words.SPLITS_INTO:
-            raise unknown("kind of tokens", self.tokens, words.SPLITS_INTO)
+        if self.tokens not in text_words.SPLITS_INTO:
+            raise unknown("kind of tokens", self.tokens, text_words.SPLITS_INTO)
         if not is_number(self.sample, low=0):
             raise UsageError(f"sample is {self.sample!r}; expected a number of at least 0")
 
@@ -151,8 +152,8 @@ class WordVectorDataModule(DataModule):
     def split(self, line: str) -> list[str]:
         """The words of a line; ! and ? are none, as they are for the networks that judge a text."""
         if self.settings.tokens == "words":
-            return words.words(line)
-        return [token for token in words.SPLITS_INTO[self.settings.tokens](line) if not token.isspace()]
+            return text_words.words(line)
+        return [token for token in text_words.SPLITS_INTO[self.settings.tokens](line) if not token.isspace()]
 
     def lines(self, split: str, description: str = "") -> Iterator[str]:
         """The text of a split, line by line; `description` stands before a progress bar."""
