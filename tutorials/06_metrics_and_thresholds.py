@@ -54,8 +54,8 @@ lesson = Tutorial("06_metrics_and_thresholds")
 # * **false positive rate** $= FP / (FP + TN)$, FPR: of the negative ones, how many gave a false alarm?
 # * the **F1 score**, the harmonic mean of precision and recall, $2PR / (P + R)$. It is low if one of them is low.
 #
-# Example 1: 60 **positive examples** and 40 **negative examples**. The system finds 50, and 40 of these are right. So $TP = 40$,
-# $FP = 10$, $FN = 20$, $TN = 30$.
+# Example 1: 60 **positive examples** and 40 **negative examples**. The system finds 50, and 40 of these are right. So
+# $TP = 40$, $FP = 10$, $FN = 20$, $TN = 30$.
 #
 # Example 2: 100 tumours, 91 harmless and 9 malignant (positive). The system finds one of the malignant, and raises one
 # false alarm. Its accuracy is .91. So is the accuracy of a system that always says "harmless"! Where one class is rare
