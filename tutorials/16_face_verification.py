@@ -415,8 +415,8 @@ if lesson.full:
 #   `train(losses.Triplet(mining="hard"), epochs=FEW, rate=1e-2, model=cured)`. The standard deviations that it returns
 #   fall from nearly 1 to nearly 0: a good start does not help at this learning rate. Try a tenth of it.
 # * `dimensions=2` in `network`: 50 characters must find room on a circle, and recall@1 falls. Try 16 and 4 in between.
-# * The command says how many it asks for: fifty rather than thirty, and at least four images of each. The last figure
-#   above shows why: with few people the network learns these few.
+# * The command says how many it asks for: fifty rather than thirty, and at least four images of each. The figure of
+#   failure 3 shows why: with few people the network learns these few.
 #
 # </details>
 
