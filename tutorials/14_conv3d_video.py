@@ -202,8 +202,8 @@ lesson.claim("test accuracy, best frame_cnn", best, "<=", 0.20, baseline={"chanc
 # %% [markdown]
 # The nearest training clip has the right class more often than chance: by now and then a training digit of much the
 # same shape has walked much the same way. It compares pixels; the network has found what the examples of a class share,
-# so it generalises to clips it never saw. Nothing
-# was chosen by the test clips: kernels, epochs and rate were set beforehand.
+# so it generalises to clips it never saw. Nothing was chosen by the test clips: kernels, epochs and rate were set
+# beforehand.
 #
 # ## Is it the motion?
 # A high accuracy by itself does not say so: on many sets of real clips a single frame (a pool, a piano) tells the
