@@ -202,7 +202,7 @@ for row, (count, bound) in enumerate(((1, 0.05), (5, 0.03))):
 
 # %% [markdown]
 # ## Failure 1: a transfer that hurts
-# The same bodies, and another problem: the handwritten digits of scikit-learn. White ink on black here as there, and
+# The same bodies, and another problem: the handwritten digits of scikit-learn. Ink is bright here as there, and
 # yet those are eight pixels wide, drawn by 13 real people, and ten classes are soon told apart from nothing. Features
 # that were made for two hundred invented characters are in the way: the new data differ too much from the old
 # (**domain shift**). The bodies, the seeds and the way to train are those of above; what was changed is the problem
