@@ -411,10 +411,10 @@ baseline = {"2-gram": bigram, "5-gram": fivegram, "knows nothing": np.log(letter
 lesson.claim("nats a character on other articles, worst seed", max(losses), "<=", bigram - 0.2, baseline=baseline)
 
 # %% [markdown]
-# The next character is drawn from the softmax of the logits, which are first divided by the **sampling temperature**.
-# At temperature 0 it always takes the likeliest character and soon walks in a circle; at 1.5 it babbles. Note the
-# 5-gram: on a text this small, with its many set phrases, counting is hard to beat. After these few epochs the network
-# has not; the recipe `zoo train gru_lm` goes on for twenty and comes out about even (`results/demo.csv`).
+# The next character is drawn from the softmax of the logits, which are first divided by the **sampling
+# temperature**. At temperature 0 it always takes the likeliest character and soon walks in a circle; at 1.5 it babbles.
+# Note the 5-gram: on a text this small, with its many set phrases, counting is hard to beat. After these few epochs the
+# network has not; the recipe `zoo train gru_lm` goes on for twenty and comes out about even (`results/demo.csv`).
 #
 # ## Shakespeare (`--data full`)
 # The recipe is `tiny_shakespeare`: two layers of 512. Its bound, 1.70 nats, lies between published figures of other
