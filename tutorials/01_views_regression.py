@@ -11,8 +11,8 @@
 # lesson, and its cure), a week's rhythm found by seven weights, and straight lines bent into curves.
 #
 # **Claims** Seven days as input leave at most 0.56 of the error that one day leaves. A sum of sigmoids, as many as the
-# validation days ask for, beats the best straight line. Two ReLUs are one hard sigmoid. 10,000 examples in batches of
-# 10 are 1,000 updates.
+# validation days ask for, leaves at most 0.95 of the error of the best straight line. Two ReLUs are one hard sigmoid.
+# 10,000 examples in batches of 10 are 1,000 updates.
 #
 # **Beside them**, as **baselines** (forecasts that need no learning), the mean of all days, yesterday's number again,
 # and the same weekday of last week.
@@ -356,13 +356,12 @@ axes.set_xticks(sizes, sizes)
 axes.legend(frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.8))
 lesson.plot(figure, "error_by_sigmoids")
 
+worst = max(run["test"] for run in errors[chosen])
+beside = {"100 ReLUs (worst)": max(relu_errors), "nobody is below": floor}
 lesson.claim(
-    "test error of the chosen sigmoids, worst seed",
-    max(run["test"] for run in errors[chosen]),
-    "<",
-    seven_error,
-    baseline={**baselines, "100 ReLUs (worst)": max(relu_errors), "nobody is below": floor},
-)
+    "error of the chosen sigmoids / error of seven days, linear, worst seed", worst / seven_error, "<=", 0.95,
+    baseline={name: error / seven_error for name, error in {**baselines, **beside}.items()},
+)  # fmt: skip
 
 # %% [markdown]
 # ## Batches, updates, epochs

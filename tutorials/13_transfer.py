@@ -202,7 +202,7 @@ for row, (count, bound) in enumerate(((1, 0.05), (5, 0.03))):
 
 # %% [markdown]
 # ## Failure 1: a transfer that hurts
-# The same bodies, and another problem: the handwritten digits of scikit-learn. White ink on black here as there, and
+# The same bodies, and another problem: the handwritten digits of scikit-learn. Ink is bright here as there, and
 # yet those are eight pixels wide, drawn by 13 real people, and ten classes are soon told apart from nothing. Features
 # that were made for two hundred invented characters are in the way: the new data differ too much from the old
 # (**domain shift**). The bodies, the seeds and the way to train are those of above; what was changed is the problem
@@ -305,9 +305,9 @@ beside = {"before": before, "after, frozen": left["frozen"], "after, moving": le
 lesson.claim("old characters lost, statistics moving", before - left["moving"], ">=", 0.2, baseline=beside)
 
 # %% [markdown]
-# The digits gain by it, for the statistics have become those of digits (Li and others 2016,
-# [arXiv:1603.04779](https://arxiv.org/abs/1603.04779), do so on purpose). The trap is to believe that a frozen body is
-# still the one that it was: every other head on it is now wrong.
+# The statistics have become those of digits (Li and others 2016, [arXiv:1603.04779](https://arxiv.org/abs/1603.04779),
+# do so on purpose, to suit a network to other data). Whether the digits gain by it, the two lines above say. The trap
+# is to believe that a frozen body is still the one that it was: every other head on it is now wrong.
 #
 # With Keras the switch is `layer.trainable = False`: a normalisation that is not trainable uses the statistics it has
 # and leaves them alone. `zoo.freeze` sets it, and `zoo.unfreeze` leaves normalisations frozen unless you ask. Many

@@ -14,8 +14,8 @@
 # three failures: triplets so hard that everything becomes one point (**embedding collapse**), a margin with the wrong
 # sign, and too few people to learn from.
 #
-# **Claims** On unseen characters the nearest image is of the same character at least nine times in ten, where raw
-# pixels manage less than seven. The hardest triplets end in a loss that is the margin, and in one point; with semi-hard
+# **Claims** On unseen characters the nearest image is of the same character at least 85 times in a hundred, where raw
+# pixels manage less than 70. The hardest triplets end in a loss that is the margin, and in one point; with semi-hard
 # ones the same network learns. With a margin below zero a network that sees nothing has the loss 0. With five
 # characters to learn from it does worse than raw pixels. The accuracy of each of the three heads on pairs is at least
 # .04 above that of raw pixels.
@@ -156,7 +156,7 @@ runs = {seed: train(losses.Triplet(mining="semi_hard"), seed=seed) for seed in l
 found = [recall(model) for model, _, _ in runs.values()]
 print("semi-hard triplets, recall@1 for each seed: " + ", ".join(f"{value:.3f}" for value in found))
 lesson.claim("recall@1 of raw pixels", raw, "<=", 0.70, baseline={"chance": chance}, exact=True)
-lesson.claim("recall@1, worst seed", min(found), ">=", 0.90, baseline=beside)
+lesson.claim("recall@1, worst seed", min(found), ">=", 0.85, baseline=beside)
 
 # %% [markdown]
 # Left of each row an image that is looked for, then what was found; a red frame is a mistake.
@@ -225,7 +225,8 @@ left.set(xlabel="epoch", ylabel="training loss", title="which of these is in tro
 right.set(
     xlabel="epoch", ylabel="std of unseen embeddings", yscale="log", title="the one whose embeddings are one point"
 )
-left.legend(frameon=False, fontsize=8)
+left.set(xticks=range(1, FEW + 1))
+left.legend(frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.92))
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
 lesson.plot(figure, "collapse")
@@ -415,8 +416,8 @@ if lesson.full:
 #   `train(losses.Triplet(mining="hard"), epochs=FEW, rate=1e-2, model=cured)`. The standard deviations that it returns
 #   fall from nearly 1 to nearly 0: a good start does not help at this learning rate. Try a tenth of it.
 # * `dimensions=2` in `network`: 50 characters must find room on a circle, and recall@1 falls. Try 16 and 4 in between.
-# * The command says how many it asks for: fifty rather than thirty, and at least four images of each. The last figure
-#   above shows why: with few people the network learns these few.
+# * The command says how many it asks for: fifty rather than thirty, and at least four images of each. The figure of
+#   failure 3 shows why: with few people the network learns these few.
 #
 # </details>
 

@@ -12,7 +12,7 @@
 # knows nine digits judging the tenth. Then two failures: a code so long that everything fits through it, and a digit
 # that looks familiar without ever having been met.
 #
-# **Claims** The error with eight numbers is at most .65 of that of eight principal components, in the worst of three
+# **Claims** The error with eight numbers is at most .7 of that of eight principal components, in the worst of three
 # seeds. The detector finds the digit that was held out with a mean AUROC of at least .92, more than principal
 # components do. A code as long as the image finds nothing. PCA overlooks the 1 because of the 8.
 #
@@ -84,7 +84,7 @@ mean_image = x[train].mean(0)
 models = [trained(x[train], seed) for seed in lesson.seeds]
 found = [errors(x[test], model.predict(x[test], verbose=0)).mean() for model in models]
 beside = {"mean image": errors(x[test], mean_image).mean(), "PCA": errors(x[test], pca(x[test])).mean()}
-lesson.claim("error of the autoencoder, of PCA's, worst seed", max(found) / beside["PCA"], "<=", 0.65, baseline=beside)
+lesson.claim("error of the autoencoder, of PCA's, worst seed", max(found) / beside["PCA"], "<=", 0.70, baseline=beside)
 
 again = models[0].predict(x[test][:10], verbose=0)
 rows = [x[test][:10], again, pca(x[test][:10])]
@@ -162,7 +162,7 @@ for offset, (name, colour) in enumerate((("autoencoder", INK), ("PCA", THIRD))):
     axes.bar(np.arange(len(held_out)) + 0.4 * offset, auroc[name], 0.4, color=colour, label=name)
 axes.axhline(0.5, color=SECOND, linewidth=1, linestyle=":", label="a guess")
 axes.set(xticks=np.arange(len(held_out)) + 0.2, xticklabels=held_out, xlabel="digit that was held out")
-axes.set(ylabel="AUROC", ylim=(0, 1.25))
+axes.set(ylabel="AUROC", ylim=(0, 1.25), yticks=(0, 0.25, 0.5, 0.75, 1))
 axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=3)
 axes.spines[["top", "right"]].set_visible(False)
 lesson.plot(figure, "held_out")
@@ -192,7 +192,7 @@ left.plot(SIZES, quality, marker="o", color=INK)
 left.set(ylabel="error of known digits", title="the images get better ...", ylim=(0, None))
 right.plot(SIZES, by_size, marker="o", color=INK)
 right.axhline(0.5, color=SECOND, linewidth=1, linestyle=":", label="a guess")
-right.set(ylabel="AUROC, mean of ten digits", title="... and the detector gets worse", ylim=(0.4, 1))
+right.set(ylabel="AUROC, mean of ten digits", title="... and beyond 8 the detector gets worse", ylim=(0.4, 1))
 right.legend(frameon=False, fontsize=8)
 for axes in (left, right):
     axes.set(xlabel="numbers in the code of PCA")
