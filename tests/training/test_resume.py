@@ -256,10 +256,11 @@ def test_killed_inside_a_write(data_dir, tmp_path, monkeypatch):
     """kill -9, when half of the second checkpoint is written."""
     program = textwrap.dedent("""
         import os, signal, sys
+        import numpy as np
         import zoo
-        from zoo.training import checkpoint, keeper, trainer
+        from zoo.training import keeper, trainer
 
-        keeper.SHARE, usual, writes = 1e9, checkpoint.np.savez, []
+        keeper.SHARE, usual, writes = 1e9, np.savez, []
 
         def savez(file, **arrays):
             writes.append(1)
@@ -269,7 +270,7 @@ def test_killed_inside_a_write(data_dir, tmp_path, monkeypatch):
                 os.kill(os.getpid(), signal.SIGKILL)
             usual(file, **arrays)
 
-        checkpoint.np.savez = savez
+        np.savez = savez
         zoo.train("mlp", epochs=3, run=sys.argv[1], data_dir=sys.argv[2], verbose=0)
     """)
     monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments: None)
