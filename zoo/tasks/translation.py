@@ -200,11 +200,11 @@ def source_attention(
     (tokens,) = data.tokenizer.encode([source])
     tokens, target = tokens[: data.length], target[: data.length - 1]
     start = np.concatenate([[START], target])
-    # With a padding behind: Keras warns of a softmax over one number.
-    inputs = {"source": padded([tokens], len(tokens) + 1), "target": padded([start], len(start) + 1)}
+    # Two tokens at least, with a padding behind: Keras warns of a softmax over one number.
+    inputs = {"source": padded([tokens], max(len(tokens), 2)), "target": padded([start], max(len(start), 2))}
     weights = {name: each for name, each in attention_weights(network.model, inputs).items() if "cross" in name}
     if not weights:
         return None
     name, last = list(weights.items())[-1]
     piece = data.tokenizer.piece
-    return name, last[0][:, :-1, :-1], [*map(piece, target), "end"], [*map(piece, tokens)]
+    return name, last[0][:, : len(start), : len(tokens)], [*map(piece, target), "end"], [*map(piece, tokens)]
