@@ -67,17 +67,15 @@ def by_path(model: Any, parts: NetworkParts, content: Content) -> tuple[Units, G
     units = {path: each for path, each in units.items() if all(id(variable) in parts.owner for variable in each)}
     groups = {path: tensors for path, tensors in content.layers.items() if path.startswith("layers/")}
     rest = [tensor.key for path in content.layers.keys() - groups.keys() for tensor in content.layers[path]]
-    by_path_here, by_path_there = units, groups
     here, there = by_name(units, recorder.names), by_name(groups, content.names)
+    if here and there and here.keys() != there.keys():  # layers that nobody named have the numbers of their process
+        ours, theirs = (
+            by_name(each, names, numbers=True) for each, names in ((units, recorder.names), (groups, content.names))
+        )
+        if ours and theirs and ours.keys() == theirs.keys():
+            there = {name: theirs[number] for name, number in zip(here, ours)}
     if here and there:
         units, groups = here, there
-        if here.keys() != there.keys():  # layers that nobody named have the numbers of the process that made them
-            numbered = (
-                by_name(by_path_here, recorder.names, numbers=True),
-                by_name(by_path_there, content.names, numbers=True),
-            )
-            if numbered[0] and numbered[1] and numbered[0].keys() == numbered[1].keys():
-                groups = {name: numbered[1][number] for name, number in zip(here, numbered[0])}
     return units, groups, dict.fromkeys(rest, "not of the network")
 
 
