@@ -88,7 +88,7 @@ def check_weights(weights: str | os.PathLike[str], tags: Collection[str], name: 
     """  # noqa: E501
     text = os.fspath(weights)
     path = Path(text).expanduser()
-    if text in tags or "://" in text or path.is_file():
+    if text in tags or "://" in text or path.is_file() or (path / "config.json").is_file():
         return
     if not isinstance(weights, str) or path.suffix or "/" in text or path.exists():
         raise UsageError(f"there is no file {path}; expected a file of weights")

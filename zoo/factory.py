@@ -38,12 +38,14 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
     Args:
         name: one of `list_models()`.
         weights: a tag from the card (``"imagenet"``), a file, or an https address; see `zoo.load_weights`. The network
-            is the same with and without: only its numbers differ. Where ``num_classes`` is not given, it is the file's.
+            is the same with and without: only its numbers differ. Where ``num_classes`` is not given, it is the file's;
+            and so are all sizes of a GPT-2 or BERT of Hugging Face (a folder, ``"hf://openai-community/gpt2"``).
         preprocessing: what the weights in a file or at an address were trained on, a name of
             `zoo.preprocessing.PIXELS`; needed for another number of input channels only.
         **options: the builder's own: ``input_shape``, ``num_classes``, ... (``help(zoo.builder(name))``). And, of every
             network: ``num_classes=0`` for what its head reads, one vector for an image, clip or text; of those with
-            maps before the head, ``pool="avg"``, ``"max"`` or ``"gem"`` for these pooled to one vector.
+            maps before the head, ``pool="avg"``, ``"max"`` or ``"gem"`` for these pooled to one vector; ``"avg"`` and
+            ``"max"`` for what a network of texts makes of each token.
 
     Returns:
         A ``keras.Model`` that returns logits, not yet compiled; its weights are fresh unless `weights` says otherwise.
@@ -72,6 +74,8 @@ def build_from(
 ) -> tuple[Any, "Report"]:
     """A network with weights, and what became of each; with its number of classes where the options have none."""
     file = tags.find(weights, name, options, preprocessing=preprocessing or "")  # one that is missing: before Keras
+    if file.options:  # of a model of texts: as many tokens as there are, up to its positions
+        options = {"input_shape": (None,), **file.options, **options}
     model = _built(name, options)
     from zoo.weights.loading import load
 
@@ -96,10 +100,9 @@ def _without_head(
         raise unknown("pool", pool, POOLING)
     if pool and options.get("num_classes", 0) != 0:
         raise UsageError("pool is for features; expected num_classes=0 or none: the classifiers here have their own")
-    if pool and "top" not in registry.info(name).options:
-        raise UsageError(f"{name} has no maps to pool; expected num_classes=0 for what its head reads")
+    maps = pool and "top" in own
     model: Any
-    if pool:
+    if maps:
         model = build(name, weights=weights, preprocessing=preprocessing, **rest, top=False)
     elif weights is None:
         model = _built(name, checked_options(name, rest))
@@ -110,8 +113,10 @@ def _without_head(
     from zoo.introspection.graph import main_output
     from zoo.optimizers.finetuning import head
 
-    if pool:
-        features = _pooled(main_output(model), pool)
+    if maps:
+        features = _pooled(main_output(model), str(pool))
+    elif pool:
+        features = _pooled_sequence(model, pool)
     else:
         heads = head(model)
         if len(heads) != 1 or len(keras.tree.flatten(heads[0].input)) != 1:
@@ -132,6 +137,17 @@ def _pooled(maps: Any, pool: str) -> Any:
         return GeneralizedMeanPooling(name="pooled")(maps)
     kind = {"avg": "GlobalAveragePooling", "max": "GlobalMaxPooling"}[pool]
     return getattr(layers, f"{kind}{len(maps.shape) - 2}D")(name="pooled")(maps)
+
+
+def _pooled_sequence(model: Any, pool: str) -> Any:
+    """(batch, dim): over the real steps of what a network of texts makes of each of them."""
+    from zoo.layers.sequence import PoolSequence
+
+    pooled = [layer for layer in model.layers if isinstance(layer, PoolSequence)]
+    if len(pooled) != 1 or pool == "gem":
+        can = "'avg' or 'max'" if pooled else "num_classes=0 for what its head reads"
+        raise UsageError(f"{model.name} has nothing that pool={pool!r} could be of; expected {can}")
+    return PoolSequence({"avg": "mean", "max": "max"}[pool], name="pooled")(*pooled[0].input)
 
 
 def reset_head(model: Any, num_classes: int) -> Any:

@@ -62,6 +62,12 @@ def preprocessing_of(card: records.Card, weights: str, given: str | None) -> str
             )
         return known[weights]
     check_weights(weights, known, card.name)  # what is not there says nothing
+    if not card.inputs[0].dtype.startswith("float"):
+        if given:
+            raise UsageError(
+                f"preprocessing is {given!r}; {card.name} reads tokens, which are not scaled: leave it out"
+            )
+        return ""
     if not given:
         raise UsageError(
             f"{weights} does not say what its weights were trained on; say it: --preprocessing caffe (BGR less the "

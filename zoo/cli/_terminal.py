@@ -94,6 +94,18 @@ def open_run(path: str, debug: bool) -> "Run":
     return run
 
 
+def open_run_or_name(argument: str, debug: bool) -> "Run | str":
+    """The run folder, or the name of a network, that a command is given; nothing else, before Keras is imported."""
+    names = registry.list_models()
+    path = Path(argument)
+    if not path.exists() and "/" not in argument and argument not in names:
+        raise unknown("run folder or network", argument, names, hint="`zoo list`; runs lie in runs/")
+    if argument not in names or path.exists():
+        return open_run(argument, debug)
+    start_keras(debug)
+    return argument
+
+
 def start_keras(debug: bool) -> None:
     """Import Keras and its backend. What they write to stderr is shown only if the start fails, or with --debug."""
     with quietly(debug):

@@ -9,7 +9,10 @@ HELP = "generate text with a trained language model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("run", metavar="RUN", help="a run folder, or the name of a network, with --weights")
+    parser.add_argument(
+        "--weights", help="for a name: a GPT-2 with its tokenizer, hf://openai-community/gpt2 or a folder of files"
+    )
     parser.add_argument("--prompt", required=True, help="the beginning of the text, or a file of it")
     parser.add_argument("--length", type=int, default=400, help="tokens to generate (default: 400)")
     parser.add_argument(
@@ -32,17 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    run_folder = _terminal.open_run(arguments.run, arguments.debug)
+    _terminal.show_log()
+    run_or_name = _terminal.open_run_or_name(arguments.run, arguments.debug)
     from zoo.data.text.inputs import read_texts
     from zoo.inference import api
 
     check_whole("samples", arguments.samples)
-    settings = {name: getattr(arguments, name) for name in ("length", "temperature", "top_k", "top_p", "stop")}
+    settings = {
+        name: getattr(arguments, name) for name in ("weights", "length", "temperature", "top_k", "top_p", "stop")
+    }
     ((_, prompt),) = read_texts([arguments.prompt])
     for number in range(arguments.samples):
         if number:
             print(f"--- sample {number + 1}, seed {arguments.seed + number}")
-        tokens = api.generate(run_folder, prompt, seed=arguments.seed + number, **settings)
+        tokens = api.generate(run_or_name, prompt, seed=arguments.seed + number, **settings)
         print(prompt, end="")
         for token in tokens:
             print(token, end="", flush=True)

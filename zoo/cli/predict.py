@@ -1,11 +1,8 @@
 """`zoo predict`: what a trained network predicts for new inputs."""
 
 import argparse
-from pathlib import Path
 
-from zoo import registry
 from zoo.cli import _terminal
-from zoo.errors import unknown
 
 HELP = "predict with a trained network for new images, clips or texts"
 
@@ -32,15 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from zoo.training.run_folder import Run
-
     _terminal.show_log()
-    names = registry.list_models()
-    if not Path(arguments.run).exists() and "/" not in arguments.run and arguments.run not in names:
-        raise unknown("run folder or network", arguments.run, names, hint="`zoo list`; runs lie in runs/")
-    is_name = arguments.run in names and not Path(arguments.run).exists()
-    run_or_name = arguments.run if is_name else Run.open(arguments.run)
-    _terminal.start_keras(arguments.debug)
+    run_or_name = _terminal.open_run_or_name(arguments.run, arguments.debug)
     from zoo.inference import api
 
     settings = {name: getattr(arguments, name) for name in ("weights", "preprocessing", "loop")}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -70,6 +71,7 @@ def generate(
     temperature: float = 1.0,
     top_k: int = 0,
     top_p: float = 1.0,
+    excluded: Sequence[int] = EXCLUDED,
     seed: int = 0,
 ) -> Iterator[int]:
     """Tokens that follow a prompt, as they are drawn.
@@ -79,7 +81,7 @@ def generate(
         prompt: at least one token.
         vocabulary_size: how many tokens there are.
         length: how many to generate.
-        temperature, top_k, top_p: as in `next_token_probabilities`.
+        temperature, top_k, top_p, excluded: as in `next_token_probabilities`.
         seed: the same one, the same text.
 
     Raises:
@@ -90,7 +92,8 @@ def generate(
         raise UsageError("the prompt is empty; expected at least one token to continue")
     check_tokens(prompt, vocabulary_size)
     text = Text(decoder, max_length=len(prompt) + length)
-    draw = partial(next_token_probabilities, temperature=temperature, top_k=top_k, top_p=top_p)
+    how: dict[str, Any] = dict(temperature=temperature, top_k=top_k, top_p=top_p, excluded=excluded)
+    draw = partial(next_token_probabilities, **how)
     return _sampled(text, prompt, length, draw, np.random.default_rng(seed))
 
 

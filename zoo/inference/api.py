@@ -181,6 +181,7 @@ def generate(
     run: str | Path | Run,
     prompt: str,
     *,
+    weights: str | Path | None = None,
     length: int = 400,
     temperature: float = 0.8,
     top_k: int = 0,
@@ -191,8 +192,9 @@ def generate(
     """The text that a trained language model writes after a prompt, token by token as it is sampled.
 
     Args:
-        run: a run folder, or what `train` returned.
+        run: a run folder, or what `train` returned; or the name of a network, with `weights`.
         prompt: the beginning of the text.
+        weights: of a name: those of a GPT-2 with its tokenizer, ``"hf://openai-community/gpt2"`` or a folder.
         length: how many tokens (characters or words, as the run has them) to write.
         temperature: divides the logits: below 1 unlikely tokens become rarer, above 1 commoner; 0 always takes the
             likeliest.
@@ -206,7 +208,14 @@ def generate(
     """
     (prompt,) = as_strings([prompt], "the beginning of a text")
     settings: dict[str, Any] = dict(temperature=temperature, top_k=top_k, top_p=top_p, stop=stop, seed=seed)
-    return run_command(run, "generate", prompt, length=length, **settings)
+    if not is_name(run):
+        if weights is not None:
+            raise UsageError(f"{Run.open(run).path} has weights of its own; weights are for the name of a network")
+        return run_command(run, "generate", prompt, length=length, **settings)
+    check_supported(str(run), "generate")
+    trained = pretrained.ready_for_text(str(run), weights)
+    task: Any = trained.network.task  # one of those with a method `generate`
+    return task.generate(trained, prompt, length=length, **settings)
 
 
 def compare(run: str | Path | Run, first: str, second: str) -> list[str]:

@@ -1,4 +1,6 @@
-"""A network with published weights, ready to predict: its images scaled as the weights want, its classes by name."""
+"""A network with published weights, ready to be asked: its images scaled as the weights want, its classes by name; its
+texts cut into tokens as the weights know them.
+"""
 
 import dataclasses
 import json
@@ -9,10 +11,12 @@ from typing import Any
 from zoo import factory, registry, tasks
 from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.normalization import SCALING, Summary
+from zoo.data.text.vocabulary import PretrainedVocabulary
 from zoo.errors import UsageError, some
 from zoo.preprocessing import preprocessing_of
 from zoo.tasks.base import Network, Trained
-from zoo.weights import fetching
+from zoo.training.run_plan import with_file
+from zoo.weights import fetching, tags
 
 log = logging.getLogger("zoo")
 
@@ -51,6 +55,26 @@ def ready(name: str, weights: str | Path = "imagenet", *, preprocessing: str | N
     data.scaling = scale(Summary(0, shape, (0.0,) * shape[-1], (1.0,) * shape[-1], 255.0, ()))
     data.class_names = class_names(model.output_shape[-1] if not isinstance(model.output, dict) else 1000)
     return Trained(Network.of(model, card, tasks.get(card.task)), data)
+
+
+def ready_for_text(name: str, weights: str | Path | None) -> Trained:
+    """A network of texts with the weights of others, and the data module with the tokenizer that comes with these.
+
+    Raises:
+        UsageError: if there are none, or they come without a tokenizer.
+    """
+    card = registry.info(name)
+    if not weights:
+        raise UsageError(
+            f"{name} is the name of a network; expected the folder of a run, or weights with their tokenizer beside "
+            "the name: --weights hf://owner/name"
+        )
+    recipe = dataclasses.replace(card.recipe("finetune"), weights=str(weights))
+    recipe = with_file(recipe, tags.find(weights, name, {}))
+    model = factory.build(name, weights=weights, input_shape=(None,), **recipe.model)
+    data: Any = tasks.get(card.task).data_module
+    vocabulary = PretrainedVocabulary.open(recipe.preprocess["tokenizer"], recipe.model["vocabulary_size"])
+    return Trained(Network.of(model, card, tasks.get(card.task)), data(card, recipe, None, vocabulary))
 
 
 def class_names(count: int) -> tuple[str, ...]:

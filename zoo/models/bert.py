@@ -22,7 +22,7 @@ from zoo.layers.attention import Padding, Positions
 from zoo.layers.sequence import PoolSequence
 from zoo.models.transformer import encode
 from zoo.recipes import AGREEMENT, IMDB_REVIEWS, TEXTS
-from zoo.records import Card, Input, replace
+from zoo.records import Card, Input, Recipe, replace
 from zoo.registry import register
 
 
@@ -85,6 +85,26 @@ IMDB = replace(
     model={"num_layers": 4, "dim": 256, "num_heads": 4},
     learning_rate=3e-4,
 )
+# Section 4.1 and Appendix A.3: 2 to 4 epochs of Adam at 2e-5 to 5e-5 with a warm-up and weight decay; a small data set
+# wants more steps (M. Mosbach et al. 2021, arXiv:2006.04884, section 6).
+FINETUNE = Recipe(
+    name="finetune",
+    dataset="",
+    train="train",
+    validation="validation",
+    test="test",
+    preprocess={**TEXTS, "tokens": "pretrained", "length": 256},
+    epochs=4,
+    min_steps=400,
+    batch_size=16,
+    optimizer="adamw",
+    optimizer_options={"weight_decay": 0.01},
+    decay_kernels_only=True,
+    learning_rate=5e-5,
+    schedule="cosine",
+    schedule_options={"warmup_epochs": 0.4},
+    patience=3,
+)
 BASE = Card(
     task="text_classification",
     summary="BERT, 12 blocks, with its pooler and a head for classes",
@@ -115,6 +135,7 @@ BASE = Card(
             min_steps=1000,
             patience=5,
         ),
+        FINETUNE,
     ),
     tiny=dict(input_shape=(None,), vocabulary_size=12, num_layers=1, dim=16, num_heads=2, max_length=40, dropout=0.0),
     tutorial="23_bert_gpt_mini.py",

@@ -94,6 +94,18 @@ TEXT_FOLDER = replace(
     patience=5,
     preprocess={"tokens": "characters", "vocabulary": 20_000, "length": 64},
 )
+# From the weights of GPT-2 in whole, which a text of one's own changes little by little.
+FINETUNE = replace(
+    TEXT_FOLDER,
+    name="finetune",
+    preprocess={"tokens": "pretrained", "vocabulary": 20_000, "length": 128},
+    model={"dropout": 0.1},
+    epochs=3,
+    min_steps=200,
+    batch_size=8,
+    optimizer_options={"weight_decay": 0.01},
+    learning_rate=5e-5,
+)
 TINY = dict(input_shape=(None,), vocabulary_size=12, num_layers=2, dim=16, num_heads=2, max_length=40, dropout=0.0)
 GPT2 = Card(
     task="language_modelling",
@@ -104,7 +116,7 @@ GPT2 = Card(
     notes=("the recipes train small ones, over characters; of these sizes only the shapes are built here",),
     inputs=(Input("tokens", (1024,), "int32", "token ids of characters or subwords"),),
     preprocessing="none",
-    recipes=(DEMO, SHAKESPEARE, TEXT_FOLDER),
+    recipes=(DEMO, SHAKESPEARE, TEXT_FOLDER, FINETUNE),
     tiny=TINY,
     tutorial="23_bert_gpt_mini.py",
 )

@@ -11,6 +11,7 @@ from zoo.data.text.base import LONG_WORD
 from zoo.data.text.corpus import CorpusDataModule
 from zoo.data.text.folder import CorpusFolder
 from zoo.data.text.inputs import read_texts
+from zoo.data.text.special_tokens import PADDING
 from zoo.decoding import sampling
 from zoo.decoding.base import Compiled, decoder_of
 from zoo.metrics.tokens import Perplexity
@@ -56,7 +57,7 @@ class LanguageModelling(Task):
         train, test = data.token_ids("train"), data.token_ids("test")
         if len(train) > BASELINE_TOKENS:
             return {}
-        size = len(data.vocabulary) - 1  # padding cannot come
+        size = len(data.vocabulary) - (PADDING in data.vocabulary.excluded)  # which cannot come
         counted = {order: ngram.KneserNey(train, order=order, vocabulary_size=size) for order in ORDERS}
         unknown = data.unknown_kinds ** data.unknown_share("test")
         return {f"Kneser-Ney {order}-gram": model.perplexity(test) * unknown for order, model in counted.items()}
@@ -82,7 +83,8 @@ class LanguageModelling(Task):
         (tokens,) = trained.data.encode([prompt])
         decoder = Compiled(decoder_of(network.model, network.card.name))
         settings: dict[str, Any] = dict(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
-        drawn = sampling.generate(decoder, tokens.tolist(), vocabulary_size=len(vocabulary), length=length, **settings)
+        settings |= dict(vocabulary_size=len(vocabulary), length=length, excluded=vocabulary.excluded)
+        drawn = sampling.generate(decoder, tokens.tolist(), **settings)
         return sampling.until(vocabulary.continued(drawn), stop) if stop else vocabulary.continued(drawn)
 
 

@@ -68,7 +68,7 @@ class TextClassification(Classification):
         (texts, labels), (texts_test, labels_test) = data.texts("train"), data.texts("test")
         if sum(map(len, texts)) > BASELINE_CHARACTERS:
             return {}
-        token = r"(?u)\b\w+\b" if data.level == "words" else r"(?us)."
+        token = r"(?u)\b\w+\b" if data.level in ("words", "pretrained") else r"(?us)."
         grams = TfidfVectorizer(token_pattern=token, ngram_range=(1, 2), sublinear_tf=True)
         linear = make_pipeline(grams, LogisticRegression(C=10.0, max_iter=1000)).fit(texts, labels)
         return {

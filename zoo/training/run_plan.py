@@ -29,6 +29,7 @@ from zoo.training.malloc import one_heap
 from zoo.training.own_data import arrays_or_data, with_data
 from zoo.training.run_folder import Run
 from zoo.weights import tags
+from zoo.weights.tags import WeightsFile
 
 if TYPE_CHECKING:
     from zoo.data.sources import DataSet
@@ -147,7 +148,7 @@ def prepare(
         return plan_of_run(begun, name, recipe and planned.name, changes, data, same, how)
     source = arrays_or_data(data, planned.dataset, card, data_dir, planned.preprocess)
     if planned.weights:  # missing, or fetched: now, not after the data is read; but not before it is there
-        tags.find(planned.weights, name, {**planned.model, **options})
+        planned = with_file(planned, tags.find(planned.weights, name, {**planned.model, **options}))
     if resume:
         log.info(f"there is no run of {default} to resume: it is begun")
     return RunPlan(card, planned, options, source, Run.create(run, default), **how)
@@ -249,6 +250,23 @@ def with_weights(recipe: Recipe, card: Card, weights: str | Path | None, preproc
     head_epochs = min(recipe.head_epochs, recipe.epochs // 2)  # a short trial of a long recipe has both parts
     scaled = preprocessing_of(card, chosen, preprocessing)
     return replace(recipe, weights=chosen, head_epochs=head_epochs, preprocessing=scaled)
+
+
+def with_file(recipe: Recipe, file: WeightsFile) -> Recipe:
+    """The recipe with the sizes and the tokenizer that come with the weights, where these have any.
+
+    Raises:
+        UsageError: where the recipe takes their tokens and there is no tokenizer.
+    """
+    recipe = replace(recipe, model={**file.options, **recipe.model})
+    if recipe.preprocess.get("tokens") != "pretrained":
+        return recipe
+    if file.tokenizer is None:
+        raise UsageError(
+            f"recipe {recipe.name} takes the tokens of its weights and there is no tokenizer.json beside {file.path}; "
+            "expected the folder of a model of transformers, or hf://owner/name"
+        )
+    return replace(recipe, preprocess={**recipe.preprocess, "tokenizer": str(file.tokenizer.absolute())})
 
 
 def default_recipe(card: Card, weights: str | Path | None, data: Any) -> str:

@@ -29,7 +29,7 @@ import numpy as np
 
 from zoo import registry
 from zoo.errors import UsageError
-from zoo.weights import formats, input_channels, tags
+from zoo.weights import formats, input_channels, model_folder, tags
 from zoo.weights.checkpoint import explained
 from zoo.weights.checksums import check_file
 from zoo.weights.matching import LoadingPlan, Report, plan_loading
@@ -42,8 +42,9 @@ def load_weights(model: Any, weights: str | Path, *, hash: str = "", preprocessi
 
     Args:
         model: a built, flat Functional `keras.Model`.
-        weights: a file in one of the layouts of `zoo.weights.formats`; an https address of one; or, for what
-            `zoo.build` made, a tag from its card, as ``"imagenet"``.
+        weights: a file in one of the layouts of `zoo.weights.formats`; an https address of one; the folder or address
+            (``"hf://owner/name"``) of a GPT-2 or BERT of `transformers`; or, for what `zoo.build` made, a tag from its
+            card, as ``"imagenet"``.
         hash: of the file, as ``"sha256:..."`` (or its first digits) or ``"md5:..."``; checked before anything is read.
             A tag brings its own.
         preprocessing: what the weights were trained on, a name of `zoo.preprocessing.PIXELS`; needed for another
@@ -69,6 +70,9 @@ def load(model: Any, source: WeightsFile, with_classes: Callable[[int], Any] | N
     into the one that `with_classes` makes for them."""
     path = source.path
     check_file(path, hash=source.hash)
+    if (origin := registry.origin(model)) and source.options:
+        name, given = origin
+        model_folder.check_options({**tags.defaults(name), **given}, source.options, path)
     with formats.opened(path, trusted=source.trusted) as content:
         plan = plan_loading(model, content, path)
         if plan.classes and with_classes:

@@ -167,7 +167,12 @@ def explain_missing(groups: Groups, units: Units, parts: NetworkParts) -> tuple[
     missing = [variable for unit in units if unit not in groups for variable in units[unit]]
     names = {parts.owner[id(variable)] for variable in missing}
     new: dict[str, str] = {}
-    for part, why in ((parts.auxiliary, NO_AUXILIARY), (parts.top, "no top in the file")):
+    reasons = (
+        (parts.auxiliary, NO_AUXILIARY),
+        (parts.top, "no top in the file"),
+        ({parts.head} & parts.top, "no head in the file"),
+    )
+    for part, why in reasons:
         if part and part <= names:
             new |= {variable.path: why for variable in missing if parts.owner[id(variable)] in part}
             names -= part

@@ -11,7 +11,7 @@ from typing import Any
 from keras.src.saving import saving_lib  # private; the one module that knows Keras's paths
 
 from zoo.errors import UsageError
-from zoo.weights import converters
+from zoo.weights import converters, transformers_names
 from zoo.weights.checkpoint import Content, Tensor, listed
 from zoo.weights.network_parts import NetworkParts
 
@@ -35,6 +35,9 @@ def matched(model: Any, parts: NetworkParts, content: Content, path: Path) -> tu
     elif content.layout == "legacy" and any(NUMBERED.fullmatch(name) and name not in units for name in groups):
         groups = in_order(groups, units, parts, path)
     elif content.layout in ("torch", "safetensors") and any(each.key.endswith(".weight") for each in content.tensors):
+        heads = {name: layer.num_heads for name, layer in parts.layers.items() if hasattr(layer, "num_heads")}
+        if found := transformers_names.arranged(content.tensors, heads, path):
+            return units, found.groups, found.unused
         converters.check_options(groups, model, path)
         groups, unused = renamed(groups, path)
     rename_head(groups, units, parts)
@@ -130,7 +133,7 @@ def renamed(groups: Groups, path: Path) -> tuple[Groups, dict[str, str]]:
     if table is None:
         raise UsageError(
             f"{path} is a state dict of PyTorch with layers like {listed(groups)}, for which there is no converter; "
-            f"there are converters for torchvision's {', '.join(converters.CONVERTERS)}"
+            f"there are converters for torchvision's {', '.join(converters.CONVERTERS)}, transformers' GPT-2 and BERT"
         )
     kept: Groups = {}
     unused: dict[str, str] = {}

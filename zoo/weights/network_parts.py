@@ -28,7 +28,9 @@ class NetworkParts:
         self.top = {
             name
             for name, layer in self.layers.items()
-            if reads_maps and name not in self.auxiliary and len(inputs_of(layer)[0].shape) == 2
+            if name not in self.auxiliary
+            and len(inputs_of(layer)[0].shape) == 2
+            and (reads_maps or reads_sequences(layer))
         }
         first = next(iter(self.layers.values()), None)
         if first is not None and any(getattr(each, "weights", ()) for each in ancestors(first.output) - {first}):
@@ -44,6 +46,12 @@ class NetworkParts:
             if isinstance(operation, layers.Flatten) and len(inputs[0].shape) == 4:
                 return tuple(inputs[0].shape[1:])
         return None
+
+
+def reads_sequences(layer: Any) -> bool:
+    """Whether a layer comes after vectors of the steps of a sequence: (batch, time, dim), by layers with weights."""
+    before = ancestors(inputs_of(layer)[0])
+    return any(getattr(each, "weights", ()) and len(tree.flatten(each.output)[0].shape) > 2 for each in before)
 
 
 def first_layer(layer: Any) -> FirstLayer:

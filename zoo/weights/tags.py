@@ -1,7 +1,7 @@
 """What `weights=` can say: a tag of a card, a file, an address."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from zoo import records, registry
 from zoo.checks import check_weights
 from zoo.errors import UsageError
 from zoo.preprocessing import check
-from zoo.weights import fetching
+from zoo.weights import fetching, model_folder
 from zoo.weights.checksums import vouches
 
 
@@ -21,6 +21,8 @@ class WeightsFile:
     hash: str = ""  # still to be checked
     preprocessing: str = ""
     checked: bool = False  # against a whole hash, while it was fetched
+    options: Mapping[str, int] = field(default_factory=dict)  # of the builder, where the file comes with them
+    tokenizer: Path | None = None  # that comes with it
 
     @property
     def trusted(self) -> bool:
@@ -33,7 +35,7 @@ def find(
     """The file that `weights` means, fetched if it is not here.
 
     Args:
-        weights: a tag, a path or an https address.
+        weights: a tag, a path, an https address, or a model of `transformers`: its folder, or ``hf://owner/name``.
         name: the network's name in the zoo, whose card knows the tags; None for any other network.
         options: those it is built with.
         hash, preprocessing: of a file or address, where they are known.
@@ -47,6 +49,10 @@ def find(
     tags = {record.tag: record for record in card.weights} if card else {}
     if card is not None and text in tags:
         return tagged(tags, text, card, options)
+    if text not in tags and (folder := model_folder.find(text)):
+        if name:
+            model_folder.check_family(folder, name, registry.builder(name).__module__)
+        return WeightsFile(folder.weights, hash, preprocessing, options=folder.options, tokenizer=folder.tokenizer)
     if "://" in text:
         return WeightsFile(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=vouches(hash))
     check_weights(weights, tags, name or "a network that zoo.build did not make")
@@ -61,7 +67,7 @@ def tagged(
         tag = f"{tag}_notop" if f"{tag}_notop" in tags else tag
     record = tags[tag]
     for option, wanted in record.options.items():
-        given = options.get(option, default(card, option))
+        given = options.get(option, defaults(card.name).get(option))
         if given != wanted:
             raise UsageError(
                 f"the weights {tag!r} of {card.name} are for {option}={wanted!r} and {option} is {given!r}; "
@@ -71,6 +77,6 @@ def tagged(
     return WeightsFile(path, preprocessing=record.preprocessing, checked=vouches(record.hash))
 
 
-def default(card: records.Card, option: str) -> Any:
-    """The value of an option of the builder that is not given."""
-    return (registry.builder(card.name).__kwdefaults__ or {}).get(option)
+def defaults(name: str) -> dict[str, Any]:
+    """The options of a builder that need not be given, and what they are then."""
+    return dict(registry.builder(name).__kwdefaults__ or {})

@@ -11,7 +11,7 @@ from zoo.data.base import DataModule
 from zoo.data.batching import padded
 from zoo.data.sources import Source, tensorflow
 from zoo.data.text.special_tokens import UNKNOWN
-from zoo.data.text.vocabulary import LEVELS, SubwordVocabulary, Vocabulary, kind_of
+from zoo.data.text.vocabulary import LEVELS, AnyVocabulary, PretrainedVocabulary, Vocabulary, kind_of
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
@@ -28,6 +28,11 @@ def settings_of(recipe: Recipe, takes: Collection[str]) -> dict[str, Any]:
             raise unknown("preprocessing of texts", word, takes)
     if settings["tokens"] not in LEVELS:
         raise unknown("kind of tokens", settings["tokens"], LEVELS)
+    if settings["tokens"] == "pretrained" and not settings.get("tokenizer"):
+        raise UsageError(
+            f"recipe {recipe.name} takes the tokens of pretrained weights; expected some with their tokenizer: "
+            "--weights hf://owner/name, or a folder with config.json, model.safetensors and tokenizer.json"
+        )
     check_sizes(settings, length=0 if "truncate" in takes else 1, vocabulary=3)
     return settings
 
@@ -36,18 +41,18 @@ class TextDataModule(DataModule):
     """Texts as token ids, by a vocabulary of the training split."""
 
     preprocessings = ("none",)
-    preprocess: ClassVar[Collection[str]] = ("tokens", "vocabulary", "length")
+    preprocess: ClassVar[Collection[str]] = ("tokens", "vocabulary", "length", "tokenizer")
     augment = ()
     set_by: ClassVar[Mapping[str, str]] = {"vocabulary_size": "vocabulary", "max_length": "length"}
     config_types: ClassVar[Mapping[str, Any]] = {"tokens": str}
-    vocabulary: Vocabulary | SubwordVocabulary  # known after `adapt`
+    vocabulary: AnyVocabulary  # known after `adapt`
 
     def __init__(
         self,
         card: Card,
         recipe: Recipe,
         source: Source | None,
-        vocabulary: Vocabulary | SubwordVocabulary | None = None,
+        vocabulary: AnyVocabulary | None = None,
     ):
         super().__init__(card, recipe, source)
         settings = settings_of(recipe, self.preprocess)
@@ -67,10 +72,14 @@ class TextDataModule(DataModule):
     @property
     def called(self) -> str:
         """What the tokens are called in what is said of them."""
-        return "tokens" if self.level == "spaces" else self.level
+        return "tokens" if self.level in ("spaces", "pretrained") else self.level
 
     def _adapt_vocabulary(self, texts: Iterable[str]) -> None:
-        """Learn the vocabulary, and say where its words seem to be none."""
+        """Learn the vocabulary, and say where its words seem to be none; or open that of pretrained weights."""
+        if self.level == PretrainedVocabulary.level:
+            rows = self.recipe.model.get("vocabulary_size", 0)
+            self.vocabulary = PretrainedVocabulary.open(self.recipe.preprocess["tokenizer"], rows)
+            return
         self.vocabulary = kind_of(self.level).adapt(self.level, self.max_tokens, texts)
         if isinstance(self.vocabulary, Vocabulary) and self.level == "words":
             say_long_words(self.vocabulary.entries, self.source.name)
@@ -99,7 +108,7 @@ class TextDataModule(DataModule):
         what = f"text {number + 1} ({shortened(text)!r})"
         if not len(tokens):
             raise UsageError(f"{what} holds no {self.called}; expected at least one")
-        if (tokens == UNKNOWN).all():
+        if UNKNOWN in self.vocabulary.excluded and (tokens == UNKNOWN).all():
             raise UsageError(
                 f"{what} holds no {self.called[:-1]} that the network knows; expected the language it was trained on"
             )

@@ -12,7 +12,7 @@ from zoo.data.base import SPLITS, check_batch
 from zoo.data.sources import Source, tensorflow
 from zoo.data.text.base import TextDataModule, is_text, shortened
 from zoo.data.text.special_tokens import UNKNOWN
-from zoo.data.text.vocabulary import SubwordVocabulary, Vocabulary
+from zoo.data.text.vocabulary import AnyVocabulary, Vocabulary
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
 
@@ -30,7 +30,7 @@ class CorpusDataModule(TextDataModule):
         card: Card,
         recipe: Recipe,
         source: Source | None,
-        vocabulary: Vocabulary | SubwordVocabulary | None = None,
+        vocabulary: AnyVocabulary | None = None,
     ):
         super().__init__(card, recipe, source, vocabulary)
         self._token_ids: dict[str, np.ndarray] = {}
@@ -74,6 +74,8 @@ class CorpusDataModule(TextDataModule):
 
     def unknown_share(self, split: str) -> float:
         """The fraction of a split's tokens that the vocabulary does not have."""
+        if UNKNOWN not in self.vocabulary.excluded:
+            return 0.0
         return float(np.mean(self.token_ids(split)[1:] == UNKNOWN))
 
     @cached_property

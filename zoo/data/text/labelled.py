@@ -13,7 +13,7 @@ from zoo.data.batching import padded
 from zoo.data.epochs import shuffled
 from zoo.data.sources import Source, tensorflow
 from zoo.data.text.base import TextDataModule, is_text, shortened
-from zoo.data.text.vocabulary import SubwordVocabulary, Vocabulary
+from zoo.data.text.vocabulary import AnyVocabulary, PretrainedVocabulary, shortened_to
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
@@ -39,7 +39,7 @@ class LabelledTextDataModule(TextDataModule):
         card: Card,
         recipe: Recipe,
         source: Source | None,
-        vocabulary: Vocabulary | SubwordVocabulary | None = None,
+        vocabulary: AnyVocabulary | None = None,
     ):
         super().__init__(card, recipe, source, vocabulary)
         self.truncate: str = recipe.preprocess.get("truncate", "head")
@@ -120,9 +120,13 @@ class LabelledTextDataModule(TextDataModule):
         return padded(rows, max(map(len, rows), default=1))
 
     def _cut(self, row: np.ndarray) -> np.ndarray:
-        """At most `length` tokens of a text: its beginning, or a quarter from there and the rest from its end."""
+        """At most `length` tokens of a text: its beginning, or a quarter from there and the rest from its end.
+
+        What closes each text for pretrained weights, BERT's [SEP], stays.
+        """
+        closing = self.vocabulary.closing if isinstance(self.vocabulary, PretrainedVocabulary) else 0
         if len(row) <= self.length or self.truncate == "head":
-            return row[: self.length]
+            return shortened_to(row, self.length, closing)
         head = self.length // 4
         return np.concatenate([row[:head], row[len(row) - (self.length - head) :]])
 

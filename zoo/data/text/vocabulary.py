@@ -1,20 +1,25 @@
-"""Tokens of texts and their ids: words, characters, what stands between spaces, or parts of words.
+"""Tokens of texts and their ids: words, characters, what stands between spaces, parts of words, or those of
+pretrained weights.
 
 Id 0 is padding (nothing), id 1 is whatever the vocabulary does not have.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.data.text.special_tokens import UNKNOWN
-from zoo.data.text.subwords import Subwords
+from zoo.data.text.special_tokens import PADDING, UNKNOWN
+from zoo.data.text.subwords import Subwords, library
 from zoo.data.text.words import SPLITS_INTO
-from zoo.errors import UsageError
+from zoo.errors import UsageError, first_line
 
-LEVELS = (*SPLITS_INTO, "subwords")  # what a recipe may call its tokens
+SPECIAL = (PADDING, UNKNOWN)  # token ids that stand for no part of a text, and are never written
+END_OF_TEXT = "<|endoftext|>"  # GPT-2's
+LEVELS = (*SPLITS_INTO, "subwords", "pretrained")  # what a recipe may call its tokens
 
 
 class Vocabulary:
@@ -28,6 +33,8 @@ class Vocabulary:
     >>> words.encode("The <br />CAT sat.").tolist(), words.decode([3, 2])
     ([2, 3, 1], 'cat the')
     """
+
+    excluded = SPECIAL
 
     def __init__(self, level: str, entries: Sequence[str]):
         self.split, self.joint = SPLITS_INTO[level], "" if level == "characters" else " "
@@ -87,7 +94,7 @@ class Vocabulary:
 class SubwordVocabulary:
     """Parts of words and their token ids, by byte-pair encoding: nothing is unknown. As `Vocabulary`."""
 
-    level = "subwords"
+    level, excluded = "subwords", SPECIAL
 
     def __init__(self, subwords: Subwords):
         self.subwords = subwords
@@ -117,23 +124,112 @@ class SubwordVocabulary:
         return self.subwords.piece(token)
 
     def continued(self, tokens: Iterable[int]) -> Iterator[str]:
-        """A character may be several tokens: it is written with its last one."""
-        seen: list[int] = []
-        written = 0
-        for token in tokens:
-            seen.append(token)
-            text = self.subwords.tokenizer.decode(seen)
-            if not text.endswith("\N{REPLACEMENT CHARACTER}"):
-                yield text[written:]
-                written = len(text)
+        return growing(self.subwords.tokenizer, tokens)
 
     def unknown(self, text: str) -> set[str]:
         return set()
 
 
-def kind_of(level: str) -> type[Vocabulary] | type[SubwordVocabulary]:
+class PretrainedVocabulary:
+    """The tokens of pretrained weights, by the tokenizer that comes with them (a file ``tokenizer.json``). As
+    `Vocabulary`; nothing is learned.
+
+    Args:
+        tokenizer: of the package `tokenizers`.
+        size: how many rows the weights have; at least as many as there are tokens.
+    """
+
+    level, excluded = "pretrained", ()  # GPT-2 writes tokens 0 and 1: "!" and a quotation mark
+
+    def __init__(self, tokenizer: Any, size: int = 0):
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self.tokenizer, self.size = tokenizer, max(size, tokenizer.get_vocab_size())
+        marks = tokenizer.encode("a").special_tokens_mask  # BERT's: [CLS] a [SEP]
+        self.end = tokenizer.token_to_id(END_OF_TEXT)  # None: it has none
+        self.closing = next((number for number, mark in enumerate(reversed(marks)) if not mark), 0)  # tokens at the end
+
+    @classmethod
+    def open(cls, path: str | Path, size: int = 0) -> "PretrainedVocabulary":
+        """That of a file.
+
+        Raises:
+            UsageError: if it cannot be read.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+            return cls(library().Tokenizer.from_str(text), size)
+        except UsageError:
+            raise
+        except BaseException as error:  # a panic of the library's is no Exception
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            raise UsageError(f"{path} is not a tokenizer ({first_line(error)}); expected a tokenizer.json") from None
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "PretrainedVocabulary":
+        return cls(library().Tokenizer.from_str(config["tokenizer"]), config["size"])
+
+    def get_config(self) -> dict[str, Any]:
+        return {"tokens": self.level, "tokenizer": self.tokenizer.to_str(), "size": self.size}
+
+    def __len__(self) -> int:
+        return self.size
+
+    def encode(self, text: str) -> np.ndarray:
+        """The token ids of a text with the marks around it, (tokens,) int32; none for a text that is empty."""
+        found = self.tokenizer.encode(text)
+        return np.array([] if all(found.special_tokens_mask) else found.ids, "int32")
+
+    def encode_within(self, text: str, length: int) -> np.ndarray:
+        """At most so many token ids: the first, and the marks that close each text."""
+        return shortened_to(self.encode(text), length, self.closing)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        check_tokens(tokens, len(self))
+        return self.tokenizer.decode(list(tokens))
+
+    def piece(self, token: int) -> str:
+        return self.tokenizer.decode([token])
+
+    def continued(self, tokens: Iterable[int]) -> Iterator[str]:
+        """Up to the end of the text, where the network writes it."""
+        return growing(self.tokenizer, itertools.takewhile(lambda token: token != self.end, tokens))
+
+    def unknown(self, text: str) -> set[str]:
+        return set()
+
+
+AnyVocabulary = Vocabulary | SubwordVocabulary | PretrainedVocabulary
+KINDS: Mapping[str, Any] = {"subwords": SubwordVocabulary, "pretrained": PretrainedVocabulary}
+
+
+def kind_of(level: str) -> Any:
     """The class of a recipe's tokens."""
-    return SubwordVocabulary if level == SubwordVocabulary.level else Vocabulary
+    return KINDS.get(level, Vocabulary)
+
+
+def shortened_to(tokens: np.ndarray, length: int, closing: int) -> np.ndarray:
+    """The first of some token ids, and the last ones that close each text.
+
+    >>> shortened_to(np.array([101, 7, 8, 9, 102]), 4, closing=1).tolist()
+    [101, 7, 8, 102]
+    """
+    if len(tokens) <= length:
+        return tokens
+    return np.concatenate([tokens[: length - closing], tokens[len(tokens) - closing :]])
+
+
+def growing(tokenizer: Any, tokens: Iterable[int]) -> Iterator[str]:
+    """What each token adds to the text. A character may be several tokens: it is written with its last one."""
+    seen: list[int] = []
+    written = 0
+    for token in tokens:
+        seen.append(token)
+        text = tokenizer.decode(seen)
+        if not text.endswith("\N{REPLACEMENT CHARACTER}"):
+            yield text[written:]
+            written = len(text)
 
 
 def check_tokens(tokens: Sequence[int], vocabulary_size: int) -> None:
