@@ -144,9 +144,12 @@ def _pooled_sequence(model: Any, pool: str) -> Any:
     from zoo.layers.sequence import PoolSequence
 
     pooled = [layer for layer in model.layers if isinstance(layer, PoolSequence)]
-    if len(pooled) != 1 or pool == "gem":
-        can = "'avg' or 'max'" if pooled else "num_classes=0 for what its head reads"
-        raise UsageError(f"{model.name} has nothing that pool={pool!r} could be of; expected {can}")
+    if len(pooled) != 1:
+        raise UsageError(f"{model.name} has no maps to pool; expected num_classes=0 for what its head reads")
+    if pool == "gem":
+        raise UsageError(
+            f"pool is 'gem', which is for maps of images; {model.name} reads texts: expected 'avg' or 'max'"
+        )
     return PoolSequence({"avg": "mean", "max": "max"}[pool], name="pooled")(*pooled[0].input)
 
 

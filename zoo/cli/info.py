@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 TOKENS = (
     "words (letters, marks and digits in lower case; don't and 3.14 are one, well-known two), characters, spaces (a "
-    "text that is cut already) or subwords: --option tokens="
+    "text that is cut already), subwords, or those of pretrained weights: --option tokens="
 )
 
 HELP = "show the card of a network: what it is, its size, its paper, its recipes"

@@ -15,7 +15,7 @@ from zoo.data.text.vocabulary import PretrainedVocabulary
 from zoo.errors import UsageError, some
 from zoo.preprocessing import preprocessing_of
 from zoo.tasks.base import Network, Trained
-from zoo.training.run_plan import with_file
+from zoo.training.pretrained import with_file
 from zoo.weights import fetching, tags
 
 log = logging.getLogger("zoo")

@@ -114,7 +114,10 @@ BASE = Card(
         "no dropout on the attention weights, so that fused attention can be taken",
         "no heads for pre-training",
     ),
-    notes=("the demo trains a small one from fresh weights; of these sizes only the shapes are built here",),
+    notes=(
+        "the demo trains a small one from fresh weights",
+        "weights and tokenizer of Hugging Face's BertModel: --weights hf://google-bert/bert-base-uncased, or a folder",
+    ),
     inputs=(Input("tokens", (128,), "int32", "token ids of words or subwords, 0 after the end"),),
     preprocessing="none",
     recipes=(

@@ -26,7 +26,8 @@ from keras import layers
 from zoo.checks import check_whole
 from zoo.layers.attention import Attention, Cache, Positions
 from zoo.models.transformer import Block
-from zoo.records import Card, Input, Recipe, replace
+from zoo.recipes.gpt import DEMO, FINETUNE, SHAKESPEARE, TEXT_FOLDER
+from zoo.records import Card, Input, replace
 from zoo.registry import register
 
 PAPER = "Radford et al. 2019 (GPT-2), section 2.3, Table 2"
@@ -61,51 +62,6 @@ def network(
     return keras.Model(tokens, table(x, reverse=True), name=name)
 
 
-DEMO = Recipe(
-    name="demo",
-    dataset="pydoc_topics:1.0.0",
-    preprocess={"tokens": "characters", "vocabulary": 200, "length": 64},
-    model={"num_layers": 4, "dim": 96, "num_heads": 4, "dropout": 0.05},
-    epochs=10,
-    batch_size=32,
-    optimizer="adamw",
-    optimizer_options={"weight_decay": 0.1, "beta_2": 0.99},
-    decay_kernels_only=True,
-    learning_rate=2e-3,
-    schedule="cosine",
-    schedule_options={"warmup_epochs": 1},
-)
-SHAKESPEARE = replace(
-    DEMO,
-    name="tiny_shakespeare",
-    dataset="tiny_shakespeare:1.0.0",
-    preprocess={"tokens": "characters", "vocabulary": 200, "length": 256},
-    model={"num_layers": 6, "dim": 384, "num_heads": 6, "dropout": 0.2},
-    epochs=80,
-    batch_size=64,
-    learning_rate=1e-3,
-    schedule_options={"warmup_epochs": 2},
-)
-TEXT_FOLDER = replace(
-    DEMO,
-    name="text_folder",
-    dataset="",
-    min_steps=1000,
-    patience=5,
-    preprocess={"tokens": "characters", "vocabulary": 20_000, "length": 64},
-)
-# From the weights of GPT-2 in whole, which a text of one's own changes little by little.
-FINETUNE = replace(
-    TEXT_FOLDER,
-    name="finetune",
-    preprocess={"tokens": "pretrained", "vocabulary": 20_000, "length": 128},
-    model={"dropout": 0.1},
-    epochs=3,
-    min_steps=200,
-    batch_size=8,
-    optimizer_options={"weight_decay": 0.01},
-    learning_rate=5e-5,
-)
 TINY = dict(input_shape=(None,), vocabulary_size=12, num_layers=2, dim=16, num_heads=2, max_length=40, dropout=0.0)
 GPT2 = Card(
     task="language_modelling",
@@ -113,7 +69,10 @@ GPT2 = Card(
     params=124_439_808,
     paper=PAPER,
     deviations=("no dropout on the attention weights, so that fused attention can be taken",),
-    notes=("the recipes train small ones, over characters; of these sizes only the shapes are built here",),
+    notes=(
+        "the recipes but finetune train small ones, over characters",
+        "weights and tokenizer of Hugging Face's GPT2LMHeadModel: --weights hf://openai-community/gpt2, or a folder",
+    ),
     inputs=(Input("tokens", (1024,), "int32", "token ids of characters or subwords"),),
     preprocessing="none",
     recipes=(DEMO, SHAKESPEARE, TEXT_FOLDER, FINETUNE),

@@ -20,16 +20,15 @@ from zoo import factory, records, registry, tasks
 from zoo.cards import FIELDS, SCALINGS, check
 from zoo.checks import check_not_negative, plain
 from zoo.errors import UsageError, unknown
-from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
 from zoo.training import resume as resuming
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.extras import NOTHING, Extras, with_model
 from zoo.training.malloc import one_heap
 from zoo.training.own_data import arrays_or_data, with_data
+from zoo.training.pretrained import with_file, with_weights
 from zoo.training.run_folder import Run
 from zoo.weights import tags
-from zoo.weights.tags import WeightsFile
 
 if TYPE_CHECKING:
     from zoo.data.sources import DataSet
@@ -242,31 +241,6 @@ def with_options(recipe: Recipe, options: Mapping[str, Any], card: Card) -> tupl
     others = {option: value for option, value in options.items() if option not in to_data}
     others = factory.checked_options(card.name, others, beside=(*recipe.preprocess, *SETTINGS))
     return replace(recipe, preprocess={**recipe.preprocess, **to_data}), others
-
-
-def with_weights(recipe: Recipe, card: Card, weights: str | Path | None, preprocessing: str | None) -> Recipe:
-    """The recipe with the weights that training starts from, and how these want their images."""
-    chosen = str(weights or recipe.weights)
-    head_epochs = min(recipe.head_epochs, recipe.epochs // 2)  # a short trial of a long recipe has both parts
-    scaled = preprocessing_of(card, chosen, preprocessing)
-    return replace(recipe, weights=chosen, head_epochs=head_epochs, preprocessing=scaled)
-
-
-def with_file(recipe: Recipe, file: WeightsFile) -> Recipe:
-    """The recipe with the sizes and the tokenizer that come with the weights, where these have any.
-
-    Raises:
-        UsageError: where the recipe takes their tokens and there is no tokenizer.
-    """
-    recipe = replace(recipe, model={**file.options, **recipe.model})
-    if recipe.preprocess.get("tokens") != "pretrained":
-        return recipe
-    if file.tokenizer is None:
-        raise UsageError(
-            f"recipe {recipe.name} takes the tokens of its weights and there is no tokenizer.json beside {file.path}; "
-            "expected the folder of a model of transformers, or hf://owner/name"
-        )
-    return replace(recipe, preprocess={**recipe.preprocess, "tokenizer": str(file.tokenizer.absolute())})
 
 
 def default_recipe(card: Card, weights: str | Path | None, data: Any) -> str:

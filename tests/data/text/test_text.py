@@ -377,7 +377,7 @@ def test_load_data_gives_texts_with_their_classes(data_dir):
     [
         (
             {"tokens": "syllables"},
-            "there is no kind of tokens 'syllables'; there are characters, spaces, subwords, words",
+            "there is no kind of tokens 'syllables'; there are characters, pretrained, spaces, subwords, words",
         ),
         ({"lenght": 3}, "there is no preprocessing of texts 'lenght'; did you mean length?"),
     ],

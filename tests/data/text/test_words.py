@@ -51,7 +51,7 @@ def test_a_text_that_is_cut_already_stays_as_it_is():
     assert vocabulary.encode("new_york").tolist() == [1]
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", [level for level in LEVELS if level != "pretrained"])  # which learns none
 def test_a_restored_vocabulary_is_the_same(level):
     if level == "subwords":
         pytest.importorskip("tokenizers")

@@ -1,0 +1,33 @@
+"""The weights that a run starts from: what a recipe takes over from them."""
+
+from pathlib import Path
+
+from zoo.errors import UsageError
+from zoo.preprocessing import preprocessing_of
+from zoo.records import Card, Recipe, replace
+from zoo.weights.tags import WeightsFile
+
+
+def with_weights(recipe: Recipe, card: Card, weights: str | Path | None, preprocessing: str | None) -> Recipe:
+    """The recipe with the weights that training starts from, and how these want their images."""
+    chosen = str(weights or recipe.weights)
+    head_epochs = min(recipe.head_epochs, recipe.epochs // 2)  # a short trial of a long recipe has both parts
+    scaled = preprocessing_of(card, chosen, preprocessing)
+    return replace(recipe, weights=chosen, head_epochs=head_epochs, preprocessing=scaled)
+
+
+def with_file(recipe: Recipe, file: WeightsFile) -> Recipe:
+    """The recipe with the sizes and the tokenizer that come with the weights, where these have any.
+
+    Raises:
+        UsageError: where the recipe takes their tokens and there is no tokenizer.
+    """
+    recipe = replace(recipe, model={**file.options, **recipe.model})
+    if recipe.preprocess.get("tokens") != "pretrained":
+        return recipe
+    if file.tokenizer is None:
+        raise UsageError(
+            f"recipe {recipe.name} takes the tokens of its weights and there is no tokenizer.json beside {file.path}; "
+            "expected the folder of a model of transformers, or hf://owner/name"
+        )
+    return replace(recipe, preprocess={**recipe.preprocess, "tokenizer": str(file.tokenizer.absolute())})
