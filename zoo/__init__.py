@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.data import load_data
     from zoo.inference.api import compare, evaluate, generate, predict, search, translate
     from zoo.inference.sentence_vectors import sentence_vectors
+    from zoo.inference.transforms import transforms
     from zoo.introspection.graph import features
     from zoo.introspection.layer_costs import costs
     from zoo.optimizers.finetuning import freeze, layerwise, unfreeze
@@ -40,6 +41,7 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "search": "zoo.inference.api",
     "translate": "zoo.inference.api",
     "sentence_vectors": "zoo.inference.sentence_vectors",
+    "transforms": "zoo.inference.transforms",
     "features": "zoo.introspection.graph",
     "costs": "zoo.introspection.layer_costs",
     "freeze": "zoo.optimizers.finetuning",
@@ -56,7 +58,7 @@ __all__ = [
     "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "build", "builder", "compare",
     "costs", "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data",
     "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search", "sentence_vectors",
-    "train", "translate", "unfreeze",
+    "train", "transforms", "translate", "unfreeze",
 ]  # fmt: skip
 
 deprecated.watch_imports()

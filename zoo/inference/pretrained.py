@@ -14,6 +14,7 @@ from zoo.data.image.normalization import SCALING, Summary
 from zoo.data.text.vocabulary import PretrainedVocabulary
 from zoo.errors import UsageError, some
 from zoo.preprocessing import preprocessing_of
+from zoo.records import Card, Recipe
 from zoo.tasks.base import Network, Trained
 from zoo.training.pretrained import with_file
 from zoo.weights import fetching, tags
@@ -37,24 +38,36 @@ def ready(name: str, weights: str | Path = "imagenet", *, preprocessing: str | N
     Raises:
         UsageError: if there are no such weights, or they can be neither found nor fetched.
     """
-    card = registry.info(name)
-    if "finetune" not in {recipe.name for recipe in card.recipes}:
-        with_weights = ", ".join(registry.list_models(pretrained=True))
-        raise UsageError(f"there are no published weights for {name}; train it, or take one of {with_weights}")
-    scale = SCALING[preprocessing_of(card, str(weights), preprocessing)]
-    recipe = card.recipe("finetune")
+    card, recipe = published(name)
+    data = preparation(name, weights, preprocessing=preprocessing)
     model, report = factory.build_from(name, weights, preprocessing, factory.checked_options(name, recipe.model))
     if report.fresh_head:
         raise UsageError(
             f"{weights} has no weights for {some(list(report.new))}, and untrained layers name no class; "
             "expected a file with its top"
         )
+    data.class_names = class_names(model.output_shape[-1] if not isinstance(model.output, dict) else 1000)
+    return Trained(Network.of(model, card, tasks.get(card.task)), data)
+
+
+def published(name: str) -> tuple[Card, Recipe]:
+    """The card and the recipe of a network whose weights somebody published for images."""
+    card = registry.info(name)
+    if "finetune" not in {recipe.name for recipe in card.recipes} or not card.inputs[0].dtype.startswith("float"):
+        with_weights = ", ".join(registry.list_models(pretrained=True))
+        raise UsageError(f"there are no published weights for {name}; train it, or take one of {with_weights}")
+    return card, card.recipe("finetune")
+
+
+def preparation(name: str, weights: str | Path, *, preprocessing: str | None) -> ArrayDataModule:
+    """The data module that encodes images for published weights, without these."""
+    card, recipe = published(name)
+    scale = SCALING[preprocessing_of(card, str(weights), preprocessing)]
     shape: Any = card.inputs[0].shape  # without a free size: every image is brought to it
     data = ArrayDataModule(card, dataclasses.replace(recipe, preprocess={"cover": shape[:2]}), None)
     data.shape, data.high = shape, 255.0
     data.scaling = scale(Summary(0, shape, (0.0,) * shape[-1], (1.0,) * shape[-1], 255.0, ()))
-    data.class_names = class_names(model.output_shape[-1] if not isinstance(model.output, dict) else 1000)
-    return Trained(Network.of(model, card, tasks.get(card.task)), data)
+    return data
 
 
 def ready_for_text(name: str, weights: str | Path | None) -> Trained:

@@ -130,17 +130,22 @@ class ArrayDataModule(DataModule):
         """Images from files, as the recipe prepares those it trains on: (images, *shape), scaled."""
         if len(self.shape) != 3:
             return super().encode(raws)
-        images = [self._image(path) for path in raws]
+        pixels = [image_files.in_channels(image_files.read(path), self.shape[-1]) for path in raws]
+        return self.scaled([self.fitted(image, path) for image, path in zip(pixels, raws)])
+
+    def scaled(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Images of 0 to 255 of the network's size, each (*shape), as one batch of its inputs."""
         return self.scaling(np.stack(images) / np.float32(1 if self.high > 1 else 255)).numpy()
 
-    def _image(self, path: str) -> np.ndarray:
-        x = tensorflow().constant(image_files.in_channels(image_files.read(path), self.shape[-1]))
+    def fitted(self, pixels: np.ndarray, name: str) -> np.ndarray:
+        """An image (height, width, channels) of 0 to 255, brought to the network's size as the recipe does it."""
+        x = tensorflow().constant(pixels)
         height, width, _ = x.shape
         for word, option in self.recipe.preprocess.items():
             x, _ = transforms.PREPROCESS[word](x, None, option)
         if tuple(x.shape) != self.shape:
             raise UsageError(
-                f"{path} is {height}x{width}; {self.card.name} was trained on images of {self.shape[0]}x"
+                f"{name} is {height}x{width}; {self.card.name} was trained on images of {self.shape[0]}x"
                 f"{self.shape[1]} and its recipe does not resize: resize it first"
             )
         return np.asarray(x, "float32")
