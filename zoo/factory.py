@@ -39,7 +39,8 @@ def build(name: str, /, *, weights: str | Path | None = None, preprocessing: str
         name: one of `list_models()`.
         weights: a tag from the card (``"imagenet"``), a file, or an https address; see `zoo.load_weights`. The network
             is the same with and without: only its numbers differ. Where ``num_classes`` is not given, it is the file's;
-            and so are all sizes of a GPT-2 or BERT of Hugging Face (a folder, ``"hf://openai-community/gpt2"``).
+            and so are all options of a run (its folder) and all sizes of a GPT-2 or BERT of Hugging Face (a folder,
+            ``"hf://openai-community/gpt2"``).
         preprocessing: what the weights in a file or at an address were trained on, a name of
             `zoo.preprocessing.PIXELS`; needed for another number of input channels only.
         **options: the builder's own: ``input_shape``, ``num_classes``, ... (``help(zoo.builder(name))``). And, of every
@@ -74,16 +75,22 @@ def build_from(
 ) -> tuple[Any, "Report"]:
     """A network with weights, and what became of each; with its number of classes where the options have none."""
     file = tags.find(weights, name, options, preprocessing=preprocessing or "")  # one that is missing: before Keras
-    if file.options:  # of a model of texts: as many tokens as there are, up to its positions
-        options = {"input_shape": (None,), **file.options, **options}
-    model = _built(name, options)
+    model = _built(name, options) if not file.options else _built_for(file, name, options)
     from zoo.weights.loading import load
 
     def with_classes(classes: int) -> Any:
-        return _built(name, {**options, "num_classes": classes})
+        return _built(name, {**file.options, **options, "num_classes": classes})
 
     free = "num_classes" in registry.info(name).options and "num_classes" not in options
     return load(model, file, with_classes if free else None)
+
+
+def _built_for(file: tags.WeightsFile, name: str, options: Mapping[str, Any]) -> Any:
+    """The network with the options that come with a file, and no more memory than that may need."""
+    from zoo.weights.saved_model import limited
+
+    with limited(file.path.stat().st_size // 2, file.path):  # bytes of a number, at least
+        return _built(name, {**checked_options(name, file.options), **options})
 
 
 POOLING = ("avg", "max", "gem")

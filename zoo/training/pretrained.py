@@ -5,14 +5,18 @@ from pathlib import Path
 from zoo.errors import UsageError
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
+from zoo.weights import run_weights
 from zoo.weights.tags import WeightsFile
+
+FROM_DATA = ("input_shape", "num_classes")  # what the data decide, whatever the weights were trained on
 
 
 def with_weights(recipe: Recipe, card: Card, weights: str | Path | None, preprocessing: str | None) -> Recipe:
     """The recipe with the weights that training starts from, and how these want their images."""
     chosen = str(weights or recipe.weights)
     head_epochs = min(recipe.head_epochs, recipe.epochs // 2)  # a short trial of a long recipe has both parts
-    scaled = preprocessing_of(card, chosen, preprocessing)
+    run = run_weights.find(chosen) if chosen else None
+    scaled = run.preprocessing if run and not preprocessing else preprocessing_of(card, chosen, preprocessing)
     return replace(recipe, weights=chosen, head_epochs=head_epochs, preprocessing=scaled)
 
 
@@ -22,7 +26,8 @@ def with_file(recipe: Recipe, file: WeightsFile) -> Recipe:
     Raises:
         UsageError: where the recipe takes their tokens and there is no tokenizer.
     """
-    recipe = replace(recipe, model={**file.options, **recipe.model})
+    sizes = {option: value for option, value in file.options.items() if option not in FROM_DATA}
+    recipe = replace(recipe, model={**sizes, **recipe.model})
     if recipe.preprocess.get("tokens") != "pretrained":
         return recipe
     if file.tokenizer is None:

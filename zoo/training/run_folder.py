@@ -135,6 +135,7 @@ class Run:
         """
         from zoo.backend import dtype_policy
         from zoo.training.state import put_variables
+        from zoo.weights.run_weights import as_tuples
         from zoo.weights.saved_model import build_and_load  # and with it Keras
 
         config = self.config
@@ -240,17 +241,6 @@ class Run:
                 f"{self.path} is on a disk with {free / 2**20:.0f} MiB left; the run needs about "
                 f"{needed / 2**20:.0f} MiB: make room or choose another folder"
             )
-
-
-def as_tuples(value: Any) -> Any:
-    """What JSON has made lists of, as tuples again.
-
-    >>> as_tuples({"input_shape": [28, 28, 1], "filters": [[6, 5], [16, 5]]})
-    {'input_shape': (28, 28, 1), 'filters': ((6, 5), (16, 5))}
-    """
-    if isinstance(value, dict):
-        return {key: as_tuples(each) for key, each in value.items()}
-    return tuple(map(as_tuples, value)) if isinstance(value, list) else value
 
 
 def upgraded(config: dict[str, Any]) -> dict[str, Any]:

@@ -268,7 +268,8 @@ def command_line(plan: RunPlan, options: Mapping[str, Any]) -> str:
         if getattr(recipe, field) != getattr(original, field) or field == "seed":
             words += [f"--{field.replace('_', '-')}", str(getattr(recipe, field))]
     if recipe.weights != original.weights:
-        words += ["--weights", recipe.weights, "--preprocessing", recipe.preprocessing]
+        words += ["--weights", recipe.weights]
+        words += ["--preprocessing", recipe.preprocessing] if recipe.preprocessing else []
     if recipe.dataset != original.dataset:
         words += ["--data", recipe.dataset]
     if "loop" in recipe.preprocess and "loop" not in original.preprocess:

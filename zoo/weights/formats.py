@@ -3,7 +3,8 @@
 Four layouts are known, told apart by their first bytes, never by the file's name:
 
 * legacy Keras h5 (the files of keras.applications): layers and weights in the order of two attributes;
-* Keras 3 ``.weights.h5``: a group of numbered variables for each object, under Keras's own path to it;
+* Keras 3 ``.weights.h5``: a group of numbered variables for each object, under Keras's own path to it; the same inside
+  a whole ``.keras`` network;
 * safetensors: a flat dictionary of arrays;
 * PyTorch's ``.pth``, a pickled dictionary, through ``torch.load(weights_only=True)`` alone.
 
@@ -24,11 +25,11 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UsageError
-from zoo.weights import hdf5
+from zoo.weights import hdf5, keras_archive
 from zoo.weights.checkpoint import Content, Tensor, check, check_declared, explained
 from zoo.weights.hdf5_sandbox import screen
 
-LAYOUTS = "Keras h5, .weights.h5, safetensors, .pth"
+LAYOUTS = "Keras h5, .weights.h5, .keras, safetensors, .pth"
 Reader = Callable[[Path], AbstractContextManager[Content]]
 
 
@@ -129,11 +130,8 @@ def archive(path: Path) -> tuple[Reader, str]:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
             raise UsageError(f"{path} is compressed inside, which PyTorch's files are not; fetch it again")
         return torch_file, "a PyTorch file"
-    if any(entry.filename == "model.weights.h5" for entry in entries):
-        raise UsageError(
-            f"{path} is a whole .keras model; expected weights alone: "
-            "keras.saving.load_model opens it, .save_weights('x.weights.h5') writes them"
-        )
+    if any(entry.filename == keras_archive.WEIGHTS for entry in entries):
+        return keras_archive.opened, "a .keras file"
     raise UsageError(f"{path} is a zip archive; expected weights ({LAYOUTS}): unpack it")
 
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from zoo import registry
 from zoo.errors import UsageError
-from zoo.weights import formats, input_channels, model_folder, tags
+from zoo.weights import formats, input_channels, tags
 from zoo.weights.checkpoint import explained
 from zoo.weights.checksums import check_file
 from zoo.weights.matching import LoadingPlan, Report, plan_loading
@@ -71,8 +71,7 @@ def load(model: Any, source: WeightsFile, with_classes: Callable[[int], Any] | N
     path = source.path
     check_file(path, hash=source.hash)
     if (origin := registry.origin(model)) and source.options:
-        name, given = origin
-        model_folder.check_options({**tags.defaults(name), **given}, source.options, path)
+        tags.check_options(*origin, source)
     with formats.opened(path, trusted=source.trusted) as content:
         plan = plan_loading(model, content, path)
         if plan.classes and with_classes:

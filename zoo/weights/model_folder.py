@@ -60,7 +60,7 @@ class ModelFolder:
 
     kind: str  # as transformers calls it
     weights: Path
-    options: Mapping[str, int]  # of the builder
+    options: Mapping[str, Any]  # of the builder
     tokenizer: Path | None
 
 
@@ -107,7 +107,9 @@ def opened(folder: Path) -> ModelFolder:
     if not (folder / WEIGHTS).is_file():
         raise UsageError(f"there is no {WEIGHTS} in {folder}; expected the weights in one file of safetensors")
     tokenizer = folder / TOKENIZER
-    return ModelFolder(kind, folder / WEIGHTS, options, tokenizer if tokenizer.is_file() else None)
+    return ModelFolder(
+        kind, folder / WEIGHTS, {"input_shape": (None,), **options}, tokenizer if tokenizer.is_file() else None
+    )
 
 
 def check_family(folder: ModelFolder, name: str, module: str) -> None:
@@ -141,18 +143,3 @@ def fetched(address: str) -> Path:
         return Path(huggingface_hub.snapshot_download(match["repository"], **how))
     except Exception as error:  # of the client, of its HTTP library, of the disk
         raise UsageError(f"{address} cannot be fetched: {first_line(error)}") from None
-
-
-def check_options(options: Mapping[str, Any], folder_options: Mapping[str, Any], path: Path) -> None:
-    """Raise where a network has other sizes than the weights, arrays or not.
-
-    >>> check_options({"num_heads": 8, "dim": 768}, {"num_heads": 12}, Path("model.safetensors"))
-    Traceback (most recent call last):
-        ...
-    zoo.errors.UsageError: model.safetensors is for num_heads=12 and num_heads is 8; build with num_heads=12
-    """
-    for option, wanted in folder_options.items():
-        if options.get(option, wanted) != wanted:
-            raise UsageError(
-                f"{path} is for {option}={wanted!r} and {option} is {options[option]!r}; build with {option}={wanted!r}"
-            )

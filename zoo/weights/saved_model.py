@@ -7,9 +7,6 @@ no others.
 
 import contextlib
 import math
-import shutil
-import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +15,9 @@ import keras
 
 from zoo.errors import UsageError
 from zoo.weights import formats
-from zoo.weights.checkpoint import explained
 from zoo.weights.loading import assign, read
 from zoo.weights.matching import plan_loading
 
-WEIGHTS = "model.weights.h5"  # as Keras calls them in the archive
 SPARE = 2**20  # numbers that a network may have beyond those of its file before it is stopped
 
 
@@ -36,7 +31,7 @@ def build_and_load(path: Path, build: Callable[[], Any]) -> Any:
     Raises:
         UsageError: for a file that is damaged or made to harm, or of another network.
     """
-    with unpacked(path) as file, formats.opened(file) as content:
+    with formats.opened(path) as content:
         with limited(sum(math.prod(tensor.shape) for tensor in content.tensors) + SPARE, path):
             model = build()
         plan = plan_loading(model, content, path)
@@ -50,25 +45,6 @@ def build_and_load(path: Path, build: Callable[[], Any]) -> Any:
         values = read(plan, path)
     assign(plan, values)
     return model
-
-
-@contextlib.contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
-    """The weights of the archive as a file of their own, no larger than the archive; its checksum is compared."""
-    with tempfile.TemporaryDirectory(prefix="zoo-weights-") as folder:
-        file = Path(folder) / WEIGHTS
-        with explained(path, "a .keras file"), zipfile.ZipFile(path) as archive:
-            if WEIGHTS not in archive.namelist():
-                raise UsageError(f"{path} holds no {WEIGHTS}; expected a network that `zoo train` saved")
-            entry = archive.getinfo(WEIGHTS)
-            if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > path.stat().st_size:
-                raise UsageError(f"{path} is compressed inside, which Keras's files are not; restore it or train again")
-            with archive.open(entry) as packed, file.open("wb") as out:
-                shutil.copyfileobj(packed, out)
-        try:
-            yield file
-        except UsageError as error:
-            raise UsageError(str(error).replace(str(file), str(path))) from error
 
 
 class TooLarge(Exception):

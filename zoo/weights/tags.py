@@ -9,7 +9,7 @@ from zoo import records, registry
 from zoo.checks import check_weights
 from zoo.errors import UsageError
 from zoo.preprocessing import check
-from zoo.weights import fetching, model_folder
+from zoo.weights import fetching, model_folder, run_weights
 from zoo.weights.checksums import vouches
 
 
@@ -21,7 +21,7 @@ class WeightsFile:
     hash: str = ""  # still to be checked
     preprocessing: str = ""
     checked: bool = False  # against a whole hash, while it was fetched
-    options: Mapping[str, int] = field(default_factory=dict)  # of the builder, where the file comes with them
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the builder, where the file comes with them
     tokenizer: Path | None = None  # that comes with it
 
     @property
@@ -35,7 +35,8 @@ def find(
     """The file that `weights` means, fetched if it is not here.
 
     Args:
-        weights: a tag, a path, an https address, or a model of `transformers`: its folder, or ``hf://owner/name``.
+        weights: a tag, a path, an https address, a model of `transformers` (its folder, or ``hf://owner/name``), or
+            the folder of a run.
         name: the network's name in the zoo, whose card knows the tags; None for any other network.
         options: those it is built with.
         hash, preprocessing: of a file or address, where they are known.
@@ -49,6 +50,10 @@ def find(
     tags = {record.tag: record for record in card.weights} if card else {}
     if card is not None and text in tags:
         return tagged(tags, text, card, options)
+    if text not in tags and (run := run_weights.find(text)):
+        if name != run.name:
+            raise UsageError(f"{text} is a run of {run.name}; expected one of {name or 'what zoo.build made'}")
+        return WeightsFile(run.path, hash, preprocessing, options=run.options)
     if text not in tags and (folder := model_folder.find(text)):
         if name:
             model_folder.check_family(folder, name, registry.builder(name).__module__)
@@ -75,6 +80,26 @@ def tagged(
             )
     path = fetching.fetch(record.url, hash=record.hash, size=record.size)
     return WeightsFile(path, preprocessing=record.preprocessing, checked=vouches(record.hash))
+
+
+FREE = ("input_shape", "num_classes", "dropout")  # which differ from a file's without making it another network
+
+
+def check_options(name: str, options: Mapping[str, Any], file: WeightsFile) -> None:
+    """Raise where a network has other sizes than its file says, also those that no array tells: the number of heads.
+
+    Args:
+        name: of the network.
+        options: those it was built with; the others are the builder's.
+        file: of weights.
+    """
+    here = {**defaults(name), **options}
+    for option, wanted in file.options.items():
+        if option not in FREE and here.get(option, wanted) != wanted:
+            raise UsageError(
+                f"{file.path} is for {option}={wanted!r} and {option} is {here[option]!r}; build with "
+                f"{option}={wanted!r}"
+            )
 
 
 def defaults(name: str) -> dict[str, Any]:
