@@ -476,8 +476,8 @@ lesson.claim("XOR, gradients overwritten, lowest loss, best seed", best, ">=", 0
 #
 # A norm of a matrix says how much it can stretch a vector, $\|A\|_p = \max \|Ax\|_p / \|x\|_p$:
 #
-# * $\|A\|_1$ is the largest **sum of a column** of absolute values, $\|A\|_\infty$ the largest **sum of a row**. (Not
-#   the longest column or row: a mistake that one meets.)
+# * $\|A\|_1$ is the largest **sum of a column** of absolute values, $\|A\|_\infty$ the largest **sum of a row**. (That
+#   is more than the Euclidean length of the longest column or row.)
 # * $\|A\|_2$, the **spectral norm**, is the largest **singular value**. A circle becomes an ellipse; this is its
 #   longer half-axis.
 # * The **Frobenius norm** $\sqrt{\sum a_{ij}^2}$ treats the matrix as one long vector.
@@ -509,7 +509,7 @@ one.contour(across, up, hill(across, up), 10, colors=THIRD)
 one.contour(across, up, hill(across, up), [height], colors=[INK], linewidths=2)
 one.annotate("", here + slope_here * 1.6, here, arrowprops={"arrowstyle": "->", "color": SECOND, "linewidth": 2})
 one.plot(*here, "o", color=INK)
-one.set(title="gradient (red), at right angles to the contour", aspect="equal")
+one.set(title="gradient (red), at right angles to the contour", aspect="equal", xlabel="x", ylabel="y")
 for power, colour in ((1, SECOND), (2, INK), (np.inf, THIRD)):
     two.plot(*(circle / np.linalg.norm(circle, power, axis=0)), color=colour, label=f"p = {power}".replace("inf", "∞"))
 two.set(title="all vectors of norm 1", aspect="equal")
@@ -539,7 +539,7 @@ lesson.claim("longest of 3,600 stretched vectors less the spectral norm", differ
 # <details><summary>Solution</summary>
 #
 # `a, b, c = Number(1.0), Number(-2.0), Number(4.0)`. The gradient of $a$ stays 3: it does not depend on the values.
-# Those of $b$ and $c$ are $3c = 12$ and $3b = -6$.
+# Those of $b$ and $c$ are $3c = 12$ and $3b = -6$. (The two claims about them then fail, of course.)
 # </details>
 #
 # * Give `Number` a ReLU, $\max(0, x)$. What is its local derivative?

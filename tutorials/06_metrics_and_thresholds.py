@@ -252,9 +252,9 @@ lesson.claim("cheapest thresholds less the formula's, largest distance", distanc
 # %% [markdown]
 # ## The failure: accuracy of a rare class
 # Now only 3 % are positive. We train logistic regression and leave the threshold at one half. Expected: its accuracy
-# looks excellent, and it misses most of what we look for. Nothing is wrong with the model. What is wrong is the
-# question: at one half it says yes only where positives are the *majority*. If a miss costs 30 times a false alarm, the
-# formula says $1/31 = .032$.
+# looks excellent, is hardly above that of "always no", and it misses most of what we look for. Nothing is wrong with
+# the model. What is wrong is the question: at one half it says yes only where positives are the *majority*. If a miss
+# costs 30 times a false alarm, the formula says $1/31 = .032$.
 
 # %%
 x_rare, y_rare, _ = clouds(6000, 0.03, lesson.seed)
@@ -276,12 +276,13 @@ for name, points in (("threshold 1/2", at_half), ("threshold 1/31", at_cost)):
     cost = np.mean([mean_cost(point, share) for point in points])
     means = [f"{key} {np.mean([point[key] for point in points]):.3f}" for key in points[0]]
     print(f"{name}: {', '.join(means)}, cost {cost:.2f}")
-worst = min(point["accuracy"] for point in at_half)
-lesson.claim("rare class, accuracy at 1/2, worst seed", worst, ">=", 0.96, baseline={"always no": 1 - share})
+gained = max(point["accuracy"] for point in at_half) - (1 - share)
+always_no = {"always no": 1 - share}
+lesson.claim("rare class, accuracy at 1/2 less that of always no", gained, "<=", 0.01, baseline=always_no)
 lesson.claim("rare class, recall at 1/2, best seed", max(point["recall"] for point in at_half), "<=", 0.4)
 worst = min(point["recall"] for point in at_cost)
-always_no = {"always no": 0}
-lesson.claim("rare class, recall at the threshold of the costs, worst seed", worst, ">=", 0.65, baseline=always_no)
+nothing = {"always no": 0}
+lesson.claim("rare class, recall at the threshold of the costs, worst seed", worst, ">=", 0.65, baseline=nothing)
 worst = max(mean_cost(cheap, share) / mean_cost(half, share) for cheap, half in zip(at_cost, at_half))
 lesson.claim("rare class, cost there over cost at 1/2, worst seed", worst, "<=", 0.75)
 

@@ -232,10 +232,11 @@ lesson.claim("the same two layers in Inception v1, module 3a", before + after, "
 
 # %% [markdown]
 # ## What a network starts from
-# The random weights before training are its **initialisation**. How large should they be? Take a dense layer with $c$
-# inputs: each output is a sum of $c$ terms. If the inputs have mean square 1 and the weights have variance $v$, the
-# output has variance $c v$. So $v = 1 / c$ keeps the size. (In a convolution of $f \times f$ pixels, $f f c$ takes the
-# place of $c$; it is called the **fan-in**. The **fan-out** is $f f d$.)
+# The random weights before training are its **initialisation**. How large should they be? Lesson 04 asked it of dense
+# layers; here are convolutions. Take a dense layer with $c$ inputs first: each output is a sum of $c$ terms. If the
+# inputs have mean square 1 and the weights have variance $v$, the output has variance $c v$. So $v = 1 / c$ keeps the
+# size. (In a convolution of $f \times f$ pixels, $f f c$ takes the place of $c$; it is called the **fan-in**. The
+# **fan-out** is $f f d$.)
 #
 # * **Glorot initialisation** ([Glorot and Bengio 2010](https://proceedings.mlr.press/v9/glorot10a.html); Keras's
 #   default) takes $v = 2 / (\text{fan-in} + \text{fan-out})$, a compromise between what goes forward and the gradients
@@ -248,9 +249,9 @@ lesson.claim("the same two layers in Inception v1, module 3a", before + after, "
 # a trained VGG-11 and found later that Glorot's start would do as well, for the full width on ImageNet (section 3.1).
 # Here VGG-16 has an eighth of the channels.
 #
-# The second cure does not ask what the weights are. **Batch normalisation** (Ioffe and Szegedy 2015), between each
-# convolution and its ReLU, takes the mean $\mu$ and the variance $\sigma^2$ of each map over the batch and all pixels,
-# and computes
+# The second cure does not ask what the weights are. **Batch normalisation** (lesson 04; Ioffe and Szegedy 2015),
+# between each convolution and its ReLU, takes the mean $\mu$ and the variance $\sigma^2$ of each map over the batch and
+# all pixels, and computes
 #
 # $$y = \gamma\,\frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta,$$
 #

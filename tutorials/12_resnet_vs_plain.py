@@ -112,7 +112,6 @@ lesson.plot(figure, "block")
 # must cost no parameter, at any depth.
 
 # %%
-# %%
 PAIRS = {"resnet20": "plain20", "resnet32": "plain32", "resnet44": "plain44", "resnet56": "plain56"}
 FAMILIES = {"plain": ("plain20", SECOND), "residual": ("resnet20", INK)}
 
@@ -361,10 +360,10 @@ lesson.claim("agreement of two batches, residual-50, worst seed", min(agreed["re
 # %% [markdown]
 # On its way back through a plain network the gradient is multiplied by something at each layer (the chain rule). The
 # normalisation keeps what goes *forward* at size 1, layer by layer; what comes *back* it does not, and here each layer
-# makes it a little larger. A little, forty-nine times, is a lot: it explodes (**exploding gradients**; the opposite,
-# **vanishing gradients**, is what the normalisation prevents, as the paper says too). Adam divides each step by the
-# gradient's usual size, so it can mend the size. It cannot mend the direction: in the deep plain network two batches
-# have nothing in common, so what one step gains, the next one loses. (Balduzzi et al. 2017 call such gradients
+# makes it a little larger. A little, forty-nine times, is a lot: it explodes (**exploding gradients**, lesson 04; the
+# opposite, **vanishing gradients**, is what the normalisation prevents, as the paper says too). Adam divides each step
+# by the gradient's usual size, so it can mend the size. It cannot mend the direction: in the deep plain network two
+# batches have nothing in common, so what one step gains, the next one loses. (Balduzzi et al. 2017 call such gradients
 # shattered.) With a shortcut the derivative of $F(x) + x$ is $F'(x) + 1$: whatever $F$ does, the 1 hands the gradient
 # down as it is.
 #

@@ -81,8 +81,7 @@ lesson.claim("characters that two splits share", shared, "==", 0, exact=True)
 # $$L = \max\bigl(d(A, P) - d(A, N) + \alpha,\; 0\bigr), \qquad \alpha > 0.$$
 #
 # The **margin of the loss**, $\alpha$, is what makes the trivial answer costly. With all points in one place both
-# distances are 0 and the loss is $\alpha$. Now and then one reads that "a number below zero" is added. Then the trivial
-# answer costs nothing at all.
+# distances are 0 and the loss is $\alpha$. With a slip of the sign, a margin below 0, the trivial answer costs nothing.
 
 # %%
 one_point = np.ones((6, 2), "float32") / np.sqrt(2)
@@ -286,9 +285,10 @@ lesson.claim("recall@1 after five characters", recalls[0], "<=", raw, baseline=b
 # * `distance`: $d = |f - f'|$ with nothing to learn.
 #
 # The first two are those of DeepFace (Taigman and others 2014,
-# [doi:10.1109/CVPR.2014.220](https://doi.org/10.1109/CVPR.2014.220), section 4). There the second divides by
-# $f_k + f'_k$, which is right for features that are never negative, as DeepFace's are. Ours have both signs: 0.5 and
-# -0.5 would be divided by 0. The sum of the sizes is the same for the former and finite for all.
+# [doi:10.1109/CVPR.2014.220](https://doi.org/10.1109/CVPR.2014.220)). There the second divides by
+# $f_k + f'_k$, which is right for features that are never negative, as DeepFace's are. Ours have both signs: the
+# difference of 0.5 and -0.5 would be divided by 0. With $|f_k| + |f'_k|$ nothing changes for DeepFace's features, and
+# the result is finite for all.
 #
 # The third is trained with the **contrastive loss** (Hadsell, Chopra and LeCun 2006,
 # [doi:10.1109/CVPR.2006.100](https://doi.org/10.1109/CVPR.2006.100)). With $s = 1$ for a pair of one person, $s = 0$
@@ -301,7 +301,8 @@ lesson.claim("recall@1 after five characters", recalls[0], "<=", raw, baseline=b
 # formula of the other, alike images are pushed apart, and no error is raised.
 #
 # The threshold is chosen on the 50 validation characters and judged on the 50 test characters, in equally many pairs of
-# both kinds: a guess is right half of the time. (The area under the **ROC curve**, AUC, judges all thresholds at once.)
+# both kinds: a guess is right half of the time. (The area under the **ROC curve**, AUC, judges all thresholds at once:
+# lesson 06.)
 
 # %%
 distances = np.array([0.3, 0.5, 2.0])

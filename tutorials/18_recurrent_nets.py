@@ -12,7 +12,8 @@
 # hand; a memory task that gates solve and the plain network does not (the failure of this lesson); how the influence of
 # a step on a later one fades; the gates as they keep it; and a network that writes Python documentation.
 #
-# **Claims** The full GRU of the courses is Keras's `GRU(reset_after=False)` with its update gate negated, to 1e-6.
+# **Claims** The full GRU, as it is usually taught, is Keras's `GRU(reset_after=False)` with its update gate negated, to
+# 1e-6.
 # Backpropagation by hand, by finite differences and by Keras agree. Thirty noisy steps after it saw a symbol, an LSTM
 # and a GRU name it with an accuracy of at least .80, and a plain network of at most .75. A small character model is at
 # least .2 nats better than counting pairs of characters.
@@ -139,7 +140,7 @@ lesson.claim("full GRU less Keras's, largest difference", difference, "<=", 1e-6
 # \frac{\partial L}{\partial W_a} = \sum_{t=1}^{T} \left(\delta_t \odot (1 - a_t^2)\right) [a_{t-1}, x_t]^T.$$
 #
 # The product of one matrix with itself, once for each step, is what the rest of this lesson is about. To compare the
-# result with **finite differences**, the loss after a small change of each weight, is called a **gradient check**.
+# result with **finite differences**, the loss after a small change of each weight, is a **gradient check** (lesson 02).
 
 # %%
 plain = layers.RNN(PlainCell(UNITS))
@@ -186,7 +187,7 @@ lesson.claim("by hand less Keras, largest", worst, "<=", 1e-4, baseline=baseline
 # token into a vector, the recurrent layer reads the vectors, a dense layer answers. Only the kind of recurrent layer
 # differs.
 #
-# The product of many matrices can grow as well as fade: gradients can explode (lesson 12), and one such step ruins the
+# The product of many matrices can grow as well as fade: gradients can explode (lesson 04), and one such step ruins the
 # weights. So a gradient that is longer than 1 is shortened to 1 (**gradient clipping**, Pascanu, Mikolov and Bengio
 # 2013, [arXiv:1211.5063](https://arxiv.org/abs/1211.5063)).
 
@@ -308,7 +309,7 @@ lesson.claim(
 # initialisation), which changes no length, and its inputs start so small that $\tanh$ hardly bends. The gates start
 # half open, and half of a half of a half is soon nothing. Right, after training, it is the other way round. To use what
 # it reads, the plain network had to let its inputs in, and then $\tanh' < 1$ at every step: whatever it writes, it
-# writes over what was there. This is the vanishing gradient (lesson 12), through time (Bengio, Simard and Frasconi
+# writes over what was there. This is the vanishing gradient (lesson 04), through time (Bengio, Simard and Frasconi
 # 1994, [doi:10.1109/72.279181](https://doi.org/10.1109/72.279181)). The gated ones have learned to keep: a gate that
 # stands at 1 makes the factor 1.
 

@@ -112,8 +112,8 @@ lesson.claim("a linear autoencoder with PCA's weights, less PCA", gap, "<=", 1e-
 # ## The tenth digit
 # Train on nine digits; then let test images of all ten come. The **anomaly score** is the reconstruction error. A
 # threshold on it trades **false alarms** (known digits that are reported) for misses. **AUROC**, the area under the
-# receiver operating characteristic curve, needs no threshold: it is the probability that a strange digit scores higher
-# than a known one.
+# receiver operating characteristic curve (lesson 06), needs no threshold: it is the probability that a strange digit
+# scores higher than a known one.
 #
 # Beside it stands what needs no autoencoder: a classifier of the nine digits, here logistic regression. If its largest
 # softmax probability is small, it is in doubt (Hendrycks and Gimpel 2017,
