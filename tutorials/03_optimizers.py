@@ -578,7 +578,8 @@ lesson.claim("noise of a batch's mean, exponent of its fall, distance from -1/2"
 # In `train`, `rate=0.1` becomes `rate=1.0`; look at the batches of 1,000 alone (for batches of 10 such a step is too
 # long). A part of the distance closes, not all: the large batch can take longer steps, because its gradient is less
 # noisy. To make the rate larger by as much as the batch, up to a limit, is the **linear scaling rule** (P. Goyal et
-# al., 2017, [arXiv:1706.02677](https://arxiv.org/abs/1706.02677)). </details>
+# al., 2017, [arXiv:1706.02677](https://arxiv.org/abs/1706.02677)).
+# </details>
 
 # %%
 lesson.finish()

@@ -516,7 +516,7 @@ lesson.claim("ten single splits, best less worst", max(splits) - min(splits), ">
 # <details><summary>Solution</summary>
 #
 # Add `"both": {"decay": 0.01, "drop": 0.5}` to `CURES`. They do not add up: both take the same fault away, and together
-# they may hold the network back too much.
+# they reach about what weight decay reaches alone.
 # </details>
 
 # %%

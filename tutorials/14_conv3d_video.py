@@ -200,7 +200,7 @@ lesson.claim("test accuracy, worst conv3d_demo", worst, ">=", 0.95, baseline=bes
 lesson.claim("test accuracy, best frame_cnn", best, "<=", 0.20, baseline={"chance": 1 / 8})
 
 # %% [markdown]
-# The nearest training clip has the right class more often than chance: by now and then a training digit of much the
+# The nearest training clip has the right class more often than chance would: now and then a training digit of much the
 # same shape has walked much the same way. It compares pixels; the network has found what the examples of a class share,
 # so it generalises to clips it never saw. Nothing was chosen by the test clips: kernels, epochs and rate were set
 # beforehand.
@@ -297,9 +297,9 @@ lesson.claim(
 # %% [markdown]
 # ## What goes wrong: clips of one recording on both sides
 # Real sets hold few recordings, each cut into many clips. Here are 40 recordings of a speck that wanders before a scene
-# of its own (a frame of our clips), cut into 10 clips each. Their labels are coins, one for each recording: there is
+# of its own (a frame of our clips), cut into 10 clips each. A coin is tossed for the label of each recording: there is
 # nothing to learn. Split the clips at random, and then split by recording (a **grouped split**, here with
-# cross-validation in four folds). We toss the coins twenty times, for one toss may be lucky.
+# cross-validation in four folds). We toss all coins twenty times, for one toss may be lucky.
 
 # %%
 recordings, cuts, size, tosses = 40, 10, x.shape[2], 20
