@@ -18,7 +18,7 @@
 # **Beside them** chance, and the nearest training example (a **1-nearest-neighbour classifier** answers with the class
 # of the training example that is most like the new one).
 #
-# **Takes** under two minutes on two cores. `--data full` adds MNIST.
+# **Takes** 60 seconds on one core (AMD EPYC). `--data full` adds MNIST.
 #
 # **To read on** F. Rosenblatt, [The perceptron](https://doi.org/10.1037/h0042519), *Psychological Review* 65(6), 1958;
 # D. Rumelhart, G. Hinton and R. Williams,

@@ -17,7 +17,8 @@
 #
 # **Beside them** chance, and the nearest training example.
 #
-# **Takes** under two minutes on two cores; `--data full` trains on MNIST, half an hour.
+# **Takes** 110 seconds on one core (AMD EPYC). `--data full` trains on MNIST, which takes much
+# longer.
 #
 # **To read on** Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, [Gradient-based learning applied to document
 # recognition](https://doi.org/10.1109/5.726791), *Proceedings of the IEEE* 86(11), 1998; Goodfellow, Bengio and

@@ -18,7 +18,7 @@
 #
 # **Beside them** chance (1/8) and the nearest training clip (1-nearest-neighbour).
 #
-# **Takes** two minutes on two cores. `--data full` moves the digits of MNIST, a quarter of an hour. To read on: Tran
+# **Takes** two minutes on two cores. `--data full` moves the digits of MNIST, which takes longer. To read on: Tran
 # and others 2015, [arXiv:1412.0767](https://arxiv.org/abs/1412.0767), and Karpathy and others 2014,
 # [doi:10.1109/CVPR.2014.223](https://doi.org/10.1109/CVPR.2014.223).
 

@@ -158,7 +158,10 @@ lesson.claim("recall@1 of raw pixels", raw, "<=", 0.70, baseline={"chance": chan
 lesson.claim("recall@1, worst seed", min(found), ">=", 0.85, baseline=beside)
 
 # %% [markdown]
-# Left of each row an image that is looked for, then what was found; a red frame is a mistake.
+# Left of each row an image that is looked for, then what was found; a red frame is a mistake. The second figure draws
+# the embeddings of ten characters in a plane, a colour for each, before and after training: above along the two
+# directions in which they differ most (**principal component analysis**, PCA), below by **t-SNE** (van der Maaten and
+# Hinton 2008), which puts near together what is near and says little of what is far.
 
 # %%
 model, history, stds = runs[lesson.seed]
@@ -417,8 +420,9 @@ if lesson.full:
 #   `train(losses.Triplet(mining="hard"), epochs=FEW, rate=1e-2, model=cured)`. The standard deviations that it returns
 #   fall from nearly 1 to nearly 0: a good start does not help at this learning rate. Try a tenth of it.
 # * `dimensions=2` in `network`: 50 characters must find room on a circle, and recall@1 falls. Try 16 and 4 in between.
-# * The command says how many it asks for: fifty rather than thirty, and at least four images of each. The figure of
-#   failure 3 shows why: with few people the network learns these few.
+# * A batch holds 16 people with four images of each, and some people are kept apart to validate and to test on. If
+#   there are too few, the command says so in one line, and which smaller batch would do. But the figure of failure 3
+#   shows what few people are worth: the network learns these few.
 #
 # </details>
 
