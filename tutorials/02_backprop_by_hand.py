@@ -109,7 +109,7 @@ class Number:
         return self.made(s, (self, s * (1 - s)))
 
     def backward(self):
-        """The gradient of this number by every number that it was made from, into their `grad`."""
+        """The gradient of this number with respect to every number that it was made from, into their `grad`."""
         order, seen = [], set()
 
         def visit(number):
@@ -304,7 +304,8 @@ lesson.claim("numerical gradient, error at a step of 1e-15", at_tiny, ">=", 1e-3
 #
 # The target $y$ is 1 at the true class and 0 elsewhere. The loss is the **cross-entropy**
 # $L = -\sum_k y_k \ln p_k$, which is $-\ln p$ of the true class: 0 if the network is sure and right, large if it is
-# sure and wrong. Now the gift: the gradient by the logits is the difference between what was said and what is true,
+# sure and wrong. Its gradient with respect to the logits is very simple, the difference between what was said and what
+# is true,
 #
 # $$\frac{\partial L}{\partial z_k} = p_k - y_k.$$
 #
@@ -343,15 +344,15 @@ difference = np.abs(from_formula - from_keras).max()
 lesson.claim("softmax with cross-entropy, p - y less Keras", difference, "<=", 1e-6, exact=True)
 
 # %% [markdown]
-# The gradient by the true logit is negative: descent makes it larger. The others are positive: descent makes them
-# smaller, the more the more probable they were.
+# The gradient is negative for the true logit: descent makes it larger. It is positive for the others: descent makes
+# them smaller, most of all those that were thought probable.
 #
 # ## Many outputs: the Jacobian
 # The softmax alone has four inputs and four outputs, so $4 \times 4$ derivatives: its **Jacobian matrix**
 # $J_{ij} = \partial p_i / \partial z_j$. Here it is $\mathrm{diag}(p) - p\,p^\top$. The backward pass never builds it.
 # It multiplies the gradient that arrives with it, $J^\top g$ (a **vector-Jacobian product**); with $g_i = -y_i / p_i$
 # from the cross-entropy, that gives $p - y$ once more. One backward pass gives one row of $J$: the gradients of one
-# output by all inputs. A loss is one number and has a million inputs. That is why we go backward.
+# output with respect to all inputs. A loss is one number and has a million inputs. That is why we go backward.
 
 # %%
 jacobian = np.diag(probabilities) - np.outer(probabilities, probabilities)

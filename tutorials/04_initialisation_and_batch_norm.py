@@ -238,7 +238,7 @@ def forward(weights, x, activation="ReLU"):
 
 
 def gradients(weights, x, y, activation="ReLU"):
-    """Of the mean cross-entropy, by each weight."""
+    """Of the mean cross-entropy, with respect to each weight."""
     signals, logits = forward(weights, x, activation)
     powers = np.exp(logits - logits.max(1, keepdims=True))
     back = (powers / powers.sum(1, keepdims=True) - np.eye(10, dtype=x.dtype)[y]) / len(y)  # p - y

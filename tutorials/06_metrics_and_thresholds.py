@@ -135,9 +135,10 @@ lesson.claim("500 random answers, precision and recall, ours less Keras", differ
 #
 # $$L = -\left[\,y \ln p + (1 - y) \ln (1 - p)\,\right].$$
 #
-# (To make it small is to make the **likelihood** of the labels *large*: the sign is easily lost.) Its gradient by $z$
-# is $p - y$ once more (lesson 02), so by $w$ it is $(p - y)\,x$. Twenty steps of gradient descent, ours and Keras's, on
-# 398 tumours with 30 measurements each. (In these data class 1 is "harmless"; we turn it round: positive is malignant.)
+# (To make it small is to make the **likelihood** of the labels *large*: the sign is easily lost.) Its gradient with
+# respect to $z$ is $p - y$ once more (lesson 02), so with respect to $w$ it is $(p - y)\,x$. Twenty steps of gradient
+# descent, ours and Keras's, on 398 tumours with 30 measurements each. (In these data class 1 is "harmless"; we turn it
+# round: positive is malignant.)
 
 
 # %%
@@ -207,7 +208,7 @@ lesson.claim("ten mails, times that precision fell", fell, ">=", 1, exact=True)
 # %% [markdown]
 # ## What does a mistake cost?
 # A lost letter from a friend is worse than one more spam mail. Say a false alarm costs $c_{FP}$ and a miss $c_{FN}$.
-# For an example with probability $p$, "yes" costs $(1 - p)\,c_{FP}$ on the average, and "no" costs $p\,c_{FN}$. So
+# For an example with probability $p$, "yes" costs $(1 - p)\,c_{FP}$ on average, and "no" costs $p\,c_{FN}$. So
 # "yes" is cheaper if
 #
 # $$p > \frac{c_{FP}}{c_{FP} + c_{FN}}.$$
@@ -408,7 +409,7 @@ lesson.claim("micro less macro, for a model that never names the rarest class", 
 # %% [markdown]
 # ## A small accuracy can be worth a lot
 # A roulette wheel has 38 pockets. A guess is right with $1/38 = 2.6\,\%$. A model that watches the ball is right in
-# 4 %. That sounds useless. But a win pays 35 times the stake, and returns it. So of each coin staked you keep on the
+# 4 %. That sounds useless. But a win pays 35 times the stake, and returns it. So of each coin staked you keep on
 # average (the **expected value**) $36 \cdot .04 - 1 = +.44$, in place of $36 / 38 - 1 = -.053$. What a number is worth
 # depends on what is done with it.
 

@@ -133,8 +133,9 @@ lesson.claim("full GRU less Keras's, largest difference", difference, "<=", 1e-6
 # **Unrolled** over its steps, a recurrent network is a deep network whose layers share their weights. Its gradient is
 # found by the chain rule from the last step to the first: **backpropagation through time** (BPTT). Take as loss $L$ the
 # sum of the last state $a_T$, and write $W_a = [W_{aa}, W_{ax}]$ for the parts that meet the state and the input. The
-# gradient by the state, $\delta_t = \partial L / \partial a_t$, starts with ones, and each step hands it to the one
-# before through $\tanh'$ and the same matrix; the gradient by the weights is a sum over the steps:
+# gradient with respect to the state, $\delta_t = \partial L / \partial a_t$, starts with ones, and each step hands it
+# to the one before through $\tanh'$ and the same matrix; the gradient with respect to the weights is a sum over the
+# steps:
 #
 # $$\delta_{t-1} = W_{aa}^T \left(\delta_t \odot (1 - a_t^2)\right), \qquad
 # \frac{\partial L}{\partial W_a} = \sum_{t=1}^{T} \left(\delta_t \odot (1 - a_t^2)\right) [a_{t-1}, x_t]^T.$$
@@ -254,8 +255,8 @@ lesson.claim(
 # %% [markdown]
 # ## How far back the influence reaches
 # Why does the plain network fail? Nudge the state after some step by a little, in a random direction, let the network
-# read on to the end, and see how far the last state has moved. That is the gradient of the end by that step, in one
-# direction: the product above. Untrained and trained.
+# read on to the end, and see how far the last state has moved. That is the gradient of the end with respect to that
+# step, in one direction: the product above. Untrained and trained.
 
 
 # %%
