@@ -19,7 +19,7 @@
 #
 # **Beside them** the loss of a network that knows nothing, chance, and the nearest training example.
 #
-# **Takes** about three minutes on two cores. `--data full` trains ResNet-20 on CIFAR-10 by its recipe, a job for a GPU.
+# **Takes** 3 minutes on one core (AMD EPYC). `--data full` trains ResNet-20 on CIFAR-10 by its recipe, a job for a GPU.
 #
 # **To read on** K. He, X. Zhang, S. Ren and J. Sun, [Deep residual learning for image
 # recognition](https://arxiv.org/abs/1512.03385), 2015; D. Balduzzi et al., [The shattered gradients
@@ -392,8 +392,9 @@ if lesson.full:
 #
 # 1. `EPOCHS, BATCH = 30, 128`, and look at the line of plain-50 in the left figure. Whatever it reaches, it takes these
 #    extra steps to get there; residual-50 knows its digits after the first ten epochs.
-# 2. Yes: whatever $F$ is, $F(x) = 0$ leaves $x$. But with one convolution $F$ is linear but for the normalisation; the
-#    bend comes only after the sum.
+# 2. In `block`, leave out the two lines after the first convolution (the claim that compares with the zoo's block then
+#    fails). It can: whatever $F$ is, $F(x) = 0$ leaves $x$. But with one convolution and its normalisation, $F$ has no
+#    bend of its own; the bend comes only after the sum.
 # 3. After `network` in `gradients`, `layer.gamma.assign(ops.zeros(layer.gamma.shape))` for each layer whose name ends
 #    in `_2_bn`. The convolutions inside the blocks get no gradient at all (it is multiplied by the scale, 0), so the
 #    figure has no sizes for them, and the first convolution gets that of a network without blocks. Training starts from

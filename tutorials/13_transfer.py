@@ -351,7 +351,7 @@ lesson.claim("running means that moved with trainable = False", moved_by_fit, "=
 #   layers are free to overfit. With 0.3 the first layer hardly moves, and the way comes near to "frozen".
 # * In `train`, after `moved`, write `zoo.freeze(moved(seed, classes), until="c1")`. The first convolution sees edges,
 #   which digits have too; the later layers know the invented alphabet, and are now free to leave it. Compare the line
-#   of the digits with "frozen" and "scratch" from before.
+#   of the digits with "frozen" and "scratch" from before. (The claim about the frozen body fails, of course.)
 #
 # </details>
 

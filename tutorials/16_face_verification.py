@@ -22,8 +22,8 @@
 #
 # **Beside them** chance, raw pixels, and the network before it has learned anything.
 #
-# **Takes** three minutes on two cores. `--data full` trains on Omniglot, which needs a download. To read on: Schroff
-# and others 2015 (FaceNet), [arXiv:1503.03832](https://arxiv.org/abs/1503.03832).
+# **Takes** 3 minutes on one core (AMD EPYC). `--data full` trains on Omniglot, which needs a download. To read on:
+# Schroff and others 2015 (FaceNet), [arXiv:1503.03832](https://arxiv.org/abs/1503.03832).
 
 # %%
 import keras
@@ -418,7 +418,8 @@ if lesson.full:
 #
 # * Give `train` an argument `model=None` and its first line `model = model or network(seed=seed, **options)`; then
 #   `train(losses.Triplet(mining="hard"), epochs=FEW, rate=1e-2, model=cured)`. The standard deviations that it returns
-#   fall from nearly 1 to nearly 0: a good start does not help at this learning rate. Try a tenth of it.
+#   fall from nearly 1 to nearly 0: a good start does not help at this learning rate. At a
+#   tenth of it the points draw together, but do not become one.
 # * `dimensions=2` in `network`: 50 characters must find room on a circle, and recall@1 falls. Try 16 and 4 in between.
 # * A batch holds 16 people with four images of each, and some people are kept apart to validate and to test on. If
 #   there are too few, the command says so in one line, and which smaller batch would do. But the figure of failure 3

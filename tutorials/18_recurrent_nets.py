@@ -433,8 +433,8 @@ if lesson.full:
 # ## Try it
 # * Train with the symbol at the largest lag only: `examples(np.random.default_rng(seed), BATCH * BATCHES, MAX_LAG)` in
 #   `train`. Does the GRU still learn it? What did the short lags teach?
-# * Set `MAX_LAG, LAGS = 10, (1, 5, 10)` and call `train("rnn", 0)`. Is the plain network unable to keep a symbol at
-#   all?
+# * In a cell at the end, set `MAX_LAG, LAGS = 10, (1, 5, 10)` and call `train("rnn", 0)`. Is the plain network unable
+#   to keep a symbol at all?
 # * Start an LSTM's forget gates at $\sigma(4)$, nearly open, and look at the left figure again.
 #
 # <details><summary>Solution</summary>
@@ -442,7 +442,7 @@ if lesson.full:
 # * It stays at chance in as many steps. At a short lag the gradient still arrives and the network learns to keep a
 #   symbol for a few steps; then it arrives from a little further. Without these stairs there is nothing to climb.
 # * It names every symbol. What it cannot do is to keep one for long.
-# * The influence does not fade any more, it even grows a little with the steps:
+# * The influence does not fade any more, it even grows with the steps:
 #
 # ```python
 # model = memory("lstm", 0)

@@ -235,8 +235,8 @@ lesson.plot(figure, "one_eight_four")
 #
 # <details><summary>Solution</summary>
 #
-# * `CODE = 32`: the error of known digits falls. Compare the two lines of AUROC with those of 8 numbers; what PCA loses
-#   stands in the curve above. A detector is chosen by how well it detects, not by how well it draws.
+# * `CODE = 32`: the error of known digits falls, and the detectors get worse, as the curve above says of PCA. (The
+#   claims on AUROC fail.) A detector is chosen by how well it detects, not by how well it draws.
 # * `errors(mean_image[None], pca(mean_image[None]))` is 0: PCA draws the mean with a code of zeros. A grey blur that
 #   nobody would call a digit is the most normal image there is, to this detector.
 # * `np.abs(...)` in place of `np.square(...)`: little changes; the order of the images by their error is nearly the
