@@ -308,7 +308,8 @@ lesson.claim(
 # %% [markdown]
 # Left, a surprise: before training it is the plain network that keeps. Its matrix starts orthogonal (Keras's
 # initialisation), which changes no length, and its inputs start so small that $\tanh$ hardly bends. The gates start
-# half open, and half of a half of a half is soon nothing. Right, after training, it is the other way round. To use what
+# about half open (Keras starts an LSTM's forget gates at $\sigma(1) = .73$), and half of a half of a half is soon
+# nothing. Right, after training, it is the other way round. To use what
 # it reads, the plain network had to let its inputs in, and then $\tanh' < 1$ at every step: whatever it writes, it
 # writes over what was there. This is the vanishing gradient (lesson 04), through time (Bengio, Simard and Frasconi
 # 1994, [doi:10.1109/72.279181](https://doi.org/10.1109/72.279181)). The gated ones have learned to keep: a gate that
