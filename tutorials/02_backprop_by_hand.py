@@ -15,7 +15,7 @@
 #
 # **Beside them** the gradient found by small steps, and the loss of a program that forgets to add.
 #
-# **Takes** under a minute on two cores.
+# **Takes** 7 seconds on one core (AMD EPYC).
 #
 # **Read on** D. Rumelhart, G. Hinton and R. Williams, "Learning representations by back-propagating errors", Nature
 # 323, 1986 ([doi:10.1038/323533a0](https://doi.org/10.1038/323533a0)). Goodfellow, Bengio and Courville, *Deep
@@ -109,7 +109,7 @@ class Number:
         return self.made(s, (self, s * (1 - s)))
 
     def backward(self):
-        """The gradient of this number by every number that it was made from, into their `grad`."""
+        """The gradient of this number with respect to every number that it was made from, into their `grad`."""
         order, seen = [], set()
 
         def visit(number):
@@ -304,7 +304,8 @@ lesson.claim("numerical gradient, error at a step of 1e-15", at_tiny, ">=", 1e-3
 #
 # The target $y$ is 1 at the true class and 0 elsewhere. The loss is the **cross-entropy**
 # $L = -\sum_k y_k \ln p_k$, which is $-\ln p$ of the true class: 0 if the network is sure and right, large if it is
-# sure and wrong. Now the gift: the gradient by the logits is the difference between what was said and what is true,
+# sure and wrong. Its gradient with respect to the logits is very simple, the difference between what was said and what
+# is true,
 #
 # $$\frac{\partial L}{\partial z_k} = p_k - y_k.$$
 #
@@ -343,15 +344,15 @@ difference = np.abs(from_formula - from_keras).max()
 lesson.claim("softmax with cross-entropy, p - y less Keras", difference, "<=", 1e-6, exact=True)
 
 # %% [markdown]
-# The gradient by the true logit is negative: descent makes it larger. The others are positive: descent makes them
-# smaller, the more the more probable they were.
+# The gradient is negative for the true logit: descent makes it larger. It is positive for the others: descent makes
+# them smaller, most of all those that were thought probable.
 #
 # ## Many outputs: the Jacobian
 # The softmax alone has four inputs and four outputs, so $4 \times 4$ derivatives: its **Jacobian matrix**
 # $J_{ij} = \partial p_i / \partial z_j$. Here it is $\mathrm{diag}(p) - p\,p^\top$. The backward pass never builds it.
 # It multiplies the gradient that arrives with it, $J^\top g$ (a **vector-Jacobian product**); with $g_i = -y_i / p_i$
 # from the cross-entropy, that gives $p - y$ once more. One backward pass gives one row of $J$: the gradients of one
-# output by all inputs. A loss is one number and has a million inputs. That is why we go backward.
+# output with respect to all inputs. A loss is one number and has a million inputs. That is why we go backward.
 
 # %%
 jacobian = np.diag(probabilities) - np.outer(probabilities, probabilities)
@@ -476,8 +477,8 @@ lesson.claim("XOR, gradients overwritten, lowest loss, best seed", best, ">=", 0
 #
 # A norm of a matrix says how much it can stretch a vector, $\|A\|_p = \max \|Ax\|_p / \|x\|_p$:
 #
-# * $\|A\|_1$ is the largest **sum of a column** of absolute values, $\|A\|_\infty$ the largest **sum of a row**. (Not
-#   the longest column or row: a mistake that one meets.)
+# * $\|A\|_1$ is the largest **sum of a column** of absolute values, $\|A\|_\infty$ the largest **sum of a row**. (That
+#   is more than the Euclidean length of the longest column or row.)
 # * $\|A\|_2$, the **spectral norm**, is the largest **singular value**. A circle becomes an ellipse; this is its
 #   longer half-axis.
 # * The **Frobenius norm** $\sqrt{\sum a_{ij}^2}$ treats the matrix as one long vector.
@@ -509,7 +510,7 @@ one.contour(across, up, hill(across, up), 10, colors=THIRD)
 one.contour(across, up, hill(across, up), [height], colors=[INK], linewidths=2)
 one.annotate("", here + slope_here * 1.6, here, arrowprops={"arrowstyle": "->", "color": SECOND, "linewidth": 2})
 one.plot(*here, "o", color=INK)
-one.set(title="gradient (red), at right angles to the contour", aspect="equal")
+one.set(title="gradient (red), at right angles to the contour", aspect="equal", xlabel="x", ylabel="y")
 for power, colour in ((1, SECOND), (2, INK), (np.inf, THIRD)):
     two.plot(*(circle / np.linalg.norm(circle, power, axis=0)), color=colour, label=f"p = {power}".replace("inf", "∞"))
 two.set(title="all vectors of norm 1", aspect="equal")
@@ -539,7 +540,7 @@ lesson.claim("longest of 3,600 stretched vectors less the spectral norm", differ
 # <details><summary>Solution</summary>
 #
 # `a, b, c = Number(1.0), Number(-2.0), Number(4.0)`. The gradient of $a$ stays 3: it does not depend on the values.
-# Those of $b$ and $c$ are $3c = 12$ and $3b = -6$.
+# Those of $b$ and $c$ are $3c = 12$ and $3b = -6$. (The two claims about them then fail, of course.)
 # </details>
 #
 # * Give `Number` a ReLU, $\max(0, x)$. What is its local derivative?

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # 04 · Initialisation and batch normalisation: keeping the signal alive
 #
-# A deep network multiplies. Fifty times a little less than 1 is nothing, and fifty times a little more is a number that
-# no computer can hold. The same is true for the gradient on its way back. This lesson looks at all that decides whether
-# a signal survives: the activation function, the first weights, the length of a step, and a layer that puts every
-# signal back to size.
+# A deep network multiplies, layer after layer. Halve a number fifty times, and almost nothing is left; double it fifty
+# times, and it is a million billion times as large. The same is true for the gradient on its way back. This lesson
+# looks at all that decides whether a signal survives: the activation function, the first weights, the length of a step,
+# and a layer that puts every signal back to size.
 #
 # **You will see** the activation functions with their slopes, signals that die and explode on their way through fifty
 # layers, and four failures: a network whose first weights are too small, one whose units have died, a step thrown off a
-# cliff, and a batch normalisation that is asked too early.
+# cliff, and a network with batch normalisation that is used too early.
 #
 # **Claims** Our derivatives, gradients, clipping and batch normalisation equal Keras's to 1e-6. After 50 layers He's
 # weights keep a signal's size within a factor of 3, and weights of .01 leave less than 1e-20 of it. With a rate of 2 at
@@ -16,7 +16,7 @@
 #
 # **Beside them** chance, and the same networks with the cause taken away.
 #
-# **Takes** under a minute on two cores.
+# **Takes** 10 seconds on one core (AMD EPYC).
 #
 # **Read on** X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010
 # ([PMLR 9](https://proceedings.mlr.press/v9/glorot10a.html)). K. He et al., "Delving Deep into Rectifiers", 2015
@@ -50,9 +50,8 @@ lesson = Tutorial("04_initialisation_and_batch_norm")
 # | **leaky ReLU** | $\max(0.01 z, z)$ | 1 if $z > 0$, else 0.01 |
 # | **maxout** | $\max(w_1 z + b_1, w_2 z + b_2)$ | the slope of the larger piece |
 #
-# (For leaky ReLU some notes print "1 if $z > 1$". Then nothing is said about the numbers from 0 to 1.) Sigmoid and tanh
-# are flat at both ends: there they are saturated (lesson 02), and nothing comes back. ReLU is never flat on the right:
-# this helps against gradients that shrink. Against gradients that grow it does nothing.
+# Sigmoid and tanh are flat at both ends: there they are saturated (lesson 02), and nothing comes back. ReLU is never
+# flat on the right: this helps against gradients that shrink. Against gradients that grow it does nothing.
 
 
 # %%
@@ -132,8 +131,8 @@ lesson.claim("1.5 in 16 bits, first layer that overflows", overflow, "==", 28, e
 #
 # * **He initialisation**: $s = \sqrt{2 / n_{in}}$, for ReLU;
 # * **Glorot initialisation** (or **Xavier**): $s = \sqrt{2 / (n_{in} + n_{out})}$, for tanh. It looks at the way back
-#   as well, where the **fan-out** $n_{out}$ counts. One also meets $\sqrt{1 / n_{in}}$. These are not the same: for
-#   $n_{in} = 100$ and $n_{out} = 300$ they are .071 and .1, and He's is .141.
+#   as well, where the **fan-out** $n_{out}$ counts. $\sqrt{1 / n_{in}}$ is in use too, and is not the same: the program
+#   prints all three for $n_{in} = 100$ and $n_{out} = 300$.
 # * $s = .01$, "small numbers": the size falls by $.01 \sqrt{n / 2}$ in each layer.
 #
 # We send a hundred random examples through 50 layers of 256 units, and a random gradient back. Expected: He with ReLU
@@ -200,6 +199,7 @@ lesson.claim("Glorot, tanh: smallest ratio over 50 layers", min(ratios["Glorot, 
 lesson.claim(".01, ReLU: largest ratio of the signal", max(ratios[".01, ReLU"]), "<=", 1e-20, exact=True)
 lesson.claim("Glorot, sigmoid: largest ratio of the gradient", max(back["Glorot, sigmoid"]), "<=", 1e-20, exact=True)
 
+print(f"fan-in 100, fan-out 300: Glorot {glorot(100, 300):.3f}, {(1 / 100) ** 0.5:.3f}, He {he(100, 300):.3f}")
 differences = []
 for formula, initializer in ((he, keras.initializers.HeNormal(0)), (glorot, keras.initializers.GlorotNormal(0))):
     drawn = ops.convert_to_numpy(initializer((300, 500))).std()
@@ -238,7 +238,7 @@ def forward(weights, x, activation="ReLU"):
 
 
 def gradients(weights, x, y, activation="ReLU"):
-    """Of the mean cross-entropy, by each weight."""
+    """Of the mean cross-entropy, with respect to each weight."""
     signals, logits = forward(weights, x, activation)
     powers = np.exp(logits - logits.max(1, keepdims=True))
     back = (powers / powers.sum(1, keepdims=True) - np.eye(10, dtype=x.dtype)[y]) / len(y)  # p - y
@@ -371,11 +371,11 @@ lesson.claim("clipping, ours less Keras", difference, "<=", 1e-6, exact=True)
 # and makes their mean 0 and their variance 1. Then it lets the network choose a scale $\gamma$ and a shift $\beta$,
 # which are trained:
 #
-# $$\mu = \frac1m \sum_i z_i, \qquad \sigma^2 = \frac1m \sum_i (z_i - \mu)^2, \qquad
-# \hat z_i = \gamma\, \frac{z_i - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta.$$
+# $$\mu = \frac1n \sum_i z_i, \qquad \sigma^2 = \frac1n \sum_i (z_i - \mu)^2, \qquad
+# y_i = \gamma\, \frac{z_i - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta$$
 #
-# (Do not forget the square in $\sigma^2$: the mean of $z_i - \mu$ is always 0.) With it, even first weights of .01 keep
-# their size through 50 layers.
+# over the $n$ examples of the batch; the small $\epsilon$ keeps from dividing by 0. With it, a signal keeps its size
+# through 50 layers even if the first weights are .01.
 #
 # But what is "the batch" when one single example comes? A batch of one has $z = \mu$, so every example gives the same,
 # $\beta$. So there are two modes. In training, the batch's own $\mu$ and $\sigma^2$ are used, and a **running average**
@@ -421,12 +421,12 @@ lesson.claim(".01, ReLU, normalised, ratio of the signal over 50 layers", normal
              baseline={"without": ratios[".01, ReLU"][0]}, exact=True)  # fmt: skip
 
 # %% [markdown]
-# ## The fourth failure: asked too early
+# ## The fourth failure: used too early
 # We train a small network with batch normalisation on digits from a scanner whose white is not 0: their pixels run from
 # 32 to 48. We stop after 40 steps. How much have the running averages seen by then? With a momentum of .99,
 # $1 - .99^{40} = 33\,\%$; the rest is still the mean 0 and the variance 1 of the start. With .9 it is
-# $1 - .9^{40} = 99\,\%$. Nothing else differs: in training mode the two networks
-# are the same. Expected: asked in testing mode, the first does much worse.
+# $1 - .9^{40} = 99\,\%$. Nothing else differs: in training mode the two networks are the same. Expected: in testing
+# mode, the first does much worse.
 
 # %%
 raw, raw_test = 40 + 8 * x, 40 + 8 * x_test
@@ -488,8 +488,9 @@ lesson.claim("step 40, testing mode, momentum .9 less .99, worst seed", gain, ">
 #
 # <details><summary>Solution</summary>
 #
-# `return 1.2 * np.sqrt(2 / n_in)` in `he`. The size grows by 1.2 in each layer, so by $1.2^{49}$, about 8,000, from the
-# first to the last: the claim of the factor 3 fails. A small error in each layer is a large one after fifty.
+# `return 1.2 * np.sqrt(2 / n_in)` in `he`. The size grows by 1.2 in each layer, so by $1.2^{49}$, thousands of times,
+# from the first to the last. The claim of the factor 3 fails, and so do some after it: from some seeds the network of
+# ten layers does not learn any more. A small error in each layer is a large one after fifty.
 # </details>
 #
 # * How many dead units does a rate of 1 leave?
@@ -504,8 +505,9 @@ lesson.claim("step 40, testing mode, momentum .9 less .99, worst seed", gain, ">
 #
 # <details><summary>Solution</summary>
 #
-# `np.clip(g, -limit, limit)` (Keras: `clipvalue`). The direction: $(3, -4, 12)$ becomes $(1, -1, 1)$. For the cliff,
-# which has one weight, it is the same.
+# `return np.clip(g, -limit, limit)` in `clipped` (Keras: `clipvalue`). The direction: with a limit of 1, $(3, -4, 12)$
+# becomes $(1, -1, 1)$. The claim about Keras's clipping by norm fails; for the cliff, which has one weight, it is the
+# same.
 # </details>
 
 # %%

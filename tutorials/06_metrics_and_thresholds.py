@@ -14,7 +14,7 @@
 #
 # **Beside them** what "always no" gets.
 #
-# **Takes** under a minute on two cores.
+# **Takes** 10 seconds on one core (AMD EPYC).
 #
 # **Read on** T. Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 2006
 # ([doi:10.1016/j.patrec.2005.10.010](https://doi.org/10.1016/j.patrec.2005.10.010)). C. Guo et al., "On Calibration of
@@ -135,9 +135,10 @@ lesson.claim("500 random answers, precision and recall, ours less Keras", differ
 #
 # $$L = -\left[\,y \ln p + (1 - y) \ln (1 - p)\,\right].$$
 #
-# (To make it small is to make the **likelihood** of the labels *large*: the sign is easily lost.) Its gradient by $z$
-# is $p - y$ once more (lesson 02), so by $w$ it is $(p - y)\,x$. Twenty steps of gradient descent, ours and Keras's, on
-# 398 tumours with 30 measurements each. (In these data class 1 is "harmless"; we turn it round: positive is malignant.)
+# (To make it small is to make the **likelihood** of the labels *large*: the sign is easily lost.) Its gradient with
+# respect to $z$ is $p - y$ once more (lesson 02), so with respect to $w$ it is $(p - y)\,x$. Twenty steps of gradient
+# descent, ours and Keras's, on 398 tumours with 30 measurements each. (In these data class 1 is "harmless"; we turn it
+# round: positive is malignant.)
 
 
 # %%
@@ -207,7 +208,7 @@ lesson.claim("ten mails, times that precision fell", fell, ">=", 1, exact=True)
 # %% [markdown]
 # ## What does a mistake cost?
 # A lost letter from a friend is worse than one more spam mail. Say a false alarm costs $c_{FP}$ and a miss $c_{FN}$.
-# For an example with probability $p$, "yes" costs $(1 - p)\,c_{FP}$ on the average, and "no" costs $p\,c_{FN}$. So
+# For an example with probability $p$, "yes" costs $(1 - p)\,c_{FP}$ on average, and "no" costs $p\,c_{FN}$. So
 # "yes" is cheaper if
 #
 # $$p > \frac{c_{FP}}{c_{FP} + c_{FN}}.$$
@@ -252,9 +253,9 @@ lesson.claim("cheapest thresholds less the formula's, largest distance", distanc
 # %% [markdown]
 # ## The failure: accuracy of a rare class
 # Now only 3 % are positive. We train logistic regression and leave the threshold at one half. Expected: its accuracy
-# looks excellent, and it misses most of what we look for. Nothing is wrong with the model. What is wrong is the
-# question: at one half it says yes only where positives are the *majority*. If a miss costs 30 times a false alarm, the
-# formula says $1/31 = .032$.
+# looks excellent, is hardly above that of "always no", and it misses most of what we look for. Nothing is wrong with
+# the model. What is wrong is the question: at one half it says yes only where positives are the *majority*. If a miss
+# costs 30 times a false alarm, the formula says $1/31 = .032$.
 
 # %%
 x_rare, y_rare, _ = clouds(6000, 0.03, lesson.seed)
@@ -276,12 +277,13 @@ for name, points in (("threshold 1/2", at_half), ("threshold 1/31", at_cost)):
     cost = np.mean([mean_cost(point, share) for point in points])
     means = [f"{key} {np.mean([point[key] for point in points]):.3f}" for key in points[0]]
     print(f"{name}: {', '.join(means)}, cost {cost:.2f}")
-worst = min(point["accuracy"] for point in at_half)
-lesson.claim("rare class, accuracy at 1/2, worst seed", worst, ">=", 0.96, baseline={"always no": 1 - share})
+gained = max(point["accuracy"] for point in at_half) - (1 - share)
+always_no = {"always no": 1 - share}
+lesson.claim("rare class, accuracy at 1/2 less that of always no", gained, "<=", 0.01, baseline=always_no)
 lesson.claim("rare class, recall at 1/2, best seed", max(point["recall"] for point in at_half), "<=", 0.4)
 worst = min(point["recall"] for point in at_cost)
-always_no = {"always no": 0}
-lesson.claim("rare class, recall at the threshold of the costs, worst seed", worst, ">=", 0.65, baseline=always_no)
+nothing = {"always no": 0}
+lesson.claim("rare class, recall at the threshold of the costs, worst seed", worst, ">=", 0.65, baseline=nothing)
 worst = max(mean_cost(cheap, share) / mean_cost(half, share) for cheap, half in zip(at_cost, at_half))
 lesson.claim("rare class, cost there over cost at 1/2, worst seed", worst, "<=", 0.75)
 
@@ -407,7 +409,7 @@ lesson.claim("micro less macro, for a model that never names the rarest class", 
 # %% [markdown]
 # ## A small accuracy can be worth a lot
 # A roulette wheel has 38 pockets. A guess is right with $1/38 = 2.6\,\%$. A model that watches the ball is right in
-# 4 %. That sounds useless. But a win pays 35 times the stake, and returns it. So of each coin staked you keep on the
+# 4 %. That sounds useless. But a win pays 35 times the stake, and returns it. So of each coin staked you keep on
 # average (the **expected value**) $36 \cdot .04 - 1 = +.44$, in place of $36 / 38 - 1 = -.053$. What a number is worth
 # depends on what is done with it.
 
@@ -475,8 +477,8 @@ lesson.claim("Gini and entropy at the root, ours less scikit-learn", difference,
 # <details><summary>Solution</summary>
 #
 # Train on `np.concatenate([x_rare] + [x_rare[y_rare == 1]] * 29)` and labels to match. The recall at one half rises
-# much, and the AUC stays about the same: it is the threshold that moved, in disguise. The probabilities are no longer
-# calibrated.
+# much, and the AUC stays about the same: it is the threshold that moved, in disguise. The price: the probabilities of
+# the positive class are too large now. Their mean, `sigmoid(logits).mean()`, is far above the 3 % that come.
 # </details>
 
 # %%

@@ -18,7 +18,7 @@
 # **Beside them** chance, and the nearest training example (a **1-nearest-neighbour classifier** answers with the class
 # of the training example that is most like the new one).
 #
-# **Takes** under two minutes on two cores. `--data full` adds MNIST.
+# **Takes** 60 seconds on one core (AMD EPYC). `--data full` adds MNIST.
 #
 # **To read on** F. Rosenblatt, [The perceptron](https://doi.org/10.1037/h0042519), *Psychological Review* 65(6), 1958;
 # D. Rumelhart, G. Hinton and R. Williams,
@@ -94,7 +94,6 @@ def draw_regions(axes, model, x, y, title):
 # $\max(0, z)$ for class 0. One step by the rule and one by Keras, from the same weights:
 
 # %%
-# %%
 corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
 AND, XOR = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0])
 
@@ -158,9 +157,9 @@ lesson.claim("XOR, MLP with 4 hidden neurons, worst seed", worst_mlp, ">=", 1.0,
 # A layer in which every neuron sees every input is called **dense** or **fully connected**. Without activation it is
 # $x W + b$, a **linear layer**. Two of them are $(x W_1 + b_1) W_2 + b_2 = x (W_1 W_2) + (b_1 W_2 + b_2)$: one layer
 # again. However many are stacked, they amount to one matrix. We train four layers without activation on two moons,
-# multiply them together and compare. Beside them stands **logistic regression**: one neuron whose sum a sigmoid turns
-# into $p$, the probability of class 1. Its loss is $-\ln p$ for an example of class 1 and $-\ln(1 - p)$ for one of
-# class 0 (the **binary cross-entropy**).
+# multiply them together and compare. Beside them stands **logistic regression** (lesson 05): one neuron whose sum a
+# sigmoid turns into $p$, the probability of class 1. Its loss is $-\ln p$ for an example of class 1 and $-\ln(1 - p)$
+# for one of class 0 (the **binary cross-entropy**).
 
 # %%
 points, moons = make_moons(300, noise=0.12, random_state=0)
@@ -196,6 +195,7 @@ lesson.claim("four linear layers less their one matrix, largest difference", dif
 
 # %% [markdown]
 # ## Ten classes, and the gradient by hand
+# Lesson 02 had softmax, cross-entropy and backpropagation for numbers; here they come for a whole batch, in matrices.
 # For ten classes a network has ten outputs $z_k$, the **logits**. **Softmax** turns them into ten probabilities,
 #
 # $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}},$$
@@ -240,8 +240,8 @@ lesson.claim("gradients by hand less Keras's, largest difference", difference, "
 # %% [markdown]
 # ## Momentum: what a narrow valley needs
 # In lesson 01 gradient descent crawled along a narrow valley. A ball would not: it gathers speed where the slope always
-# points the same way, and where the slope changes sides at each step, the pushes cancel out. **Momentum** gives the
-# steps a velocity $v$ that keeps a part $m$ of itself (often 0.9):
+# points the same way, and where the slope changes sides at each step, the pushes cancel out. **Momentum** (lesson 03,
+# here in the form that Keras uses) gives the steps a velocity $v$ that keeps a part $m$ of itself (often 0.9):
 #
 # $$v \leftarrow m\,v - \eta\,\nabla L, \qquad w \leftarrow w + v$$
 #
@@ -303,10 +303,10 @@ lesson.claim(
 # softmax). Its README gives 32 % for logistic regression and 68 % for an MLP.
 #
 # The MLP has 15,000 parameters for 4,000 examples: it can learn them by heart. What keeps a network from overfitting is
-# called **regularisation**. **Dropout** ([Srivastava et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html)) sets
-# a random part of the hidden neurons to 0 in each training step, so that none can lean on another; in use, all of them
-# work. How large a part? We keep the last 500 training signals apart as a validation set, train with three values, and
-# take the one that is best there. The test signals are looked at once, at the end.
+# called **regularisation** (lesson 05). **Dropout** sets a random part of the hidden neurons to 0 in each training
+# step, so that none can lean on another; in use, all of them work. How large a part? We keep the last 500 training
+# signals apart as a validation set, train with three values, and take the one that is best there. The test signals are
+# looked at once, at the end.
 
 # %%
 signals = mnist1d()
@@ -318,7 +318,7 @@ else:
     untrained = fresh("softmax_regression", lesson.seed, input_shape=(40, 1))
     untrained.compile(loss=MANY_CLASSES)
     print(f"loss before training {untrained.evaluate(x_test, y_test, verbose=0):.2f}; ln 10 is {np.log(10):.2f}, "
-          "and random weights on standardised numbers add a little")  # fmt: skip
+          "and what random weights say at random adds to it")  # fmt: skip
 
     def fitted(name, learning_rate, **options):
         """A trained network from each seed."""

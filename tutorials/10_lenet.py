@@ -17,7 +17,8 @@
 #
 # **Beside them** chance, and the nearest training example.
 #
-# **Takes** under two minutes on two cores; `--data full` trains on MNIST, half an hour.
+# **Takes** 110 seconds on one core (AMD EPYC). `--data full` trains on MNIST, which takes much
+# longer.
 #
 # **To read on** Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, [Gradient-based learning applied to document
 # recognition](https://doi.org/10.1109/5.726791), *Proceedings of the IEEE* 86(11), 1998; Goodfellow, Bengio and
@@ -200,9 +201,9 @@ lesson.claim("layers whose receptive field is not what the formula says", wrong,
 # [UCI set](https://archive.ics.uci.edu/dataset/80), whose training part is by 30 others), stretched here to 28 x 28
 # pixels. They are split at random, 1,257 to train on, 180 for validation, 360 for the test, and who wrote which is not
 # recorded: we measure new digits, not new hands. In each epoch every image is moved by up to four pixels in each
-# direction, at random: **data augmentation** makes new examples from old ones, with the same label. The loss is the
-# cross-entropy, and Adam takes the steps. Where we have to choose (which of three networks to look into), the
-# validation digits decide.
+# direction, at random: **data augmentation** (lesson 05) makes new examples from old ones, with the same label. The
+# loss is the cross-entropy, and Adam takes the steps. Where we have to choose (which of three networks to look into),
+# the validation digits decide.
 
 # %%
 DATASET, PREPROCESS, EPOCHS = ("mnist", {}, 15) if lesson.full else ("digits", {"resize": (28, 28)}, 25)
@@ -367,9 +368,9 @@ lesson.plot(plots.worst_mistakes(x_test.__getitem__, y_test, logits(model, x_tes
 
 # %% [markdown]
 # ## Where convolution is worth a lot
-# In MNIST-1D (lesson 09) the shape sits anywhere, and an MLP hardly beats the nearest example. Here is LeNet-5 with one
-# axis instead of two, more maps, and dropout (lesson 09), because 4,000 signals are few. How much dropout? The last 500
-# training signals are the validation set; a network of the first seed is trained with each of two values, and the
+# In MNIST-1D (lesson 09) the shape sits anywhere, and an MLP is not far above the nearest example. Here is LeNet-5 with
+# one axis instead of two, more maps, and dropout (lesson 09), because 4,000 signals are few. How much dropout? The last
+# 500 training signals are the validation set; a network of the first seed is trained with each of two values, and the
 # better one there is taken. The MLP has as many parameters and the same dropout.
 
 # %%

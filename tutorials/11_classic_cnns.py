@@ -7,18 +7,18 @@
 # and what does it buy?
 #
 # **You will see** the parameters and the work (**multiply-adds**) of thirteen networks, where in the network they sit,
-# why small filters beat large ones, what a 1x1 convolution saves, and VGG-16, narrow, that does not learn ten digits at
-# all from the random weights that Keras gives it (the failure of this lesson), and two cures.
+# why small filters beat large ones, what a 1x1 convolution saves, and VGG-16, narrow, that from most random
+# starts of Keras does not learn ten digits at all (the failure of this lesson), and two cures.
 #
 # **Claims** The parameters to the last one, counted by hand: AlexNet 60,965,224 in two groups and 62,378,344 in one,
 # VGG-16 138,357,544. A 1x1 convolution cuts 120,422,400 multiplications to 12,443,648. VGG-16 from Glorot's start stays
-# at the loss of a network that knows nothing. The same numbers, made larger as He et al. say, take it below a third of
-# that from most seeds, and batch normalisation from all.
+# at the loss of a network that knows nothing, from most seeds. The same numbers, made larger as He et al. say, take it
+# below a third of that from most seeds, and batch normalisation from all.
 #
 # **Beside them** the loss of a network that knows nothing, the nearest training example, and VGG-11.
 #
-# **Takes** about two minutes on two cores. `--data full` trains VGG-16 for small images on Fashion-MNIST by its recipe,
-# a job for a GPU.
+# **Takes** 2 minutes on one core (AMD EPYC). `--data full` trains VGG-16 for small images on Fashion-MNIST by its
+# recipe, a job for a GPU.
 #
 # **To read on** A. Krizhevsky, I. Sutskever and G. Hinton, [ImageNet classification with deep convolutional neural
 # networks](https://papers.nips.cc/paper/4824), 2012; K. Simonyan and A. Zisserman, [Very deep convolutional
@@ -232,10 +232,11 @@ lesson.claim("the same two layers in Inception v1, module 3a", before + after, "
 
 # %% [markdown]
 # ## What a network starts from
-# The random weights before training are its **initialisation**. How large should they be? Take a dense layer with $c$
-# inputs: each output is a sum of $c$ terms. If the inputs have mean square 1 and the weights have variance $v$, the
-# output has variance $c v$. So $v = 1 / c$ keeps the size. (In a convolution of $f \times f$ pixels, $f f c$ takes the
-# place of $c$; it is called the **fan-in**. The **fan-out** is $f f d$.)
+# The random weights before training are its **initialisation**. How large should they be? Lesson 04 asked it of dense
+# layers; here are convolutions. Take a dense layer with $c$ inputs first: each output is a sum of $c$ terms. If the
+# inputs have mean square 1 and the weights have variance $v$, the output has variance $c v$. So $v = 1 / c$ keeps the
+# size. (In a convolution of $f \times f$ pixels, $f f c$ takes the place of $c$; it is called the **fan-in**. The
+# **fan-out** is $f f d$.)
 #
 # * **Glorot initialisation** ([Glorot and Bengio 2010](https://proceedings.mlr.press/v9/glorot10a.html); Keras's
 #   default) takes $v = 2 / (\text{fan-in} + \text{fan-out})$, a compromise between what goes forward and the gradients
@@ -248,9 +249,9 @@ lesson.claim("the same two layers in Inception v1, module 3a", before + after, "
 # a trained VGG-11 and found later that Glorot's start would do as well, for the full width on ImageNet (section 3.1).
 # Here VGG-16 has an eighth of the channels.
 #
-# The second cure does not ask what the weights are. **Batch normalisation** (Ioffe and Szegedy 2015), between each
-# convolution and its ReLU, takes the mean $\mu$ and the variance $\sigma^2$ of each map over the batch and all pixels,
-# and computes
+# The second cure does not ask what the weights are. **Batch normalisation** (lesson 04; Ioffe and Szegedy 2015),
+# between each convolution and its ReLU, takes the mean $\mu$ and the variance $\sigma^2$ of each map over the batch and
+# all pixels, and computes
 #
 # $$y = \gamma\,\frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta,$$
 #
@@ -355,7 +356,8 @@ print(
 )
 ends = {start: losses[:, -1] for start, (losses, _) in results.items()}
 baseline = {"knows nothing": np.log(10)}
-lesson.claim("training loss, Glorot, best seed", ends["Glorot"].min(), ">=", 2.2, baseline=baseline)
+in_the_middle = float(np.median(ends["Glorot"]))
+lesson.claim("training loss, Glorot, middle seed", in_the_middle, ">=", 2.2, baseline=baseline)
 middle = float(np.median(ends["He"]))
 lesson.claim("training loss, He, middle seed", middle, "<=", 0.75, baseline=baseline)
 worst = ends["batch normalisation"].max()
@@ -369,15 +371,15 @@ lesson.claim(
 
 # %% [markdown]
 # Nothing but the size of the random numbers was changed, and it learns: Glorot's start under ReLU was the cause. (Not
-# from every seed: look in the figure for a wide line, He's, that stays at 2.30 under those of Glorot. At this learning
-# rate He's start is not safe; batch normalisation is.) It is not the learning rate alone, as a smaller one helps
-# Glorot's start only in part. Depth is the other half: VGG-11, with five convolutions less, gets away with it. To see
-# how, we look at the size of the maps of each layer (the root of the mean square) before any training. He's numbers are
-# larger by $\sqrt 2$ in the nine layers that keep the channels and by $\sqrt 3$ in the three that double them. So after
-# the last layer the maps are $\sqrt 2^{\,9} \cdot \sqrt 3^{\,3}$, or 118, times as large as from Glorot's start. Those
-# are next to nothing: the logits are the same for all digits, and hardly any step improves them. (From He's start the
-# maps shrink too: the last ones have 2 x 2 pixels, where most of a 3x3 filter lies on the padding. Batch normalisation
-# does not mind.)
+# without exception: from some seeds a wide line, He's, stays at 2.30 too, and from some a thin one, Glorot's, comes
+# down part of the way. At this learning rate He's start is not safe; batch normalisation is.) It is not the learning
+# rate alone, as a smaller one helps Glorot's start only in part. Depth is the other half: VGG-11, with five
+# convolutions less, gets away with it. To see how, we look at the size of the maps of each layer (the root of the mean
+# square) before any training. He's numbers are larger by $\sqrt 2$ in the nine layers that keep the channels and by
+# $\sqrt 3$ in the three that double them. So after the last layer the maps are $\sqrt 2^{\,9} \cdot \sqrt 3^{\,3}$, or
+# 118, times as large as from Glorot's start. Those are next to nothing: the logits are the same for all digits, and
+# hardly any step improves them. (From He's start the maps shrink too: the last ones have 2 x 2 pixels, where most of a
+# 3x3 filter lies on the padding. Batch normalisation does not mind.)
 
 
 # %%

@@ -19,7 +19,7 @@
 #
 # **Beside them** the loss of a network that knows nothing, chance, and the nearest training example.
 #
-# **Takes** about three minutes on two cores. `--data full` trains ResNet-20 on CIFAR-10 by its recipe, a job for a GPU.
+# **Takes** 3 minutes on one core (AMD EPYC). `--data full` trains ResNet-20 on CIFAR-10 by its recipe, a job for a GPU.
 #
 # **To read on** K. He, X. Zhang, S. Ren and J. Sun, [Deep residual learning for image
 # recognition](https://arxiv.org/abs/1512.03385), 2015; D. Balduzzi et al., [The shattered gradients
@@ -111,7 +111,6 @@ lesson.plot(figure, "block")
 # Put together and given the same weights, these blocks must compute what the zoo's network computes. And a shortcut
 # must cost no parameter, at any depth.
 
-# %%
 # %%
 PAIRS = {"resnet20": "plain20", "resnet32": "plain32", "resnet44": "plain44", "resnet56": "plain56"}
 FAMILIES = {"plain": ("plain20", SECOND), "residual": ("resnet20", INK)}
@@ -361,10 +360,10 @@ lesson.claim("agreement of two batches, residual-50, worst seed", min(agreed["re
 # %% [markdown]
 # On its way back through a plain network the gradient is multiplied by something at each layer (the chain rule). The
 # normalisation keeps what goes *forward* at size 1, layer by layer; what comes *back* it does not, and here each layer
-# makes it a little larger. A little, forty-nine times, is a lot: it explodes (**exploding gradients**; the opposite,
-# **vanishing gradients**, is what the normalisation prevents, as the paper says too). Adam divides each step by the
-# gradient's usual size, so it can mend the size. It cannot mend the direction: in the deep plain network two batches
-# have nothing in common, so what one step gains, the next one loses. (Balduzzi et al. 2017 call such gradients
+# makes it a little larger. A little, forty-nine times, is a lot: it explodes (**exploding gradients**, lesson 04; the
+# opposite, **vanishing gradients**, is what the normalisation prevents, as the paper says too). Adam divides each step
+# by the gradient's usual size, so it can mend the size. It cannot mend the direction: in the deep plain network two
+# batches have nothing in common, so what one step gains, the next one loses. (Balduzzi et al. 2017 call such gradients
 # shattered.) With a shortcut the derivative of $F(x) + x$ is $F'(x) + 1$: whatever $F$ does, the 1 hands the gradient
 # down as it is.
 #
@@ -393,8 +392,9 @@ if lesson.full:
 #
 # 1. `EPOCHS, BATCH = 30, 128`, and look at the line of plain-50 in the left figure. Whatever it reaches, it takes these
 #    extra steps to get there; residual-50 knows its digits after the first ten epochs.
-# 2. Yes: whatever $F$ is, $F(x) = 0$ leaves $x$. But with one convolution $F$ is linear but for the normalisation; the
-#    bend comes only after the sum.
+# 2. In `block`, leave out the two lines after the first convolution (the claim that compares with the zoo's block then
+#    fails). It can: whatever $F$ is, $F(x) = 0$ leaves $x$. But with one convolution and its normalisation, $F$ has no
+#    bend of its own; the bend comes only after the sum.
 # 3. After `network` in `gradients`, `layer.gamma.assign(ops.zeros(layer.gamma.shape))` for each layer whose name ends
 #    in `_2_bn`. The convolutions inside the blocks get no gradient at all (it is multiplied by the scale, 0), so the
 #    figure has no sizes for them, and the first convolution gets that of a network without blocks. Training starts from

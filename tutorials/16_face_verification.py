@@ -22,8 +22,8 @@
 #
 # **Beside them** chance, raw pixels, and the network before it has learned anything.
 #
-# **Takes** three minutes on two cores. `--data full` trains on Omniglot, which needs a download. To read on: Schroff
-# and others 2015 (FaceNet), [arXiv:1503.03832](https://arxiv.org/abs/1503.03832).
+# **Takes** 3 minutes on one core (AMD EPYC). `--data full` trains on Omniglot, which needs a download. To read on:
+# Schroff and others 2015 (FaceNet), [arXiv:1503.03832](https://arxiv.org/abs/1503.03832).
 
 # %%
 import keras
@@ -81,8 +81,7 @@ lesson.claim("characters that two splits share", shared, "==", 0, exact=True)
 # $$L = \max\bigl(d(A, P) - d(A, N) + \alpha,\; 0\bigr), \qquad \alpha > 0.$$
 #
 # The **margin of the loss**, $\alpha$, is what makes the trivial answer costly. With all points in one place both
-# distances are 0 and the loss is $\alpha$. Now and then one reads that "a number below zero" is added. Then the trivial
-# answer costs nothing at all.
+# distances are 0 and the loss is $\alpha$. With a slip of the sign, a margin below 0, the trivial answer costs nothing.
 
 # %%
 one_point = np.ones((6, 2), "float32") / np.sqrt(2)
@@ -159,7 +158,10 @@ lesson.claim("recall@1 of raw pixels", raw, "<=", 0.70, baseline={"chance": chan
 lesson.claim("recall@1, worst seed", min(found), ">=", 0.85, baseline=beside)
 
 # %% [markdown]
-# Left of each row an image that is looked for, then what was found; a red frame is a mistake.
+# Left of each row an image that is looked for, then what was found; a red frame is a mistake. The second figure draws
+# the embeddings of ten characters in a plane, a colour for each, before and after training: above along the two
+# directions in which they differ most (**principal component analysis**, PCA), below by **t-SNE** (van der Maaten and
+# Hinton 2008), which puts near together what is near and says little of what is far.
 
 # %%
 model, history, stds = runs[lesson.seed]
@@ -178,8 +180,8 @@ lesson.plot(embeddings.maps({"untrained": untrained, "trained": trained}, y_new)
 #
 # $$L = -\log \frac{e^{f(A) \cdot f(P) / \tau}}{e^{f(A) \cdot f(P) / \tau} + \sum_n e^{f(A) \cdot f(n) / \tau}},$$
 #
-# where $\tau$ is a small number that makes the softmax sharper. All of them learn. Half the epochs, one seed: a
-# tendency, no claim.
+# where $\tau$ is a small number that makes the softmax sharper. All of them learn; compare them with raw pixels, above.
+# Half the epochs, one seed: a tendency, no claim.
 
 # %%
 few = {}
@@ -286,9 +288,10 @@ lesson.claim("recall@1 after five characters", recalls[0], "<=", raw, baseline=b
 # * `distance`: $d = |f - f'|$ with nothing to learn.
 #
 # The first two are those of DeepFace (Taigman and others 2014,
-# [doi:10.1109/CVPR.2014.220](https://doi.org/10.1109/CVPR.2014.220), section 4). There the second divides by
-# $f_k + f'_k$, which is right for features that are never negative, as DeepFace's are. Ours have both signs: 0.5 and
-# -0.5 would be divided by 0. The sum of the sizes is the same for the former and finite for all.
+# [doi:10.1109/CVPR.2014.220](https://doi.org/10.1109/CVPR.2014.220)). There the second divides by
+# $f_k + f'_k$, which is right for features that are never negative, as DeepFace's are. Ours have both signs: the
+# difference of 0.5 and -0.5 would be divided by 0. With $|f_k| + |f'_k|$ nothing changes for DeepFace's features, and
+# the result is finite for all.
 #
 # The third is trained with the **contrastive loss** (Hadsell, Chopra and LeCun 2006,
 # [doi:10.1109/CVPR.2006.100](https://doi.org/10.1109/CVPR.2006.100)). With $s = 1$ for a pair of one person, $s = 0$
@@ -301,7 +304,8 @@ lesson.claim("recall@1 after five characters", recalls[0], "<=", raw, baseline=b
 # formula of the other, alike images are pushed apart, and no error is raised.
 #
 # The threshold is chosen on the 50 validation characters and judged on the 50 test characters, in equally many pairs of
-# both kinds: a guess is right half of the time. (The area under the **ROC curve**, AUC, judges all thresholds at once.)
+# both kinds: a guess is right half of the time. (The area under the **ROC curve**, AUC, judges all thresholds at once:
+# lesson 06.)
 
 # %%
 distances = np.array([0.3, 0.5, 2.0])
@@ -414,10 +418,12 @@ if lesson.full:
 #
 # * Give `train` an argument `model=None` and its first line `model = model or network(seed=seed, **options)`; then
 #   `train(losses.Triplet(mining="hard"), epochs=FEW, rate=1e-2, model=cured)`. The standard deviations that it returns
-#   fall from nearly 1 to nearly 0: a good start does not help at this learning rate. Try a tenth of it.
+#   fall from nearly 1 to nearly 0: a good start does not help at this learning rate. At a
+#   tenth of it the points draw together, but do not become one.
 # * `dimensions=2` in `network`: 50 characters must find room on a circle, and recall@1 falls. Try 16 and 4 in between.
-# * The command says how many it asks for: fifty rather than thirty, and at least four images of each. The figure of
-#   failure 3 shows why: with few people the network learns these few.
+# * A batch holds 16 people with four images of each, and some people are kept apart to validate and to test on. If
+#   there are too few, the command says so in one line, and which smaller batch would do. But the figure of failure 3
+#   shows what few people are worth: the network learns these few.
 #
 # </details>
 

@@ -12,7 +12,8 @@
 # hand; a memory task that gates solve and the plain network does not (the failure of this lesson); how the influence of
 # a step on a later one fades; the gates as they keep it; and a network that writes Python documentation.
 #
-# **Claims** The full GRU of the courses is Keras's `GRU(reset_after=False)` with its update gate negated, to 1e-6.
+# **Claims** The full GRU, as it is usually taught, is Keras's `GRU(reset_after=False)` with its update gate negated, to
+# 1e-6.
 # Backpropagation by hand, by finite differences and by Keras agree. Thirty noisy steps after it saw a symbol, an LSTM
 # and a GRU name it with an accuracy of at least .80, and a plain network of at most .75. A small character model is at
 # least .2 nats better than counting pairs of characters.
@@ -132,14 +133,15 @@ lesson.claim("full GRU less Keras's, largest difference", difference, "<=", 1e-6
 # **Unrolled** over its steps, a recurrent network is a deep network whose layers share their weights. Its gradient is
 # found by the chain rule from the last step to the first: **backpropagation through time** (BPTT). Take as loss $L$ the
 # sum of the last state $a_T$, and write $W_a = [W_{aa}, W_{ax}]$ for the parts that meet the state and the input. The
-# gradient by the state, $\delta_t = \partial L / \partial a_t$, starts with ones, and each step hands it to the one
-# before through $\tanh'$ and the same matrix; the gradient by the weights is a sum over the steps:
+# gradient with respect to the state, $\delta_t = \partial L / \partial a_t$, starts with ones, and each step hands it
+# to the one before through $\tanh'$ and the same matrix; the gradient with respect to the weights is a sum over the
+# steps:
 #
 # $$\delta_{t-1} = W_{aa}^T \left(\delta_t \odot (1 - a_t^2)\right), \qquad
 # \frac{\partial L}{\partial W_a} = \sum_{t=1}^{T} \left(\delta_t \odot (1 - a_t^2)\right) [a_{t-1}, x_t]^T.$$
 #
 # The product of one matrix with itself, once for each step, is what the rest of this lesson is about. To compare the
-# result with **finite differences**, the loss after a small change of each weight, is called a **gradient check**.
+# result with **finite differences**, the loss after a small change of each weight, is a **gradient check** (lesson 02).
 
 # %%
 plain = layers.RNN(PlainCell(UNITS))
@@ -186,7 +188,7 @@ lesson.claim("by hand less Keras, largest", worst, "<=", 1e-4, baseline=baseline
 # token into a vector, the recurrent layer reads the vectors, a dense layer answers. Only the kind of recurrent layer
 # differs.
 #
-# The product of many matrices can grow as well as fade: gradients can explode (lesson 12), and one such step ruins the
+# The product of many matrices can grow as well as fade: gradients can explode (lesson 04), and one such step ruins the
 # weights. So a gradient that is longer than 1 is shortened to 1 (**gradient clipping**, Pascanu, Mikolov and Bengio
 # 2013, [arXiv:1211.5063](https://arxiv.org/abs/1211.5063)).
 
@@ -253,8 +255,8 @@ lesson.claim(
 # %% [markdown]
 # ## How far back the influence reaches
 # Why does the plain network fail? Nudge the state after some step by a little, in a random direction, let the network
-# read on to the end, and see how far the last state has moved. That is the gradient of the end by that step, in one
-# direction: the product above. Untrained and trained.
+# read on to the end, and see how far the last state has moved. That is the gradient of the end with respect to that
+# step, in one direction: the product above. Untrained and trained.
 
 
 # %%
@@ -306,9 +308,10 @@ lesson.claim(
 # %% [markdown]
 # Left, a surprise: before training it is the plain network that keeps. Its matrix starts orthogonal (Keras's
 # initialisation), which changes no length, and its inputs start so small that $\tanh$ hardly bends. The gates start
-# half open, and half of a half of a half is soon nothing. Right, after training, it is the other way round. To use what
+# about half open (Keras starts an LSTM's forget gates at $\sigma(1) = .73$), and half of a half of a half is soon
+# nothing. Right, after training, it is the other way round. To use what
 # it reads, the plain network had to let its inputs in, and then $\tanh' < 1$ at every step: whatever it writes, it
-# writes over what was there. This is the vanishing gradient (lesson 12), through time (Bengio, Simard and Frasconi
+# writes over what was there. This is the vanishing gradient (lesson 04), through time (Bengio, Simard and Frasconi
 # 1994, [doi:10.1109/72.279181](https://doi.org/10.1109/72.279181)). The gated ones have learned to keep: a gate that
 # stands at 1 makes the factor 1.
 
@@ -431,8 +434,8 @@ if lesson.full:
 # ## Try it
 # * Train with the symbol at the largest lag only: `examples(np.random.default_rng(seed), BATCH * BATCHES, MAX_LAG)` in
 #   `train`. Does the GRU still learn it? What did the short lags teach?
-# * Set `MAX_LAG, LAGS = 10, (1, 5, 10)` and call `train("rnn", 0)`. Is the plain network unable to keep a symbol at
-#   all?
+# * In a cell at the end, set `MAX_LAG, LAGS = 10, (1, 5, 10)` and call `train("rnn", 0)`. Is the plain network unable
+#   to keep a symbol at all?
 # * Start an LSTM's forget gates at $\sigma(4)$, nearly open, and look at the left figure again.
 #
 # <details><summary>Solution</summary>
@@ -440,7 +443,7 @@ if lesson.full:
 # * It stays at chance in as many steps. At a short lag the gradient still arrives and the network learns to keep a
 #   symbol for a few steps; then it arrives from a little further. Without these stairs there is nothing to climb.
 # * It names every symbol. What it cannot do is to keep one for long.
-# * The influence does not fade any more, it even grows a little with the steps:
+# * The influence does not fade any more, it even grows with the steps:
 #
 # ```python
 # model = memory("lstm", 0)

@@ -61,6 +61,7 @@ counts = Counter(word for line in text for word in line.split())
 words = CountedVocabulary.of(counts, min_count=1, source="the language")
 token_ids = np.asarray(words.encode(line.split() for line in text))
 print(f"{words.tokens:,} words, {len(words) - 1} different ones; the commonest: {', '.join(words.words[1:6])}")
+print(f"the comes {counts['the'] / counts['king']:.0f} times as often as king")
 
 # %% [markdown]
 # ## From text to pairs
@@ -277,6 +278,7 @@ def analogies(vectors):
 SAMPLERS = {"f^(3/4)": by_frequency, "by rank": by_rank, "all alike": alike}
 found = {name: trained(probabilities, lesson.seed) for name, probabilities in SAMPLERS.items()}
 found["none"] = trained(by_frequency, lesson.seed, negatives=0)
+print(f"drawn by rank, {by_rank[THE]:.1%} of the negatives are the word 'the'")
 print(f"{'negatives':>10} | says yes to the | by theory | mean cosine | analogies")
 for name, network in found.items():
     theory = predicted(SAMPLERS[name]) if name in SAMPLERS else 1.0
@@ -425,8 +427,9 @@ for name, table in {**tables, "mean": vectors_of(glove)}.items():
 # <details><summary>Solution</summary>
 #
 # * *queen* comes first: man and woman differ by what king and queen differ by.
-# * Nothing: the networks of `trained` have no subsampling either, and they solve the analogies. In this language the
-#   commonest words are some twenty times as common as *king*; a real text has *the* in nearly every window.
+# * Nothing: the networks of `trained` have no subsampling either, and they solve the analogies. How much more common
+#   the commonest words of this language are than *king*, the first lines of the run say; in a real text the difference
+#   is thousands, and *the* is in nearly every window.
 # * The folder holds `vectors.tsv` and `words.tsv`, which the page "Load" of the projector asks for.
 # * The flatter the sampler, the less often *the* is drawn, and the more the network says yes to it. The column "by
 #   theory" moves along. The claim on the sampler of the zoo then fails, as it should: it draws by $f^{3/4}$.

@@ -495,8 +495,8 @@ if lesson.full:
 #
 # <details><summary>Solution</summary>
 #
-# * Compare `val_exact_match` in the `history.csv` of the two run folders: which rises first? The recipe is pre-norm
-#   because that took fewer steps.
+# * Compare `val_exact_match` in the `history.csv` of the two run folders: which rises first, and which ends higher? One
+#   seed may be luck: train each once more with `--seed 1` before you believe it.
 # * Positions beyond the longest source of the training set were never trained; their vectors are still as they were at
 #   the start, noise. Sines go on.
 # * `q, k = rng.normal(size=256), rng.normal(size=(20, 256))`, then `softmax(k @ q)`: one weight is nearly 1 and the

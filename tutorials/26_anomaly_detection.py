@@ -112,8 +112,8 @@ lesson.claim("a linear autoencoder with PCA's weights, less PCA", gap, "<=", 1e-
 # ## The tenth digit
 # Train on nine digits; then let test images of all ten come. The **anomaly score** is the reconstruction error. A
 # threshold on it trades **false alarms** (known digits that are reported) for misses. **AUROC**, the area under the
-# receiver operating characteristic curve, needs no threshold: it is the probability that a strange digit scores higher
-# than a known one.
+# receiver operating characteristic curve (lesson 06), needs no threshold: it is the probability that a strange digit
+# scores higher than a known one.
 #
 # Beside it stands what needs no autoencoder: a classifier of the nine digits, here logistic regression. If its largest
 # softmax probability is small, it is in doubt (Hendrycks and Gimpel 2017,
@@ -235,8 +235,8 @@ lesson.plot(figure, "one_eight_four")
 #
 # <details><summary>Solution</summary>
 #
-# * `CODE = 32`: the error of known digits falls. Compare the two lines of AUROC with those of 8 numbers; what PCA loses
-#   stands in the curve above. A detector is chosen by how well it detects, not by how well it draws.
+# * `CODE = 32`: the error of known digits falls, and the detectors get worse, as the curve above says of PCA. (The
+#   claims on AUROC fail.) A detector is chosen by how well it detects, not by how well it draws.
 # * `errors(mean_image[None], pca(mean_image[None]))` is 0: PCA draws the mean with a code of zeros. A grey blur that
 #   nobody would call a digit is the most normal image there is, to this detector.
 # * `np.abs(...)` in place of `np.square(...)`: little changes; the order of the images by their error is nearly the

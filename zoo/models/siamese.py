@@ -5,8 +5,7 @@ Network", NIPS 1993: two networks with the same weights, one distance.
 R. Hadsell, S. Chopra and Y. LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006: pairs and
 the contrastive loss.
 Y. Taigman, M. Yang, M. Ranzato and L. Wolf, "DeepFace: Closing the Gap to Human-Level Performance in Face
-Verification", CVPR 2014: the weighted chi-square similarity (section 4.1) and the weighted absolute difference
-(section 4.2).
+Verification", CVPR 2014: the weighted chi-square similarity and the weighted absolute difference.
 F. Schroff, D. Kalenichenko and J. Philbin, "FaceNet: A Unified Embedding for Face Recognition and Clustering", CVPR
 2015: unit length, triplets (section 3).
 
@@ -189,7 +188,7 @@ def siamese(
         SIAMESE,
         summary="two images to how alike they are, by one of three heads",
         params=273_009,
-        paper="Bromley 1993, NIPS; heads: Taigman 2014, CVPR, sections 4.1 and 4.2; Hadsell 2006, CVPR",
+        paper="Bromley 1993, NIPS; heads: Taigman 2014, CVPR; Hadsell 2006, CVPR",
         deviations=(
             "any classifier of the zoo as the tower, and unit length before every head",
             "chi-square divides by |f| + |f'|: DeepFace's f + f', whose features are never negative, might be 0 here",

@@ -72,7 +72,7 @@ class BreastCancer(Embedded):
 
 
 class DailyViews(Embedded):
-    """Five years of a channel's daily views, generated: a weekly rhythm, a slow trend and noise.
+    """Five years of a channel's daily views, generated: a weekly and a yearly rhythm, a slow rise and noise.
 
     2017-2020 (1,461 days) to learn from, the last 100 of them to validate on, and 2021 to test on. An
     example is seven days and the day that follows. The numbers are made by the program below; they are
