@@ -20,6 +20,7 @@ from zoo.registry import builder, list_models, register
 if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.data import load_data
     from zoo.inference.api import compare, evaluate, generate, predict, search, translate
+    from zoo.inference.diagnosis import diagnose
     from zoo.introspection.graph import features
     from zoo.introspection.layer_costs import costs
     from zoo.optimizers.finetuning import freeze, layerwise, unfreeze
@@ -38,6 +39,7 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "compare": "zoo.inference.api",
     "search": "zoo.inference.api",
     "translate": "zoo.inference.api",
+    "diagnose": "zoo.inference.diagnosis",
     "features": "zoo.introspection.graph",
     "costs": "zoo.introspection.layer_costs",
     "freeze": "zoo.optimizers.finetuning",
@@ -52,7 +54,7 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 
 __all__ = [
     "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "build", "builder", "compare",
-    "costs", "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data",
+    "costs", "diagnose", "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data",
     "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search", "train", "translate",
     "unfreeze",
 ]  # fmt: skip
