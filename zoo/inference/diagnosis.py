@@ -48,6 +48,8 @@ def diagnose(
     config = opened.config
     registry.import_again(config["model"], config.get("imports", ()), opened.path)
     check_supported(config["model"], "diagnose")
+    if part := config.get("part"):
+        raise UsageError(f"{opened.path} is measured on {part}; expected a run with a test set of its own: train one")
     out = None if folder is None else Path(folder)
     if out is not None and out.exists():
         raise UsageError(f"{out} is there already; choose another, or remove it first")
