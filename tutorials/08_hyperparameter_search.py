@@ -33,6 +33,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from lesson import Tutorial
+from matplotlib import colormaps
 from scipy import stats
 from sklearn.datasets import load_digits
 
@@ -48,7 +49,7 @@ random = np.random.default_rng(lesson.seed)
 #
 # | first | second | third |
 # |---|---|---|
-# | learning rate | momentum and Adam's other numbers; units of a layer; batch size | number of layers; decay of the rate |
+# | learning rate | momentum and Adam's numbers; units of a layer; batch size | number of layers; decay of the rate |
 #
 # The set of all values that we allow is the **search space**. One choice of all of them is a **configuration**, and
 # training with it is a **trial**. Trials are compared on the validation set. The test set is used once, for the winner.
@@ -103,44 +104,83 @@ lesson.claim("log sampling by hand less SciPy's loguniform, relative", float(dis
 
 # %% [markdown]
 # ## A table to search in
-# To compare ways of searching we need hundreds of searches, and so thousands of trainings. But there is a trick: train
-# *once* with each of many configurations, keep the validation error after each epoch, and let the searches look it up.
-# (Such a **tabular benchmark** is common in papers on search.)
+# To compare ways of searching we need thousands of trainings. But there is a trick: train *once* with each of many
+# configurations, keep the validation error after each epoch, and let the searches look it up. (Such a **tabular
+# benchmark** is common in papers on search.)
 #
-# The table: a small `mlp` of the zoo, one hidden layer of 32 units, Adam, on 450 handwritten digits; 1,347 others are for
-# validation. 25 learning rates from .0001 to 1, evenly by logarithm, for each of three seeds; 27 epochs.
+# The table: a small `mlp` of the zoo, one hidden layer of 32 units, Adam, on 450 handwritten digits; 1,347 others are
+# for validation. 41 learning rates from .0001 to 1, evenly by logarithm, for each of three seeds; 27 epochs. All 123
+# networks learn at the same time, in NumPy: a weight matrix becomes a stack of 123 matrices, and Adam (lesson 03) has a
+# rate for each. First we check that ten steps of ours are ten steps of Keras.
 
 # %%
 digits = load_digits()
 order = np.random.default_rng(0).permutation(len(digits.target))
-images, labels = (digits.images[order] / 16).astype("float32")[..., np.newaxis], digits.target[order]
+images, labels = (digits.images[order] / 16).reshape(-1, 64), digits.target[order]
 LEARN = 450
 (x, y), (x_val, y_val) = (images[:LEARN], labels[:LEARN]), (images[LEARN:], labels[LEARN:])
-RATES = np.logspace(-4, 0, 25)
+RATES = np.logspace(-4, 0, 41)
 SEEDS = range(lesson.seed, lesson.seed + 3)
 EPOCHS = 1 if lesson.smoke else 27
 
 
-def histories(seed):
-    """The validation error after each epoch, (rates, epochs). One network, begun again for each rate."""
+def fresh(seed):
     keras.utils.set_random_seed(seed)
-    model = zoo.build("mlp", input_shape=(8, 8, 1), hidden=(32,))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(), loss, metrics=["accuracy"])
-    model.optimizer.build(model.trainable_variables)
-    start, at_rest = model.get_weights(), [np.array(each) for each in model.optimizer.variables]
-    rows = []
-    for rate in RATES:
-        model.set_weights(start)
-        for variable, value in zip(model.optimizer.variables, at_rest):
-            variable.assign(value)
-        model.optimizer.learning_rate.assign(rate)
-        fitted = model.fit(x, y, batch_size=32, epochs=EPOCHS, validation_data=(x_val, y_val), validation_batch_size=1347, verbose=0)
-        rows.append(1 - np.array(fitted.history["val_accuracy"]))
-    return np.array(rows)
+    return zoo.build("mlp", input_shape=(64,), hidden=(32,))
 
 
-table = np.stack([histories(seed) for seed in SEEDS])  # (seeds, rates, epochs)
+class Networks:
+    """Many networks of the same form, each with weights and a rate of its own; weights (networks, inputs, units)."""
+
+    def __init__(self, weights, rates):
+        self.weights = [np.stack(each).astype("float64") for each in zip(*weights)]
+        self.weights[1], self.weights[3] = self.weights[1][:, None], self.weights[3][:, None]  # biases
+        self.rates = np.asarray(rates)[:, None, None]
+        self.moments = [(np.zeros_like(each), np.zeros_like(each)) for each in self.weights]
+        self.steps = 0
+
+    def __call__(self, x):
+        w1, b1, w2, b2 = self.weights
+        self.hidden = np.maximum(x @ w1 + b1, 0)  # (networks, examples, 32)
+        return self.hidden @ w2 + b2  # logits
+
+    def learn(self, x, y):
+        """One step of Adam on the cross-entropy."""
+        logits = self(x)
+        powers = np.exp(logits - logits.max(-1, keepdims=True))
+        error = (powers / powers.sum(-1, keepdims=True) - np.eye(10)[y]) / len(x)  # p - y
+        back = error @ self.weights[2].swapaxes(1, 2) * (self.hidden > 0)
+        gradients = [x.T @ back, back.sum(1, keepdims=True)]
+        gradients += [self.hidden.swapaxes(1, 2) @ error, error.sum(1, keepdims=True)]
+        self.steps += 1
+        rate = self.rates * np.sqrt(1 - 0.999**self.steps) / (1 - 0.9**self.steps)
+        for weight, gradient, (first, second) in zip(self.weights, gradients, self.moments):
+            first += 0.1 * (gradient - first)
+            second += 0.001 * (gradient**2 - second)
+            weight -= rate * first / (np.sqrt(second) + 1e-7)
+
+
+model = fresh(lesson.seed)
+model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+ours = Networks([model.get_weights()], [0.01])
+for step in range(10):
+    rows = slice(32 * step, 32 * step + 32)
+    ours.learn(x[rows], y[rows])
+    model.train_on_batch(x[rows].astype("float32"), y[rows])
+theirs = keras.ops.convert_to_numpy(keras.ops.softmax(model(x_val.astype("float32"))))
+powers = np.exp(ours(x_val)[0])
+distance = np.abs(powers / powers.sum(-1, keepdims=True) - theirs).max()
+lesson.claim("probabilities after ten steps, ours less Keras", float(distance), "<=", 1e-5, exact=True)
+
+starts = [fresh(seed).get_weights() for seed in SEEDS]
+networks = Networks([start for start in starts for _ in RATES], np.tile(RATES, len(SEEDS)))
+shuffle = np.random.default_rng(lesson.seed)
+history = []
+for _ in range(EPOCHS):
+    for rows in np.array_split(shuffle.permutation(LEARN), 14):
+        networks.learn(x[rows], y[rows])
+    history.append((networks(x_val).argmax(-1) != y_val).mean(-1))
+table = np.stack(history, axis=-1).reshape(len(SEEDS), len(RATES), EPOCHS)  # errors (seeds, rates, epochs)
 final = table[:, :, -1]
 best_rate = RATES[final.mean(0).argmin()]
 print(f"best rate {best_rate:.4f}: error {final.mean(0).min():.3f}; at 1: {final[:, -1].mean():.3f}; ", end="")
@@ -159,7 +199,7 @@ error_at_large = float(final[:, RATES >= 0.1].mean())
 lesson.claim(
     "mean error of rates from .1 on", error_at_large, ">=", 0.3, baseline={"the best rate": float(final.mean(0).min())}
 )
-lesson.claim("the best rate lies below", float(best_rate), "<=", 0.05)
+lesson.claim("the best rate lies below those", float(best_rate), "<=", 0.09)
 
 # %% [markdown]
 # ## The failure: drawing the rate evenly
@@ -168,9 +208,14 @@ lesson.claim("the best rate lies below", float(best_rate), "<=", 0.05)
 
 
 # %%
+def nearest(drawn):
+    """The place in the table of rates (...)."""
+    return np.abs(np.log10(np.clip(drawn, 1e-4, 1))[..., None] - np.log10(RATES)).argmin(-1)
+
+
 def looked_up(drawn):
     """The final error for rates (...), each of a network with a seed by chance."""
-    rate = np.abs(np.log10(np.clip(drawn, 1e-4, 1))[..., None] - np.log10(RATES)).argmin(-1)
+    rate = nearest(drawn)
     return final[random.integers(len(SEEDS), size=rate.shape), rate]
 
 
@@ -190,7 +235,9 @@ axes.legend(frameon=False)
 lesson.plot(figure, "so_far")
 last = {scale: best[:, -1] for scale, best in so_far.items()}
 wins = float(np.mean(last["by logarithm"] < last["uniform"]))
-lesson.claim("searches in which the logarithm found the better network, share", wins, ">=", 0.8, baseline={"chance": 0.5})
+lesson.claim(
+    "searches in which the logarithm found the better network, share", wins, ">=", 0.6, baseline={"chance": 0.5}
+)
 ratio = last["uniform"].mean() / last["by logarithm"].mean()
 lesson.claim("error of uniform search over that of log search", float(ratio), ">=", 1.5)
 
@@ -198,27 +245,35 @@ lesson.claim("error of uniform search over that of log search", float(ratio), ">
 # ## Grid or chance?
 # Two numbers, nine trials. **Grid search** takes three values of one and three of the other, and all nine pairs.
 # **Random search** draws both anew for each trial. The grid looks tidier. But mostly one of the two numbers matters and
-# the other does not, and we do not know which. Then the grid has tried only *three* values of the one that matters, each
-# three times. Random search has tried nine.
+# the other does not, and we do not know which. Then the grid has tried only *three* values of the one that matters,
+# each three times. Random search has tried nine.
 #
-# In our table the second number is the seed, which hardly matters. A grid of three rates, at a random place, with a
-# step of a third of the four powers of ten; nine rates at random; 2,000 searches each. And to be fair we also show nine
-# rates on a grid, which one can have only if one knows beforehand what does not matter.
+# In our search the second number is one that does not matter at all; we take the mean of the three seeds for each rate.
+# A grid of three rates (at a random place, a third of the four powers of ten apart); nine rates at random; 2,000
+# searches each. How many find one of the best tenth of the rates? To be fair, also nine rates on a line, evenly. One
+# can have that only if one knows beforehand what does not matter.
 
 # %%
 offset = random.random((SEARCHES, 1))
 three = 10 ** (-4 + 4 * (np.arange(3) + offset) / 3)
-grid = np.repeat(three, 3, axis=1)  # each rate with three seeds
+grid = np.repeat(three, 3, axis=1)  # each rate with three values of the other number
 chance = by_logarithm(1e-4, 1, (SEARCHES, 9))
 nine = 10 ** (-4 + 4 * (np.arange(9) + offset) / 9)
-found = {name: looked_up(each).min(1) for name, each in {"grid": grid, "random": chance, "nine on a line": nine}.items()}
-goal = float(np.quantile(final, 0.1))
-reached = {name: float(np.mean(best <= goal)) for name, best in found.items()}
-print("mean error of the best of nine:", {name: round(float(best.mean()), 4) for name, best in found.items()})
-print(f"searches that reach the best tenth of the table (error {goal:.3f}):", reached)
+goal = np.sort(final.mean(0))[3]  # 4 of 41 rates
+
+
+def finds(drawn):
+    """The share of searches that find one of the best rates."""
+    return float(np.mean((final.mean(0)[nearest(drawn)] <= goal).any(1)))
+
+
+reached = {name: finds(each) for name, each in {"grid": grid, "random": chance, "nine on a line": nine}.items()}
+print(f"searches that find one of the best four of {len(RATES)} rates:", reached)
 
 figure = new_figure(7, 3.2)
-for axes, (name, rates_of), colour in zip(figure.subplots(1, 2), {"grid": grid, "random": chance}.items(), (SECOND, INK)):
+for axes, (name, rates_of), colour in zip(
+    figure.subplots(1, 2), {"grid": grid, "random": chance}.items(), (SECOND, INK)
+):
     other = np.tile([1, 2, 3], 3) if name == "grid" else random.uniform(0.7, 3.3, 9)
     axes.plot(rates_of[0], other, "o", color=colour)
     axes.plot(rates_of[0], np.full(9, 0.4), "|", color=colour, markersize=14)
@@ -228,7 +283,14 @@ for axes, (name, rates_of), colour in zip(figure.subplots(1, 2), {"grid": grid, 
 lesson.plot(figure, "grid_and_random")
 lesson.claim("different rates in a grid of nine trials", len(np.unique(grid[0])), "==", 3, exact=True)
 lesson.claim("different rates in nine random trials", len(np.unique(chance[0])), "==", 9, exact=True)
-lesson.claim("random reaches the best tenth more often than the grid, by", reached["random"] - reached["grid"], ">=", 0.02)
+lesson.claim(
+    "random search finds the best tenth, share of searches",
+    reached["random"],
+    ">=",
+    0.5,
+    baseline={"grid": reached["grid"]},
+)
+lesson.claim("random less grid, share of searches", reached["random"] - reached["grid"], ">=", 0.1)
 
 # %% [markdown]
 # How many random trials are enough? Call the best 5 % of the search space good. One trial misses it with probability
@@ -246,7 +308,7 @@ lesson.claim("the formula less 20,000 searches", abs(promise - tried), "<=", 0.0
 # ## Give up early: successive halving
 # Most trials look bad from the start. **Successive halving** spends little on them: train 27 configurations for one
 # epoch each; keep the best third; train these to three epochs; keep the best third; to nine; and the last ones to
-# twenty-seven. Here it costs 27 + 9·2 + 3·6 + 1·18 = 81 epochs. (The name says halving; a third is more usual.) Random
+# twenty-seven. Here it costs 27 + 9·2 + 3·6 + 1·18 = 81 epochs. (The name says halving; a third is usual.) Random
 # search gets three full trials for that: 3·27 = 81.
 
 
@@ -272,36 +334,52 @@ for _ in range(500):
     halved.append(chosen[row, -1])
     randoms.append(chosen[:3, -1].min())
     perfect.append(chosen[:, -1].min())
-means = {name: float(np.mean(each)) for name, each in
-         {"halving, 27 begun": halved, "random, 3 trials": randoms, "27 trials in full": perfect}.items()}
+means = {
+    name: float(np.mean(each))
+    for name, each in {"halving, 27 begun": halved, "random, 3 trials": randoms, "27 trials in full": perfect}.items()
+}
 print({name: round(mean, 4) for name, mean in means.items()})
 lesson.claim("epochs of 27 configurations by the formula", 27 + 9 * 2 + 3 * 6 + 1 * 18, "==", 81, exact=True)
 lesson.claim("epochs that were spent, less the formula's", abs(halving(np.ones((27, 27)))[1] - 81), "==", 0, exact=True)
 lesson.claim(
-    "error of halving over that of random search with as many epochs", means["halving, 27 begun"] / means["random, 3 trials"],
-    "<=", 0.7,
+    "error of halving over that of random search with as many epochs",
+    means["halving, 27 begun"] / means["random, 3 trials"],
+    "<=",
+    0.8,
 )
-lesson.claim("error of halving above that of 27 full trials", means["halving, 27 begun"] - means["27 trials in full"], "<=", 0.02)
+lesson.claim(
+    "error of halving above that of 27 full trials", means["halving, 27 begun"] - means["27 trials in full"], "<=", 0.02
+)
 
 # %% [markdown]
-# **What it overlooks.** The race is decided at the first epochs, and then large rates are ahead. Small ones come late.
-# How good is the order after one epoch as a forecast of the order at the end? The **rank correlation** says: 1 if both
-# orders are the same, 0 if they have nothing to do with each other. Among the rates below .003 it shows who starts late.
+# **What it overlooks.** The race is decided in the first epochs, and then large rates are ahead. Small ones come late:
+# in the figure, the rate .001 is far behind .2 after one epoch and far ahead of it at the end. How good is the order
+# after one epoch as a forecast of the order at the end? The **rank correlation** says: 1 if both orders are the same, 0
+# if they have nothing to do with each other.
 
 # %%
-figure = new_figure(7, 3.6)
+LATE, EARLY = (np.abs(np.log10(RATES / rate)).argmin() for rate in (0.001, 0.2))
+figure = new_figure(8, 3.6)
 axes = figure.subplots()
-shown = [0, 6, 10, 14, 18, 24]
+shown = [0, LATE, 16, 23, 29, EARLY]
 for place, row in enumerate(shown):
-    colour = (THIRD, THIRD, INK, INK, SECOND, SECOND)[place]
-    axes.plot(range(1, EPOCHS + 1), table[0, row], "o-", markersize=3, color=colour, alpha=1 - 0.35 * (place % 2), label=f"{RATES[row]:.2g}")
+    colour = colormaps["viridis"](place / 5.5)
+    axes.plot(range(1, EPOCHS + 1), table[0, row], "o-", markersize=3, color=colour, label=f"{RATES[row]:.2g}")
 for epoch in (1, 3, 9):
     axes.axvline(epoch, color=THIRD, linewidth=0.6, linestyle=":")
 axes.set(xlabel="epochs", ylabel="validation error", ylim=(0, 1))
-axes.legend(frameon=False, title="rate", fontsize=8)
+axes.legend(frameon=False, title="rate", fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 lesson.plot(figure, "curves")
-early = {epoch: float(stats.spearmanr(curves[:, epoch - 1], curves[:, -1]).statistic) for epoch in (1, 3, 9) if epoch <= EPOCHS}
-print("rank correlation with the end:", {f"after {epoch} epochs": round(value, 3) for epoch, value in early.items()})
+behind = table[:, LATE].mean(0) - table[:, EARLY].mean(0)  # of the small rate, after each epoch
+lesson.claim("after one epoch the rate .001 is worse than .2, by", float(behind[0]), ">=", 0.05)
+lesson.claim("at the end it is better, by", float(-behind[-1]), ">=", 0.2)
+early = {
+    epoch: float(stats.spearmanr(curves[:, epoch - 1], curves[:, -1]).statistic)
+    for epoch in (1, 3, 9)
+    if epoch <= EPOCHS
+}
+after = {f"after {epoch}": round(value, 3) for epoch, value in early.items()}
+print("rank correlation with the end, by epochs:", after)
 improves = early[9] - early[1] if 9 in early else 0.0
 lesson.claim("rank correlation with the end, after one epoch", early[1], ">=", 0.3, baseline={"no relation": 0.0})
 lesson.claim("it grows from one epoch to nine, by", improves, ">=", 0.05)
@@ -309,22 +387,22 @@ lesson.claim("it grows from one epoch to nine, by", improves, ">=", 0.05)
 # %% [markdown]
 # ## The winner is too good
 # The winner was chosen by the validation set, so its error there is a little too small (lesson 07: over-tuning). We
-# cut the table's best configuration out of 75, by the validation error on a *part* of the examples, 100 of them: how
-# much worse is it on the others? That is why `zoo tune` measures its trials on the validation set and leaves the test set
-# alone.
+# choose the best of the 123 networks by 100 of the 1,347 examples, 500 times, and look at its error on the others. That
+# is why `zoo tune` measures its trials on the validation set and leaves the test set alone.
 
 # %%
+wrong = networks(x_val).argmax(-1) != y_val  # (networks, examples)
 optimism = []
 for _ in range(500):
-    flat = final.ravel()
-    on_part = random.binomial(100, np.clip(flat, 0, 1)) / 100  # as if counted on 100 examples
-    optimism.append(flat[on_part.argmin()] - on_part.min())
+    rows = random.permutation(len(y_val))
+    winner = wrong[:, rows[:100]].mean(1).argmin()
+    optimism.append(wrong[winner, rows[100:]].mean() - wrong[winner, rows[:100]].mean())
 print(f"the winner's error is {np.mean(optimism):.3f} higher on fresh examples than on the 100 that chose it")
 lesson.claim("winner by 100 examples, error on fresh ones above that, mean", float(np.mean(optimism)), ">=", 0.005)
 
 # %% [markdown]
 # ## With a library: `zoo tune`
-# `zoo tune mlp --trials 20` draws the learning rate, the weight decay and the batch size by the logarithm, the dropout
+# `zoo tune NAME --trials 20` draws the learning rate, the weight decay and the batch size by the logarithm, the dropout
 # evenly, trains by the recipe and measures on the validation set. What it draws comes from **Optuna**: ten trials at
 # random, and then more often where the good ones were. (The method is the **tree-structured Parzen estimator**, TPE. It
 # models how good and bad settings are distributed and draws where the ratio is best.) Its table can be read by people,
@@ -354,8 +432,8 @@ else:
 #
 # 1. In "The failure", `uniform(1e-3, 1e-1, ...)` and `by_logarithm(1e-3, 1e-1, ...)`. Much less: a search space that is
 #    narrow and in the right place forgives the wrong scale. But to know the place, somebody has searched already.
-# 2. `rows[: len(rows) // 2]` and `2 * until`. More rounds, and more epochs for those in the middle: it costs more and is
-#    less often deceived by the first epoch.
+# 2. `rows[: len(rows) // 2]` and `2 * until`. More rounds, and more epochs for those in the middle: it costs more and
+#    is less often deceived by the first epoch.
 # </details>
 
 # %%

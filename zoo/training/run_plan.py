@@ -174,10 +174,6 @@ def plan_of_run(
         how: the other fields of a plan.
     """
     config = run.config
-    if part := config.get("part"):
-        raise UsageError(
-            f"{run.path} is measured on {part}, as part of several runs; expected one by itself: train anew"
-        )
     registry.import_again(config["model"], config.get("imports", ()), run.path)
     card = registry.info(config["model"])
     check_card(card)

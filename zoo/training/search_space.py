@@ -46,7 +46,7 @@ class Axis:
         from optuna import distributions
 
         if self.choices:
-            return distributions.CategoricalDistribution(self.choices)
+            return distributions.CategoricalDistribution([*map(repr, self.choices)])
         if self.whole:
             return distributions.IntDistribution(int(self.low), int(self.high), log=self.log)
         ends = (1 - self.high, 1 - self.low) if self._mirrored else (self.low, self.high)
@@ -54,13 +54,17 @@ class Axis:
 
     def setting(self, drawn: Any) -> Any:
         """The setting for what Optuna drew, with four digits: it is to be written down."""
-        if not isinstance(drawn, float) or self.choices:
+        if self.choices:
+            return {repr(choice): choice for choice in self.choices}[drawn]
+        if not isinstance(drawn, float):
             return drawn
         rounded = 1 - float(f"{drawn:.4g}") if self._mirrored else float(f"{drawn:.4g}")
         return min(max(rounded, self.low), self.high)
 
     def drawn(self, setting: Any) -> Any:
         """What Optuna drew for a setting."""
+        if self.choices:
+            return repr(setting)
         return min(max(1 - setting, 1 - self.high), 1 - self.low) if self._mirrored else setting
 
     def __str__(self) -> str:
@@ -111,7 +115,8 @@ def parse(text: str) -> tuple[str, Axis]:
     if not name or not given or (named and len(ends) != 2) or len(ends) > 2:
         raise UsageError(how)
     if len(ends) == 1:
-        choices = tuple(value(each) for each in given.split(","))
+        listed = value(f"[{given}]")  # (32,),(64,32) as well
+        choices = tuple(listed) if isinstance(listed, list) else tuple(map(value, given.split(",")))
         if len(choices) < 2:
             raise UsageError(f"{text} leaves nothing to choose; expected several values, or --option {text}")
         return name, Axis(choices=choices)

@@ -115,6 +115,8 @@ def tune(
         found = replace(found, trials=(*found.trials, next_trial(found, name, recipe, sampler, seed, settings)))
         write(found)
         log.info(told(found.trials[-1], found))
+        if not found.ranked and len({trial.failed for trial in found.trials[-2:]}) < len(found.trials[-2:]):
+            raise UsageError(f"two trials failed alike: {found.trials[-1].failed}")
     if len(found.ranked) > 1:
         logarithmic = [each for each, axis in space.items() if axis.log and not each.endswith("momentum")]
         ended = [trial for trial in found.trials if math.isfinite(trial.score)]
