@@ -20,6 +20,7 @@ from zoo.registry import builder, list_models, register
 if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.data import load_data
     from zoo.inference.api import compare, evaluate, generate, predict, search, translate
+    from zoo.inference.diagnosis import diagnose
     from zoo.inference.sentence_vectors import sentence_vectors
     from zoo.inference.transforms import transforms
     from zoo.introspection.graph import features
@@ -27,7 +28,9 @@ if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.optimizers.finetuning import freeze, layerwise, unfreeze
     from zoo.optimizers.lora import lora, merge_lora
     from zoo.tasks.base import Task
+    from zoo.training.folds import CrossValidation
     from zoo.training.run_folder import Run
+    from zoo.training.tuning import tune
     from zoo.weights.loading import load_weights
 
 __version__ = "0.2.0.dev0"
@@ -42,6 +45,8 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "translate": "zoo.inference.api",
     "sentence_vectors": "zoo.inference.sentence_vectors",
     "transforms": "zoo.inference.transforms",
+    "diagnose": "zoo.inference.diagnosis",
+    "tune": "zoo.training.tuning",
     "features": "zoo.introspection.graph",
     "costs": "zoo.introspection.layer_costs",
     "freeze": "zoo.optimizers.finetuning",
@@ -56,9 +61,9 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 
 __all__ = [
     "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "build", "builder", "compare",
-    "costs", "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data",
-    "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search", "sentence_vectors",
-    "train", "transforms", "translate", "unfreeze",
+    "costs", "diagnose", "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models",
+    "load_data", "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search",
+    "sentence_vectors", "train", "transforms", "translate", "tune", "unfreeze",
 ]  # fmt: skip
 
 deprecated.watch_imports()
@@ -78,6 +83,7 @@ def train(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     ema_momentum: float | None = None,
+    weight_decay: float | None = None,
     seed: int | None = None,
     precision: str | None = None,
     loop: bool = False,
@@ -89,8 +95,9 @@ def train(
     metrics: Sequence[Any] | None = None,
     optimizer: Any = None,
     class_weight: Mapping[int | str, float] | str | None = None,
+    folds: int | None = None,
     **options: Any,
-) -> "Run":
+) -> "Run | CrossValidation":
     """Train a network by one of its recipes and write a run folder.
 
     Args:
@@ -106,6 +113,7 @@ def train(
             ``y_train``, ``x_test``, ``y_test`` and perhaps ``x_val``, ``y_val``.
         data_dir: where tfds keeps its data sets.
         epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
+        weight_decay: likewise, of the optimizer: by how much of itself, times the rate, a weight shrinks in each step.
         ema_momentum: likewise, of the average of the weights over the steps that is validated and saved; 0: no average.
         loop: repeat clips that have fewer frames than the network takes.
         tensorboard: write TensorBoard logs into the run folder.
@@ -118,18 +126,30 @@ def train(
         callbacks, metrics: of Keras, beside those of the task.
         optimizer: of Keras, or the name of one, in place of the recipe's (and its schedule, where it is no name).
         class_weight: a number for each class, by its number or name; or "balanced".
+        folds: k-fold cross-validation: train so many times, each time without another part of all examples that are not
+            for testing, and measure on that part; the test set is not touched.
         **options: of the builder, or of what the recipe does to the data, in place of the recipe's own.
 
     Returns:
-        The `Run`: `.path`, `.metrics`, `.results`, `.model()`.
+        The `Run`: `.path`, `.metrics`, `.results`, `.model()`. With `folds` a `CrossValidation`: `.runs`, `.scores`,
+        `.mean`, `.spread`, `.metric`, `.path`.
 
     Raises:
         UsageError: before the first step, for anything that cannot work.
     """
     arguments = dict(locals())
+    arguments |= arguments.pop("options")
+    if arguments.pop("folds") is not None:
+        from zoo.training.folds import check, cross_validate
+
+        check(folds, name, arguments)
+        from zoo.backend import random_states_kept
+
+        with random_states_kept():
+            return cross_validate(folds, **arguments)
     from zoo.training.run_plan import prepare
 
-    plan = prepare(**arguments.pop("options"), **arguments)
+    plan = prepare(**arguments)
     from zoo.backend import random_states_kept
     from zoo.training.trainer import fit  # and with it Keras
 

@@ -67,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="of the average of the weights over the steps, which is validated and saved; 0: the last ones, likewise",
     )
+    parser.add_argument(
+        "--weight-decay", type=float, help="by which weights shrink in each step, times the learning rate, likewise"
+    )
     parser.add_argument("--seed", type=int, help="of all random numbers, likewise")
     parser.add_argument("--precision", help="float32, mixed_float16 or mixed_bfloat16, likewise")
     parser.add_argument(
@@ -84,6 +87,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", metavar="COLUMN", help=f"of a table of texts: the column of {what}")
     for name, kind, what in SERIES_OPTIONS:
         parser.add_argument(f"--{name}", type=kind, help=f"of a series: {what}")
+    parser.add_argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="k-fold cross-validation: train K times, each without another part of all that is not for testing, and "
+        "measure on that part",
+    )
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run folder")
     parser.add_argument("--record", metavar="FILE.csv", help="append the metrics as a row to this table")
 
@@ -108,6 +118,9 @@ def train(arguments: argparse.Namespace, options: dict[str, Any]) -> None:
         _terminal.start_keras(arguments.debug)
         requests.check()
     settings: dict[str, Any] = {name: getattr(arguments, name) for name in SETTINGS if name in arguments}
+    if arguments.folds is not None:
+        cross_validate(arguments, settings | options)
+        return
     plan = prepare(arguments.name, arguments.recipe, offer=_terminal.agrees, **settings, **options)
     try:
         _terminal.start_keras(arguments.debug)
@@ -123,6 +136,18 @@ def train(arguments: argparse.Namespace, options: dict[str, Any]) -> None:
         from zoo import results
 
         print(f"recorded in {results.record(finished, Path(arguments.record))}")
+
+
+def cross_validate(arguments: argparse.Namespace, settings: dict[str, Any]) -> None:
+    """Train for each fold, and say how far the folds agree."""
+    from zoo.training import folds
+
+    if arguments.record:
+        raise UsageError("--record keeps figures of the test set, which --folds does not touch: leave one of them out")
+    folds.check(arguments.folds, arguments.name, settings)
+    _terminal.start_keras(arguments.debug)
+    requests.check()
+    print(folds.cross_validate(arguments.folds, name=arguments.name, recipe=arguments.recipe, **settings))
 
 
 def option_values(pairs: list[str]) -> dict[str, Any]:

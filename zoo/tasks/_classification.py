@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -12,11 +13,13 @@ import numpy as np
 
 from zoo import plots
 from zoo.data.base import DataModule
+from zoo.data.example_tags import tagged
 from zoo.errors import UsageError, some
 from zoo.losses import MaskedCrossentropy
-from zoo.metrics import classification
+from zoo.metrics import classification, diagnosis
+from zoo.metrics.diagnosis import Diagnosis
 from zoo.records import Card
-from zoo.tasks.base import Evaluation, Network, Sample, Task, class_ids
+from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained, class_ids
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,6 +73,47 @@ class Classification(Task):
             log.warning(f"not one test example of {some(unseen)} was recognised (recall 0)")
         return {"classes.csv": rows}
 
+    def diagnose(
+        self,
+        trained: Trained,
+        *,
+        human: float = 0.0,
+        target: DataModule | None = None,
+        tags: Mapping[str, list[str]] | None = None,
+    ) -> Diagnosis:
+        """Its errors from set to set, and those on the target set, or else the validation set, by class and tag.
+
+        Args:
+            trained: with its data set.
+            human: error rate of people.
+            target: the data that it is meant for: their test set.
+            tags: of examples of the set that is looked at, by file or number.
+        """
+        network, data = trained.network, trained.data
+        sets = {"training": (data, "train"), "validation": (data, "validation"), "test": (data, "test")}
+        if target is not None:
+            sets["target"] = (target, "test")
+        found = {name: network.judge(module, split) for name, (module, split) in sets.items()}
+        errors = {"human": human} | {name: 1.0 - each.metrics[self.metric] for name, each in found.items()}
+        told = diagnosis.diagnose(errors, {name: len(each.targets) for name, each in found.items()})
+
+        looked_at = "target" if target is not None else "validation"
+        (module, split), evaluation = sets[looked_at], found[looked_at]
+        predicted = classification.probabilities(evaluation.outputs).argmax(-1)
+        wrong, names = predicted != evaluation.targets, data.class_names
+        kinds = {name: evaluation.targets == number for number, name in enumerate(names)}
+        by_tag = {}
+        if tags:
+            numbers = [str(row) for row in range(len(wrong))]
+            by_tag = tagged(tags, names_of(module, split, len(wrong)) or numbers, f"the {looked_at} set")
+        return replace(
+            told,
+            looked_at=looked_at,
+            by_class=diagnosis.error_table(wrong, kinds),
+            by_tag=diagnosis.error_table(wrong, by_tag),
+            mistakes=mistakes(module, evaluation, split),
+        )
+
     def sample(self, card: Card, head: str = "") -> Sample:
         return Sample(class_ids, math.log, tolerance=1.0)
 
@@ -82,11 +126,17 @@ def likeliest(
     return best, ", ".join(f"{class_names[each]} {probabilities[each]:.1%}" for each in best)
 
 
-def mistakes(data: DataModule, evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Every test example that was predicted wrongly, the most confident first: a wrong label stands near the top."""
+def names_of(data: DataModule, split: str, count: int) -> list[str]:
+    """What the examples of a split are called, in their order: their files, where they have some; else no names."""
+    files = [example.file for example in data.source.examples if example.split == getattr(data.recipe, split)]
+    return files if len(files) == count else []
+
+
+def mistakes(data: DataModule, evaluation: Evaluation, split: str = "test") -> list[dict[str, Any]]:
+    """Every example of a split that was predicted wrongly, the most confident first: wrong labels are near the top."""
     by_class = classification.probabilities(evaluation.outputs)
     predicted, confidence = by_class.argmax(-1), by_class.max(-1)
-    files = [example.file for example in data.source.examples if example.split == data.recipe.test]
+    files = names_of(data, split, len(predicted))
     wrong = np.flatnonzero(predicted != evaluation.targets)
     return [
         {

@@ -167,12 +167,18 @@ def recipe_of(run: Run, card: Card, start: Checkpoint | None, overrides: Mapping
     named = [each.expected for each in card.recipes if each.name == recipe.name]
     recipe = replace(recipe, expected=named[0] if named else None)
     changed = {field: value for field, value in {**overrides, "dataset": data}.items() if value is not None}
+    if "weight_decay" in changed:
+        changed["optimizer_options"] = {**recipe.optimizer_options, "weight_decay": changed.pop("weight_decay")}
     return replace(recipe, **changed)
 
 
 def check_same(run: Run, name: str | None, recipe: str | None, given: Mapping[str, Any]) -> None:
     """Raise where the command is that of another run: what its network is and where it starts cannot change."""
     config = run.config
+    if part := config.get("part"):
+        raise UsageError(
+            f"{run.path} is measured on {part}, as one of several runs; expected one by itself: train anew"
+        )
     fields = config["recipe"]
     kept = {**fields["preprocess"], **fields["model"], "weights": fields["weights"], "loop": given.get("loop")}
     kept |= {"preprocessing": fields["preprocessing"], "name": config["model"], "recipe": fields["name"]}

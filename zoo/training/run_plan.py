@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import factory, records, registry, tasks
 from zoo.cards import FIELDS, SCALINGS, check
-from zoo.checks import check_not_negative, plain
+from zoo.checks import check_not_negative, is_number, plain
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe, replace
 from zoo.training import resume as resuming
@@ -39,8 +39,8 @@ OVERRIDES = {  # of a recipe, for one run
     field: FIELDS[field] for field in ("epochs", "batch_size", "seed", "learning_rate", "ema_momentum", "precision")
 }
 SETTINGS = (
-    *OVERRIDES, "weights", "preprocessing", "run", "data", "data_dir", "loop", "tensorboard", "verbose", "resume",
-    "checkpoint_minutes",
+    *OVERRIDES, "weight_decay", "weights", "preprocessing", "run", "data", "data_dir", "loop", "tensorboard",
+    "verbose", "resume", "checkpoint_minutes",
 )  # fmt: skip
 MINUTES = 10.0  # between two checkpoints inside a long epoch
 
@@ -82,6 +82,7 @@ def prepare(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     ema_momentum: float | None = None,
+    weight_decay: float | None = None,
     seed: int | None = None,
     precision: str | None = None,
     loop: bool = False,
@@ -110,7 +111,7 @@ def prepare(
     if name is not None:
         name, model, options = with_model(name, options)
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
-    changes |= dict(ema_momentum=ema_momentum)
+    changes |= dict(ema_momentum=ema_momentum, weight_decay=weight_decay)
     chosen = optimizer if isinstance(optimizer, str) else ""
     extras = Extras(tuple(callbacks or ()), tuple(metrics or ()), None if chosen else optimizer, class_weight, model)
     how: dict[str, Any] = dict(
@@ -226,6 +227,10 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     zoo.errors.UsageError: epochs is 0; expected a whole number of at least 1 and at most 10,000,000
     """
     changes = {field: plain(value) for field, value in changes.items() if value is not None}
+    if (decay := changes.pop("weight_decay", None)) is not None:
+        if not is_number(decay, 0, 1):
+            raise UsageError(f"weight_decay is {decay!r}; expected a number from 0 to 1")
+        recipe = replace(recipe, optimizer_options={**recipe.optimizer_options, "weight_decay": decay})
     for field, value in changes.items():
         valid, expected = OVERRIDES[field]
         if not valid(value):
@@ -267,6 +272,9 @@ def command_line(plan: RunPlan, options: Mapping[str, Any]) -> str:
     for field in OVERRIDES:
         if getattr(recipe, field) != getattr(original, field) or field == "seed":
             words += [f"--{field.replace('_', '-')}", str(getattr(recipe, field))]
+    decay = recipe.optimizer_options.get("weight_decay")
+    if decay is not None and decay != original.optimizer_options.get("weight_decay"):
+        words += ["--weight-decay", str(decay)]
     if recipe.weights != original.weights:
         words += ["--weights", recipe.weights]
         words += ["--preprocessing", recipe.preprocessing] if recipe.preprocessing else []

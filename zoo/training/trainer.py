@@ -69,8 +69,8 @@ def _fit(plan: RunPlan) -> Run:
     trainer, training_data = task.trainer(network, data)
     compile_for(trainer, training_data, recipe, extras)
     journal = begin(plan, config(plan, recipe, options, data), network, trainer)
-    if source.examples:
-        plan.run.write_csv(split_record.FILE, split_record.rows(source.examples))
+    if kept := getattr(plan.source, "examples", source.examples):  # of a fold: as the whole data are split
+        plan.run.write_csv(split_record.FILE, split_record.rows(kept))
 
     requests.check()
     rates = measure_rates(trainer, training_data)
@@ -93,7 +93,7 @@ def _fit(plan: RunPlan) -> Run:
         "recipe": recipe.name,
         "metrics": dict(evaluation.metrics),
         "baselines": baselines,
-        "measured_on": evaluation.measured_on,
+        "measured_on": getattr(plan.source, "part", evaluation.measured_on),
         "seconds": round(journal.seconds_before + time.perf_counter() - started, 2),
         "fit_seconds": round(fit_seconds, 2),
         "samples_per_second": {name: round(rate) for name, rate in rates.items()},
@@ -130,6 +130,8 @@ def begin(plan: RunPlan, written: dict[str, Any], network: Network, trainer: Net
 def kept(run: Run) -> str:
     """What a training that was stopped leaves, and how to go on."""
     found = run.unfinished
+    if found and run.config.get("part"):  # of a fold or a trial, which is trained anew
+        return f"; {run.path} keeps {found.where}"
     return f"; {run.path} keeps {found.where}: go on with zoo train --resume {run.path}" if found else ""
 
 
@@ -175,6 +177,7 @@ def config(plan: RunPlan, recipe: Recipe, options: Mapping[str, Any], data: Data
         "recipe": records.as_dict(recipe),
         "data_dir": str(plan.data_dir) if plan.data_dir else None,
         "data_sha256": plan.source.sha256(),
+        "part": getattr(plan.source, "part", ""),
         "classes": data.source.class_names,
         "examples": data.examples,
         "data": config_of(data),
