@@ -20,6 +20,7 @@ from zoo.registry import builder, list_models, register
 if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.data import load_data
     from zoo.inference.api import compare, evaluate, generate, predict, search, translate
+    from zoo.inference.robustness import attack
     from zoo.introspection.graph import features
     from zoo.introspection.layer_costs import costs
     from zoo.optimizers.finetuning import freeze, layerwise, unfreeze
@@ -32,6 +33,7 @@ __version__ = "0.2.0.dev0"
 
 _LATER = {  # what needs Keras, and the module that is imported when it is first asked for
     "load_data": "zoo.data",
+    "attack": "zoo.inference.robustness",
     "evaluate": "zoo.inference.api",
     "predict": "zoo.inference.api",
     "generate": "zoo.inference.api",
@@ -51,10 +53,10 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 }
 
 __all__ = [
-    "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "build", "builder", "compare",
-    "costs", "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models", "load_data",
-    "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search", "train", "translate",
-    "unfreeze",
+    "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "attack", "build", "builder",
+    "compare", "costs", "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models",
+    "load_data", "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search", "train",
+    "translate", "unfreeze",
 ]  # fmt: skip
 
 deprecated.watch_imports()

@@ -5,12 +5,12 @@ its data module and the `zoo.tasks.base.Evaluation` of the test split.
 """
 
 from zoo.plots.base import INK, SECOND, THIRD, curves, gallery, new_figure, save
-from zoo.plots.classification import calibration, confusion, mistakes, overlay, worst_mistakes
+from zoo.plots.classification import calibration, confusion, mistakes, overlay, robustness, worst_mistakes
 from zoo.plots.forecasting import continued, forecast
 from zoo.plots.text import attention, word_map
 from zoo.plots.video import clip_mistakes, films
 
 __all__ = [
     "INK", "SECOND", "THIRD", "attention", "calibration", "clip_mistakes", "confusion", "continued", "curves", "films",
-    "forecast", "gallery", "mistakes", "new_figure", "overlay", "save", "word_map", "worst_mistakes",
+    "forecast", "gallery", "mistakes", "new_figure", "overlay", "robustness", "save", "word_map", "worst_mistakes",
 ]  # fmt: skip
