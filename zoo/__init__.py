@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.data import load_data
     from zoo.inference.api import compare, evaluate, generate, predict, search, translate
     from zoo.inference.diagnosis import diagnose
+    from zoo.inference.robustness import attack
     from zoo.inference.sentence_vectors import sentence_vectors
     from zoo.inference.transforms import transforms
     from zoo.introspection.graph import features
@@ -37,6 +38,7 @@ __version__ = "0.2.0.dev0"
 
 _LATER = {  # what needs Keras, and the module that is imported when it is first asked for
     "load_data": "zoo.data",
+    "attack": "zoo.inference.robustness",
     "evaluate": "zoo.inference.api",
     "predict": "zoo.inference.api",
     "generate": "zoo.inference.api",
@@ -60,9 +62,9 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 }
 
 __all__ = [
-    "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "build", "builder", "compare",
-    "costs", "diagnose", "evaluate", "features", "freeze", "generate", "info", "layerwise", "list_models",
-    "load_data", "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search",
+    "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "attack", "build", "builder",
+    "compare", "costs", "diagnose", "evaluate", "features", "freeze", "generate", "info", "layerwise",
+    "list_models", "load_data", "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search",
     "sentence_vectors", "train", "transforms", "translate", "tune", "unfreeze",
 ]  # fmt: skip
 

@@ -1,5 +1,6 @@
 """What a finished run says of new images."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,8 +9,11 @@ import pytest
 from matplotlib.image import imread, imsave
 
 import zoo
+from zoo import plots
 from zoo.cli import main
-from zoo.inference import pretrained
+from zoo.inference import pretrained, reopening
+from zoo.inference.robustness import robustness
+from zoo.introspection.attribution import heatmaps
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,107 @@ def test_explanations_are_written_and_never_overwritten(run, digits, tmp_path):
     assert imread(tmp_path / "out" / files[0])[..., :3].std() > 0.05
 
 
+@pytest.mark.parametrize("explain", ["gradcam", "saliency", "integrated", "occlusion"])
+def test_each_explanation_has_its_picture(run, digits, tmp_path, explain):
+    _, line = zoo.predict(run, digits[0][0], folder=tmp_path, explain=explain)
+    assert line == f"  where it looks: {tmp_path / f'0-{explain}.png'}"
+    assert imread(tmp_path / f"0-{explain}.png")[..., :3].std() > 0.05
+
+
+def test_the_explanation_is_the_one_that_was_asked_for(run, digits, tmp_path, monkeypatch):
+    """Of the class that is named first, where it is said to lie: by the heat itself."""
+    drawn = []
+    monkeypatch.setattr("zoo.plots.overlay", lambda image, heat, title: drawn.append((heat, title)) or figure())
+    path = digits[0][0]
+    (line, _), _ = (
+        zoo.predict(run, path, folder=tmp_path, explain="integrated"),
+        zoo.predict(run, path, folder=tmp_path),
+    )
+    label, x = re.search(r": (\d) ", line)[1], reopening.reopen(run).data.encode([path])
+    for (heat, title), method in zip(drawn, ("integrated", "gradcam"), strict=True):
+        np.testing.assert_allclose(heat, heatmaps(run.model(), x, int(label), method)[0], rtol=1e-3, atol=1e-5)
+        assert title.startswith(f"{label} ")
+
+
+def figure():
+    found = plots.new_figure(1, 1)
+    found.subplots()
+    return found
+
+
+def test_a_network_without_maps_is_explained_by_its_pixels(digits, tmp_path):
+    mlp = zoo.train("mlp", run=tmp_path / "mlp", epochs=1, verbose=0)
+    assert len(zoo.predict(mlp, digits[0][0], folder=tmp_path)) == 1, "no maps, nothing to say by default"
+    assert zoo.predict(mlp, digits[0][0], folder=tmp_path, explain="saliency")[1].endswith("0-saliency.png")
+    with pytest.raises(zoo.UsageError, match="mlp has no maps"):
+        zoo.predict(mlp, digits[0][0], folder=tmp_path, explain="gradcam")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"explain": "lime", "folder": "out"}, "there is no explanation 'lime'; there are gradcam, integrated"),
+        ({"explain": "saliency"}, "explain is 'saliency' without a folder; expected one for its plots"),
+    ],
+)
+def test_what_explains_nothing(run, digits, settings, says):
+    with pytest.raises(zoo.UsageError, match=says):
+        zoo.predict(run, digits[0][0], **settings)
+
+
+def test_attacks_are_measured_beside_noise(run, tmp_path):
+    rows = zoo.attack(run, [0.2, 0.02], folder=tmp_path / "out", steps=3, examples=60)
+    assert [row["epsilon"] for row in rows] == [0, 0.02, 0.2] and list(rows[0]) == ["epsilon", "noise", "fgsm", "pgd"]
+    assert rows[0]["noise"] == rows[0]["fgsm"] == rows[0]["pgd"] > 0.7
+    assert rows[2]["fgsm"] < 0.4 < rows[2]["noise"] and rows[2]["pgd"] <= rows[2]["fgsm"] + 0.05 < rows[1]["fgsm"]
+    assert imread(tmp_path / "out" / "digits-attack.png")[..., :3].std() > 0.05
+    assert zoo.attack(run, [0.2], methods=["fgsm"], examples=60)[1] == {
+        "epsilon": 0.2, "noise": rows[2]["noise"], "fgsm": rows[2]["fgsm"],
+    }  # fmt: skip
+
+
+def test_an_attack_is_measured_as_evaluate_does(run):
+    """On the whole test set, in the range of its pixels, which stay in it."""
+    found = robustness(run, [0.5], methods=["fgsm"])
+    assert found.rows[0]["noise"] == pytest.approx(zoo.evaluate(run)["accuracy"], abs=1e-6)
+    assert found.examples == found.test_examples == 360 and found.pixels == (0, 255) and found.picture is None
+
+
+def test_the_command_line_tabulates_attacks(run, tmp_path, capsys):
+    options = ["--epsilon", "0.1", "--examples", "40", "--method", "fgsm", "--out", str(tmp_path / "out")]
+    assert main(["attack", str(run.path), *options]) == 0
+    head, names, *rows, picture = capsys.readouterr().out.splitlines()
+    assert "40 of 360 test images, each pixel of 0 to 255 moved by at most epsilon times 255" in head
+    assert names.split() == ["epsilon", "noise", "fgsm"] and [row.split()[0] for row in rows] == ["0", "0.1"]
+    assert Path(picture.strip()).is_file()
+    assert main(["attack", str(run.path), *options, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["rows"][1]["epsilon"] == 0.1 and found["examples"] == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--epsilon", "a"], "--epsilon is 'a'; expected numbers, as in 0.05,0.1"),
+        (["--epsilon", "25"], "epsilon is 25.0; expected parts of the range of the pixels, above 0 and up to 1"),
+        (["--method", "fsgm"], "there is no attack 'fsgm'; did you mean fgsm?"),
+        (["--steps", "0"], "steps is 0; expected a whole number of at least 1"),
+        (["--examples", "0"], "examples is 0; expected a whole number of at least 1"),
+    ],
+)
+def test_attacks_that_cannot_be(run, options, says, capsys):
+    assert main(["attack", str(run.path), *options]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_only_classifiers_of_images_are_attacked(views, tmp_path):
+    with pytest.raises(zoo.UsageError, match=r"lagged_linear cannot be attacked; `zoo list --task .*image_class"):
+        zoo.attack(views)
+    vectors = zoo.train("perceptron", run=tmp_path / "vectors", epochs=1, verbose=0)
+    with pytest.raises(zoo.UsageError, match=r"trained on vectors of 30 numbers; `zoo attack` moves the pixels"):
+        zoo.attack(vectors)
+
+
 def test_predicting_what_is_no_image(run, tmp_path):
     (tmp_path / "page.png").write_text("<html>")
     with pytest.raises(zoo.UsageError, match=r"page\.png is not an image"):
@@ -78,8 +183,14 @@ def test_predicting_what_is_no_image(run, tmp_path):
         zoo.predict(run, ["nowhere.png"])
 
 
-def test_vectors_are_no_images(tmp_path):
-    views = zoo.train("lagged_linear", run=tmp_path / "views", epochs=1, verbose=0)
+@pytest.fixture(scope="module")
+def views(tmp_path_factory):
+    return zoo.train("lagged_linear", run=tmp_path_factory.mktemp("runs") / "views", epochs=1, verbose=0)
+
+
+def test_vectors_are_no_images(views):
+    with pytest.raises(zoo.UsageError, match="lagged_linear has no such explanation; saliency is for classifiers of"):
+        zoo.predict(views, ["week.txt"], folder="out", explain="saliency")
     with pytest.raises(zoo.UsageError, match="was not trained on a table; expected a run of"):
         zoo.predict(views, ["week.txt"])
 

@@ -24,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where images that explain the predictions go (default: predictions)",
     )
     parser.add_argument(
+        "--explain",
+        metavar="HOW",
+        help="what those show, of images and clips: gradcam (default), saliency, integrated (gradients) or occlusion",
+    )
+    parser.add_argument(
         "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
     )
 
@@ -33,5 +38,5 @@ def run(arguments: argparse.Namespace) -> None:
     run_or_name = _terminal.open_run_or_name(arguments.run, arguments.debug)
     from zoo.inference import api
 
-    settings = {name: getattr(arguments, name) for name in ("weights", "preprocessing", "loop")}
+    settings = {name: getattr(arguments, name) for name in ("explain", "weights", "preprocessing", "loop")}
     _terminal.show(api.predict(run_or_name, arguments.inputs, folder=arguments.out, **settings))

@@ -1,5 +1,6 @@
 """Inference with a finished run: its metrics again, and its predictions for new inputs."""
 
+import inspect
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from zoo.data.sources import check_writable
 from zoo.errors import UsageError
 from zoo.inference import pretrained
 from zoo.inference.reopening import reopen
+from zoo.introspection.attribution import check_method
 from zoo.tasks.base import Evaluation
 from zoo.training.run_folder import Run
 
@@ -25,11 +27,16 @@ def run_command(run: str | Path | Run, command: str, *arguments: Any, **settings
     Raises:
         UsageError: if the folder holds no finished run, or its network cannot do that.
     """
+    trained = reopen(opened(run, command))
+    return getattr(trained.network.task, command)(trained, *arguments, **settings)
+
+
+def opened(run: str | Path | Run, command: str) -> Run:
+    """A finished run, if its network can do what a command asks for."""
     folder = Run.open(run)
     registry.import_again(folder.config["model"], folder.config.get("imports", ()), folder.path)
     check_supported(folder.config["model"], command)
-    trained = reopen(folder)
-    return getattr(trained.network.task, command)(trained, *arguments, **settings)
+    return folder
 
 
 def check_supported(name: str, command: str) -> None:
@@ -41,7 +48,8 @@ def check_supported(name: str, command: str) -> None:
         supported = ", ".join(f"`zoo {each}`" for each in ("evaluate", *task.commands))
         able = tasks.able(command)
         others = f"`zoo list --task {'|'.join(able)}` shows those that can" if able else "no network can"
-        raise UsageError(f"{name} cannot {command}; {others} (this one supports {supported})")
+        verb = "be attacked" if command == "attack" else command
+        raise UsageError(f"{name} cannot {verb}; {others} (this one supports {supported})")
 
 
 def evaluate(run: str | Path | Run, *, data: Any = None, data_dir: str | Path | None = None) -> dict[str, float]:
@@ -111,6 +119,7 @@ def predict(
     inputs: str | Path | Sequence[str | Path],
     *,
     folder: str | Path | None = None,
+    explain: str | None = None,
     weights: str | Path | None = None,
     preprocessing: str | None = None,
     loop: bool = False,
@@ -121,6 +130,8 @@ def predict(
         run: a run folder, or what `train` returned; or the name of a network with published weights.
         inputs: paths of images or clips, or texts, as the network takes; one or several.
         folder: where plots that explain the predictions are written; None: nowhere.
+        explain: how, of images and clips: "gradcam" (where the network has maps, what is done if nothing is said),
+            "saliency", "integrated" (gradients) or "occlusion"; see `zoo.introspection.attribution`.
         weights: of a name: a tag of its card (``"imagenet"``, the default), a file, or an https address.
         preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch" or "tf".
         loop: repeat clips that have fewer frames than the network takes.
@@ -129,6 +140,10 @@ def predict(
         UsageError: if the folder holds no finished run, or an input is none of this network's.
     """
     inputs = as_strings(inputs, "the path of an image or a clip, or a text")
+    if explain is not None:
+        check_method(explain)
+        if folder is None:
+            raise UsageError(f"explain is {explain!r} without a folder; expected one for its plots: folder=")
     if is_name(run):
         for path in inputs:  # nothing is fetched for what is not there
             check_there(path)
@@ -140,12 +155,23 @@ def predict(
     else:
         trained = reopen(run)
     check_supported(trained.network.card.name, "predict")
+    if explain is not None:
+        check_explains(trained.network.card.name, explain)
     trained.data.loop = loop
     if folder is not None:
         folder = Path(folder)
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
-    return task.predict(trained, inputs, folder)
+    return task.predict(trained, inputs, folder, **({"explain": explain} if explain else {}))
+
+
+def check_explains(name: str, explain: str) -> None:
+    """Raise where the predictions of a network are not explained."""
+    task: Any = tasks.get(registry.info(name).task)
+    if "explain" not in inspect.signature(task.predict).parameters:
+        raise UsageError(
+            f"{name} has no such explanation; {explain} is for classifiers of images and clips: leave it out"
+        )
 
 
 def check_there(path: str) -> None:

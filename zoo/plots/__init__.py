@@ -5,7 +5,7 @@ its data module and the `zoo.tasks.base.Evaluation` of the test split.
 """
 
 from zoo.plots.base import INK, SECOND, THIRD, curves, gallery, new_figure, save
-from zoo.plots.classification import calibration, confusion, mistakes, overlay, worst_mistakes
+from zoo.plots.classification import calibration, confusion, mistakes, overlay, robustness, worst_mistakes
 from zoo.plots.diagnosis import errors_by_set, errors_of_kinds
 from zoo.plots.forecasting import continued, forecast
 from zoo.plots.settings import folds, parallel_coordinates
@@ -15,5 +15,5 @@ from zoo.plots.video import clip_mistakes, films
 __all__ = [
     "INK", "SECOND", "THIRD", "attention", "calibration", "clip_mistakes", "confusion", "continued", "curves",
     "errors_by_set", "errors_of_kinds", "films", "folds", "forecast", "gallery", "mistakes", "new_figure", "overlay",
-    "parallel_coordinates", "save", "word_map", "worst_mistakes",
+    "parallel_coordinates", "robustness", "save", "word_map", "worst_mistakes",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -137,4 +137,36 @@ def overlay(image: np.ndarray, heat: np.ndarray, title: str) -> Figure:
     for axes in (plain, hot):
         axes.axis("off")
     figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def robustness(
+    rows: Sequence[Mapping[str, float]], shown: Mapping[str, tuple[Sequence[np.ndarray], Sequence[str]]]
+) -> Figure:
+    """Accuracy by how far the pixels may move, and a few images before and after.
+
+    Args:
+        rows: ``epsilon``, and the accuracy by the name of what moved them.
+        shown: by a title, images (height, width, channels) of 0 to 1 and what they are taken for; first, as they are.
+    """
+    width, height = 1.15 * max(len(images) for images, _ in shown.values()), 1.5 * len(shown)
+    figure = new_figure(4.6 + width, max(3.8, height))
+    halves: Any = figure.subfigures(1, 2, width_ratios=(4.6, width))
+    left, right = halves
+    axes = left.subplots()
+    epsilons = [row["epsilon"] for row in rows]
+    for name, colour, marker in zip([key for key in rows[0] if key != "epsilon"], (THIRD, INK, SECOND), "os^"):
+        label = {"noise": "random signs"}.get(name, name.upper())
+        axes.plot(epsilons, [row[name] for row in rows], color=colour, marker=marker, markersize=4, label=label)
+    axes.set(xlabel="epsilon, as a part of the range of the pixels", ylabel="accuracy", ylim=(-0.03, 1.03))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+    _, before = next(iter(shown.values()))
+    parts: Any = right.subfigures(len(shown), 1, squeeze=False)
+    for part, (title, (images, names)) in zip(parts[:, 0], shown.items()):
+        part.suptitle(title, fontsize=8)
+        for axes, image, name, first in zip(part.subplots(1, len(images), squeeze=False)[0], images, names, before):
+            axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
+            axes.set_title(shortened(name, 16), fontsize=8, color="black" if name == first else SECOND)
+            axes.axis("off")
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,16 +13,18 @@ from zoo import plots
 from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.files import free_name
 from zoo.data.image.folder import ImageFolder
-from zoo.introspection import grad_cam
+from zoo.introspection import attribution, grad_cam
 from zoo.introspection.graph import list_stages
 from zoo.metrics import classification
 from zoo.tasks._classification import Classification, likeliest, mistakes
-from zoo.tasks.base import Evaluation, Trained
+from zoo.tasks._robustness import Robustness, measure
+from zoo.tasks.base import Evaluation, Network, Trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BASELINE_NUMBERS = 10**9  # in a data set beyond which no baseline is computed: 4 GB, and hours of distances
+DEFAULT_EXPLANATION = "gradcam"  # of `attribution.METHODS`
 
 
 class ImageClassification(Classification):
@@ -47,24 +50,49 @@ class ImageClassification(Classification):
     def tables(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
         return {**super().tables(data, evaluation), "mistakes.csv": mistakes(data, evaluation)}
 
-    def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None) -> list[str]:
+    def predict(
+        self, trained: Trained, paths: Sequence[str], folder: Path | None, explain: str | None = None
+    ) -> list[str]:
         """The likeliest classes of each image; in `folder`, where in the image the likeliest one was seen."""
         network = trained.network
         data: ArrayDataModule = trained.data
+        if explain == "gradcam":
+            grad_cam.map_layer(network.model)  # which raises where there is none
         inputs = data.encode(paths)
         probabilities = classification.probabilities(network.predict(inputs))
         lines = []
         for number, (path, row) in enumerate(zip(paths, probabilities)):
             best, named = likeliest(row, data.class_names)
             lines.append(f"{path}: {named}")
-            if folder is None or not list_stages(network.model):  # no maps, no place in the image
+            if folder is None or not (explain or list_stages(network.model)):  # no maps, no place in the image
                 continue
-            folder.mkdir(parents=True, exist_ok=True)
-            x = inputs[number : number + 1]
-            heat = grad_cam.grad_cam(network.model, x, int(best[0]), head=network.main or None)
-            image = data.scaling.undo(x[0])
+            image = data.scaling.undo(inputs[number])
             title = f"{data.class_names[best[0]]} {row[best[0]]:.0%}"
-            file = free_name(folder / f"{Path(path).stem}-gradcam.png")
-            plots.save(plots.overlay(image, grad_cam.stretch(heat, image.shape[:2])[0], title), file)
+            heat = seen(network, inputs[number], int(best[0]), explain, image.shape[:2])
+            file = explanation_file(folder, path, explain)
+            plots.save(plots.overlay(image, heat, title), file)
             lines.append(f"  where it looks: {file}")
         return lines
+
+    def attack(self, trained: Trained, epsilons: Sequence[float], folder: Path | None, **settings: Any) -> Robustness:
+        """The accuracy on the test set where each pixel may move by epsilon; a picture of it in `folder`."""
+        found, shown = measure(trained.network, trained.data, epsilons, **settings)
+        if folder is None:
+            return found
+        folder.mkdir(parents=True, exist_ok=True)
+        file = free_name(folder / f"{trained.run.path.name}-attack.png")
+        plots.save(plots.robustness(found.rows, shown), file)
+        return dataclasses.replace(found, picture=file)
+
+
+def seen(network: Network, x: np.ndarray, class_index: int, explain: str | None, size: Sequence[int]) -> np.ndarray:
+    """Where in an input, (*axes, channels), a class is seen: at least 0, (*size)."""
+    method = explain or DEFAULT_EXPLANATION
+    heat = attribution.heatmaps(network.model, x[None], class_index, method, head=network.main or None)
+    return grad_cam.stretch(heat, size)[0]
+
+
+def explanation_file(folder: Path, path: str, explain: str | None) -> Path:
+    """A free name in the folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return free_name(folder / f"{Path(path).stem}-{explain or DEFAULT_EXPLANATION}.png")

@@ -12,16 +12,14 @@ import numpy as np
 
 from zoo import factory, plots, registry
 from zoo.data.image.arrays import ArrayDataModule
-from zoo.data.image.files import free_name
 from zoo.data.video.clips import VideoDataModule
 from zoo.data.video.folder import ClipFolder
 from zoo.data.video.frames import shuffled_in_time, still
-from zoo.introspection import grad_cam
 from zoo.metrics import classification
 from zoo.optimizers import schedules
 from zoo.tasks._classification import likeliest
 from zoo.tasks.base import Evaluation, Network, Trained
-from zoo.tasks.image_classification import ImageClassification
+from zoo.tasks.image_classification import ImageClassification, explanation_file, seen
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,7 +67,9 @@ class VideoClassification(ImageClassification):
     def plots(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         return {**super().plots(data, evaluation), "mistakes.png": plots.clip_mistakes(data, evaluation)}
 
-    def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None) -> list[str]:
+    def predict(
+        self, trained: Trained, paths: Sequence[str], folder: Path | None, explain: str | None = None
+    ) -> list[str]:
         """The likeliest classes of each clip; in `folder`, its frames and where and when the likeliest was seen."""
         network = trained.network
         data: VideoDataModule = trained.data
@@ -81,10 +81,8 @@ class VideoClassification(ImageClassification):
             lines.append(f"{path}: {named}")
             if folder is None:
                 continue
-            folder.mkdir(parents=True, exist_ok=True)
-            heat = grad_cam.grad_cam(network.model, clip, int(best[0]), head=network.main or None)
-            heat = grad_cam.stretch(heat, frames.shape[:3])[0]
-            file = free_name(folder / f"{Path(path).stem}-gradcam.png")
+            heat = seen(network, clip[0], int(best[0]), explain, frames.shape[:3])
+            file = explanation_file(folder, path, explain)
             title = f"{data.class_names[best[0]]} {probabilities[best[0]]:.0%}"
             plots.save(plots.films([frames], [title], [heat]), file)
             lines.append(f"  where and when it looks: {file}")

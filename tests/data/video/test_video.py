@@ -424,6 +424,16 @@ def test_predict_names_the_likeliest_and_draws_where_and_when(run, tmp_path, cap
     assert main(["predict", str(run.path), str(short), "--loop", "--out", str(tmp_path / "out")]) == 0
 
 
+def test_clips_are_explained_and_attacked_too(run, tmp_path):
+    clip = next(iter(open_source("moving_digits:1.0.0").load().split("test")))[0].numpy()
+    path = write(tmp_path / "digit.gif", np.repeat(clip, 3, axis=-1))
+    for explain in ("saliency", "occlusion"):
+        _, line = zoo.predict(run, path, folder=tmp_path, explain=explain)
+        assert line.endswith(f"digit-{explain}.png") and Image.open(tmp_path / f"digit-{explain}.png").width > 600
+    rows = zoo.attack(run, [0.3], methods=["fgsm"], examples=50, folder=tmp_path)
+    assert rows[1]["fgsm"] < rows[0]["fgsm"] and (tmp_path / f"{run.path.name}-attack.png").is_file()
+
+
 def test_a_clip_of_the_test_set_is_answered_as_it_was_measured(run, tmp_path):
     """Through a GIF (grey levels survive it) and back: the same frames, the same logits."""
     finished = api.reopen(run)
@@ -444,5 +454,5 @@ def test_a_long_clip_is_drawn_with_a_frame_of_every_few():
 
 def test_the_task_has_every_part():
     task = tasks.get("video_classification")
-    assert task.data_module is VideoDataModule and task.commands == ["predict"] and task.metric == "accuracy"
+    assert task.data_module is VideoDataModule and task.commands == ["attack", "predict"] and task.metric == "accuracy"
     assert math.isclose(float(task.loss()(np.array([0]), np.zeros((1, 8)))), math.log(8), rel_tol=1e-5)
