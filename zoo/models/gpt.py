@@ -94,6 +94,15 @@ TEXT_FOLDER = replace(
     patience=5,
     preprocess={"tokens": "characters", "vocabulary": 20_000, "length": 64},
 )
+# Image-GPT (M. Chen et al., "Generative Pretraining from Pixels", ICML 2020): the pixels of an image, row by row.
+DIGIT_TEXTS = replace(
+    DEMO,
+    name="digit_texts",
+    dataset="digit_texts:1.0.0",
+    preprocess={"tokens": "characters", "vocabulary": 10, "length": 73, "stride": 73},  # 8 lines, and an empty one
+    model={"num_layers": 3, "dim": 64, "num_heads": 4, "dropout": 0.1},
+    epochs=30,
+)
 TINY = dict(input_shape=(None,), vocabulary_size=12, num_layers=2, dim=16, num_heads=2, max_length=40, dropout=0.0)
 GPT2 = Card(
     task="language_modelling",
@@ -104,7 +113,7 @@ GPT2 = Card(
     notes=("the recipes train small ones, over characters; of these sizes only the shapes are built here",),
     inputs=(Input("tokens", (1024,), "int32", "token ids of characters or subwords"),),
     preprocessing="none",
-    recipes=(DEMO, SHAKESPEARE, TEXT_FOLDER),
+    recipes=(DEMO, SHAKESPEARE, TEXT_FOLDER, DIGIT_TEXTS),
     tiny=TINY,
     tutorial="23_bert_gpt_mini.py",
 )

@@ -1,12 +1,13 @@
 """One long text, cut into windows of words by their letters, for a network that reads them both ways."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from zoo.checks import check_sizes
 from zoo.data.sources import Source, tensorflow
+from zoo.data.text.base import TextDataModule
 from zoo.data.text.corpus import CorpusDataModule
 from zoo.data.text.spelling import spelled
 from zoo.data.text.vocabulary import SubwordVocabulary, Vocabulary
@@ -29,7 +30,7 @@ class BidirectionalCorpus(CorpusDataModule):
     the ids of the words one later, "forward", and one before, "backward", (batch, length) each.
     """
 
-    preprocess: ClassVar[Sequence[str]] = (*CorpusDataModule.preprocess, "letters")
+    preprocess: ClassVar[Collection[str]] = (*TextDataModule.preprocess, "letters")
     set_by: ClassVar[Mapping[str, str]] = {"vocabulary_size": "vocabulary", "input_shape": "letters"}
 
     def __init__(
