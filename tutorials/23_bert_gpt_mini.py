@@ -388,6 +388,9 @@ for name in ("gpt", "gpt2", "gpt2_medium", "gpt2_large", "gpt2_xl", "bert_base",
     print(f"{name:>12} {zoo.info(name).params:>15,}")
 gpt3 = parameters(50_257, 2_048, 96, 12_288)
 print(f"{'GPT-3':>12} {gpt3:>15,}  by the formula")
+print(f"GPT-3 has {gpt3 / zoo.info('gpt2_xl').params:.0f} times the parameters of the largest GPT-2 "
+      f"(by the rounded numbers, 175 and 1.5 billion: {175 / 1.5:.1f} times)")  # fmt: skip
+lesson.claim("GPT-3: parameters off 175 billion, relative", abs(gpt3 / 175e9 - 1), "<=", 0.005, exact=True)
 
 # %% [markdown]
 # Training takes about six floating-point operations for each parameter and each token, two forward and four back
@@ -398,7 +401,10 @@ print(f"{'GPT-3':>12} {gpt3:>15,}  by the formula")
 
 # %%
 seconds = 6 * gpt3 * 300e9 / 28e12
-print(f"{seconds / (365 * 24 * 3600):.0f} years on one GPU, {seconds / 3600 * 1.5 / 1e6:.1f} million dollars")
+years, million_dollars = seconds / (365 * 24 * 3600), seconds / 3600 * 1.5 / 1e6
+print(f"{years:.0f} years on one GPU, {million_dollars:.1f} million dollars")
+lesson.claim("GPT-3: years on one GPU, off the 355 of the estimate", abs(years - 355), "<=", 2, exact=True)
+lesson.claim("GPT-3: million dollars, off the 4.6 of the estimate", abs(million_dollars - 4.6), "<=", 0.1, exact=True)
 
 # %% [markdown]
 # ## Try it

@@ -20,6 +20,7 @@ from typing import Any
 PACKAGE = "zoo"  # under which all of these are registered: a test holds the tables complete
 CLASSES = {
     "zoo.layers.attention": "Attention Padding Positions",
+    "zoo.layers.highway": "Highway ScalarMix",
     "zoo.layers.normalization": "AdaptiveInstanceNormalization LocalResponseNormalization",
     "zoo.layers.padding": "ReflectionPadding",
     "zoo.layers.pooling": "GeneralizedMeanPooling",

@@ -71,3 +71,16 @@ class KneserNey:
             for position in range(1, len(tokens))
         )
         return math.exp(-sum(logs) / (len(tokens) - 1))
+
+
+def perplexity_by_place(train: np.ndarray, test: np.ndarray, period: int, vocabulary_size: int) -> float:
+    """Of every token but the first, by how often it stood at its place in the period; each count is one more.
+
+    >>> perplexity_by_place(np.array([1, 2, 1, 2, 1]), np.array([1, 2, 1]), period=2, vocabulary_size=2)
+    1.3333333333333333
+    """
+    counts = np.ones((period, int(max(train.max(), test.max())) + 1))
+    np.add.at(counts, (np.arange(1, len(train)) % period, train[1:]), 1)
+    totals = counts.sum(1) + vocabulary_size - counts.shape[1]
+    places = np.arange(1, len(test)) % period
+    return float(np.exp(-np.mean(np.log(counts[places, test[1:]] / totals[places]))))

@@ -1,7 +1,17 @@
 """Data, through tensorflow-datasets, in one canonical order. TensorFlow appears nowhere else in the zoo."""
 
 # Importing these registers the zoo's own data sets with tfds.
-from zoo.data.builtin import dates, glyphs, moving_digits, photographs, tables, texts, tiny_english  # noqa: F401
+from zoo.data.builtin import (  # noqa: F401
+    dates,
+    digit_texts,
+    glyphs,
+    moving_digits,
+    photographs,
+    tables,
+    texts,
+    tiny_english,
+    two_senses,
+)
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import SCALING, Scaling
 from zoo.data.image.transforms import AUGMENT, PREPROCESS

@@ -36,7 +36,8 @@ def is_real(tokens: Any, rank: int = 2) -> Any:
 class ReverseSequence(layers.Layer):
     """Each sequence from its last real step to its first; the padding stays behind it. Twice is not at all.
 
-    Shapes: (batch, time, dim) and tokens (batch, time) -> (batch, time, dim).
+    Shapes: (batch, time, dim) and tokens (batch, time) -> (batch, time, dim). Of words that are given by their letters,
+    (batch, time, letters), the first letter says whether they are real.
 
     >>> tokens = ops.array([[7, 8, 9, 0]])
     >>> [int(x) for x in ReverseSequence()(ops.array([[[1.0], [2.0], [3.0], [4.0]]]), tokens)[0, :, 0]]
@@ -44,6 +45,7 @@ class ReverseSequence(layers.Layer):
     """
 
     def call(self, x: Any, tokens: Any) -> Any:
+        tokens = tokens[:, :, 0] if len(tokens.shape) == 3 else tokens
         steps = ops.arange(ops.shape(tokens)[1], dtype="int32")
         last = ops.cast(lengths(tokens), "int32")[:, None] - 1  # (batch, 1)
         source = ops.where(steps <= last, last - steps, steps)  # (batch, time)

@@ -26,7 +26,7 @@ from keras import layers
 from zoo.checks import check_whole
 from zoo.layers.attention import Attention, Cache, Positions
 from zoo.models.transformer import Block
-from zoo.recipes.gpt import DEMO, FINETUNE, SHAKESPEARE, TEXT_FOLDER
+from zoo.recipes.gpt import DEMO, DIGIT_TEXTS, FINETUNE, SHAKESPEARE, TEXT_FOLDER
 from zoo.records import Card, Input, replace
 from zoo.registry import register
 
@@ -75,7 +75,7 @@ GPT2 = Card(
     ),
     inputs=(Input("tokens", (1024,), "int32", "token ids of characters or subwords"),),
     preprocessing="none",
-    recipes=(DEMO, SHAKESPEARE, TEXT_FOLDER, FINETUNE),
+    recipes=(DEMO, SHAKESPEARE, TEXT_FOLDER, FINETUNE, DIGIT_TEXTS),
     tiny=TINY,
     tutorial="23_bert_gpt_mini.py",
 )

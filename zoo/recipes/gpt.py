@@ -47,3 +47,12 @@ FINETUNE = replace(
     optimizer_options={"weight_decay": 0.01},
     learning_rate=5e-5,
 )
+# Image-GPT (M. Chen et al., "Generative Pretraining from Pixels", ICML 2020): the pixels of an image, row by row.
+DIGIT_TEXTS = replace(
+    DEMO,
+    name="digit_texts",
+    dataset="digit_texts:1.0.0",
+    preprocess={"tokens": "characters", "vocabulary": 10, "length": 73, "stride": 73},  # 8 lines, and an empty one
+    model={"num_layers": 3, "dim": 64, "num_heads": 4, "dropout": 0.1},
+    epochs=30,
+)

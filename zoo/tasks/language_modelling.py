@@ -53,14 +53,19 @@ class LanguageModelling(Task):
         return Evaluation(found | by_unit(data, split, cost * len(data.token_ids(split))))
 
     def baselines(self, data: CorpusDataModule) -> dict[str, float]:
-        """Kneser-Ney over the very tokens that the network learns from and is measured on."""
+        """Kneser-Ney over the very tokens that the network learns from and is measured on; and, where all windows are
+        things of one kind, how often a token stands at its place.
+        """
         train, test = data.token_ids("train"), data.token_ids("test")
         if len(train) > BASELINE_TOKENS:
             return {}
         size = len(data.vocabulary) - (PADDING in data.vocabulary.excluded)  # which cannot come
         counted = {order: ngram.KneserNey(train, order=order, vocabulary_size=size) for order in ORDERS}
         unknown = data.unknown_kinds ** data.unknown_share("test")
-        return {f"Kneser-Ney {order}-gram": model.perplexity(test) * unknown for order, model in counted.items()}
+        found = {f"Kneser-Ney {order}-gram": model.perplexity(test) * unknown for order, model in counted.items()}
+        if data.stride == data.length:
+            found["place alone"] = ngram.perplexity_by_place(train, test, data.length, size) * unknown
+        return found
 
     def sample(self, card: Card, head: str = "") -> Sample:
         return Sample(class_ids, math.log, tolerance=0.5)

@@ -226,6 +226,22 @@ def test_training_windows_come_from_anywhere(tmp_path):
         np.testing.assert_array_equal(x[:, 1:], y[:, :-1])
 
 
+def test_windows_of_equally_long_things_begin_with_one(tmp_path):
+    things = ["".join(row) for row in np.random.default_rng(0).choice(list("ab"), (500, 8))]
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "a.txt").write_text("".join(thing + "\n\n" for thing in things))
+    settings = {"tokens": "characters", "vocabulary": 10, "length": 10, "stride": 10}
+    recipe = plan_for("gru_lm", preprocess=settings)
+    source = open_source(str(tmp_path / "corpus"), folder=CorpusFolder)
+    data = CorpusDataModule.adapt(zoo.info("gru_lm"), recipe, source.load())
+    seen = [data.vocabulary.decode(row) for x, _ in data.batches("train", training=True) for row in x.numpy()]
+    assert set(seen) <= {thing + "\n\n" for thing in things[:400]} and len(set(seen)) > 100
+    by_place = tasks.get("language_modelling").baselines(data)["place alone"]
+    assert by_place == pytest.approx(2**0.8, rel=0.05), "a bit for each letter, none for the ends of lines"
+    with pytest.raises(UsageError, match="stride is 0"):
+        CorpusDataModule(zoo.info("gru_lm"), plan_for("gru_lm", preprocess={**settings, "stride": 0}), None)
+
+
 # What is refused, in one line.
 
 

@@ -1,12 +1,13 @@
 """One long text, cut into windows for a network that tells the next token."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from zoo.checks import check_sizes
 from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, check_batch
 from zoo.data.sources import Source, tensorflow
@@ -22,8 +23,11 @@ log = logging.getLogger("zoo")
 class CorpusDataModule(TextDataModule):
     """One long text for each split, cut into windows of `length` tokens; the target is the same window, one later.
 
-    Inputs and targets are token ids (batch, length).
+    Inputs and targets are token ids (batch, length). In training a window begins at any multiple of `stride`: at any
+    token, or, where a text is a row of things that are equally long, with one of them.
     """
+
+    preprocess: ClassVar[Collection[str]] = (*TextDataModule.preprocess, "stride")
 
     def __init__(
         self,
@@ -33,6 +37,8 @@ class CorpusDataModule(TextDataModule):
         vocabulary: AnyVocabulary | None = None,
     ):
         super().__init__(card, recipe, source, vocabulary)
+        self.stride: int = recipe.preprocess.get("stride", 1)
+        check_sizes({"stride": self.stride}, stride=1)
         self._token_ids: dict[str, np.ndarray] = {}
 
     @classmethod
@@ -87,12 +93,12 @@ class CorpusDataModule(TextDataModule):
         tf = tensorflow()
         token_ids, length = self.token_ids(split), self.length
         if training:  # windows from anywhere, others in each epoch
-            text, last = tf.constant(token_ids), len(token_ids) - length
-            count = self.examples[split]
+            text, places = tf.constant(token_ids), -(-(len(token_ids) - length) // self.stride)
+            count, stride = self.examples[split], self.stride
 
             def starts_of(seeds: Any) -> Any:
-                starts = tf.random.stateless_uniform((count,), seeds, maxval=last, dtype=tf.int64)
-                return tf.data.Dataset.from_tensor_slices(starts)
+                starts = tf.random.stateless_uniform((count,), seeds, maxval=places, dtype=tf.int64)
+                return tf.data.Dataset.from_tensor_slices(starts * stride)
 
             starts = self.begin().dataset(starts_of).apply(tf.data.experimental.assert_cardinality(count))
             windows = starts.map(lambda start: text[start : start + length + 1])
