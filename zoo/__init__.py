@@ -126,10 +126,10 @@ def train(
     from zoo.training.run_plan import prepare
 
     plan = prepare(**arguments.pop("options"), **arguments)
-    from zoo.backend import random_states_kept
+    from zoo.backend import random_states_kept, released
     from zoo.training.trainer import fit  # and with it Keras
 
-    with random_states_kept():
+    with random_states_kept(), released():
         return fit(plan)
 
 
