@@ -211,6 +211,53 @@ def cost(folder: Path, name: str, options: dict[str, object]) -> dict[str, float
         os._exit(0)
 
 
+class Enough(Exception):
+    """All is known that was asked."""
+
+
+def estimated(folder: Path, name: str) -> dict[str, float]:
+    """Of a demo: seconds that one checkpoint takes and that an epoch takes at the measured rate, and the share of its
+    epochs that writing takes by the rule of `Keeper`."""
+    import zoo
+    from zoo.training import keeper, trainer
+
+    found: dict[str, float] = {}
+    usual = trainer.measure_rates
+
+    def rates(network: object, data: object) -> dict[str, float]:
+        taken = usual(network, data)  # type: ignore[arg-type]
+        found["epoch"] = data.examples["train"] / min(taken.values())  # type: ignore[attr-defined]
+        return taken
+
+    def writes(trained, data, recipe, plan, journal, network):  # type: ignore[no-untyped-def]
+        watching = keeper.Keeper(journal, network.model, [], epochs=None, phase=0, until=1)
+        watching.set_model(trained.model)
+        watching.on_train_begin()
+        costs = []
+        for number in range(5):
+            watching.keep(epoch=number + 1, batch=0)
+            costs.append(journal.last_cost)
+        found["write"] = float(np.median(costs))
+        found["MiB"] = journal.run.checkpoints[0].stat().st_size / 2**20
+        found["share"] = share(found["epoch"], found["write"], recipe.epochs, keeper.SHARE)
+        raise Enough
+
+    trainer.measure_rates, trainer.fit_by_recipe = rates, writes
+    with contextlib.suppress(Enough):
+        zoo.train(name, run=folder, verbose=0)
+    return found
+
+
+def share(epoch: float, write: float, epochs: int, limit: float) -> float:
+    """Of the time of so many epochs, what goes into writing: after the last one, and where it is due."""
+    spent = passed = 0.0
+    for number in range(epochs):
+        passed += epoch
+        if number == epochs - 1 or spent + write <= limit * passed:
+            spent, passed = spent + write, passed + write
+    return spent / passed
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=52, help="trainings that are killed, over all families")
@@ -219,6 +266,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=60.0, help="then stop, with what there is")
     parser.add_argument("--cost", nargs="*", default=[], help="names whose demo is measured for what writing costs")
+    parser.add_argument(
+        "--estimate", nargs="*", default=[], help="names of which some steps and some checkpoints are measured"
+    )
     parser.add_argument("--into", help="a CSV file that rows are appended to")
     arguments = parser.parse_args()
     import_all()
@@ -233,6 +283,14 @@ def main() -> None:
             share = taken["writing"] / taken["training"]
             print(f"{name}: {taken['writing']:.2f} of {taken['training']:.2f} s are writing, {share:.1%}", flush=True)
             rows.append({"what": f"writing, {share:.1%} of {taken['training']:.1f} s", "model": name, **same})
+        for name in arguments.estimate:
+            if rows_of := estimated(Path(place) / f"estimate-{name}", name):
+                what = (
+                    f"a checkpoint of {rows_of['MiB']:.2f} MiB takes {rows_of['write']:.3f} s, an epoch "
+                    f"{rows_of['epoch']:.2f} s: {rows_of['share']:.1%} of the demo"
+                )
+                print(f"{name}: {what}", flush=True)
+                rows.append({"what": what, "model": name, **same})
         undisturbed, seconds = {}, {}
         for name in arguments.families if arguments.kills else ():
             undisturbed[name] = Path(place) / f"undisturbed-{name}"

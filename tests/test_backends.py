@@ -75,3 +75,44 @@ assert run.metrics["accuracy"] > 0.9 and zoo.evaluate(run)["accuracy"] == run.me
     command = [sys.executable, "-c", program, str(tmp_path / "run")]
     done = subprocess.run(command, env={**os.environ, **flags}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lenet5", "siamese"])
+@pytest.mark.parametrize("backend", [each for each in BACKENDS if each != keras.config.backend()])
+def test_a_training_that_was_stopped_goes_on_to_the_same_result(backend, name, tmp_path):
+    """Bit for bit, as on the backend that runs the tests: `tests/training/test_resume.py`."""
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    program = """
+import signal, sys
+sys.path.insert(0, "benchmarks")
+import zoo
+from kill_and_resume import differences, shorten
+from zoo.training import keeper
+from zoo.training.stopping import Stopped, requests
+shorten()
+name, folder = sys.argv[1:]
+settings = dict(epochs=2, batch_size=256, verbose=0, **({"dropout": 0.3} if name == "lenet5" else {}))
+undisturbed = zoo.train(name, run=folder + "/undisturbed", **settings)
+usual, steps = keeper.Keeper.on_train_batch_end, []
+def stop(self, number, logs=None):
+    steps.append(number)
+    if len(steps) == 2:
+        requests.pending = signal.SIGTERM
+    usual(self, number, logs)
+keeper.Keeper.on_train_batch_end = stop
+try:
+    zoo.train(name, run=folder + "/run", **settings)
+except Stopped:
+    resumed = zoo.train(resume=folder + "/run", verbose=0)
+    found = differences(undisturbed.path, resumed.path)
+    assert not found, found
+    print(resumed.config["backend"], "equal")
+"""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(HERE.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", program, name, str(tmp_path)],
+        cwd=HERE.parent, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.strip().endswith(f"{backend} equal"), done.stderr[-2000:]

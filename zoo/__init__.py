@@ -145,17 +145,17 @@ def train(
         from zoo.training.folds import check, cross_validate
 
         check(folds, name, arguments)
-        from zoo.backend import random_states_kept
+        from zoo.backend import random_states_kept, released
 
-        with random_states_kept():
+        with random_states_kept(), released():
             return cross_validate(folds, **arguments)
     from zoo.training.run_plan import prepare
 
     plan = prepare(**arguments)
-    from zoo.backend import random_states_kept
+    from zoo.backend import random_states_kept, released
     from zoo.training.trainer import fit  # and with it Keras
 
-    with random_states_kept():
+    with random_states_kept(), released():
         return fit(plan)
 
 

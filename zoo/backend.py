@@ -1,6 +1,7 @@
 """What each backend does in its own way: the only file, beside the data, that names one."""
 
 import contextlib
+import inspect
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -71,6 +72,53 @@ def random_states_kept() -> Iterator[None]:
             tf.random.set_seed(graph_seed)
         if torch:
             torch.set_rng_state(torch_state)
+
+
+@contextlib.contextmanager
+def released() -> Iterator[None]:
+    """Let go of what TensorFlow would keep as long as the process lives, of each training and evaluation by Keras.
+
+    Keras sums gradients over devices by a function with a gradient of its own, and TensorFlow registers each such
+    gradient for good, with the graph around it; nobody differentiates these sums once a training has ended. And Keras
+    makes a ``tf.data.Dataset`` of a `PyDataset`, whose functions TensorFlow keeps for good, with the data behind them.
+    """
+    known = len(_functions_kept()) if "tensorflow" in sys.modules else 0
+    try:
+        yield
+    finally:
+        if "tensorflow" in sys.modules:
+            from tensorflow.python.framework import ops
+
+            gradients = ops.gradient_registry._registry
+            for name in [name for name, entry in gradients.items() if _is_sum_over_devices(entry["type"])]:
+                del gradients[name]
+            kept = _functions_kept()
+            kept[known:] = [function for function in kept[known:] if not _is_of_py_dataset(function)]
+
+
+def _functions_kept() -> list[Any]:
+    """Python's functions in datasets: those of `tf.numpy_function`, and of generators."""
+    import tensorflow as tf
+
+    return getattr(tf.compat.v1.get_default_graph(), "_py_funcs_used_in_graph", [])
+
+
+def _enclosed(function: Any, name: str) -> Any:
+    """What a function encloses under this name."""
+    return inspect.getclosurevars(function).nonlocals.get(name) if inspect.isfunction(function) else None
+
+
+def _is_sum_over_devices(gradient: Any) -> bool:
+    """Whether a registered gradient is that of `tf.distribute.ReplicaContext.all_reduce`."""
+    own = _enclosed(_enclosed(gradient, "tape_grad_fn"), "grad_fn")
+    return ".all_reduce." in getattr(own, "__qualname__", "")
+
+
+def _is_of_py_dataset(function: Any) -> bool:
+    """Whether a function of a dataset is one of those that Keras makes of a `PyDataset`."""
+    wrapped = _enclosed(function, "func")
+    state = getattr(wrapped, "__self__", None) or _enclosed(wrapped, "generator_state")
+    return getattr(getattr(state, "_generator", None), "__module__", "").startswith("keras.")
 
 
 @contextlib.contextmanager

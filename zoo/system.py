@@ -54,3 +54,12 @@ def gpus_present() -> list[str]:
     except (OSError, subprocess.TimeoutExpired):
         return []
     return answer.stdout.split("\n")[:-1] if answer.returncode == 0 else []
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that are free, where the system tells."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return None

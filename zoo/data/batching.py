@@ -64,13 +64,14 @@ class Batches(keras.utils.PyDataset):
     def as_dataset(self) -> Any:
         """The same as a ``tf.data.Dataset``, whose own thread does not tune it: it sleeps twice as long each time, and
         the end of a short epoch waited for it, up to as long as the epoch had taken."""
+        from zoo.data.generators import from_generator
         from zoo.data.sources import tensorflow
 
         tf = tensorflow()
         spec = tf.nest.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), self[0])
         untuned = tf.data.Options()
         untuned.autotune.enabled = False
-        examples = tf.data.Dataset.from_generator(lambda: iter(self), output_signature=spec).with_options(untuned)
+        examples = from_generator(lambda: iter(self), spec).with_options(untuned)
         return examples.apply(tf.data.experimental.assert_cardinality(len(self)))
 
 

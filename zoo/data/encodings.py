@@ -3,13 +3,17 @@
 import codecs
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.errors import UsageError
+from zoo.system import available_memory
 
 log = logging.getLogger("zoo")
 
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+MAX_BYTES = 256 * 2**20  # of texts that are learned from in memory
+MEMORY_PER_BYTE = 16  # of them, while they are: the text, its words and their ids (15 measured, English in words)
 WESTERN = "cp1252"  # what Windows writes in Western Europe: Latin-1, and the quotation marks that it lacks
 
 
@@ -37,6 +41,18 @@ def decoded(content: bytes, name: str) -> str:
         log.info(f"{name} is not UTF-8 ({where}); it is read as Western European letters ({WESTERN})")
         text = content.decode(WESTERN, "replace")
     return text
+
+
+def check_fits(files: Sequence[Path], name: Path) -> None:
+    """Raise, before any is read, for more text than memory can hold and TensorFlow's tensors are meant for."""
+    total = sum(file.stat().st_size for file in files if file.is_file())
+    free = available_memory()
+    most = MAX_BYTES if free is None else min(MAX_BYTES, free // MEMORY_PER_BYTE)
+    if total > most:
+        raise UsageError(
+            f"{name} holds {total / 2**20:,.0f} MiB of text; expected at most {most / 2**20:,.0f}, as it is learned "
+            "from in memory: take a part of it (word vectors are learned from a text of any size)"
+        )
 
 
 def read_text(path: Path) -> str:

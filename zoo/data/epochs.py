@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.generators import from_generator
 from zoo.data.sources import tensorflow
 
 Tensor = Any  # of TensorFlow
@@ -51,7 +52,7 @@ class Epochs:
             self.begin()
             yield self.rng().integers(2**63, size=2, dtype="int64")
 
-        return tf.data.Dataset.from_generator(seeds, output_signature=tf.TensorSpec((2,), tf.int64)).flat_map(make)
+        return from_generator(seeds, tf.TensorSpec((2,), tf.int64)).flat_map(make)
 
 
 def shuffled(examples: Dataset, buffer: int, seeds: Tensor) -> Dataset:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import registered
 
 from zoo.data.array_files import divided, no_examples, stored_arrays
 from zoo.data.builtin.embedded import Embedded, embedded
@@ -117,7 +118,7 @@ class TfdsFile:
                 "configuration and version, as in mnist:3.0.1"
             )
         try:
-            self.builder = tfds.builder(dataset, data_dir=data_dir)
+            self.builder = builder_of(dataset, data_dir)
         except tfds.core.registered.DatasetNotFoundError:
             raise unknown("data set", name, [*tfds.list_builders(), *embedded()]) from None
         except Exception as error:  # a version that does not exist, a name that is none, a damaged folder
@@ -160,7 +161,7 @@ class TfdsFile:
         if not self.builder.is_prepared():
             self._prepare()
         try:
-            builder = tfds.builder(self.name, data_dir=self.data_dir)  # sees what is there, whoever prepared it
+            builder = builder_of(self.name, self.data_dir)  # sees what is there, whoever prepared it
             supervised = bool(builder.info.supervised_keys)
             features = dict(getattr(builder.info.features, "items", dict)())
             pair = None if supervised else image_and_class(features)
@@ -187,6 +188,30 @@ class TfdsFile:
         except UsageError:
             if not tfds.builder(self.name, data_dir=self.data_dir).is_prepared():  # else another process was faster
                 raise
+
+
+_builders: dict[tuple[Any, ...], tuple[Any, int | None]] = {}
+
+
+def builder_of(dataset: str, data_dir: str | os.PathLike[str] | None) -> Any:
+    """The builder of a tfds data set: the one of last time, if the same data are on the disk.
+
+    tfds remembers what it knows of a builder as long as the process lives, and so one is enough.
+    """
+    code = registered._DATASET_REGISTRY.get(re.split("[/:]", dataset)[0])  # a file of one's own may be imported again
+    key = dataset, str(data_dir), code
+    builder, written = _builders.get(key, (None, None))
+    if written is None or written != when_written(builder):
+        builder = tfds.builder(dataset, data_dir=data_dir)
+        _builders[key] = builder, when_written(builder)
+    return builder
+
+
+def when_written(builder: tfds.core.DatasetBuilder) -> int | None:
+    """In nanoseconds, when the data of a builder were prepared; None where they are not."""
+    with contextlib.suppress(OSError):
+        return (Path(builder.data_dir) / "dataset_info.json").stat().st_mtime_ns
+    return None
 
 
 def image_and_class(features: Mapping[str, Any]) -> tuple[str, str] | None:

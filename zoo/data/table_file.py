@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from zoo.data.encodings import read_text
+from zoo.data.encodings import check_fits, read_text
 from zoo.errors import UsageError, unknown
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
@@ -22,6 +22,7 @@ def read_table(path: Path) -> Table:
         UsageError: for a file that is none, with the line.
     """
     check_table(path)
+    check_fits([path], path)
     text = read_text(path)
     table = read_json_lines(text, path) if path.suffix.lower() == ".jsonl" else read_csv(text, path)
     if not table or not next(iter(table.values())):

@@ -20,6 +20,7 @@ from zoo.deprecated import check_one_name, warn
 from zoo.errors import UsageError
 from zoo.inference.style_optimization import OPTIMIZERS, Progress, StyleOptimization
 from zoo.inference.style_settings import StyleSettings
+from zoo.system import available_memory
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -40,15 +41,6 @@ def memory(width: int, height: int) -> int:
     `benchmarks/style_transfer.py speed` writes the peak of the whole process beside this estimate.
     """
     return 3 * MAP_BYTES_PER_PIXEL * width * height
-
-
-def available_memory() -> int | None:
-    """Bytes of memory that are free, where the system tells."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        return None
 
 
 @dataclass(frozen=True)

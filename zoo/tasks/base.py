@@ -26,7 +26,7 @@ import keras
 import numpy as np
 
 from zoo import losses, tasks
-from zoo.backend import batch_divisor
+from zoo.backend import batch_divisor, released
 from zoo.data.base import DataModule
 from zoo.data.batching import shared_equally
 from zoo.errors import UsageError
@@ -127,7 +127,8 @@ class Network:
         Raises:
             UsageError: if that is no evaluation, or the main metric is not in it.
         """
-        found: Any = self.task.evaluate(self, data, split)
+        with released():
+            found: Any = self.task.evaluate(self, data, split)
         checks.check_returned(self.task, "evaluate", found, Evaluation)
         checks.check_metric(self.task, found.metrics)
         return found

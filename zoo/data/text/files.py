@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.base import SPLITS
+from zoo.data.generators import from_generator
 from zoo.data.sources import Source, tensorflow
 from zoo.errors import UsageError, unknown
 
@@ -49,10 +50,8 @@ class TextFiles:
         """The files as a data set of lines."""
 
         def split(part: str) -> Any:
-            return tensorflow().data.Dataset.from_generator(
-                lambda: ({"text": line} for line in self.lines(part)),
-                output_signature={"text": tensorflow().TensorSpec((), "string")},
-            )
+            signature = {"text": tensorflow().TensorSpec((), "string")}
+            return from_generator(lambda: ({"text": line} for line in self.lines(part)), signature)
 
         return TextSource(self.name, (), split, self.lines)
 

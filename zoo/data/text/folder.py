@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.base import SPLITS
-from zoo.data.encodings import read_text
+from zoo.data.encodings import check_fits, read_text
 from zoo.data.sources import Source, tensorflow
 from zoo.data.split_record import Example, SplitRecord
 from zoo.errors import UsageError, unknown
@@ -108,6 +108,7 @@ class TextFolder(LabelledTexts):
                 f"{inside} has {len(self.class_names)} sub-folders with .txt files ({found}); "
                 "expected one for each class, at least 2"
             )
+        check_fits(text_files(path), path)
 
     def sha256(self) -> str:
         """Of names and contents, in order."""
@@ -171,6 +172,7 @@ class CorpusFolder:
         self.files = [path] if path.is_file() else text_files(path)
         if not self.files:
             raise UsageError(f"{path} holds no .txt files; expected at least one, in UTF-8")
+        check_fits(self.files, path)
 
     def sha256(self) -> str:
         """Of the contents, in order."""

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from zoo.data import table_file
-from zoo.data.encodings import read_text
+from zoo.data.encodings import check_fits, read_text
 from zoo.data.sources import ParallelSource, Source, tensorflow
 from zoo.errors import UsageError, unknown
 
@@ -45,6 +45,7 @@ class ParallelFolder:
             if missing := set(found) - languages.get(split, set()):
                 raise UsageError(f"{path} has no {min(missing)}.{split}.txt; expected one for each language and split")
         self.languages = found
+        check_fits([file for files in self.files.values() for file in files.values()], path)
 
     def sha256(self) -> str:
         """Of names and contents."""

@@ -9,6 +9,7 @@ import numpy as np
 from zoo.data.base import SPLITS
 from zoo.data.batching import Batches
 from zoo.data.epochs import Epochs
+from zoo.data.generators import from_generator
 from zoo.data.sources import tensorflow
 
 PREFETCHED_BATCHES = 32  # that wait for the network: `zoo.trainers.word2vec` takes 16 at once
@@ -43,7 +44,7 @@ def endless_dataset(
 
     first = next(read_once(np.random.default_rng(0)))
     signature = tf.nest.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), first)
-    batches = tf.data.Dataset.from_generator(read_again_and_again, output_signature=signature)
+    batches = from_generator(read_again_and_again, signature)
     if stacked:
         batches = batches.prefetch(2).unbatch()  # the next ones are made meanwhile
     return batches.take(steps).apply(tf.data.experimental.assert_cardinality(steps)).prefetch(PREFETCHED_BATCHES)
