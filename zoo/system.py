@@ -15,6 +15,15 @@ from zoo.backend import gpus_used
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS")
 
 
+def computed_on() -> str:
+    """The backend and what it computes on, in a few words: ``"tensorflow on 2 cores"``."""
+    import keras
+
+    found, backend = machine(), keras.config.backend()
+    cores = f"{found['cores']} core{'s' * (found['cores'] != 1)}"
+    return f"{backend} on {', '.join(found['gpus']) or cores}"
+
+
 def machine() -> dict[str, Any]:
     """The hardware that Keras computes on, in words."""
     import keras

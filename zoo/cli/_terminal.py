@@ -49,13 +49,13 @@ def print_json(content: Any) -> None:
     print(json.dumps(content, indent=2, default=str))
 
 
-def show_log(stream: TextIO | None = None) -> None:
+def show_log(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Print the library's log on the terminal as it is; on `stream` where the output itself is what is wanted."""
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(PrintableFormatter("%(message)s"))
     log = logging.getLogger("zoo")
     log.handlers = [handler]  # one, however often this is called
-    log.setLevel(logging.INFO)
+    log.setLevel(level)
     log.propagate = False
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of retracing: a network is compiled once a phase
     with contextlib.suppress(ImportError):

@@ -2,7 +2,10 @@
 
 import argparse
 import ast
+import logging
 import math
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,13 @@ SERIES_OPTIONS = (  # which are options of the data as well: --option target=COL
     ("lags", int, "steps that the network looks back"),
     ("horizon", int, "steps ahead"),
 )
+NEXT = {  # what is done with a finished run, and with what
+    "predict": "INPUT...",
+    "compare": "A.png B.png",
+    "translate": "TEXT...",
+    "generate": "--prompt TEXT",
+    "export": "--format word2vec --out vectors.txt",
+}
 TEXT_OPTIONS = (("text-column", "texts"), ("label-column", "their classes"))
 
 
@@ -94,6 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="k-fold cross-validation: train K times, each without another part of all that is not for testing, and "
         "measure on that part",
     )
+    parser.add_argument("--quiet", action="store_true", help="print warnings and the result, and no more")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run folder")
     parser.add_argument("--record", metavar="FILE.csv", help="append the metrics as a row to this table")
 
@@ -108,7 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
 
         results.check_table(Path(arguments.record))
     with requests.watch(), _terminal.unbroken_streams():
-        _terminal.show_log()
+        _terminal.show_log(level=logging.WARNING if arguments.quiet else logging.INFO)
         train(arguments, options)
 
 
@@ -118,6 +129,7 @@ def train(arguments: argparse.Namespace, options: dict[str, Any]) -> None:
         _terminal.start_keras(arguments.debug)
         requests.check()
     settings: dict[str, Any] = {name: getattr(arguments, name) for name in SETTINGS if name in arguments}
+    settings["verbose"] = 0 if arguments.quiet else "auto" if sys.stdout.isatty() else 2  # a line an epoch in a file
     if arguments.folds is not None:
         cross_validate(arguments, settings | options)
         return
@@ -198,4 +210,7 @@ def summary(run: Run, plan: RunPlan) -> str:
         lines.append(f"  expected {describe_expected(recipe.expected)}: {'reached' if reached else 'not reached'}")
     files = ", ".join(sorted(file.name for file in run.path.iterdir()))
     lines.append(f"  {results['seconds']:.0f} s; in {run.path}: {files}")
+    vectors = card.inputs[0].dtype.startswith("float") and len(card.inputs[0].shape) == 1  # which are in no file
+    if (usual := next((word for word in NEXT if word in task.commands), None)) and not vectors:
+        lines.append(f"  next: zoo {usual} {shlex.quote(str(run.path))} {NEXT[usual]}")
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from zoo.data import split_record
 from zoo.data.base import DataModule
 from zoo.errors import UsageError, first_line
 from zoo.records import Card, Recipe, replace
-from zoo.system import machine
+from zoo.system import computed_on, machine
 from zoo.tasks.base import Evaluation, Network
 from zoo.training import checkpoint, resume, state, throughput
 from zoo.training.keeper import Journal
@@ -66,6 +66,7 @@ def _fit(plan: RunPlan) -> Run:
     model = build(plan.card, recipe, options) if extras.model is None else extras.model
     network = Network.of(model, plan.card, task, recipe)
     task.check_network(network, data)
+    log.info(f"{plan.card.name}: {model.count_params():,} parameters; {computed_on()}")
     trainer, training_data = task.trainer(network, data)
     compile_for(trainer, training_data, recipe, extras)
     journal = begin(plan, config(plan, recipe, options, data), network, trainer)

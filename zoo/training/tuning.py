@@ -169,7 +169,7 @@ def begin(
     named = recipe if isinstance(recipe, str) else recipe.name
     folder = Path(run) if run is not None else Path("runs") / f"{name}-{named}-tune"
     plain = {key: each if isinstance(each, str | int | float) else str(type(each)) for key, each in settings.items()}
-    about = {"name": name, "recipe": named, "sampler": sampler, "seed": seed, "settings": plain}
+    about: dict[str, Any] = dict(name=name, recipe=named, sampler=sampler, seed=seed, settings=plain)
     about["space"] = {key: asdict(axis) for key, axis in space.items()}
     about = json.loads(json.dumps(about, default=str))
     empty = Search(folder, task.metric, task.minimize, space, ())
