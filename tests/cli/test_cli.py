@@ -258,3 +258,16 @@ def test_names_of_somebody_elses_do_not_write_on_the_terminal(capsys):
     shown = capsys.readouterr().out + str(error.value)
     assert "\x1b" not in shown and "\u202e" not in shown and shown.count("\n") == 3
     assert r"cat\x1b[2J: 90%" in shown
+
+
+def test_completion_knows_commands_options_and_names(capsys):
+    pytest.importorskip("shtab")
+    assert cli.main(["completion", "bash"]) == 0
+    text = capsys.readouterr().out
+    assert all(word in text for word in ("generate", "--learning-rate", "resnet18"))
+
+
+def test_completion_without_its_package(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert cli.main(["completion", "zsh"]) == 2
+    assert "pip install shtab" in capsys.readouterr().err

@@ -81,22 +81,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """
     if [*argv[:1]] == ["help"]:
         argv = [*argv[1:2], "--help"]
-    parser = Parser(
-        prog="zoo",
-        description="The networks that deep learning is taught with, in Keras 3.",
-        epilog="--debug, anywhere, shows the traceback of an error.",
-    )
-    parser.add_argument("--version", action="version", version=f"zoo {__version__}")
-    parser.add_argument(
-        "--import", metavar="FILE.py", dest="imports", action="append", default=[],
-        help="before the command: a file of your own with @zoo.register in it; may be repeated",
-    )  # fmt: skip
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, command in commands().items():
-        text = command.HELP
-        subparser = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        subparser.set_defaults(command=command)
-        command.add_arguments(subparser)
+    parser, subparsers = made()
     chosen = first_word(argv)
     before = [word.partition("=")[0] for word in argv[: argv.index(chosen) if chosen else len(argv)]]
     if strange := [word for word in before if word.startswith("-") and word not in parser.options]:
@@ -114,6 +99,27 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             f"`zoo {chosen}` takes no {extra[0]!r}; leave it out (`zoo {chosen} --help` shows what there is)"
         )
     return arguments
+
+
+def made() -> tuple[Parser, Any]:
+    """The parser of `zoo`, and those of its commands."""
+    parser = Parser(
+        prog="zoo",
+        description="The networks that deep learning is taught with, in Keras 3.",
+        epilog="--debug, anywhere, shows the traceback of an error.",
+    )
+    parser.add_argument("--version", action="version", version=f"zoo {__version__}")
+    parser.add_argument(
+        "--import", metavar="FILE.py", dest="imports", action="append", default=[],
+        help="before the command: a file of your own with @zoo.register in it; may be repeated",
+    )  # fmt: skip
+    subparsers: Any = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in commands().items():
+        text = command.HELP
+        subparser = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        subparser.set_defaults(command=command)
+        command.add_arguments(subparser)
+    return parser, subparsers
 
 
 def first_word(argv: Sequence[str]) -> str:
