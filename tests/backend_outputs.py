@@ -89,6 +89,13 @@ def record(name):
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
+def record_work(name, work):
+    """Write down the multiply-adds of a name, by which `zoo list` sorts."""
+    path = Path(zoo.__file__).parent / "models" / "multiply_adds.json"
+    entries = {**json.loads(path.read_text()), name: work}
+    path.write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n")
+
+
 if __name__ == "__main__":
     from samples import structure
 

@@ -166,10 +166,14 @@ def test_parameter_counts_are_those_of_the_card(subject):
     assert count(subject.full.non_trainable_weights) == subject.card.non_trainable_params
 
 
-def test_what_each_layer_costs_is_known(subject):
+def test_what_each_layer_costs_is_known(subject, request):
     rows = zoo.costs(subject.full)
     assert not [row.layer for row in rows if row.multiply_adds is None]
     assert sum(row.params for row in rows) == subject.card.params + subject.card.non_trainable_params
+    work = sum(row.multiply_adds for row in rows)
+    if request.config.getoption("--record"):
+        backend_outputs.record_work(subject.name, work)
+    assert work == registry.multiply_adds().get(subject.name), "record it: pytest tests/test_conformance.py --record"
 
 
 def test_inputs_are_those_of_the_card(subject):

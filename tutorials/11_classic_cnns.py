@@ -7,8 +7,8 @@
 # and what does it buy?
 #
 # **You will see** the parameters and the work (**multiply-adds**) of thirteen networks, where in the network they sit,
-# why small filters beat large ones, what a 1x1 convolution saves, and VGG-16, narrow, that from most random
-# starts of Keras does not learn ten digits at all (the failure of this lesson), and two cures.
+# why small filters beat large ones, what a 1x1 convolution saves, what came after, and VGG-16, narrow, that from most
+# random starts of Keras does not learn ten digits at all (the failure of this lesson), and two cures.
 #
 # **Claims** The parameters to the last one, counted by hand: AlexNet 60,965,224 in two groups and 62,378,344 in one,
 # VGG-16 138,357,544. A 1x1 convolution cuts 120,422,400 multiplications to 12,443,648. VGG-16 from Glorot's start stays
@@ -229,6 +229,50 @@ lesson.claim("multiplications by hand, 1x1 and then 5x5", before + after, "==", 
 module = {row.layer: row.multiply_adds for row in zoo.costs(networks["inception_v1"])}
 tower = module["inception_3a_5x5_reduce"] + module["inception_3a_5x5"]
 lesson.claim("the same two layers in Inception v1, module 3a", before + after, "==", tower, exact=True)
+
+# %% [markdown]
+# ## What came after
+# Inception thins out the maps in front of a filter. A **depthwise convolution** goes to the end of that way: each
+# filter sees one map alone, and a 1x1 convolution behind it mixes the maps. Of $f f c d$ multiplications a pixel
+# $f f c + c d$ are left. The MobileNets are made of such pairs; the EfficientNets grow one of them in width, depth and
+# pixels by a rule; ConvNeXt takes larger filters, of 7x7, which cost little where each sees one map. DenseNets keep the
+# maps of all layers in place of a sum. ViT has one convolution, of 16x16 pixels, at its beginning; what follows is the
+# subject of lesson 22.
+
+# %%
+LATER = {
+    "DenseNet": ("densenet121", "densenet169", "densenet201"),
+    "Xception": ("xception",),
+    "MobileNet": ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"),
+    "EfficientNet": (
+        *("efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3"),
+        *("efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7"),
+    ),
+    "EfficientNetV2": (
+        *("efficientnet_v2_b0", "efficientnet_v2_b1", "efficientnet_v2_b2", "efficientnet_v2_b3"),
+        *("efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l"),
+    ),
+    "ConvNeXt": ("convnext_tiny", "convnext_small", "convnext_base", "convnext_large", "convnext_xlarge"),
+    "ViT": ("vit_base_16", "vit_tiny_16", "vit_small_16", "vit_large_16"),
+}
+for family, names in LATER.items():
+    print(f"{family}: " + ", ".join(f"{name} {zoo.info(name).params / 1e6:.1f} M" for name in names))
+    first = outline(names[0])
+    print(f"{names[0]:>16}: {work(first) / 1e9:.2f} G multiply-adds")
+    networks[names[0]] = first
+
+image = keras.Input((56, 56, 64))
+whole = keras.Model(image, layers.Conv2D(64, 3, padding="same", use_bias=False)(image))
+maps = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(image)
+apart = keras.Model(image, layers.Conv2D(64, 1, use_bias=False)(maps))
+left = (3 * 3 * 64 + 64 * 64) / (3 * 3 * 64 * 64)
+lesson.claim("work of a 3x3 in two steps over one, 64 maps", work(apart) / work(whole), "==", left, exact=True)
+block = {row.layer: row.multiply_adds for row in zoo.costs(networks["mobilenet_v2"])}
+step = {part: block[f"block_4_{part}"] for part in ("expand", "depthwise", "project")}  # 32 maps, 192 inside, 28x28
+by_hand = {"expand": 32 * 192 * 28**2, "depthwise": 9 * 192 * 28**2, "project": 192 * 32 * 28**2}
+lesson.claim("MobileNetV2's block_4, by hand", sum(by_hand.values()), "==", sum(step.values()), exact=True)
+share = step["depthwise"] / sum(step.values())
+lesson.claim("of which the depthwise 3x3 does", share, "<=", 0.15, baseline=step, exact=True)
 
 # %% [markdown]
 # ## What a network starts from

@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -264,7 +265,8 @@ def info(name: str, *, verbose: bool = False) -> Card:
 
     Args:
         name: one of `list_models()`.
-        verbose: build the network and fill in `layers`: output shape, parameters and multiply-adds of each.
+        verbose: build the network, without its numbers, and fill in `layers`: output shape, parameters and
+            multiply-adds of each.
 
     >>> info("lenet5").params
     61706
@@ -275,5 +277,6 @@ def info(name: str, *, verbose: bool = False) -> Card:
     if not verbose:
         return card
     from zoo.introspection.layer_costs import costs  # and with it Keras
+    from zoo.introspection.outline import outline
 
-    return replace(card, layers=tuple(costs(build(name))))
+    return replace(card, layers=tuple(costs(outline(partial(_built, name, {})))))

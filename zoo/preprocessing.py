@@ -27,10 +27,11 @@ class Pixels:
         return Pixels(self.order, tuple(self.mean[k] for k in cycle), tuple(self.std[k] for k in cycle))
 
 
-PIXELS = {  # the names and numbers of keras.applications' `preprocess_input`
+PIXELS = {  # the names and numbers of keras.applications
     "caffe": Pixels("bgr", (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
     "torch": Pixels("rgb", (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)),
     "tf": Pixels("rgb", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
+    "tf128": Pixels("rgb", (128.0, 128.0, 128.0), (128.0, 128.0, 128.0)),  # inside of its EfficientNetV2 S, M and L
 }
 
 CHANNELS_ALIKE = (

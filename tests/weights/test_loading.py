@@ -531,13 +531,26 @@ def test_every_record_on_a_card_is_complete():
             found += 1
             assert weights.url.startswith("https://") and weights.licence
             assert weights.preprocessing in PIXELS
-            algorithm, digits = weights.hash.split(":")
-            assert (algorithm, len(digits)) in (("md5", 32), ("sha256", 8))
-            assert algorithm == "md5" or weights.url.endswith(f"-{digits}.pth"), "PyTorch puts the hash in the name"
+            assert weights.hash or name == "mobilenet_v2", "of that one alone Keras ships no hash"
+            algorithm, _, digits = weights.hash.partition(":")
+            assert (algorithm, len(digits)) in (("md5", 32), ("sha256", 8), ("sha256", 64), ("", 0))
+            assert len(digits) != 8 or weights.url.endswith(f"-{digits}.pth"), "PyTorch puts the hash in the name"
             assert weights.top == (not weights.tag.endswith("_notop")) == bool(weights.published)
             assert all(not figure.measured and figure.source for figure in weights.published)
             factory.checked_options(name, weights.options)
-    assert found == 16
+    assert found == 93
+
+
+KERAS_FILES = {  # the sources, by how the names here begin
+    "resnet": "resnet", "densenet": "densenet", "efficientnet_v2": "efficientnet_v2", "efficientnet": "efficientnet",
+    "convnext": "convnext", "mobilenet_v2": "mobilenet_v2", "mobilenet_v3": "mobilenet_v3", "vgg16": "vgg16",
+    "vgg19": "vgg19", "inception_v3": "inception_v3", "xception": "xception",
+}  # fmt: skip
+KERAS_NAMES = {
+    "mobilenet_v3_small": "mobilenet_v3_small_224_1.0", "mobilenet_v3_large": "mobilenet_v3_large_224_1.0",
+    **{f"efficientnet_b{number}": f"efficientnetb{number}" for number in range(8)},
+    **{f"efficientnet_v2_{size}": f"efficientnetv2-{size}" for size in ("b0", "b1", "b2", "b3", "s", "m", "l")},
+}  # fmt: skip
 
 
 def test_hashes_and_addresses_are_those_of_keras_applications():
@@ -547,12 +560,14 @@ def test_hashes_and_addresses_are_those_of_keras_applications():
         for weights in zoo.info(name).weights:
             if "keras-applications" not in weights.url:
                 continue
-            file = "resnet" if name.startswith("resnet") else name
+            file = next(file for prefix, file in KERAS_FILES.items() if name.startswith(prefix))
             text = (sources / f"{file}.py").read_text()
-            assert weights.hash.removeprefix("md5:") in text
+            assert weights.hash.partition(":")[2] in text
             folder, _, last = weights.url.rpartition("/")
-            ending = "_notop.h5" if not weights.top else "kernels.h5"
-            assert folder.endswith(f"keras-applications/{file}") and last.endswith(ending) and last.startswith(name)
+            assert f'{folder}/"' in text.replace('"\n    "', "") or f"{folder.rpartition('/')[0]}/" in text
+            notop = last.removesuffix(".h5").endswith(("notop", "no_top", "no_top_v2"))
+            assert last.endswith(".h5") and notop == (not weights.top)
+            assert KERAS_NAMES.get(name, name) in last
 
 
 def test_info_and_list_show_them(capsys):

@@ -106,8 +106,9 @@ def open_run_or_name(argument: str, debug: bool) -> "Run | str":
     return argument
 
 
-def start_keras(debug: bool) -> None:
-    """Import Keras and its backend. What they write to stderr is shown only if the start fails, or with --debug."""
+def start_keras(debug: bool, *, data: bool = True) -> None:
+    """Import Keras and its backend, and what most `data` needs. What they write to stderr is shown only if the start
+    fails, or with --debug."""
     with quietly(debug):
         try:
             import keras
@@ -116,6 +117,8 @@ def start_keras(debug: bool) -> None:
                 f"Keras does not start: {first_line(error)}; expected KERAS_BACKEND to be tensorflow, jax or torch"
             ) from error
         keras.ops.zeros(())  # the backend looks for its devices here
+        if not data:
+            return
         with contextlib.suppress(UsageError):  # most data needs it, whatever the backend
             from zoo.data.sources import tensorflow
 

@@ -2,6 +2,9 @@
 
 import argparse
 import hashlib
+import importlib.util
+import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -29,7 +32,8 @@ def run(arguments: argparse.Namespace) -> None:
     card = registry.info(arguments.name)  # a wrong name is refused before Keras is imported
     _terminal.check_task(card.task, card.name)
     if arguments.verbose:
-        _terminal.start_keras(arguments.debug)
+        take_light_backend()
+        _terminal.start_keras(arguments.debug, data=False)
         card = factory.info(arguments.name, verbose=True)
     if arguments.json:
         _terminal.print_json(records.as_dict(card))
@@ -53,6 +57,13 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"  {label:<14}{text}")
     if card.layers:
         print_layers(card.layers)
+
+
+def take_light_backend() -> None:
+    """Where nobody has chosen a backend, Keras's NumPy: shapes are the same on all, and TensorFlow takes seconds and
+    half a gigabyte to import. Keras's NumPy leans on JAX."""
+    if "keras" not in sys.modules and importlib.util.find_spec("jax"):
+        os.environ.setdefault("KERAS_BACKEND", "numpy")
 
 
 def print_layers(layers: Sequence["Cost"]) -> None:
@@ -106,6 +117,8 @@ def describe_hash(text: str) -> str:
     >>> describe_hash("sha256:7be5be79")
     'sha256:7be5be79, the first 8 of its 64 digits: no more is published'
     """
+    if not text:
+        return "no hash is published"
     algorithm, _, digits = text.partition(":")
     whole = 2 * hashlib.new(algorithm).digest_size
     return (

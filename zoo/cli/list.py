@@ -1,12 +1,15 @@
-"""`zoo list`: the names of the zoo."""
+"""`zoo list`: the names of the zoo, each with its parameters, or its multiply-adds where it is sorted by them."""
 
 import argparse
+import math
 import sys
 
 from zoo import registry
 from zoo.cli import _terminal
 from zoo.errors import UsageError, unknown
 
+SORTS = ("name", "params", "multiply-adds")
+SIZE = 17  # digits and commas of the most multiply-adds that one may expect
 HELP = "list the networks of the zoo"
 
 
@@ -14,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pattern", nargs="?", metavar="PATTERN", help="of names, with wildcards: 'lenet*'")
     parser.add_argument("--task", help="only networks for this task")
     parser.add_argument("--pretrained", action="store_true", default=None, help="only networks with pretrained weights")
+    parser.add_argument("--sort", choices=SORTS, default="name", help="the smallest first; name: the default")
     parser.add_argument("--json", action="store_true", help=_terminal.JSON_HELP)
 
 
@@ -25,18 +29,28 @@ def run(arguments: argparse.Namespace) -> None:
         tell_broken()  # it may be the one that was looked for
         asked = repr(arguments.pattern) if arguments.pattern else "what was asked for"
         raise UsageError(f"no name matches {asked}; `zoo list` shows all {len(registry.list_models())}")
+    work = registry.multiply_adds()
+    if arguments.sort == "params":
+        names.sort(key=lambda name: registry.info(name).params)
+    elif arguments.sort == "multiply-adds":  # what is not known comes last
+        names.sort(key=lambda name: work.get(name, math.inf))
     if arguments.json:
         fields = ("name", "task", "family", "params", "summary", "paper")
         cards = [registry.info(name) for name in names]
         _terminal.print_json([
-            {**{field: getattr(card, field) for field in fields}, "weights": [each.tag for each in card.weights]}
+            {
+                **{field: getattr(card, field) for field in fields},
+                "multiply_adds": work.get(card.name),
+                "weights": [each.tag for each in card.weights],
+            }
             for card in cards
         ])  # fmt: skip
         return
     width = max(map(len, names))
     for name in names:
         card = registry.info(name)
-        print(f"{name:<{width}}  {card.params:>13,}  {card.summary}")
+        size = card.params if arguments.sort != "multiply-adds" else work.get(name)
+        print(f"{name:<{width}}  {'unknown' if size is None else f'{size:,}':>{SIZE}}  {card.summary}")
     tell_broken()
     known = _terminal.known_tasks()
     for name in names:

@@ -33,6 +33,7 @@ from keras import KerasTensor, layers
 from zoo.checks import check_whole
 from zoo.errors import UsageError
 from zoo.layers.attention import Attention, Cache, Padding, Positions
+from zoo.layers.residual import depth_rates, dropped
 from zoo.layers.sequence import PoolSequence
 from zoo.recipes.transformer import (
     CLASSIFIER_DEMO,
@@ -58,11 +59,12 @@ class Residual:
     dropout: layers.Dropout
     add: layers.Add
     norm_first: bool
+    drop_path: layers.Dropout | None = None  # stochastic depth
 
     def __call__(self, x: Any, sublayer: Callable[[Any], Any]) -> Any:
-        if self.norm_first:
-            return self.add([x, self.dropout(sublayer(self.norm(x)))])
-        return self.norm(self.add([x, self.dropout(sublayer(x))]))
+        branch = self.dropout(sublayer(self.norm(x) if self.norm_first else x))
+        x = self.add([x, self.drop_path(branch) if self.drop_path else branch])
+        return x if self.norm_first else self.norm(x)
 
 
 class Block:
@@ -88,6 +90,7 @@ class Block:
         epsilon: of the normalisations.
         initializer: of all matrices.
         output_initializer: of the last matrix of each sublayer, where it is another.
+        drop_path: fraction of the examples that skip a sublayer in training (`zoo.layers.residual`).
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class Block:
         epsilon: float = 1e-6,
         initializer: Any = "glorot_uniform",
         output_initializer: Any = None,
+        drop_path: float = 0.0,
     ):
         check_norm(norm)
 
@@ -117,7 +121,8 @@ class Block:
         def residual(part: str) -> Residual:
             normalization = layers.LayerNormalization(epsilon=epsilon, name=f"{name}_{part}_norm")
             silenced = layers.Dropout(dropout, name=f"{name}_{part}_dropout")
-            return Residual(normalization, silenced, layers.Add(name=f"{name}_{part}_add"), norm == "pre")
+            path = dropped(drop_path, 3, f"{name}_{part}_drop_path") if drop_path else None
+            return Residual(normalization, silenced, layers.Add(name=f"{name}_{part}_add"), norm == "pre", path)
 
         def dense(part: str, units: int, initializer: Any, activation: Any = None) -> layers.Dense:
             return layers.Dense(units, activation, kernel_initializer=initializer, name=f"{name}_{part}")
@@ -139,7 +144,7 @@ class Block:
 
         def residual(part: str) -> Residual:
             norm, dropout, add = (found[f"{name}_{part}_{layer}"] for layer in ("norm", "dropout", "add"))
-            return Residual(norm, dropout, add, norm_first)
+            return Residual(norm, dropout, add, norm_first, found.get(f"{name}_{part}_drop_path"))
 
         block = cls.__new__(cls)
         block.attention, block.attention_residual = attention, residual("attention")
@@ -176,11 +181,16 @@ def check_norm(norm: str) -> None:
         raise UsageError(f"norm is {norm!r}; expected 'pre' (before each sublayer) or 'post' (after each sum)")
 
 
-def encode(x: KerasTensor, mask: KerasTensor, num_layers: int, **options: Any) -> KerasTensor:
-    """An encoder over x (batch, S, dim), where the mask (batch, 1, S) is True; `options` are those of its blocks."""
+def encode(
+    x: KerasTensor, mask: KerasTensor | None, num_layers: int, drop_path: float = 0.0, **options: Any
+) -> KerasTensor:
+    """An encoder over x (batch, S, dim), where the mask (batch, 1, S) is True; `options` are those of its blocks.
+
+    Stochastic depth grows from 0 in the first block to `drop_path` in the last.
+    """
     check_whole("num_layers", num_layers)
-    for number in range(1, num_layers + 1):
-        x = Block(f"encoder{number}", **options)(x, mask)
+    for number, rate in enumerate(depth_rates(drop_path, num_layers), start=1):
+        x = Block(f"encoder{number}", **options, drop_path=rate)(x, mask)
     return layers.LayerNormalization(epsilon=1e-6, name="encoder_norm")(x) if options["norm"] == "pre" else x
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from zoo.records import Expected, Weights, replace
 
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
+APPLICATIONS = "keras.io/api/applications"
 TORCHVISION = "https://download.pytorch.org/models/"
 
 
@@ -22,7 +23,7 @@ def keras_applications(
     md5: str,
     size: int | None,
     md5_notop: str,
-    size_notop: int,
+    size_notop: int | None,
     accuracy: float,
     top5: float,
     **fields: Any,
@@ -40,7 +41,7 @@ def keras_applications(
         url=f"{KERAS}{path}_weights_tf_dim_ordering_tf_kernels.h5",
         hash=f"md5:{md5}",
         size=size,
-        published=published(accuracy, top5, "keras.io/api/applications"),
+        published=published(accuracy, top5, APPLICATIONS),
         **fields,
     )
     notop = replace(
@@ -55,12 +56,31 @@ def keras_applications(
     return whole, notop
 
 
+def keras_file(
+    path: str, hash: str, *, top: bool = True, accuracy: float | None = None, top5: float | None = None,
+    host: str = KERAS, **fields: Any,
+) -> Weights:  # fmt: skip
+    """One file of keras.applications: ``"imagenet"``, or ``"imagenet_notop"`` where it has no `top`.
+
+    Args:
+        path: below `host`.
+        hash: that Keras ships, or "" where it ships none.
+        accuracy, top5: what Keras publishes of it.
+        **fields: the others of `Weights`.
+    """
+    found = {"accuracy": accuracy, "top5_accuracy": top5}
+    claims = [Expected(metric, value, APPLICATIONS, measured=False) for metric, value in found.items() if value]
+    tag = "imagenet" if top else "imagenet_notop"
+    return Weights(tag=tag, url=f"{host}{path}", hash=hash, top=top, published=tuple(claims), **fields)
+
+
 def torchvision(
-    name: str, sha256: str, *, accuracy: float, top5: float, source: str, preprocessing: str = "torch", **fields: Any
-) -> Weights:
+    name: str, sha256: str, *, accuracy: float, top5: float, source: str = "torchvision's documentation, one crop",
+    preprocessing: str = "torch", tag: str = "imagenet", **fields: Any,
+) -> Weights:  # fmt: skip
     """A file of torchvision, whose name ends in the first digits of its digest; no more of that is published."""
     return Weights(
-        tag="imagenet",
+        tag=tag,
         url=f"{TORCHVISION}{name}-{sha256}.pth",
         hash=f"sha256:{sha256}",
         preprocessing=preprocessing,

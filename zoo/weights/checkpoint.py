@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,17 @@ class Tensor:
     shape: tuple[int, ...]
     dtype: str
     read: Callable[[], np.ndarray]
+
+    def changed(self, shape: tuple[int, ...], change: Callable[[np.ndarray], np.ndarray]) -> "Tensor":
+        """The same array in another form, made when it is read."""
+
+        def read() -> np.ndarray:
+            value = self.read()
+            if value.shape != self.shape:
+                raise ValueError(f"{self.key} is not of the shape that the header says")
+            return change(value)
+
+        return replace(self, shape=shape, read=read)
 
 
 @dataclass

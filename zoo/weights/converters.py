@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras import layers
 
 from zoo.errors import UsageError
+from zoo.weights import backbone_names
+from zoo.weights.backbone_names import groups
+from zoo.weights.checkpoint import Tensor
 
 # The weights of one layer: PyTorch's name, and ours.
 NAMES = {
@@ -133,14 +137,6 @@ def video_resnet(layer: str, factored: bool) -> str | None:
     return f"conv{int(stage) + 1}_block{int(block) + 1}_{number}_{VIDEO_PARTS[factored][part]}"
 
 
-def groups(pattern: str, layer: str) -> tuple[str, ...]:
-    """The groups of a pattern in a layer's name; a KeyError if it does not match, as for a name in no table."""
-    found = re.fullmatch(pattern, layer)
-    if found is None:
-        raise KeyError(layer)
-    return found.groups()
-
-
 Converter = Callable[[str], str | None]
 CONVERTERS: Mapping[str, Sequence[Converter]] = {
     "AlexNet": [alexnet],
@@ -148,6 +144,15 @@ CONVERTERS: Mapping[str, Sequence[Converter]] = {
     "ResNet": [resnet],
     "GoogLeNet": [googlenet],
     "R3D, MC3 and R(2+1)D": [partial(video_resnet, factored=False), partial(video_resnet, factored=True)],
+    "MobileNet": [backbone_names.mobilenet_v2, backbone_names.mobilenet_v3],
+    "DenseNet": [backbone_names.densenet],
+    "EfficientNet": [  # version 2 first: the names of its stages could be of version 1, not the other way round
+        partial(backbone_names.efficientnet, fused=3),
+        backbone_names.efficientnet,
+        backbone_names.timm_efficientnet,
+    ],
+    "ConvNeXt": [backbone_names.convnext],
+    "ViT": [backbone_names.vit],
 }
 
 
@@ -162,12 +167,17 @@ def converted(layers: Iterable[str]) -> dict[str, str | None] | None:
     return None
 
 
-def check_options(layers: Iterable[str], model: Any, path: Path) -> None:
+def check_options(names: Iterable[str], model: Any, path: Path) -> None:
     """Raise where a network has other options than a state dict's, though every array may fit.
 
-    The bottlenecks of torchvision and timm halve in their 3x3 convolution, those of the paper in their first.
+    The bottlenecks of torchvision and timm halve in their 3x3 convolution, those of the paper in their first; their
+    MobileNets and EfficientNets pad halvings on all sides.
     """
-    names = set(layers)
+    names = set(names)
+    if any(getattr(each, "strides", (1, 1))[0] == 2 and each.padding == "same" for each in first_convolutions(model)):
+        raise UsageError(
+            f"{path} is of torchvision or timm, which pad where they halve on all sides; build with variant='torch'"
+        )
     halving = next((each for each in model.layers if each.name == "conv3_block1_2_conv"), None)
     if not {"layer2.0.conv3", "layer2.0.downsample.0"} <= names or halving is None:
         return
@@ -176,6 +186,15 @@ def check_options(layers: Iterable[str], model: Any, path: Path) -> None:
             f"{path} is a ResNet of torchvision or timm, which halves in its 3x3 convolutions and has no biases; build "
             "with stride_in='3x3', use_bias=False"
         )
+
+
+def first_convolutions(model: Any) -> list[Any]:
+    """The first convolution of a MobileNet or an EfficientNet; none of other networks."""
+    return [each for each in model.layers if each.name in ("conv1", "conv", "stem_conv") and is_depthwise_net(model)]
+
+
+def is_depthwise_net(model: Any) -> bool:
+    return any(isinstance(each, layers.DepthwiseConv2D) for each in model.layers)
 
 
 def kernel_converter(maps: tuple[int, ...] | None) -> Callable[[np.ndarray], np.ndarray]:
@@ -200,3 +219,31 @@ def kernel_converter(maps: tuple[int, ...] | None) -> Callable[[np.ndarray], np.
         return kernel.reshape(-1, channels, height, width).transpose(2, 3, 1, 0).reshape(height * width * channels, -1)
 
     return convert
+
+
+def attention(tensors: Sequence[Tensor], layer: Any) -> list[Tensor]:
+    """The eight weights of an attention layer, from the four arrays that PyTorch has: queries, keys and values as one.
+
+    Raises:
+        KeyError: where they are of another width.
+    """
+    dim, heads = layer.dim, layer.num_heads
+    by_shape = {tensor.shape: tensor for tensor in tensors}
+    joint, joint_bias = by_shape[(3 * dim, dim)], by_shape[(3 * dim,)]
+    split = (dim, heads, dim // heads)
+    found = []
+    for start in range(0, 3 * dim, dim):  # rows of the outputs
+        part = slice(start, start + dim)
+        found.append(joint.changed(split, partial(head_kernel, part=part, shape=split)))
+        found.append(joint_bias.changed(split[1:], partial(head_bias, part=part, shape=split[1:])))
+    back = (*split[1:], dim)
+    out = by_shape[(dim, dim)].changed(back, partial(head_kernel, part=slice(None), shape=back))
+    return [*found, out, by_shape[(dim,)]]
+
+
+def head_kernel(value: np.ndarray, part: slice, shape: tuple[int, ...]) -> np.ndarray:
+    return value[part].T.reshape(shape)
+
+
+def head_bias(value: np.ndarray, part: slice, shape: tuple[int, ...]) -> np.ndarray:
+    return value[part].reshape(shape)

@@ -101,7 +101,7 @@ def read(plan: LoadingPlan, path: Path) -> dict[int, np.ndarray]:
             raise UsageError(f"{key} in {path} has numbers that are not finite; the file is damaged: fetch it again")
         if each.variable.name == "moving_variance" and value.size and value.min() < 0:
             raise UsageError(f"{key} in {path} has negative variances; the file is damaged: fetch it again")
-        values[id(each.variable)] = value if each.convert is None else each.convert(value)
+        values[id(each.variable)] = value
         show(number)
     return values
 

@@ -1,18 +1,19 @@
 """Where each array of a file belongs in a network, decided from names and shapes before any number is read."""
 
+import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from keras import layers
 
 from zoo.errors import UsageError
+from zoo.introspection.graph import NORMALIZATION
 from zoo.weights import converters, input_channels
 from zoo.weights.checkpoint import Content, Tensor, listed
-from zoo.weights.name_mapping import Groups, Units, matched
+from zoo.weights.name_mapping import Groups, Units, matched, rank
 from zoo.weights.network_parts import NetworkParts, first_layer
 
 FLOATS = ("float32", "float16", "bfloat16", "float64")
@@ -51,14 +52,11 @@ class Assignment:
     """One array of the file, and the variable that it goes into."""
 
     variable: Any
-    tensor: Tensor
-    convert: Callable[[np.ndarray], np.ndarray] | None = None  # for layouts that order the axes otherwise
+    tensor: Tensor  # its axes in Keras's order
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the array, its axes in Keras's order."""
-        shape = self.tensor.shape
-        return shape if self.convert is None else (*shape[2:], shape[1], shape[0])
+        return self.tensor.shape
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ def does_not_fit(pair: Assignment, path: Path) -> UsageError:
 def explain_extra(groups: Groups, units: Units, parts: NetworkParts, unused: dict[str, str]) -> list[str]:
     """Take out of `groups` what the network has no variables for. Returns the names that nothing explains."""
     extra = {name: groups.pop(name) for name in list(groups) if name not in units}
-    small = all(len(tensor.shape) <= 2 for tensors in extra.values() for tensor in tensors)
+    small = all(rank(tensor) <= 2 for tensors in extra.values() for tensor in tensors)
     unexplained = []
     for name, tensors in extra.items():
         if name.startswith(AUXILIARY_PREFIX):
@@ -183,24 +181,48 @@ def paired(
     unit: str, variables: Sequence[Any], tensors: Sequence[Tensor], parts: NetworkParts, path: Path
 ) -> list[Assignment]:
     """The arrays of one layer with its variables: by name where the names are known, else in order."""
+    for tensor in tensors:
+        if tensor.dtype not in FLOATS:
+            raise UsageError(f"{tensor.key} in {path} is {tensor.dtype}; expected {' or '.join(FLOATS)}: save it so")
+    layer = parts.layers[parts.owner[id(variables[0])]]
+    if isinstance(layer, layers.MultiHeadAttention) and len(tensors) == 4 != len(variables):  # PyTorch's
+        with contextlib.suppress(KeyError):
+            return [Assignment(*pair) for pair in zip(variables, converters.attention(tensors, layer))]
     if len(tensors) != len(variables):
         raise UsageError(
             f"{path} has {len(tensors)} arrays for {unit}, {listed(tensor.key for tensor in tensors)}; "
             f"expected {len(variables)}: it is of another network"
         )
-    for tensor in tensors:
-        if tensor.dtype not in FLOATS:
-            raise UsageError(f"{tensor.key} in {path} is {tensor.dtype}; expected {' or '.join(FLOATS)}: save it so")
     by_name = {re.split(r"[./]", tensor.key)[-1].removesuffix(":0"): tensor for tensor in tensors}
-    convert = None
     if "weight" in by_name and by_name.keys() <= converters.NAMES.keys():  # PyTorch's
-        layer = parts.layers[parts.owner[id(variables[0])]]
-        normalisation = isinstance(layer, layers.BatchNormalization)
-        by_name = {converters.NAMES[name][normalisation]: tensor for name, tensor in by_name.items()}
-        convert = converters.kernel_converter(parts.flattened_maps(layer))
+        by_name = {
+            converters.NAMES[name][isinstance(layer, NORMALIZATION)]: in_keras_order(tensor, layer, parts)
+            for name, tensor in by_name.items()
+        }
+        tensors = list(by_name.values())
     if by_name.keys() == {variable.name for variable in variables}:
         tensors = [by_name[variable.name] for variable in variables]
     return [
-        Assignment(variable, tensor, convert if len(tensor.shape) > 1 else None)
+        Assignment(variable, without_axes_of_one(tensor, tuple(variable.shape), layer))
         for variable, tensor in zip(variables, tensors)
     ]
+
+
+def in_keras_order(tensor: Tensor, layer: Any, parts: NetworkParts) -> Tensor:
+    """A kernel of PyTorch's, outputs first, as Keras has it, outputs last; any other array as it is."""
+    if len(tensor.shape) < 2:
+        return tensor
+    outputs, inputs, *sizes = tensor.shape
+    return tensor.changed((*sizes, inputs, outputs), converters.kernel_converter(parts.flattened_maps(layer)))
+
+
+def without_axes_of_one(tensor: Tensor, shape: tuple[int, ...], layer: Any) -> Tensor:
+    """The array in the shape of its variable where only axes of length 1 are too many, too few or elsewhere.
+
+    A 1x1 convolution of one pixel is a dense layer; the kernel of a depthwise convolution is that of one in groups.
+    """
+    here, there = ([size for size in each if size != 1] for each in (shape, tensor.shape))
+    elsewhere = len(shape) != len(tensor.shape) or isinstance(layer, layers.DepthwiseConv2D)
+    if here != there or tensor.shape == shape or not elsewhere:
+        return tensor
+    return tensor.changed(shape, lambda value: value.reshape(shape))

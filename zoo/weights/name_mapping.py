@@ -11,10 +11,11 @@ from typing import Any
 from keras.src.saving import saving_lib  # private; the one module that knows Keras's paths
 
 from zoo.errors import UsageError
-from zoo.weights import converters, transformers_names
+from zoo.weights import backbone_names, converters, transformers_names
 from zoo.weights.checkpoint import Content, Tensor, listed
 from zoo.weights.network_parts import NetworkParts
 
+SEQUENTIAL = re.compile(r"stem|downsampling_block_(\d)")
 KINDS = "(conv[123]d|depthwise_conv2d|separable_conv2d|dense|batch_normalization)"
 NUMBERED = re.compile(KINDS + r"(_\d+)?")  # what Keras calls a layer that nobody named
 
@@ -32,12 +33,15 @@ def matched(model: Any, parts: NetworkParts, content: Content, path: Path) -> tu
     units = {name: list(layer.weights) for name, layer in parts.layers.items()}
     if content.layout == "keras":
         units, groups, unused = by_path(model, parts, content)
-    elif content.layout == "legacy" and any(NUMBERED.fullmatch(name) and name not in units for name in groups):
-        groups = in_order(groups, units, parts, path)
+    elif content.layout == "legacy":
+        groups, unused = of_keras_applications(groups, units)
+        if any(NUMBERED.fullmatch(name) and name not in units for name in groups):
+            groups = in_order(groups, units, parts, path)
     elif content.layout in ("torch", "safetensors") and any(each.key.endswith(".weight") for each in content.tensors):
         heads = {name: layer.num_heads for name, layer in parts.layers.items() if hasattr(layer, "num_heads")}
         if found := transformers_names.arranged(content.tensors, heads, path):
             return units, found.groups, found.unused
+        groups = by_parameter(groups)
         converters.check_options(groups, model, path)
         groups, unused = renamed(groups, path)
     rename_head(groups, units, parts)
@@ -109,6 +113,26 @@ def by_name(
 # Legacy files
 
 
+def of_keras_applications(groups: Groups, units: Units) -> tuple[Groups, dict[str, str]]:
+    """Layers that keras.applications calls otherwise under their names here, and what scales its pixels apart."""
+    kept: Groups = {}
+    unused: dict[str, str] = {}
+    for name, tensors in groups.items():
+        here = backbone_names.keras_applications(name)
+        parts = SEQUENTIAL.fullmatch(here or "")
+        if name in units:
+            kept[name] = tensors
+        elif here is None:
+            unused |= {tensor.key: "scales pixels, or features, outside of the network here" for tensor in tensors}
+        elif parts and len(tensors) == 4:  # ConvNeXt's convolutions and normalisations, two by two in one layer
+            names = ("layernorm", "conv") if parts[1] else ("conv", "layernorm")
+            first, second = (f"downsampling_{each}_{parts[1]}" if parts[1] else f"stem_{each}" for each in names)
+            kept |= {first: tensors[:2], second: tensors[2:]}
+        else:
+            kept[here if here in units else name] = tensors
+    return kept, unused
+
+
 def in_order(groups: Groups, units: Units, parts: NetworkParts, path: Path) -> Groups:
     """For files whose layers have the numbers that Keras counts in one process: the order is all that they tell."""
     names = [name for name in units if name not in parts.auxiliary]
@@ -125,6 +149,18 @@ def in_order(groups: Groups, units: Units, parts: NetworkParts, path: Path) -> G
 
 
 # State dicts of PyTorch
+
+
+def by_parameter(groups: Groups) -> Groups:
+    """The same, but for what is no layer's weight or bias and belongs to a block by itself, as a class token does:
+    a group of its own, by its whole name."""
+    found: Groups = {}
+    for layer, tensors in groups.items():
+        for tensor in tensors:
+            ending = tensor.key.rpartition(".")[2]
+            known = ending in (*converters.NAMES, converters.BATCH_COUNTER)
+            found.setdefault(layer if known else f"{layer}.{ending}".lstrip("."), []).append(tensor)
+    return found
 
 
 def renamed(groups: Groups, path: Path) -> tuple[Groups, dict[str, str]]:
@@ -145,7 +181,7 @@ def renamed(groups: Groups, path: Path) -> tuple[Groups, dict[str, str]]:
         if here is None:
             unused |= {tensor.key: "an auxiliary head unlike those here" for tensor in others}
         else:
-            kept[here] = others
+            kept[here] = kept.get(here, []) + others
     return kept, unused
 
 
@@ -162,4 +198,9 @@ def rename_head(groups: Groups, units: Units, parts: NetworkParts) -> None:
 
 def is_dense(tensors: list[Tensor]) -> bool:
     """Whether arrays are a matrix and perhaps a bias."""
-    return max(len(tensor.shape) for tensor in tensors) == 2
+    return max(map(rank, tensors)) == 2
+
+
+def rank(tensor: Tensor) -> int:
+    """How many axes an array has; two for the kernel of a 1x1 convolution, which may stand for a dense layer."""
+    return 2 if len(tensor.shape) == 4 and tensor.shape[:2] == (1, 1) else len(tensor.shape)
