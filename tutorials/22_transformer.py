@@ -491,7 +491,8 @@ if lesson.full:
 #   random query for $d_k = 256$.
 # * `zoo train fasttext_classifier` only averages vectors of words and of pairs of neighbours. What does
 #   `zoo train transformer_classifier` gain on the same texts?
-# * Make positions useless: `table = 0 * sinusoids(100, 64)`. Which claims fail?
+# * Make positions useless: `table = np.repeat(sinusoids(1, 64), 100, axis=0)`, so that all tokens stand at position 0.
+#   Which claims fail?
 #
 # <details><summary>Solution</summary>
 #
@@ -499,11 +500,11 @@ if lesson.full:
 #   seed may be luck: train each once more with `--seed 1` before you believe it.
 # * Positions beyond the longest source of the training set were never trained; their vectors are still as they were at
 #   the start, noise. Sines go on.
-# * `q, k = rng.normal(size=256), rng.normal(size=(20, 256))`, then `softmax(k @ q)`: one weight is nearly 1 and the
-#   others nearly 0. With `softmax(k @ q / 16)` many keys get a part.
+# * `q, k = rng.normal(size=256), rng.normal(size=(20, 256))`, then `softmax(k @ q)`: in most draws one weight is nearly
+#   1 and the others nearly 0. With `softmax(k @ q / 16)` many keys get a part.
 # * Compare the test accuracies that the two commands print, with the intervals beside them.
 # * "with positions: answers to shuffled tokens, difference", for there is none, and "three positions on is one
-#   rotation" stays true of zeros. The network of the dates takes its positions from its own layer.
+#   rotation", for nothing turns. The network of the dates takes its positions from its own layer.
 #
 # </details>
 
