@@ -26,6 +26,7 @@
 
 # %%
 import csv
+import logging
 import tempfile
 from pathlib import Path
 
@@ -38,6 +39,7 @@ import zoo
 from zoo.metrics.diagnosis import diagnose, error_table
 from zoo.plots import INK, SECOND, THIRD, errors_by_set, errors_of_kinds, new_figure
 
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # many small networks: it warns that it compiles each
 lesson = Tutorial("07_diagnosing_a_model")
 
 # %% [markdown]

@@ -135,7 +135,8 @@ def train(
     """
     arguments = dict(locals())
     arguments |= arguments.pop("options")
-    if arguments.pop("folds") is not None:
+    del arguments["folds"]
+    if folds is not None:
         from zoo.training.folds import check, cross_validate
 
         check(folds, name, arguments)

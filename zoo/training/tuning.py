@@ -169,7 +169,7 @@ def begin(
     named = recipe if isinstance(recipe, str) else recipe.name
     folder = Path(run) if run is not None else Path("runs") / f"{name}-{named}-tune"
     plain = {key: each if isinstance(each, str | int | float) else str(type(each)) for key, each in settings.items()}
-    about = {"name": name, "recipe": named, "sampler": sampler, "seed": seed, "settings": plain}
+    about: dict[str, Any] = {"name": name, "recipe": named, "sampler": sampler, "seed": seed, "settings": plain}
     about["space"] = {key: asdict(axis) for key, axis in space.items()}
     about = json.loads(json.dumps(about, default=str))
     empty = Search(folder, task.metric, task.minimize, space, ())
@@ -218,13 +218,16 @@ def trained(plan: RunPlan) -> Run:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without the log of each training; its warnings are said."""
-    level = log.level
-    log.setLevel(logging.WARNING)
+    """Without the log of each training, whose warnings are said; and without TensorFlow's that it compiles again."""
+    levels = {log: logging.WARNING, logging.getLogger("tensorflow"): logging.ERROR}
+    before = {each: each.level for each in levels}
     try:
+        for each, level in levels.items():
+            each.setLevel(level)
         yield
     finally:
-        log.setLevel(level)
+        for each, level in before.items():
+            each.setLevel(level)
 
 
 def suggested(found: Search, sampler: str, seed: int) -> dict[str, Any]:
