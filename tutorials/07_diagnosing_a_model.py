@@ -59,6 +59,9 @@ lesson = Tutorial("07_diagnosing_a_model")
 # as the target, train-dev and dev set are one. The lowest error that anything could reach is the **Bayes error**; for
 # pictures and sounds people come near it, so the human error stands in for it.
 #
+# (`zoo diagnose RUN --target DATA` takes the validation set of the run for the train-dev set, and your data for the dev
+# set. The test set of the run stands between them: over-tuning to its validation set shows there.)
+#
 # (Bias and variance have a second, older meaning in statistics, which is behind these names: how far the *average* of
 # many trained networks is from the truth, and how far they are from each other.)
 #
