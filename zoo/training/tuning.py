@@ -26,6 +26,7 @@ from zoo.records import Recipe
 from zoo.training.run_folder import Run
 from zoo.training.run_plan import RunPlan, default_recipe, prepare
 from zoo.training.search_space import Axis, default_space, parse, short, value
+from zoo.training.stopping import Stopped
 
 log = logging.getLogger("zoo")
 
@@ -201,6 +202,8 @@ def next_trial(
             ended = trained(plan)
         score = ended.metrics[found.metric]
         failed = "" if math.isfinite(score) else f"its {found.metric} is {score}"
+    except Stopped as stop:
+        raise Stopped(stop.number, f"; {found.path} keeps {number} trials: the same command goes on") from None
     except UsageError as error:  # a loss that became NaN, memory that ran out: the next may do
         failed = str(error)
     return Trial(number, drawn, score, round(time.perf_counter() - started, 2), folder.name, failed)
