@@ -51,7 +51,7 @@ lesson = Tutorial("07_diagnosing_a_model")
 # |---|---|---|
 # | people | nothing: the **human-level performance**, the best that can be had for now | |
 # | training set | the network, in place of people | **avoidable bias**: it did not even learn what it was shown |
-# | **train-dev set** | examples that it did not learn from, of the same kind | **variance**, or **generalisation gap**: it learned some by heart |
+# | **train-dev set** | others of the same kind | **variance**, or **generalisation gap**: it learned some by heart |
 # | **dev set** | examples of the kind that it is meant for, the **target domain** | **data mismatch** |
 # | test set | of the same kind, but nothing was chosen by them | **over-tuning** to the dev set |
 #
@@ -265,7 +265,8 @@ lesson.claim("not shifted, largest mismatch", max(abs(each) for each in control)
 
 # %% [markdown]
 # Is the tool right? An error rate is easy to compute by hand: of the first network, on its test set, in NumPy, and by
-# Keras.
+# Keras. (The images are scaled as the network learned them, by the mean and the standard deviation of the *training*
+# set; those of the test set would be another scale.)
 
 # %%
 learn, validate, test, mine, ours = divided(lesson.seed)
