@@ -51,7 +51,7 @@ lesson = Tutorial("07_diagnosing_a_model")
 # |---|---|---|
 # | people | nothing: the **human-level performance**, the best that can be had for now | |
 # | training set | the network, in place of people | **avoidable bias**: it did not even learn what it was shown |
-# | **train-dev set** | others of the same kind | **variance**, or **generalisation gap**: it learned some by heart |
+# | **train-dev set** | others of the same kind | **variance**: it learned some by heart |
 # | **dev set** | examples of the kind that it is meant for, the **target domain** | **data mismatch** |
 # | test set | of the same kind, but nothing was chosen by them | **over-tuning** to the dev set |
 #

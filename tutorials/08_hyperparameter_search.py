@@ -435,7 +435,7 @@ else:
 #    best of them. A search space in the right place forgives the wrong scale. But to know the place, somebody has
 #    searched already.
 # 2. `rows[: len(rows) // 2]` and `2 * until`. There are more rounds, with smaller steps, and the last one is trained
-#    for fewer epochs. The claims about 81 epochs fail, as they should: count anew.
+#    for fewer epochs. The claim about the epochs that were spent fails, as it should: count anew.
 # </details>
 
 # %%
