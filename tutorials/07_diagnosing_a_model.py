@@ -26,6 +26,7 @@
 
 # %%
 import csv
+import logging
 import tempfile
 from pathlib import Path
 
@@ -38,6 +39,7 @@ import zoo
 from zoo.metrics.diagnosis import diagnose, error_table
 from zoo.plots import INK, SECOND, THIRD, errors_by_set, errors_of_kinds, new_figure
 
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # many small networks: it warns that it compiles each
 lesson = Tutorial("07_diagnosing_a_model")
 
 # %% [markdown]
@@ -49,13 +51,16 @@ lesson = Tutorial("07_diagnosing_a_model")
 # |---|---|---|
 # | people | nothing: the **human-level performance**, the best that can be had for now | |
 # | training set | the network, in place of people | **avoidable bias**: it did not even learn what it was shown |
-# | **train-dev set** | examples that it did not learn from, of the same kind | **variance**, or **generalisation gap**: it learned some by heart |
+# | **train-dev set** | others of the same kind | **variance**: it learned some by heart |
 # | **dev set** | examples of the kind that it is meant for, the **target domain** | **data mismatch** |
 # | test set | of the same kind, but nothing was chosen by them | **over-tuning** to the dev set |
 #
 # "Dev" is short for development; it is what we called the validation set. If the data for training are of the same kind
 # as the target, train-dev and dev set are one. The lowest error that anything could reach is the **Bayes error**; for
 # pictures and sounds people come near it, so the human error stands in for it.
+#
+# (`zoo diagnose RUN --target DATA` takes the validation set of the run for the train-dev set, and your data for the dev
+# set. The test set of the run stands between them: over-tuning to its validation set shows there.)
 #
 # (Bias and variance have a second, older meaning in statistics, which is behind these names: how far the *average* of
 # many trained networks is from the truth, and how far they are from each other.)
@@ -260,7 +265,8 @@ lesson.claim("not shifted, largest mismatch", max(abs(each) for each in control)
 
 # %% [markdown]
 # Is the tool right? An error rate is easy to compute by hand: of the first network, on its test set, in NumPy, and by
-# Keras.
+# Keras. (The images are scaled as the network learned them, by the mean and the standard deviation of the *training*
+# set; those of the test set would be another scale.)
 
 # %%
 learn, validate, test, mine, ours = divided(lesson.seed)

@@ -47,6 +47,20 @@ def test_one_path_is_a_list_of_one(run, digits):
     assert zoo.predict(run, path) == zoo.predict(run, Path(path)) == zoo.predict(run, [path])
 
 
+def test_a_folder_is_measured_whole_in_the_channels_of_the_run(run, digits, tmp_path):
+    """The run has learned from none of it: no part is held back. Folders are read in colour, the run in grey."""
+    paths, labels = digits
+    for path, label in zip(paths, labels):
+        (tmp_path / str(label)).mkdir(exist_ok=True)
+        (tmp_path / str(label) / Path(path).name).write_bytes(Path(path).read_bytes())
+    called = [int(line.split(": ")[1][0]) for line in zoo.predict(run, paths)]
+    assert zoo.evaluate(run, data=tmp_path)["accuracy"] == pytest.approx(np.mean(called == labels))
+    for label in {*labels}:
+        (tmp_path / str(label)).rename(tmp_path / f"digit {label}")
+    with pytest.raises(zoo.UsageError, match=r"has the classes digit \d, .*; the run tells 0, 1, .* apart"):
+        zoo.evaluate(run, data=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("ask", "says"),
     [

@@ -4,7 +4,9 @@ import pytest
 
 import zoo
 from zoo import registry
+from zoo.errors import UsageError
 from zoo.records import replace
+from zoo.training import run_plan
 
 
 @pytest.fixture
@@ -52,3 +54,12 @@ def test_what_cannot_be_is_one_line_and_leaves_no_folder(changes, told, recipe_w
         recipe_with(tmp_path / "run", **{"of_card": {}, **changes})
     assert told in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_weight_decay_of_one_run_is_the_optimizers_and_is_repeated(tmp_path):
+    plan = run_plan.prepare("mlp", weight_decay=0.01, run=tmp_path / "run")
+    assert plan.recipe.optimizer_options == {"weight_decay": 0.01} and not plan.unchanged
+    assert "--weight-decay 0.01" in run_plan.command_line(plan, {})
+    assert "--weight-decay" not in run_plan.command_line(run_plan.prepare("mlp", run=tmp_path / "other"), {})
+    with pytest.raises(UsageError, match="weight_decay is -1; expected a number from 0 to 1"):
+        run_plan.prepare("mlp", weight_decay=-1, run=tmp_path / "third")

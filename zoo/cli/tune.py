@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="PATH", help="your own data, as for `zoo train`")
     parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
     parser.add_argument("--weights", metavar="WEIGHTS", help="pretrained, as for `zoo train`")
+    parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
     for name, kind in SAME:
         parser.add_argument(f"--{name}", type=kind, help="the same in each trial, and not searched")
     parser.add_argument("--seed", type=int, help="of the search, and of each training")
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     search = dict(words(text) for text in arguments.search)
-    names = ("data", "data_dir", "weights", *(name.replace("-", "_") for name, _ in SAME))
+    names = ("data", "data_dir", "weights", "preprocessing", *(name.replace("-", "_") for name, _ in SAME))
     settings: dict[str, Any] = {name: getattr(arguments, name) for name in names} | option_values(arguments.option)
     with requests.watch(), _terminal.unbroken_streams():
         _terminal.show_log()

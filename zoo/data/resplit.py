@@ -87,9 +87,10 @@ class Fold(Resplit):
         parts = [source.split(name) for name in named]
         whole = parts[0] if len(parts) == 1 else parts[0].concatenate(parts[1])
         own = [each for name in named for each in source.examples if each.split == name]
-        targets = whole.map(lambda *pair: pair[1])
-        if isinstance(targets.element_spec, dict):
-            raise UsageError(f"{self.name} has several targets for each example; expected one for folds")
+        spec = whole.element_spec
+        if not isinstance(spec, tuple) or len(spec) != 2 or isinstance(spec[1], dict):
+            raise UsageError(f"an example of {self.name} is no input with one target; expected such examples for folds")
+        targets = whole.map(lambda _, target: target)
         y = np.array([*targets.as_numpy_iterator()])
         groups = [each.sha256 for each in own] if len(own) == len(y) else []
         held = folds(y, self.count, classes=bool(source.class_names), seed=self.seed, groups=groups)[self.number]

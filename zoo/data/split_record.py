@@ -90,6 +90,10 @@ class SplitRecord:
         names = self._names_of_then(found)
         placed = [self._placed(example, names) for example in found]
         if not any(example and example.split == "test" for example in placed):
+            theirs = sorted({example.label for example in found})
+            if not {names.get(label, label) for label in theirs} & {*self.class_names}:
+                ours = some(self.class_names)
+                raise UsageError(f"{name} has the classes {some(theirs)}; the run tells {ours} apart: give the same")
             raise UsageError(
                 f"{name} holds none of the {kind} that the run was tested on"
                 + (" and none that it has not learned from" if self.unseen else "")

@@ -99,6 +99,8 @@ def open_again(data: DataModule, run: Run, *, given: Any, data_dir: str | Path |
                 "give the same, or x_test and y_test by name"
             )
     record = SplitRecord.read(run.path, data.class_names, unseen=other)
+    if record is None and other and data.class_names:  # trained on no data of its user's: it has seen none of these
+        record = SplitRecord((), tuple(data.class_names), unseen=True)
     if record and isinstance(found, Recorded):
         data.source = found.load_by(record)
         unchanged = not other

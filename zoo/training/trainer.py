@@ -58,8 +58,9 @@ def _fit(plan: RunPlan) -> Run:
     source = plan.source.load()
     data = task.data_module.adapt(plan.card, recipe, source)
     recipe = with_enough_epochs(recipe, data)
-    held_out = ", ".join(f"{count:,} {use}" for count, use in zip(data.examples.values(), USES))
-    log.info(f"{data.source.name}: of the examples {held_out}")
+    part = getattr(plan.source, "part", "")  # of a cross-validation or a search
+    uses = (*USES[:2], f"are measured ({part})") if part else USES
+    log.info(f"{data.source.name}: of the examples " + told(data.examples, uses))
 
     keras.utils.set_random_seed(recipe.seed)
     options = builder_options(plan.card, recipe, data)
@@ -94,7 +95,7 @@ def _fit(plan: RunPlan) -> Run:
         "recipe": recipe.name,
         "metrics": dict(evaluation.metrics),
         "baselines": baselines,
-        "measured_on": getattr(plan.source, "part", evaluation.measured_on),
+        "measured_on": part or evaluation.measured_on,
         "seconds": round(journal.seconds_before + time.perf_counter() - started, 2),
         "fit_seconds": round(fit_seconds, 2),
         "samples_per_second": {name: round(rate) for name, rate in rates.items()},
@@ -102,6 +103,11 @@ def _fit(plan: RunPlan) -> Run:
     })  # fmt: skip
     checkpoint.remove(plan.run.path, keep=1)  # for more epochs
     return plan.run
+
+
+def told(examples: Mapping[str, int], uses: Sequence[str]) -> str:
+    """How many examples there are for each use."""
+    return ", ".join(f"{count:,} {use}" for count, use in zip(examples.values(), uses))
 
 
 def begin(plan: RunPlan, written: dict[str, Any], network: Network, trainer: Network) -> Journal:

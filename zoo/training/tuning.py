@@ -26,6 +26,7 @@ from zoo.records import Recipe
 from zoo.training.run_folder import Run
 from zoo.training.run_plan import RunPlan, default_recipe, prepare
 from zoo.training.search_space import Axis, default_space, parse, short, value
+from zoo.training.stopping import Stopped
 
 log = logging.getLogger("zoo")
 
@@ -169,7 +170,7 @@ def begin(
     named = recipe if isinstance(recipe, str) else recipe.name
     folder = Path(run) if run is not None else Path("runs") / f"{name}-{named}-tune"
     plain = {key: each if isinstance(each, str | int | float) else str(type(each)) for key, each in settings.items()}
-    about: dict[str, Any] = dict(name=name, recipe=named, sampler=sampler, seed=seed, settings=plain)
+    about: dict[str, Any] = {"name": name, "recipe": named, "sampler": sampler, "seed": seed, "settings": plain}
     about["space"] = {key: asdict(axis) for key, axis in space.items()}
     about = json.loads(json.dumps(about, default=str))
     empty = Search(folder, task.metric, task.minimize, space, ())
@@ -201,6 +202,8 @@ def next_trial(
             ended = trained(plan)
         score = ended.metrics[found.metric]
         failed = "" if math.isfinite(score) else f"its {found.metric} is {score}"
+    except Stopped as stop:
+        raise Stopped(stop.number, f"; {found.path} keeps {number} trials: the same command goes on") from None
     except UsageError as error:  # a loss that became NaN, memory that ran out: the next may do
         failed = str(error)
     return Trial(number, drawn, score, round(time.perf_counter() - started, 2), folder.name, failed)
@@ -218,13 +221,16 @@ def trained(plan: RunPlan) -> Run:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without the log of each training; its warnings are said."""
-    level = log.level
-    log.setLevel(logging.WARNING)
+    """Without the log of each training, whose warnings are said; and without TensorFlow's that it compiles again."""
+    levels = {log: logging.WARNING, logging.getLogger("tensorflow"): logging.ERROR}
+    before = {each: each.level for each in levels}
     try:
+        for each, level in levels.items():
+            each.setLevel(level)
         yield
     finally:
-        log.setLevel(level)
+        for each, level in before.items():
+            each.setLevel(level)
 
 
 def suggested(found: Search, sampler: str, seed: int) -> dict[str, Any]:

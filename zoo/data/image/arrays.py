@@ -172,9 +172,18 @@ class ArrayDataModule(DataModule):
 
     def _examples(self, split: str) -> Any:
         if split not in self._prepared:
-            readable = dataclasses.replace(self.source, split=self.read)
+            readable = dataclasses.replace(self.source, split=self._in_its_channels)
             self._prepared[split] = pipeline.prepared(readable, getattr(self.recipe, split), self.recipe.preprocess)
         return self._prepared[split]
+
+    def _in_its_channels(self, split: str) -> Any:
+        """The examples; other data than a run's in grey or colour, as it was trained: folders are read in colour."""
+        examples, shape = self.read(split), tuple(getattr(self, "shape", ()))
+        spec = examples.element_spec[0] if isinstance(examples.element_spec, tuple) else None
+        if len(shape) != 3 or spec is None or spec.shape.rank != 3 or spec.shape[-1] == shape[-1]:
+            return examples
+        change = {(3, 1): "rgb_to_grayscale", (1, 3): "grayscale_to_rgb"}.get((spec.shape[-1], shape[-1]))
+        return examples.map(lambda x, y: (getattr(tensorflow().image, change)(x), y)) if change else examples
 
     def _check_rank(self) -> None:
         """Raise where an example has another number of axes than the network takes."""
