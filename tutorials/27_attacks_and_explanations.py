@@ -10,10 +10,10 @@
 # maps, put to a test where the truth is known, and a classifier that has learned a mark in the corner.
 #
 # **Claims** The attack written out in NumPy is the zoo's to 1e-6. Where every pixel may move by a tenth of its range,
-# LeNet-5 gets at most .55 of the test digits under attack, and at least .94 under noise of the same size. Trained on
-# attacked digits it gains at least .25, and pays with at least .02 of accuracy where nobody attacks. Three kinds of
-# heat map point at the right one of two objects in at least .80 of the scenes. They point at the mark that a cheating
-# network goes by in at least .90.
+# LeNet-5 gets at most .55 of the test digits under attack, and at least .95 under noise of the same size. Trained on
+# attacked digits it gains at least .25, and pays with at least .02 of accuracy where nobody attacks. Grad-CAM,
+# integrated gradients and occlusion point at the right one of two objects in at least .80 of the scenes. Saliency,
+# integrated gradients and occlusion point at the mark that a cheating network goes by in at least .90 of its digits.
 #
 # **Beside them** noise of the same size, a network that was trained on noise, untrained networks, and an honest one.
 #
@@ -270,7 +270,7 @@ lesson.claim("PGD beyond epsilon or the range of the pixels", ball, "<=", 1e-6, 
 noise, one_step, many_steps = found[..., EPSILONS.index(EPSILON)].T
 lesson.claim("accuracy under FGSM, worst seed for the attacker", one_step.max(), "<=", 0.55,
              baseline={"random signs": noise.min(), "unchanged": found[..., 0].min()})  # fmt: skip
-lesson.claim("accuracy under random signs of the same size, worst seed", noise.min(), ">=", 0.94)
+lesson.claim("accuracy under random signs of the same size, worst seed", noise.min(), ">=", 0.95)
 lesson.claim("FGSM less PGD, mean accuracy", one_step.mean() - many_steps.mean(), ">=", 0.03)
 
 # %%
@@ -552,13 +552,14 @@ print(f"pointing game: on the class (on the diamond); by chance {chance:.2f}")
 for name in METHODS:
     scores = [f"{each[name][0]:.2f} ({each[name][1]:.2f})" for each in games]
     print(f"{name:<12}" + "  ".join(scores) + f"   untrained {untrained[name][0]:.2f} ({untrained[name][1]:.2f})")
-for name, bound in (("Grad-CAM", 0.8), ("integrated", 0.8), ("occlusion", 0.8), ("saliency", 0.6)):
-    worst_seed = min(each[name][0] for each in games)
-    lesson.claim(f"pointing game, {name}, worst seed", worst_seed, ">=", bound,
+for name, bound in (("Grad-CAM", 0.8), ("integrated", 0.8), ("occlusion", 0.8), ("saliency", 0.65)):
+    hits = np.mean([each[name][0] for each in games])
+    lesson.claim(f"pointing game, {name}, mean of the seeds", hits, ">=", bound,
                  baseline={"untrained": untrained[name][0], "chance": chance})  # fmt: skip
 
 figure = new_figure(8.6, 6.6)
-rows = np.flatnonzero(logits(lookers[0], views).argmax(1) == kinds)[:4]
+right = logits(lookers[0], views).argmax(1) == kinds
+rows = [int(np.argmax(right & (kinds == kind))) for kind in range(len(CLASSES))]  # the first of each class
 grid = figure.subplots(len(rows), 1 + len(METHODS), squeeze=False)
 for line, row in zip(grid, rows):
     image = (views[row] + 1) / 2
