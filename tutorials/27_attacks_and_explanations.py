@@ -579,8 +579,8 @@ lesson.plot(figure, "heat_maps")
 # %% [markdown]
 # White is the box of the object that is the class. Note what integrated gradients do in an untrained network: they
 # point at one of the two objects nearly always, because the factor $x - x'$ is large there. Only the diamond, which is
-# as strong and says nothing, shows whether a map explains the network or the image. The single gradient of saliency is
-# noisy, and one hot pixel is enough to lose a point.
+# as strong and says nothing, shows whether a map explains the network or the image. Saliency is the
+# weakest: it says where a change would matter, and a change of the diamond would matter too.
 #
 # `zoo predict RUN FILES --explain gradcam` (or `saliency`, `integrated`, `occlusion`) draws such maps for a run of
 # yours.
@@ -686,18 +686,21 @@ lesson.plot(figure, "the_cheat")
 # 1. Give the attacker more: in `ATTACKS`, add `steps=40` to the call of `pgd`. Does the accuracy still fall? What does
 #    that say about the robust accuracy that we have measured?
 # 2. Train with a smaller `TRAINED_AT = 0.1`. What becomes of the price, and of the gain?
-# 3. Smooth the saliency maps before they point: `gaussian_filter(heat, (0, 1, 1))`. Does it win more points?
+# 3. Saliency maps look noisy. Smooth them before they point: `gaussian_filter(heat, (0, 1, 1))`. Is it the noise that
+#    loses the points?
 #
 # <details><summary>Solution</summary>
 #
-# 1. Change the line of `"PGD"` in `ATTACKS` to end in `EPSILON, steps=40, **RANGE)`, with `epsilon` in lower case as it
-#    stands there. It falls a little, if at all. What ten steps leave is an upper bound that is nearly tight for this
-#    attack; a different attack may still go lower.
+# 1. Let the line of `"PGD"` in `ATTACKS` end in `epsilon, steps=40, **RANGE),`. It falls a little more. So what ten
+#    steps leave is only an upper bound of the robust accuracy, if a tight one for this attack; another may still go
+#    lower.
 # 2. The price becomes smaller, since less of what the network relies on is taken from it. The gain at `EPSILON = 0.1`
 #    stays large, because that is what it was trained for.
 # 3. In `METHODS`, let the line of `"saliency"` be `gaussian_filter(heatmaps(model, x, classes, "saliency"), (0, 1,
-#    1))`. A lone hot pixel no longer decides, and it points better. SmoothGrad (Smilkov and others 2017,
-#    [arXiv:1706.03825](https://arxiv.org/abs/1706.03825)) reaches the same by averaging over noisy copies of the image.
+#    1))`. It wins hardly a point more. What is lost is lost because the gradient is large on the wrong object, not
+#    because of single pixels. (SmoothGrad, Smilkov and others 2017,
+#    [arXiv:1706.03825](https://arxiv.org/abs/1706.03825), averages over noisy copies of the image instead, for the
+#    looks of the maps.)
 # </details>
 
 # %%
