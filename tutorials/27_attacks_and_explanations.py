@@ -10,10 +10,10 @@
 # maps, put to a test where the truth is known, and a classifier that has learned a mark in the corner.
 #
 # **Claims** The attack written out in NumPy is the zoo's to 1e-6. Where every pixel may move by a tenth of its range,
-# LeNet-5 gets at most .55 of the test digits under attack, and at least .94 under noise of the same size. Trained on
-# attacked digits it gains at least .25, and pays with at least .02 of accuracy where nobody attacks. Three kinds of
-# heat map point at the right one of two objects in at least .80 of the scenes. They point at the mark that a cheating
-# network goes by in at least .90.
+# LeNet-5 gets at most .55 of the test digits under attack, and at least .95 under noise of the same size. Trained on
+# attacked digits it gains at least .25, and pays with at least .02 of accuracy where nobody attacks. Grad-CAM,
+# integrated gradients and occlusion point at the right one of two objects in at least .80 of the scenes. Saliency,
+# integrated gradients and occlusion point at the mark that a cheating network goes by in at least .90 of its digits.
 #
 # **Beside them** noise of the same size, a network that was trained on noise, untrained networks, and an honest one.
 #
@@ -32,8 +32,10 @@ import numpy as np
 from keras import layers, ops
 from lesson import Tutorial
 from scipy.ndimage import gaussian_filter
+from sklearn.svm import LinearSVC
 
 import zoo
+from zoo import losses
 from zoo.backend import gradient
 from zoo.introspection.attacks import fgsm, pgd, random_signs
 from zoo.introspection.attribution import heatmaps, integrated_gradients, occlusion, saliency
@@ -92,6 +94,57 @@ lesson.claim(
 )  # fmt: skip
 
 # %% [markdown]
+# ## As far from the boundary as it can be
+# For a linear score $z = w \cdot x + b$ it is known how far an input is from the boundary, where $z = 0$. The shortest
+# way is $|z| / \|w\|_2$ long. In our threat model the boundary is reached with $\varepsilon = |z| / \|w\|_1$, since
+# that is what the signs of all pixels bring about together.
+#
+# So one would like all examples to be far from it. This is the idea of the **support vector machine** (SVM; Cortes and
+# Vapnik 1995, [doi:10.1007/BF00994018](https://doi.org/10.1007/BF00994018)). With labels $t = \pm 1$ it asks for $t z
+# \ge 1$, and for weights as small as possible, because then $z = 1$ is $1 / \|w\|_2$ away from the boundary. What comes
+# nearer, or is wrong, is counted by the **hinge loss** $\max(0, 1 - t z)$, and $\lambda \|w\|_2^2$ is added to its
+# mean. (With $0$ in place of $1$ and no $\lambda$ it is the perceptron of lesson 09, which stops at the first boundary
+# that will do.) Here it learns which digits are odd, beside scikit-learn's, which solves the same problem in another
+# way.
+
+
+# %%
+def data(split):
+    """All digits of a split, pixels from 0 to 1: images and classes."""
+    batches = zoo.load_data("digits", split=split, batch_size=100, preprocess={"resize": (28, 28)}, scaling="unit")
+    return tuple(map(np.concatenate, zip(*batches.as_numpy_iterator())))
+
+
+(x, y), (x_test, y_test) = data("train"), data("test")
+L2 = 1e-3
+keras.utils.set_random_seed(lesson.seed)
+svm = zoo.build("linear_svm", num_classes=1, l2=L2)
+steps = 20 if lesson.smoke else 600
+svm.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.03, steps)), loss=losses.get("hinge"))
+for _ in range(steps):
+    svm.train_on_batch(x, y % 2)
+theirs = LinearSVC(loss="hinge", C=1 / (2 * L2 * len(x)), intercept_scaling=10, max_iter=50_000, random_state=0)
+theirs.fit(x.reshape(len(x), -1), y % 2)
+z = ops.convert_to_numpy(svm(x_test))[:, 0]
+by_theirs = theirs.predict(x_test.reshape(len(x_test), -1))
+same = np.mean((z > 0) == by_theirs)
+right = [np.mean(answers == y_test % 2) for answers in (z > 0, by_theirs)]
+print(f"odd or even, test accuracy: {right[0]:.3f}, scikit-learn's {right[1]:.3f}")
+lesson.claim("the SVM: test digits with the answer of scikit-learn's", same, ">=", 0.97,
+             baseline={"a coin": 0.5})  # fmt: skip
+reach = np.abs(z) / np.abs(svm.get_weights()[0]).sum()  # the epsilon of each digit
+print(f"epsilon that turns a digit: median {np.median(reach):.4f}, largest {reach.max():.4f}")
+wrong = 0
+for factor, turned in ((0.99, False), (1.01, True)):
+    there = fgsm(svm, x_test, (z > 0).astype(int), (factor * reach)[:, None, None, None])
+    has_turned = (ops.convert_to_numpy(svm(there))[:, 0] > 0) != (z > 0)
+    wrong += int((has_turned != turned).sum())
+lesson.claim("digits turned by 0.99 of that epsilon, or not by 1.01", wrong, "==", 0, exact=True)
+
+# %% [markdown]
+# Look at the median. No other plane tries as hard to stay away from the digits, and yet for half of them the way to the
+# other side is one that nobody would see.
+#
 # ## The attack, by hand
 # A deep network is not linear, but near a given image it nearly is, and its weights there are the gradient. So take the
 # gradient of the loss $J$, not with respect to the weights as in training but with respect to the *image*, and go one
@@ -129,13 +182,6 @@ def fgsm_by_hand(x, y, weights, epsilon):
     return np.clip(x + epsilon * np.sign(backwards(slope, sums, weights)), 0, 1)
 
 
-def data(split):
-    """All digits of a split, pixels from 0 to 1: images and classes."""
-    batches = zoo.load_data("digits", split=split, batch_size=100, preprocess={"resize": (28, 28)}, scaling="unit")
-    return tuple(map(np.concatenate, zip(*batches.as_numpy_iterator())))
-
-
-(x, y), (x_test, y_test) = data("train"), data("test")
 keras.utils.set_random_seed(lesson.seed)
 mlp = zoo.build("mlp")
 mlp.set_weights(
@@ -224,7 +270,7 @@ lesson.claim("PGD beyond epsilon or the range of the pixels", ball, "<=", 1e-6, 
 noise, one_step, many_steps = found[..., EPSILONS.index(EPSILON)].T
 lesson.claim("accuracy under FGSM, worst seed for the attacker", one_step.max(), "<=", 0.55,
              baseline={"random signs": noise.min(), "unchanged": found[..., 0].min()})  # fmt: skip
-lesson.claim("accuracy under random signs of the same size, worst seed", noise.min(), ">=", 0.94)
+lesson.claim("accuracy under random signs of the same size, worst seed", noise.min(), ">=", 0.95)
 lesson.claim("FGSM less PGD, mean accuracy", one_step.mean() - many_steps.mean(), ">=", 0.03)
 
 # %%
@@ -391,17 +437,19 @@ def scenes(count, random):
 def looker():
     """(batch, 32, 32, 3) to (batch, 4) logits, by maps of 16 x 16 that are averaged."""
     image = keras.Input((SIZE, SIZE, 3), name="image")
-    maps = layers.Conv2D(16, 5, strides=2, padding="same", activation="relu", name="conv1")(image)
-    for number in (2, 3, 4):
-        maps = layers.Conv2D(32, 3, padding="same", activation="relu", name=f"conv{number}")(maps)
+    maps = image
+    for number, (filters, size, stride) in enumerate(((16, 5, 2), (32, 3, 1), (32, 3, 1), (32, 3, 1)), start=1):
+        maps = layers.Conv2D(filters, size, stride, "same", use_bias=False, name=f"conv{number}")(maps)
+        maps = layers.BatchNormalization(momentum=0.9, name=f"norm{number}")(maps)
+        maps = layers.ReLU(name=f"relu{number}")(maps)
     means = layers.GlobalAveragePooling2D(name="means")(maps)
     return keras.Model(image, layers.Dense(len(CLASSES), name="logits")(means), name="looker")
 
 
 def trained_looker(seed):
-    made = scenes(256 if lesson.smoke else 3500, np.random.default_rng([seed, 1]))
+    made = scenes(256 if lesson.smoke else 3000, np.random.default_rng([seed, 1]))
     keras.utils.set_random_seed(seed)
-    return fit(looker(), *made[:2], 1 if lesson.smoke else 15, 64, RATE)
+    return fit(looker(), *made[:2], 1 if lesson.smoke else 10, 64, RATE)
 
 
 views, kinds, place, other_place = scenes(400, np.random.default_rng([lesson.seed, 2]))
@@ -475,7 +523,7 @@ lesson.claim("integrated gradients: part of the logit's difference that is missi
 METHODS = {
     "Grad-CAM": lambda model, x, classes: heatmaps(model, x, classes, "gradcam"),
     "saliency": lambda model, x, classes: heatmaps(model, x, classes, "saliency"),
-    "integrated": lambda model, x, classes: heatmaps(model, x, classes, "integrated"),
+    "integrated": lambda model, x, classes: integrated_gradients(model, x, classes, steps=32).sum(-1),
     "occlusion": lambda model, x, classes: occlusion(model, x, classes, window=5, stride=2),
 }
 
@@ -504,13 +552,14 @@ print(f"pointing game: on the class (on the diamond); by chance {chance:.2f}")
 for name in METHODS:
     scores = [f"{each[name][0]:.2f} ({each[name][1]:.2f})" for each in games]
     print(f"{name:<12}" + "  ".join(scores) + f"   untrained {untrained[name][0]:.2f} ({untrained[name][1]:.2f})")
-for name, bound in (("Grad-CAM", 0.8), ("integrated", 0.8), ("occlusion", 0.8), ("saliency", 0.6)):
-    worst_seed = min(each[name][0] for each in games)
-    lesson.claim(f"pointing game, {name}, worst seed", worst_seed, ">=", bound,
+for name, bound in (("Grad-CAM", 0.8), ("integrated", 0.8), ("occlusion", 0.8), ("saliency", 0.65)):
+    hits = np.mean([each[name][0] for each in games])
+    lesson.claim(f"pointing game, {name}, mean of the seeds", hits, ">=", bound,
                  baseline={"untrained": untrained[name][0], "chance": chance})  # fmt: skip
 
 figure = new_figure(8.6, 6.6)
-rows = np.flatnonzero(logits(lookers[0], views).argmax(1) == kinds)[:4]
+right = logits(lookers[0], views).argmax(1) == kinds
+rows = [int(np.argmax(right & (kinds == kind))) for kind in range(len(CLASSES))]  # the first of each class
 grid = figure.subplots(len(rows), 1 + len(METHODS), squeeze=False)
 for line, row in zip(grid, rows):
     image = (views[row] + 1) / 2
@@ -530,8 +579,8 @@ lesson.plot(figure, "heat_maps")
 # %% [markdown]
 # White is the box of the object that is the class. Note what integrated gradients do in an untrained network: they
 # point at one of the two objects nearly always, because the factor $x - x'$ is large there. Only the diamond, which is
-# as strong and says nothing, shows whether a map explains the network or the image. The single gradient of saliency is
-# noisy, and one hot pixel is enough to lose a point.
+# as strong and says nothing, shows whether a map explains the network or the image. Saliency is the
+# weakest: it says where a change would matter, and a change of the diamond would matter too.
 #
 # `zoo predict RUN FILES --explain gradcam` (or `saliency`, `integrated`, `occlusion`) draws such maps for a run of
 # yours.
@@ -595,7 +644,7 @@ lesson.claim("the cheat where the marks lie on the wrong digits, worst seed",
 # few odd digits do.
 
 # %%
-odd_ones = marked(x_test, odd)[odd == 1][:COUNT]
+odd_ones = marked(x_test, odd)[odd == 1][: COUNT // 2]
 corner = np.zeros(odd_ones.shape[:3], bool)
 corner[:, :CORNER, :CORNER] = True
 pointed = {
@@ -637,18 +686,21 @@ lesson.plot(figure, "the_cheat")
 # 1. Give the attacker more: in `ATTACKS`, add `steps=40` to the call of `pgd`. Does the accuracy still fall? What does
 #    that say about the robust accuracy that we have measured?
 # 2. Train with a smaller `TRAINED_AT = 0.1`. What becomes of the price, and of the gain?
-# 3. Smooth the saliency maps before they point: `gaussian_filter(heat, (0, 1, 1))`. Does it win more points?
+# 3. Saliency maps look noisy. Smooth them before they point: `gaussian_filter(heat, (0, 1, 1))`. Is it the noise that
+#    loses the points?
 #
 # <details><summary>Solution</summary>
 #
-# 1. Change the line of `"PGD"` in `ATTACKS` to end in `EPSILON, steps=40, **RANGE)`, with `epsilon` in lower case as it
-#    stands there. It falls a little, if at all. What ten steps leave is an upper bound that is nearly tight for this
-#    attack; a different attack may still go lower.
+# 1. Let the line of `"PGD"` in `ATTACKS` end in `epsilon, steps=40, **RANGE),`. It falls a little more. So what ten
+#    steps leave is only an upper bound of the robust accuracy, if a tight one for this attack; another may still go
+#    lower.
 # 2. The price becomes smaller, since less of what the network relies on is taken from it. The gain at `EPSILON = 0.1`
 #    stays large, because that is what it was trained for.
 # 3. In `METHODS`, let the line of `"saliency"` be `gaussian_filter(heatmaps(model, x, classes, "saliency"), (0, 1,
-#    1))`. A lone hot pixel no longer decides, and it points better. SmoothGrad (Smilkov and others 2017,
-#    [arXiv:1706.03825](https://arxiv.org/abs/1706.03825)) reaches the same by averaging over noisy copies of the image.
+#    1))`. It wins hardly a point more. What is lost is lost because the gradient is large on the wrong object, not
+#    because of single pixels. (SmoothGrad, Smilkov and others 2017,
+#    [arXiv:1706.03825](https://arxiv.org/abs/1706.03825), averages over noisy copies of the image instead, for the
+#    looks of the maps.)
 # </details>
 
 # %%

@@ -28,7 +28,7 @@ CLASSES = {
     "zoo.layers.recurrent": "FullGRUCell GatedLSTMCell PlainCell SimplifiedGRUCell",
     "zoo.layers.residual": "LayerScale",
     "zoo.layers.sequence": "PoolSequence ReverseSequence",
-    "zoo.losses.cross_entropy": "MaskedCrossentropy Perceptron WeightedCrossentropy",
+    "zoo.losses.cross_entropy": "Hinge MaskedCrossentropy Perceptron WeightedCrossentropy",
     "zoo.losses.metric_learning": "Contrastive ExplicitTriplet NPair Triplet",
     "zoo.losses.perceptual": "Perceptual",
     "zoo.losses.word_vectors": "Glove NegativeSampling",

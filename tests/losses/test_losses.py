@@ -29,6 +29,15 @@ def test_perceptron_criterion_by_hand(shape, dtype):
     assert float(losses.Perceptron()(labels, predictions)) == (2.0 + 0.5) / 4
 
 
+def test_hinge_by_hand():
+    scores = np.array([[2.0, -0.5, 3.0], [-1.0, 0.25, -2.0]], "float32")
+    expected = [(0 + 0.5 + 4) / 3, (0 + 0.75 + 0) / 3]  # of class 0, and of class 1
+    np.testing.assert_allclose(losses.Hinge()([0, 1], scores), np.mean(expected), rtol=1e-6)
+    np.testing.assert_allclose(losses.Hinge()([[0], [1]], scores), np.mean(expected), rtol=1e-6)
+    one = losses.Hinge(reduction="none")(np.array([[1], [0], [1]]), np.array([[2.0], [0.5], [-3.0]], "float32"))
+    np.testing.assert_allclose(one, [0, 1.5, 4])
+
+
 def rosenblatt(weights, bias, x, label):
     """Rosenblatt's rule for one example: a wrong answer adds the input, with the sign of the right answer."""
     sign = 1 if label else -1

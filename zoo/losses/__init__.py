@@ -7,19 +7,20 @@ from typing import Any
 import keras
 
 from zoo.errors import unknown
-from zoo.losses.cross_entropy import MaskedCrossentropy, Perceptron, WeightedCrossentropy
+from zoo.losses.cross_entropy import Hinge, MaskedCrossentropy, Perceptron, WeightedCrossentropy
 from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
 from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, next_word
 
 __all__ = [
-    "LOSSES", "MINING", "Contrastive", "ExplicitTriplet", "Glove", "MaskedCrossentropy", "NPair", "NegativeSampling",
-    "Perceptron", "Perceptual", "Triplet", "WeightedCrossentropy", "candidate_losses", "get", "gram_matrix",
-    "next_word", "relative_error", "total_variation",
+    "LOSSES", "MINING", "Contrastive", "ExplicitTriplet", "Glove", "Hinge", "MaskedCrossentropy", "NPair",
+    "NegativeSampling", "Perceptron", "Perceptual", "Triplet", "WeightedCrossentropy", "candidate_losses", "get",
+    "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip
 
 LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "perceptron": Perceptron,
+    "hinge": Hinge,
     "binary_crossentropy": partial(keras.losses.BinaryCrossentropy, from_logits=True),
     "masked_crossentropy": MaskedCrossentropy,
     "smoothed_crossentropy": partial(MaskedCrossentropy, label_smoothing=0.1),

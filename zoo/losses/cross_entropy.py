@@ -1,4 +1,4 @@
-"""Losses of classes: the perceptron's, and the cross-entropy of sequences."""
+"""Losses of classes: the perceptron's, the hinge, and the cross-entropy of sequences."""
 
 import math
 from collections.abc import Sequence
@@ -25,6 +25,28 @@ class Perceptron(keras.Loss):
         y_pred = ops.convert_to_tensor(y_pred)
         signs = 2.0 * ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred)) - 1.0
         return ops.mean(ops.relu(-signs * y_pred), axis=-1)  # relu: of max(0, .) the backends differ in the slope at 0
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Hinge(keras.Loss):
+    """The hinge loss max(0, 1 - t z) of a support vector machine for each class against the rest, mean over classes.
+
+    t is +1 for the true class and -1 for the others; what is right by 1 or more costs nothing. (Cortes and Vapnik,
+    "Support-Vector Networks", Machine Learning 20, 1995, section 3; one against the rest: Bishop 2006, section 7.1.3.)
+
+    Shapes: class numbers (batch,) and scores (batch, classes); or 0 and 1, and one score (batch, 1) for class 1.
+
+    >>> float(Hinge()([0], [[2.0, -0.5, 3.0]]))  # 0, and .5 where -.5 should be -1, and 4 where 3 should be -1
+    1.5
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        y_pred = ops.convert_to_tensor(y_pred)
+        y_true = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        classes = y_pred.shape[-1]
+        is_true = ops.one_hot(y_true, classes, dtype=y_pred.dtype) if classes > 1 else ops.cast(y_true, y_pred.dtype)
+        signs = 2.0 * ops.reshape(is_true, ops.shape(y_pred)) - 1.0  # (batch, classes)
+        return ops.mean(ops.relu(1.0 - signs * y_pred), axis=-1)
 
 
 @keras.saving.register_keras_serializable("zoo")
