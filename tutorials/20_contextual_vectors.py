@@ -188,7 +188,7 @@ print(f"{model.count_params():,} weights; {len(words) - 1} words and the edge of
 # $\ln V$ for each word and direction (lesson 23 uses this as a test).
 
 # %%
-EPOCHS, RATE = (1, 1e-2) if lesson.smoke else (12, 1e-2)
+EPOCHS, BATCH, RATE = (1, 32, 1e-2) if lesson.smoke else (7, 32, 1e-2)
 ids = np.array([[words.ids[w] for w in sentence.text.split()] for sentence in read])
 edge = np.full((len(ids), 1), EDGE)
 targets = {"forward": np.hstack([ids[:, 1:], edge]), "backward": np.hstack([edge, ids[:, :-1]])}
@@ -200,9 +200,9 @@ def cross_entropy():
 
 def fitted(model, targets, epochs=EPOCHS):
     """The model, and its loss after each epoch: the mean over the directions."""
-    rate = keras.optimizers.schedules.CosineDecay(RATE, epochs * -(-len(ids) // 64))
+    rate = keras.optimizers.schedules.CosineDecay(RATE, epochs * -(-len(ids) // BATCH))
     model.compile(keras.optimizers.Adam(rate), keras.tree.map_structure(lambda _: cross_entropy(), targets))
-    losses = model.fit(table[ids], targets, epochs=epochs, batch_size=64, verbose=0).history["loss"]
+    losses = model.fit(table[ids], targets, epochs=epochs, batch_size=BATCH, verbose=0).history["loss"]
     return model, [each / (len(targets) if isinstance(targets, dict) else 1) for each in losses]
 
 

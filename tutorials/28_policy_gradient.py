@@ -14,11 +14,12 @@
 # **Claims** One step of Keras with weights is the formula of REINFORCE, to 1e-6. Averaged over many games, it points
 # where the exact gradient of the reward points. A baseline makes the noise at least two times smaller and leaves the
 # direction. Trained through `fit`, the policy goes at least nine tenths of the way from random moves to the best
-# possible ones, in the worst of three seeds. Let all games start at the same far place, and it never gets there.
+# possible ones, in the worst of three seeds. Let all games start at the same far place, and the middle seed of three is
+# stuck below four tenths.
 #
 # **Beside them** random moves, and the optimum, which dynamic programming finds exactly.
 #
-# **Takes** about two minutes on two cores. To read on: Sutton and Barto 2018, *Reinforcement Learning*,
+# **Takes** about a minute on two cores. To read on: Sutton and Barto 2018, *Reinforcement Learning*,
 # [chapter 13](https://incompleteideas.net/book/the-book-2nd.html).
 
 # %%
@@ -27,7 +28,7 @@ import numpy as np
 from lesson import Tutorial
 
 import zoo
-from zoo.plots import INK, SECOND, THIRD, new_figure
+from zoo.plots import INK, SECOND, new_figure
 
 lesson = Tutorial("28_policy_gradient")
 
@@ -130,7 +131,8 @@ lesson.claim(
 # %% [markdown]
 # ## Why a weighted cross-entropy
 # The policy is a network: the state goes in, four logits come out, their softmax is $\pi_\theta(a \mid s)$. Here it is
-# the zoo's `softmax_regression` on a one-hot vector of the cell. We want the gradient of the mean return $J(\theta)$.
+# the zoo's `softmax_regression` on a one-hot vector of the cell, without its bias, which all cells would share: a table
+# with four numbers for each cell. We want the gradient of the mean return $J(\theta)$.
 # But the return is no function of the weights that can be differentiated: it comes out of a game. The weights only
 # change how likely each game is. With $\nabla p = p \, \nabla \log p$,
 #
@@ -150,7 +152,9 @@ lesson.claim(
 # %%
 def network(seed):
     keras.utils.set_random_seed(seed)
-    return zoo.build("softmax_regression", input_shape=(STATES,), num_classes=4)
+    model = zoo.build("softmax_regression", input_shape=(STATES,), num_classes=4)
+    model.get_layer("logits").bias.trainable = False
+    return model
 
 
 def cells(states):
@@ -194,7 +198,7 @@ lesson.claim(
 # %% [markdown]
 # ## Does it point uphill?
 # The Bellman equation gives $J$ for any weights, so here, other than in life, the exact gradient is known: by finite
-# differences (lesson 18), weight by weight. We compare it with the mean of the formula over 20,000 games.
+# differences (lesson 18), weight by weight. We compare it with the mean of the formula over 40,000 games.
 #
 # And how much does one game tell? A return of $-20$ after a good move and of $-22$ after a bad one differ little: it
 # is mostly the cell that decides. So take off what the cell brings by itself: $G_t - b(s_t)$. Any number that does not
@@ -204,7 +208,7 @@ lesson.claim(
 
 # %%
 rng = np.random.default_rng(lesson.seed)
-logits = rng.normal(size=(STATES, 4))
+logits = 0.3 * rng.normal(size=(STATES, 4))  # a policy that is not much of one
 
 
 def mean_return(logits):
@@ -217,7 +221,7 @@ for index in np.ndindex(logits.shape):
     nudge[index] = 1e-5
     exact[index] = (mean_return(logits + nudge) - mean_return(logits - nudge)) / 2e-5
 
-policy, GAMES = softmax(logits), 20_000
+policy, GAMES = softmax(logits), 40_000
 states, actions, returns, games = play(policy, GAMES, rng)
 own_value = values(policy)[0]
 
@@ -239,11 +243,11 @@ for name, each in (("returns", plain), ("advantages", centred)):
     off = cosine(each[: GAMES // 100].mean(0), exact)
     print(f"{name:>10}: noise of one game {noise[name]:7.1f}; direction after {GAMES // 100} games, cosine {off:.3f}")
 lesson.claim(
-    "mean of 20,000 games against the exact gradient, cosine", cosine(plain.mean(0), exact), ">=", 0.97,
+    "mean of 40,000 games against the exact gradient, cosine", cosine(plain.mean(0), exact), ">=", 0.98,
     baseline={"one game": cosine(plain[0], exact)}, exact=True,
 )  # fmt: skip
 lesson.claim(
-    "the same with a baseline, cosine", cosine(centred.mean(0), exact), ">=", 0.97,
+    "the same with a baseline, cosine", cosine(centred.mean(0), exact), ">=", 0.98,
     baseline={"one game": cosine(centred[0], exact)}, exact=True,
 )  # fmt: skip
 lesson.claim(
@@ -274,7 +278,7 @@ lesson.plot(figure, "noise")
 # given as the share of the way from random moves (0) to the optimum (1).
 
 # %%
-ITERATIONS, EPISODES, RATE = (3, 8, 0.07) if lesson.smoke else (220, 64, 0.07)
+ITERATIONS, EPISODES, RATE = (3, 8, 0.07) if lesson.smoke else (200, 64, 0.07)
 
 
 def share(policy, start=None):
@@ -311,7 +315,7 @@ lesson.claim(
 # ## The failure: afraid of rocks
 # Change one thing: all games start at `S`, far from the landing. Random moves from there hit a rock long before they
 # find the landing. So the first thing to be learned is that rocks hurt, and soon the boat goes up and down in safe
-# water until the time is over. A policy that never lands gets no label that says how to land: from then on all its
+# water until the time is over (in most seeds; some are lucky). A policy that never lands gets no label that says how to land: from then on all its
 # games are alike, and there is nothing left to learn. REINFORCE learns from what it tries, and it tries what it has
 # learned. That is the dilemma of **exploration**. Starting anywhere (**exploring starts**) was our way out of it.
 
@@ -323,7 +327,7 @@ waits = [values(policy)[0][far] for policy, _ in stuck]
 print(f"return from S: random {random_value[far]:.1f}, best {best_value[far]:.1f}, always started there "
       + ", ".join(f"{each:.1f}" for each in waits))  # fmt: skip
 lesson.claim(
-    "always from S: share of the way from there, middle seed", float(np.median(left_behind)), "<=", 0.6,
+    "always from S: share of the way from there, middle seed", float(np.median(left_behind)), "<=", 0.4,
     baseline={"started anywhere": float(np.median(from_far)), "random": 0, "best": 1},
 )  # fmt: skip
 
@@ -352,7 +356,7 @@ def draw(axes, policy, title):
     """The river, and the likeliest move of each cell."""
     for state in range(STATES):
         row, column = divmod(state, COLUMNS)
-        colour = {"G": THIRD, "#": "0.35"}.get(marks[state], "0.96")
+        colour = {"G": SECOND, "#": "0.35"}.get(marks[state], "0.96")
         axes.add_patch(square(column, row, colour))
         if ends[state]:
             axes.text(column, row, marks[state], ha="center", va="center", color="white", fontsize=9)

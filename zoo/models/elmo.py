@@ -37,8 +37,8 @@ DEMO = Recipe(
     dataset="two_senses:1.0.0",
     preprocess={"tokens": "spaces", "vocabulary": 1000, "length": 32},
     model={"embedding": 8, "filters": ((1, 8), (2, 16), (3, 32)), "highways": 1, "dim": 48, "dropout": 0.0},
-    epochs=12,
-    batch_size=64,
+    epochs=8,
+    batch_size=32,
     learning_rate=1e-2,
     schedule="cosine",
 )
@@ -57,7 +57,9 @@ TEXT_FOLDER = replace(
 
 def read_letters(letters: Any, embedding: int, filters: Sequence[tuple[int, int]], highways: int, dim: int) -> Any:
     """The character network: letters (batch, time, letters) -> a vector for each word (batch, time, dim)."""
-    x = layers.Embedding(BYTES, embedding, name="letter_embedding")(letters)  # (batch, time, letters, embedding)
+    wide = keras.initializers.RandomUniform(-1.0, 1.0)  # from Keras's own, near 0, all words begin alike and learn late
+    x = layers.Embedding(BYTES, embedding, embeddings_initializer=wide, name="letter_embedding")(letters)
+    # x: (batch, time, letters, embedding)
     maxima = []
     for width, count in filters:
         found = layers.Conv2D(count, (1, width), activation="relu", name=f"letters{width}")(x)

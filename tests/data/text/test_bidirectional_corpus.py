@@ -15,6 +15,7 @@ from zoo.data.text.folder import CorpusFolder
 from zoo.data.text.spelling import BEGIN, END, FIRST_BYTE, LETTERS, spelled
 from zoo.errors import UsageError
 from zoo.models.elmo import BYTES
+from zoo.tasks.bidirectional_language_modelling import expected
 
 WORDS = "one two three four five six seven eight nine ten"
 
@@ -115,6 +116,14 @@ def test_evaluation_of_a_network_that_knows_nothing(folder):
     wanted = len(data.vocabulary) * data.unknown_kinds ** data.unknown_share("test")
     for name in ("perplexity", "forward_perplexity", "backward_perplexity"):
         assert found[name] == pytest.approx(wanted, rel=1e-4)
+
+
+def test_what_both_directions_expect():
+    """At the ends one of them speaks, between them both: 1/2 * 1/3 against 1/4 * 1/3 is two to one."""
+    forward = np.log(np.array([[[1, 1, 6, 3], [1, 1, 1, 1], [1, 1, 1, 1]]]) / 1.0)
+    backward = np.log(np.array([[[1, 1, 1, 1], [1, 1, 1, 3], [1, 1, 4, 4]]]) / 1.0)
+    found = expected({"forward": forward, "backward": backward})
+    np.testing.assert_allclose(found, [[0, 0, 1 / 4, 3 / 4], [0, 0, 2 / 3, 1 / 3], [0, 0, 1 / 2, 1 / 2]], atol=1e-9)
 
 
 # The language.

@@ -18,11 +18,6 @@ WORDS = ("words", "spaces")  # kinds of tokens that have letters
 AT = {"forward": 2, "backward": 0}  # where the targets of a window begin, which its inputs do at 1
 
 
-def words_of(vocabulary: Any, text: str) -> list[str]:
-    """The words of a text, as they are before they have ids."""
-    return list(vocabulary.split(text))
-
-
 class BidirectionalCorpus(CorpusDataModule):
     """One long text for each split, cut into windows of `length` words.
 
@@ -48,6 +43,11 @@ class BidirectionalCorpus(CorpusDataModule):
         self.letters: int = recipe.preprocess.get("letters", 16)
         check_sizes({"letters": self.letters}, letters=3)
 
+    def words(self, text: str) -> list[str]:
+        """The words of a text, as they are before they have ids."""
+        vocabulary: Any = self.vocabulary  # one of words: see WORDS
+        return list(vocabulary.split(text))
+
     def model_options(self) -> dict[str, Any]:
         return {"input_shape": (None, self.letters), "vocabulary_size": len(self.vocabulary)}
 
@@ -60,7 +60,7 @@ class BidirectionalCorpus(CorpusDataModule):
 
     def spellings(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """The letters of a split's different words, (kinds, letters), and the row of each of its words, (words,)."""
-        words = words_of(self.vocabulary, self.text(split))[: len(self.token_ids(split))]
+        words = self.words(self.text(split))[: len(self.token_ids(split))]
         kinds = {word: row for row, word in enumerate(dict.fromkeys(words))}
         return spelled(list(kinds), self.letters), np.array([kinds[word] for word in words], "int32")
 
@@ -94,7 +94,7 @@ class BidirectionalCorpus(CorpusDataModule):
         Raises:
             UsageError: for a text without words.
         """
-        rows = [spelled(words_of(self.vocabulary, text), self.letters) for text in raws]
+        rows = [spelled(self.words(text), self.letters) for text in raws]
         for number, row in enumerate(rows, start=1):
             if not len(row):
                 raise UsageError(f"text {number} holds no words; expected at least one")
