@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 
 FAMILIES = {  # a network of each, with what is asked of it: a few epochs, and random numbers of its own
-    "lenet5": dict(epochs=8, dropout=0.3),
-    "word2vec": dict(epochs=6),
-    "siamese": dict(epochs=3),
+    "lenet5": dict(epochs=4, dropout=0.3),
+    "word2vec": dict(epochs=3),
+    "siamese": dict(epochs=2),
     "seq2seq_gru": dict(epochs=2),
 }
 COLUMNS = ("what", "model", "kills", "inside_a_write", "equal", "differs_in", "seed", "cores", "commit")
