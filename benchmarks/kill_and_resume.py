@@ -56,9 +56,10 @@ def start(
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
         import zoo
-        from zoo.training import checkpoint
+        from zoo.training import checkpoint, keeper
 
         shorten()
+        keeper.SHARE = 1e9  # a checkpoint after each epoch, however short it is
         usual, writes = checkpoint.write, itertools.count(1)
 
         def write(*arguments: object) -> object:
@@ -112,7 +113,7 @@ def killed(
     temporary, config = folder / "checkpoint" / ".new.tmp", folder / "config.json"
     reader, writer = os.pipe()
     before = config.stat().st_mtime_ns if config.exists() else 0
-    child = start(folder, name, FAMILIES[name], tell=(writer, rng.randint(1, 3) if inside else 0), **more)
+    child = start(folder, name, FAMILIES[name], tell=(writer, rng.randint(1, FAMILIES[name]["epochs"]) if inside else 0), **more)
     os.close(writer)
     if inside:
         told = bool(os.read(reader, 1))  # nothing comes if the training ends before
