@@ -113,7 +113,8 @@ def killed(
     temporary, config = folder / "checkpoint" / ".new.tmp", folder / "config.json"
     reader, writer = os.pipe()
     before = config.stat().st_mtime_ns if config.exists() else 0
-    child = start(folder, name, FAMILIES[name], tell=(writer, rng.randint(1, FAMILIES[name]["epochs"]) if inside else 0), **more)
+    options = FAMILIES[name]
+    child = start(folder, name, options, tell=(writer, rng.randint(1, options["epochs"]) if inside else 0), **more)
     os.close(writer)
     if inside:
         told = bool(os.read(reader, 1))  # nothing comes if the training ends before
