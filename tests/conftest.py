@@ -37,6 +37,18 @@ def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log)
 
 
+@pytest.fixture(autouse=True)
+def released():
+    """A test leaves no graphs of its training steps in TensorFlow's tables: there are two thousand tests."""
+    if "tensorflow" not in sys.modules:
+        yield
+        return
+    from zoo import backend
+
+    with backend.released():
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def short_measurements():
     """A training measures its rates from a few batches: nobody reads them here. The tests of `throughput` itself call

@@ -92,6 +92,12 @@ def test_arrays(changes, says, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["data.npz"]
 
 
+def test_a_recipe_that_resizes_hides_no_other_shape(tmp_path):
+    arrays = IMAGES | {"x_test": IMAGES["x_test"][:, :14, :14]}
+    with pytest.raises(zoo.UsageError, match=r"has test examples of shape \(14, 14\) and training examples of shape"):
+        zoo.train("lenet5", data=arrays, run=tmp_path / "run", verbose=0)  # its demo has images of 32 x 32
+
+
 @pytest.mark.parametrize(("settings", "says"), SETTINGS)
 def test_settings(settings, says, tmp_path):
     with pytest.raises(zoo.UsageError) as error:

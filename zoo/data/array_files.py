@@ -57,6 +57,11 @@ def divided(
                 raise UsageError(f"{path} has {len(x)} inputs x_{suffix} and {len(y)} targets y_{suffix}")
             if not len(x):
                 raise no_examples(path, split)
+            if x.shape[1:] != (trained := np.shape(arrays["x_train"])[1:]):  # which a recipe may resize to one
+                raise UsageError(
+                    f"{path} has {split} examples of shape {x.shape[1:]} and training examples of shape {trained}; "
+                    "expected one shape: look at how they were made"
+                )
             check_finite(path, f"x_{suffix}", x)
             check_finite(path, f"y_{suffix}", y)
             splits[split] = (x[..., np.newaxis] if x.ndim == 3 else x, y)
