@@ -11,16 +11,19 @@ Learning Yearning", 2018, chapters 20 to 29 and 40 to 43):
     target test   likewise, which nothing was chosen by             -> over-tuning (to the target set)
 """
 
+from __future__ import annotations
+
 import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from zoo.checks import check_whole, is_number
 from zoo.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CAUSES = {  # of the rise at a set, in the order of the sets
     "training": "bias", "validation": "variance", "test": "over-tuning", "target": "mismatch",
@@ -155,11 +158,12 @@ def error_table(wrong: np.ndarray, kinds: Mapping[str, np.ndarray]) -> list[dict
         For each kind: how many examples, how many errors, their share of all errors, and `error_without`: the error
         rate of the whole set, were all errors of this kind gone. That is the most that work on this kind can give.
 
+    >>> import numpy as np
     >>> wrong, blurred = np.array([True, True, False, False]), np.array([True, False, True, False])
     >>> error_table(wrong, {"blurred": blurred})
     [{'kind': 'blurred', 'examples': 2, 'errors': 1, 'share': 0.5, 'error_without': 0.25}]
     """
-    wrong, rows = np.asarray(wrong, bool), []
+    rows = []
     for kind, among in kinds.items():
         errors = int((wrong & among).sum())
         share = errors / max(int(wrong.sum()), 1)

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zoo import plots, registry, tasks
+from zoo import registry, tasks
 from zoo.checks import check_whole
 from zoo.errors import UsageError, unknown
 from zoo.records import Recipe
@@ -119,6 +119,8 @@ def tune(
         if not found.ranked and len({trial.failed for trial in found.trials[-2:]}) < len(found.trials[-2:]):
             raise UsageError(f"two trials failed alike: {found.trials[-1].failed}")
     if len(found.ranked) > 1:
+        from zoo import plots  # and with it NumPy
+
         logarithmic = [each for each, axis in space.items() if axis.log and not each.endswith("momentum")]
         ended = [trial for trial in found.trials if math.isfinite(trial.score)]
         figure = plots.parallel_coordinates(
