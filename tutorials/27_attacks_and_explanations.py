@@ -579,17 +579,17 @@ lesson.plot(figure, "heat_maps")
 # %% [markdown]
 # White is the box of the object that is the class. Note what integrated gradients do in an untrained network: they
 # point at one of the two objects nearly always, because the factor $x - x'$ is large there. Only the diamond, which is
-# as strong and says nothing, shows whether a map explains the network or the image. Saliency is the
-# weakest: it says where a change would matter, and a change of the diamond would matter too.
+# as strong and says nothing, shows whether a map explains the network or the image. Saliency is the weakest: it says
+# where a change would matter, and a change of the diamond would matter too.
 #
 # `zoo predict RUN FILES --explain gradcam` (or `saliency`, `integrated`, `occlusion`) draws such maps for a run of
 # yours.
 #
 # ## A classifier that cheats
-# In 1904 a horse called Clever Hans could add: it tapped with its hoof until the man who asked, without knowing it,
-# relaxed his face. Networks do the same (**Clever Hans** predictors; Lapuschkin and others 2019,
-# [arXiv:1902.10178](https://arxiv.org/abs/1902.10178), found one that knew horses by the photographer's name in the
-# corner). They learn whatever is easiest and goes together with the label in the data (a **spurious correlation**),
+# In 1904 a horse called Clever Hans could add: it tapped with its hoof until the man who asked gave himself away,
+# without knowing it, by a movement of his head. Networks do the same (**Clever Hans** predictors; Lapuschkin and others
+# 2019, [arXiv:1902.10178](https://arxiv.org/abs/1902.10178), found one that knew horses by the photographer's name in
+# the corner). They learn whatever is easiest and goes together with the label in the data (a **spurious correlation**),
 # which need not be what we mean (**shortcut learning**; Geirhos and others 2020,
 # [arXiv:2004.07780](https://arxiv.org/abs/2004.07780)).
 #
@@ -641,7 +641,7 @@ lesson.claim("the cheat where the marks lie on the wrong digits, worst seed",
 
 # %% [markdown]
 # By its test accuracy the cheat is the better one, and no test set from the same source would tell. The heat maps of a
-# few odd digits do.
+# few odd digits do. (Grad-CAM, which sees no finer than LeNet-5's last maps of 10 x 10, is shown and held to nothing.)
 
 # %%
 odd_ones = marked(x_test, odd)[odd == 1][: COUNT // 2]

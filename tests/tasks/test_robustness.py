@@ -91,3 +91,11 @@ def test_the_head_that_is_measured_is_the_one_attacked(network):
     assert found == measure(network, module, [0.02, 0.1], **settings)[0]
     assert [row["epsilon"] for row in found.rows] == [0, 0.02, 0.1]
     assert next(iter(shown)) == "as they are" and len(shown) == 4
+
+
+def test_vectors_have_no_pixels():
+    network = Network.of(zoo.build("perceptron"), zoo.info("perceptron"), tasks.get("binary_classification"))
+    with pytest.raises(
+        zoo.UsageError, match=r"perceptron was trained on vectors of 30 numbers; `zoo attack` moves the"
+    ):
+        measure(network, SimpleNamespace(shape=(30,)), [0.1], methods=(), steps=1, examples=1, seed=0)
