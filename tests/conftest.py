@@ -1,5 +1,6 @@
 """What holds for every test. Imports nothing heavy: the tests of the registry run without Keras."""
 
+import fnmatch
 import functools
 import os
 import re
@@ -16,6 +17,18 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a worker for each core, and so a thre
 
 def pytest_addoption(parser):
     parser.addoption("--record", action="store_true", help="record the outputs of names that have no record yet")
+
+
+# Networks of parts that other families are made of too: what trains or saves them in the conformance suite is slow.
+LONG = ("densenet*", "efficientnet_v2_*", "mobilenet_v3_*", "xception")
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that are slow are left out
+def pytest_collection_modifyitems(items):
+    for item in items:
+        name = getattr(item, "callspec", None) and item.callspec.params.get("subject")
+        if name and "network" in item.fixturenames and any(fnmatch.fnmatchcase(name, each) for each in LONG):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist there is nothing to share out

@@ -1,6 +1,7 @@
 """The laws that every network of the zoo keeps, over every registered name, in its `tiny` configuration.
 
-A new name is covered as soon as its card exists: nothing here, and no list anywhere, names a network.
+A new name is covered as soon as its card exists: nothing here names a network, and only `conftest.py` has names whose
+training is left to `-m slow`.
 It needs what the first tests ask for: a complete card, a recorded output (`backend_outputs.py` says
 how), a `demo` recipe, a test file for its family and a tutorial.
 """

@@ -56,6 +56,33 @@ def test_list(capsys):
     assert "61,706" in out
 
 
+@pytest.mark.parametrize(
+    "by, order",
+    [("params", ["resnet18", "resnet34", "resnet50"]), ("multiply-adds", ["resnet18", "resnet34", "resnet50"])],
+)
+def test_list_sorts(by, order, capsys):
+    code, out, _ = zoo_command(capsys, "list", "resnet[135]?", "--sort", by)
+    sizes = {line.split()[0]: int(line.split()[1].replace(",", "")) for line in out.splitlines()}
+    assert code == 0 and list(sizes.values()) == sorted(sizes.values())
+    assert [name for name in sizes if name in order] == order
+    assert sizes["resnet18"] == {"params": 11_689_512, "multiply-adds": 1_814_073_344}[by]
+
+
+@pytest.mark.slow  # it imports Keras in a process of its own
+@pytest.mark.parametrize("name, megabytes", [("gpt2_xl", 500), ("vgg19", 500)])
+def test_info_makes_no_numbers(name, megabytes):
+    program = f"""
+        import resource
+        from zoo import cli
+        cli.main(["info", {name!r}, "-v"])
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    """
+    pytest.importorskip("jax")  # on which Keras's NumPy leans: TensorFlow alone takes as much
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
+    assert f"{zoo.info(name).params:,}" in done.stdout
+    assert int(done.stdout.split()[-1]) < megabytes
+
+
 def test_list_says_what_is_left_out(capsys, monkeypatch):
     monkeypatch.setitem(registry.broken(), "nin", zoo.UsageError("nin.py:3: the card of nin cannot be read: ..."))
     left_out = "zoo: left out: nin.py:3: the card of nin cannot be read: ..."

@@ -237,7 +237,7 @@ LARGE = Card(
     preprocessing="standardise",
     weights=WEIGHTS["mobilenet_v3_large"],
     recipes=RECIPES["mobilenet_v3_large"],
-    tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.5, "blocks": 5, "dropout": 0.0},
+    tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.5, "blocks": 4, "dropout": 0.0},
     tutorial="11_classic_cnns.py",
 )
 
@@ -274,6 +274,7 @@ def mobilenet_v3_large(
         params=2_542_856,
         non_trainable_params=12_112,
         paper="Howard et al. 2019, ICCV, arXiv:1905.02244, Table 2",
+        tiny={**LARGE.tiny, "blocks": 3},
         weights=WEIGHTS["mobilenet_v3_small"],
         recipes=RECIPES["mobilenet_v3_small"],
     )

@@ -67,7 +67,7 @@ def halving(x: KerasTensor, first: int, second: int, name: str, *, activate: boo
         preprocessing="standardise",
         weights=WEIGHTS["xception"],
         recipes=RECIPES["xception"],
-        tiny={"input_shape": (71, 71, 3), "num_classes": 10, "width": 0.02, "blocks": 1},
+        tiny={"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.02, "blocks": 1},
         tutorial="11_classic_cnns.py",
     )
 )
@@ -78,7 +78,7 @@ def xception(
     """Xception (Chollet 2017, Figure 5).
 
     Args:
-        input_shape: (height, width, channels) of at least 71 x 71 pixels; None is any size.
+        input_shape: (height, width, channels) of at least 32 x 32 pixels; None is any size.
         num_classes: length of the logit vector.
         dropout: fraction of the last features dropped in training; the paper has 0.5 on ImageNet.
         top: False ends at the last feature maps.
@@ -93,10 +93,10 @@ def xception(
     Raises:
         UsageError: if the images are too small.
 
-    >>> xception(input_shape=(71, 71, 3), width=0.1, blocks=1, top=False).output_shape
+    >>> xception(input_shape=(71, 71, 3), width=0.1, blocks=0, top=False).output_shape
     (None, 3, 3, 208)
     """
-    check_image(input_shape, 71, name)
+    check_image(input_shape, 32, name)
 
     def maps(count: int) -> int:
         return rounded(count * width)

@@ -4,7 +4,7 @@ from zoo.recipes.backbones import DEMO, image_recipes
 from zoo.recipes.published_weights import keras_applications
 from zoo.records import Recipe, Weights, replace
 
-SMALL_DEMO = replace(DEMO, preprocess={"resize": (71, 71)}, augment={"shift": 4}, model={"width": 0.125, "blocks": 1})
+SMALL_DEMO = replace(DEMO, model={"width": 0.125, "blocks": 1})
 RECIPES: dict[str, tuple[Recipe, ...]] = {
     "xception": image_recipes(SMALL_DEMO, 0.790, "Chollet 2017, Table 1, one crop", size=299),
 }
