@@ -315,9 +315,10 @@ lesson.claim(
 # ## The failure: afraid of rocks
 # Change one thing: all games start at `S`, far from the landing. Random moves from there hit a rock long before they
 # find the landing. So the first thing to be learned is that rocks hurt, and soon the boat goes up and down in safe
-# water until the time is over (in most seeds; some are lucky). A policy that never lands gets no label that says how to land: from then on all its
-# games are alike, and there is nothing left to learn. REINFORCE learns from what it tries, and it tries what it has
-# learned. That is the dilemma of **exploration**. Starting anywhere (**exploring starts**) was our way out of it.
+# water until the time is over (in most seeds; a few are lucky). A policy that never lands gets no label that says how
+# to land: from then on all its games are alike, and there is nothing left to learn. REINFORCE learns from what it
+# tries, and it tries what it has learned. That is the dilemma of **exploration**. Starting anywhere (**exploring
+# starts**) was our way out of it.
 
 # %%
 stuck = [trained(seed, far) for seed in lesson.seeds]
