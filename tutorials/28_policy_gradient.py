@@ -402,9 +402,9 @@ lesson.plot(figure, "policies")
 #
 # * The direction stays right, for what came before a move is, on the mean, no different for any of the actions. But it
 #   is one more thing that varies from game to game: the noise is larger.
-# * It looks for rocks, for they cost most. The share falls below 0: worse than random moves.
+# * It wants to lose: it wanders about as long as it can and keeps away from the landing. The share falls below 0.
 # * With starts anywhere it still learns here, more slowly: the noise of one game is larger, as measured above.
-# * Then the landing is worth the risk more often, but it still has to be found first. Try it with several `--seed`s.
+# * Yes, most times. A soft rock is a cheaper way still to give up.
 #
 # </details>
 
