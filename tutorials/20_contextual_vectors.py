@@ -5,7 +5,7 @@
 # words have several meanings (**polysemy**), and a **static vector**, the same in every sentence, can only be their
 # mean. A **contextual vector** is made anew for each occurrence, from the sentence around it. **ELMo** (Peters and
 # others 2018, [arXiv:1802.05365](https://arxiv.org/abs/1802.05365)) takes it from the hidden states of a language model
-# (lesson 18) that has read much text, and it was the first to lift the results of nearly every task at once.
+# (lesson 18) that has read much text. It improved the best results of six quite different tasks at once.
 #
 # **You will see** a language in which it is known what each word means; a network that reads words letter by letter, so
 # that no word is unknown; two language models, one for each direction, which must not peek; what each of their layers
@@ -13,9 +13,9 @@
 #
 # **Claims** Neither direction sees what it must predict. The weighted sum of the layers is the paper's formula, to
 # 1e-6. The nearest neighbour of an occurrence, among all occurrences of the same word, has the same meaning in at least
-# 95 of 100 cases, at least 40 points more than with static vectors, in the worst of three seeds. Each direction alone
+# 97 of 100 cases, at least 40 points more than with static vectors, in the worst of three seeds. Each direction alone
 # is lost where the clue stands on its other side. Words that were never seen are read rightly by their endings. A
-# network that peeks has a loss near zero, and its vectors know less.
+# network that peeks has a loss that no honest reader can reach.
 #
 # **Beside them** chance, skip-gram (lesson 19), the mean of the static vectors of the whole sentence, and the same
 # network untrained.
@@ -247,16 +247,16 @@ for layer in range(3):
 chance = {"static vector": flat, "mean of the sentence": thrown_together,
           "untrained": max(untrained), "chance": 0.5}  # fmt: skip
 top = found[2, "both", "all"]
-lesson.claim("same sense by the top layer, worst seed", top.min(), ">=", 0.95, baseline=chance)
+lesson.claim("same sense by the top layer, worst seed", top.min(), ">=", 0.97, baseline=chance)
 lesson.claim("points gained over static vectors, worst seed", top.min() - flat, ">=", 0.40, baseline=chance)
 lesson.claim(
     "forward alone, clue only behind: points lost, worst seed",
-    (found[2, "both", "clue only behind"] - found[2, "forward", "clue only behind"]).min(), ">=", 0.10,
+    (found[2, "both", "clue only behind"] - found[2, "forward", "clue only behind"]).min(), ">=", 0.25,
     baseline={"forward alone": found[2, "forward", "clue only behind"].mean()},
 )  # fmt: skip
 lesson.claim(
     "backward alone, clue only before: points lost, worst seed",
-    (found[2, "both", "clue only before"] - found[2, "backward", "clue only before"]).min(), ">=", 0.10,
+    (found[2, "both", "clue only before"] - found[2, "backward", "clue only before"]).min(), ">=", 0.20,
     baseline={"backward alone": found[2, "backward", "clue only before"].mean()},
 )  # fmt: skip
 
@@ -270,6 +270,7 @@ for layer, axes in enumerate(panels):
         axes.scatter(*points.T, s=8, color=colour, alpha=0.7, label=f"bank: {two_senses.SENSES['bank'][each]}")
     axes.set(title=f"layer {layer}", xticks=[], yticks=[])
     axes.margins(0.15)
+    axes.set_aspect("equal", adjustable="datalim")
 panels[0].legend(frameon=False, fontsize=8)
 lesson.plot(figure, "senses")
 
@@ -307,12 +308,12 @@ QUESTIONS = {
 TAUGHT = slice(0, 1000)  # the rest is for the test
 
 
-def probe(states, answers, seed, layers_taken=(0, 1, 2)):
-    """(accuracy, the weights s) of a mix of some layers and one dense layer."""
+def probe(states, answers, seed):
+    """(accuracy, the weights s) of a mix of the layers and one dense layer."""
     keras.utils.set_random_seed(seed)
     inputs = [keras.Input(each.shape[1:]) for each in states]
     mix = ScalarMix()
-    logits = layers.Dense(int(answers.max()) + 1)(mix([inputs[layer] for layer in layers_taken]))
+    logits = layers.Dense(int(answers.max()) + 1)(mix(inputs))
     model = keras.Model(inputs, logits)
     model.compile(keras.optimizers.Adam(2e-2), cross_entropy())
     epochs = 1 if lesson.smoke else 25
@@ -324,7 +325,7 @@ def probe(states, answers, seed, layers_taken=(0, 1, 2)):
 
 mixed = {name: [probe(each, answers, seed) for seed, each in zip(lesson.seeds, states)]
          for name, answers in QUESTIONS.items()}  # fmt: skip
-by_letters = probe(states[0], QUESTIONS["field"], lesson.seed, layers_taken=(0,))[0]
+by_letters = probe([states[0][0]] * 3, QUESTIONS["field"], lesson.seed)[0]  # three times layer 0
 shares = {name: np.mean([each[1] for each in rows], axis=0) for name, rows in mixed.items()}
 for name, rows in mixed.items():
     print(f"{name:>7}: accuracy {np.mean([each[0] for each in rows]):.3f}, s = {np.round(shares[name], 3)}")
@@ -334,7 +335,7 @@ lesson.claim(
 )  # fmt: skip
 top_share = [field[1][2] - plural[1][2] for field, plural in zip(mixed["field"], mixed["plural"])]
 lesson.claim(
-    "share of the top layer, for the field less for the plural, worst seed", min(top_share), ">=", 0.05,
+    "share of the top layer, for the field less for the plural, worst seed", min(top_share), ">=", 0.15,
     baseline={"untrained mix": 0.0},
 )  # fmt: skip
 
@@ -344,8 +345,8 @@ for number, (way, colour) in enumerate(zip(WAYS, (INK, SECOND, THIRD))):
     left.bar(np.arange(3) + 0.27 * (number - 1), [found[layer, way, "all"].mean() for layer in range(3)], 0.25,
              color=colour, label=way)  # fmt: skip
 left.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
-left.set(xticks=range(3), xlabel="layer", ylabel="nearest has the same sense", ylim=(0, 1.03))
-left.legend(frameon=False, fontsize=8, loc="lower right")
+left.set(xticks=range(3), xlabel="layer", ylabel="nearest has the same sense", ylim=(0, 1.2))
+left.legend(frameon=False, fontsize=8, loc="upper left", ncols=3)
 for number, (name, colour) in enumerate(zip(shares, (INK, SECOND))):
     right.bar(np.arange(3) + 0.3 * (number - 0.5), shares[name], 0.28, color=colour, label=f"task: {name}")
 right.axhline(1 / 3, color="black", linewidth=0.8, linestyle=":")
@@ -391,9 +392,9 @@ lesson.claim(
 # ## The failure: a network that peeks
 # Join the directions after the first layer, as the bidirectional networks of lesson 18 do: layer 2 reads both at once
 # and predicts the next word. Where it stands on word $k$, the backward states have read word $k+1$ already. It need not
-# understand anything to say what it has read. The loss falls far below what any honest reader can reach, and what the
-# layers learn is to pass letters on. (Lesson 23 shows the other way out: to read both ways at once, and hide the
-# word.)
+# understand anything to say what it has read. The loss falls far below what any honest reader can reach, and is no
+# sign of understanding: more of its nearest neighbours are wrong. (Lesson 23 shows the other way out: to read both ways
+# at once, and hide the word.)
 
 # %%
 letters = keras.Input((None, LETTERS), dtype="int32")
@@ -402,14 +403,18 @@ keras.utils.set_random_seed(lesson.seed)
 for number in (1, 2):
     x = layers.Bidirectional(layers.LSTM(SIZE["dim"], return_sequences=True), name=f"joined{number}")(x)
 peeking = keras.Model(letters, layers.Dense(len(words) + 1)(x))
+letters_now = letters_of(asked[:1])
+other = letters_now.copy()
+other[0, 8] = spelled(["zebra"], LETTERS)
+answers = [numpy(peeking(each, training=False)) for each in (letters_now, other)]
+seen = int((np.abs(answers[0] - answers[1]).max(axis=(0, 2))[:8] > 0).sum())
+lesson.claim("peeking: answers before a word that see it", seen, ">=", 1, baseline={"of": 8, "without": 0}, exact=True)
 peeking, peeking_losses = fitted(peeking, targets["forward"])
 top_states = keras.Model(letters, x).predict(letters_of(asked), batch_size=500, verbose=0)
 blind = alike(top_states[np.arange(len(asked)), place])
 honest = histories[0][-1]
 lesson.claim("peeking: loss", peeking_losses[-1], "<=", 0.5, baseline={"both ways, without": honest})
-lesson.claim(
-    "peeking: points of the same sense lost", top[0] - blind, ">=", 0.05, baseline={"peeking": blind, "without": top[0]}
-)
+print(f"wrong neighbours: {1 - blind:.4f}; of the two models that do not peek {1 - top[0]:.4f}")
 
 figure = new_figure(6, 3.4)
 axes = figure.subplots()
@@ -424,16 +429,18 @@ lesson.plot(figure, "loss")
 
 # %% [markdown]
 # ## Try it
-# * Take one LSTM in each direction: `num_layers=1` in `SIZE`, and `range(2)` for `range(3)`. Is the sense still found?
-# * Take the mean of all three layers, `[sum(each) for each in states]`, as the vector of a word. Is it better than the
-#   top layer alone?
+# * Which of the ten words is the hardest? `{each: alike(states[0][2], word == each) for each in two_senses.SENSES}`,
+#   and the same for `states[0][2][:, :HALF]`, the forward states alone.
+# * Take the sum of all three layers, `alike(sum(states[0]))`, as the vector of a word. Is it better than the top layer
+#   alone?
 # * Let the filters see one letter at a time, `filters=((1, 56),)` in `SIZE`. Can it still tell *wug* from *wugs*?
 #
 # <details><summary>Solution</summary>
 #
-# * Partly. Look at layer 1 of the table above: its states remember the words just read more than what they are about.
-# * No: layer 0 adds the same vector to all occurrences of a form, so singular and plural lie apart whatever is meant.
-#   That is why a task should choose its own mix.
+# * With both directions none is hard. The forward states alone are lost in those sentences whose clue comes behind,
+#   whichever word it is.
+# * No. Layer 0 adds the same vector to all occurrences of a form, which says nothing of the sense; the more of it, the
+#   less the rest counts in a cosine. That is why a task should choose its own mix.
 # * A filter of one letter sees an *s*, but not that it is the last one, for only "s, end" together say that. *zund* and
 #   *wugs* it can tell apart; *sket* has an *s* too and is no plural.
 #

@@ -8,8 +8,8 @@
 # with a weight on each example, so `fit(sample_weight=...)` trains it.
 #
 # **You will see** a small game, what is the best that anybody can do in it, why a weighted cross-entropy follows the
-# gradient of the reward, what a baseline does to its noise, a policy that learns to win, and one that learns to be
-# afraid (the failure of this lesson).
+# gradient of the reward, what a baseline does to its noise, a policy that learns to win, and one that learns to
+# give up (the failure of this lesson).
 #
 # **Claims** One step of Keras with weights is the formula of REINFORCE, to 1e-6. Averaged over many games, it points
 # where the exact gradient of the reward points. A baseline makes the noise at least two times smaller and leaves the
@@ -312,12 +312,13 @@ lesson.claim(
 )
 
 # %% [markdown]
-# ## The failure: afraid of rocks
-# Change one thing: all games start at `S`, far from the landing. Random moves from there hit a rock long before they
-# find the landing. So the first thing to be learned is that rocks hurt, and soon the boat goes up and down in safe
-# water until the time is over (in most seeds; some are lucky). A policy that never lands gets no label that says how to land: from then on all its
-# games are alike, and there is nothing left to learn. REINFORCE learns from what it tries, and it tries what it has
-# learned. That is the dilemma of **exploration**. Starting anywhere (**exploring starts**) was our way out of it.
+# ## The failure: giving up
+# Change one thing: all games start at `S`, far from the landing. Random moves from there hardly ever find the landing,
+# and each costs 1. A rock ends the game. So the quickest rock is better than wandering about, and that is soon learned:
+# the boat gives up at once (in most seeds; a few are lucky). A policy that never lands gets no label that says how to
+# land: from then on all its games are alike, and there is nothing left to learn. REINFORCE learns from what it tries,
+# and it tries what it has learned. That is the dilemma of **exploration**. Starting anywhere (**exploring starts**) was
+# our way out of it.
 
 # %%
 stuck = [trained(seed, far) for seed in lesson.seeds]
@@ -385,9 +386,9 @@ for axes, (title, policy) in zip(figure.subplots(1, 3), policies.items()):
 lesson.plot(figure, "policies")
 
 # %% [markdown]
-# The right picture shows the fear: where the boat has been it stays away from everything, and where it never was the
-# arrows are pale. What came after REINFORCE keeps its formula. Actor-critic methods learn $b(s)$ with a second network;
-# AlphaGo's first policy (Silver and others 2016, [doi:10.1038/nature16961](https://doi.org/10.1038/nature16961)) was
+# The right picture shows how the boat gives up: near `S` the arrows lead to the next rocks, and where it never was they
+# are pale. What came after REINFORCE keeps its formula. Actor-critic methods learn $b(s)$ with a second network;
+# one of AlphaGo's networks (Silver and others 2016, [doi:10.1038/nature16961](https://doi.org/10.1038/nature16961)) was
 # trained by it, won or lost as the only reward; and language models are taught so from what people prefer.
 #
 # ## Try it
@@ -401,9 +402,9 @@ lesson.plot(figure, "policies")
 #
 # * The direction stays right, for what came before a move is, on the mean, no different for any of the actions. But it
 #   is one more thing that varies from game to game: the noise is larger.
-# * It looks for rocks, for they cost most. The share falls below 0: worse than random moves.
+# * It wants to lose: it wanders about as long as it can and keeps away from the landing. The share falls below 0.
 # * With starts anywhere it still learns here, more slowly: the noise of one game is larger, as measured above.
-# * Then the landing is worth the risk more often, but it still has to be found first. Try it with several `--seed`s.
+# * Yes, most times. A soft rock is a cheaper way still to give up.
 #
 # </details>
 

@@ -26,7 +26,7 @@ from zoo.checks import check_whole
 from zoo.errors import UsageError
 from zoo.layers.highway import Highway
 from zoo.layers.sequence import ReverseSequence
-from zoo.records import Card, Input, Recipe, replace
+from zoo.records import Card, Expected, Input, Recipe, replace
 from zoo.registry import register
 
 BYTES = 259  # 256 of a letter or a part of one, and nothing, begin and end: zoo/data/text/spelling.py
@@ -41,6 +41,7 @@ DEMO = Recipe(
     batch_size=32,
     learning_rate=1e-2,
     schedule="cosine",
+    expected=Expected("perplexity", 7.0, "worst of 3 seeds: results/demo.csv"),
 )
 TEXT_FOLDER = replace(
     DEMO,
@@ -48,6 +49,7 @@ TEXT_FOLDER = replace(
     dataset="",
     min_steps=1000,
     patience=5,
+    expected=None,
     preprocess={"tokens": "words", "vocabulary": 20_000, "length": 32},
     model={"dim": 256, "dropout": 0.2},
     epochs=10,
