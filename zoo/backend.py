@@ -74,6 +74,28 @@ def random_states_kept() -> Iterator[None]:
             torch.set_rng_state(torch_state)
 
 
+def random_states() -> list[Any] | None:
+    """PyTorch's own random numbers as arrays, of the processor and of each GPU: there Keras's dropout draws from them
+    where it has no seed. None on other backends."""
+    import keras
+
+    if keras.backend.backend() != "torch":
+        return None
+    import torch
+
+    return [state.numpy() for state in (torch.get_rng_state(), *torch.cuda.get_rng_state_all())]
+
+
+def put_random_states(states: list[Any]) -> None:
+    """Put them back; those of GPUs that are not there are left out."""
+    import torch
+
+    processor, *gpus = map(torch.from_numpy, states)
+    torch.set_rng_state(processor)
+    for number, state in enumerate(gpus[: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(state, number)
+
+
 @contextlib.contextmanager
 def released() -> Iterator[None]:
     """Let go of what TensorFlow would keep as long as the process lives, of each training and evaluation by Keras.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import registry
-from zoo.checks import plain
+from zoo.checks import is_whole, plain
 from zoo.deprecated import check_one_name, warn
 from zoo.errors import UsageError, first_line, unknown
 from zoo.records import Card
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("zoo")
 
+MAX_CLASSES = 10_000_000
 RENAMED = {  # options of builders up to 0.1, and what they are called now
     "blocks": "num_layers",
     "heads": "num_heads",
@@ -247,7 +248,8 @@ def check_keras() -> None:
 
 
 def check_counts(name: str, options: Mapping[str, Any]) -> None:
-    """Raise where True stands for a number, which Keras takes for 1.
+    """Raise where True stands for a number, which Keras takes for 1, and for what is no number of classes: before the
+    network is built, whose last layer it is.
 
     >>> check_counts("vgg16", {"num_classes": True})
     Traceback (most recent call last):
@@ -258,6 +260,10 @@ def check_counts(name: str, options: Mapping[str, Any]) -> None:
         numeric = isinstance(default, (int, float)) and not isinstance(default, bool)
         if numeric and isinstance(options.get(option), bool):
             raise UsageError(f"{option} of {name} is {options[option]}; expected a number, as in {option}={default}")
+        if option == "num_classes" and numeric and not is_whole(options.get(option, default), most=MAX_CLASSES):
+            raise UsageError(
+                f"{option} of {name} is {options[option]!r}; expected a whole number from 1 to {MAX_CLASSES:,}"
+            )
 
 
 def info(name: str, *, verbose: bool = False) -> Card:

@@ -5,6 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from subjects import outline
 
 import zoo
 from zoo.models import vgg
@@ -55,7 +56,7 @@ def test_counts(name):
     inputs = [3] + [n for n, count in zip(vgg.FILTERS, convolutions) for _ in range(count)]
     by_hand = sum(9 * before * after + after for before, after in itertools.pairwise(inputs))
     by_hand += 25_088 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 1000 + 1000
-    assert zoo.build(name).count_params() == by_hand == COUNTS[name] == zoo.info(name).params
+    assert outline(zoo.builder(name))[0].count_params() == by_hand == COUNTS[name] == zoo.info(name).params
 
 
 def test_a_full_vgg16_is_that_of_keras():

@@ -12,6 +12,7 @@ import numpy as np
 from keras.src.backend.common import global_state  # the one generator that Keras keeps to itself
 from keras.src.random.seed_generator import global_seed_generator
 
+from zoo import backend
 from zoo.errors import UsageError
 from zoo.training.checkpoint import Checkpoint
 
@@ -232,11 +233,12 @@ def with_names(coded: Any, names: Mapping[str, str]) -> Any:
 
 
 def take_random(arrays: Arrays) -> dict[str, Any]:
-    """The random numbers of Python, NumPy and Keras, each of which a network of one's own may draw from."""
+    """The random numbers of Python, NumPy, Keras and PyTorch, each of which a network of one's own may draw from."""
     keras_seeds = global_state.get_global_attribute("global_seed_generator")
     found = {
         "python": random.getstate(),
         "numpy": np.random.get_state(legacy=False),
+        "torch": backend.random_states(),
         "keras": None if keras_seeds is None else np.array(keras.ops.convert_to_numpy(keras_seeds.state)),
     }
     return {name: encode(value, arrays, f"numbers.{name}") for name, value in found.items()}
@@ -246,5 +248,7 @@ def put_random(taken: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> No
     """Put them back."""
     random.setstate(decode(taken["python"], arrays))
     np.random.set_state(decode(taken["numpy"], arrays))
+    if taken.get("torch") is not None:
+        backend.put_random_states(decode(taken["torch"], arrays))
     if taken["keras"] is not None:
         global_seed_generator().state.assign(decode(taken["keras"], arrays))
