@@ -135,9 +135,9 @@ class TaggedTextDataModule(DataModule):
         if unseen:
             named = ", ".join(unseen[:5]) + (" and others" if len(unseen) > 5 else "")
             log.info(f"training has no example of {named}; where it stands ({split}) the network is wrong")
-        if split == "test":
-            unknown_words = np.mean([word not in self.vocabulary.ids for sentence in words for word in sentence])
-            log.info(f"{unknown_words:.1%} of the words of the test set are unknown to the network")
+        share = np.mean([word not in self.vocabulary.ids for sentence in words for word in sentence])
+        if share and split == "test":
+            log.info(f"{share:.1%} of the words of the test set are unknown to the network (--option min_count=)")
 
     def parts(self, split: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Word ids and tag ids of all sentences, (words,) each, in parts of at most `length`.
