@@ -14,6 +14,7 @@
 #
 # **Claims** The full GRU, as it is usually taught, is Keras's `GRU(reset_after=False)` with its update gate negated, to
 # 1e-6.
+# A tagger that reads both ways finds names with a span F1 at least .1 above one that reads from the left alone.
 # Backpropagation by hand, by finite differences and by Keras agree. Thirty noisy steps after it saw a symbol, an LSTM
 # and a GRU name it with an accuracy of at least .80, and a plain network of at most .75. A small character model is at
 # least .2 nats better than counting pairs of characters.
@@ -80,7 +81,7 @@ def names_found(bidirectional):
 
 (both_ends, counted), (from_the_left, _) = names_found(bidirectional=True), names_found(bidirectional=False)
 beside = {"from the left alone": from_the_left, **counted}
-lesson.claim("names found, both ends less from the left", both_ends - from_the_left, ">=", 0.2, baseline=beside)
+lesson.claim("names found, both ends less from the left", both_ends - from_the_left, ">=", 0.1, baseline=beside)
 
 # %% [markdown]
 # ## Four cells
