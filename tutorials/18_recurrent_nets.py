@@ -76,7 +76,7 @@ def names_found(bidirectional):
     with tempfile.TemporaryDirectory() as folder:
         options = {"run": Path(folder) / "run", "seed": lesson.seed, "verbose": 0, "bidirectional": bidirectional, **brief}
         run = zoo.train("tagger", "demo_plain", **options)
-    return run.metrics["span_f1"], run.results["baselines"]
+        return run.metrics["span_f1"], run.results["baselines"]
 
 
 (both_ends, counted), (from_the_left, _) = names_found(bidirectional=True), names_found(bidirectional=False)
