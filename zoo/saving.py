@@ -20,6 +20,7 @@ from typing import Any
 PACKAGE = "zoo"  # under which all of these are registered: a test holds the tables complete
 CLASSES = {
     "zoo.layers.attention": "Attention Padding Positions",
+    "zoo.layers.crf": "ConditionalRandomField",
     "zoo.layers.highway": "Highway ScalarMix",
     "zoo.layers.normalization": "AdaptiveInstanceNormalization LocalResponseNormalization",
     "zoo.layers.padding": "ReflectionPadding",
@@ -31,6 +32,7 @@ CLASSES = {
     "zoo.losses.cross_entropy": "Hinge MaskedCrossentropy Perceptron WeightedCrossentropy",
     "zoo.losses.metric_learning": "Contrastive ExplicitTriplet NPair Triplet",
     "zoo.losses.perceptual": "Perceptual",
+    "zoo.losses.tags": "TagLikelihood",
     "zoo.losses.word_vectors": "Glove NegativeSampling",
     "zoo.metrics.forecasting": "ScaledError",
     "zoo.metrics.tokens": "ExactMatch Perplexity TokenAccuracy",

@@ -6,6 +6,7 @@ from zoo.data.builtin import (  # noqa: F401
     digit_texts,
     glyphs,
     moving_digits,
+    named_things,
     photographs,
     tables,
     texts,

@@ -150,3 +150,19 @@ def bucket_by_length(
         batches += [rows[start : start + size] for start in range(0, whole, size)]
         left = rows[whole:]
     return [batches[number] for number in rng.permutation(len(batches))]
+
+
+def two_widths_first(batches: list[np.ndarray], width_of: Callable[[np.ndarray], int]) -> list[np.ndarray]:
+    """The batches, two of different widths first if there are any.
+
+    For TensorFlow, Keras takes the width for fixed if the first two batches have the same.
+
+    >>> batches = [np.array([1]), np.array([1]), np.array([2])]
+    >>> [rows.tolist() for rows in two_widths_first(batches, lambda rows: rows[0])]
+    [[1], [2], [1]]
+    """
+    widths = [width_of(rows) for rows in batches]
+    other = next((number for number, width in enumerate(widths) if width != widths[0]), 0)
+    if other > 1:
+        batches[1], batches[other] = batches[other], batches[1]
+    return batches

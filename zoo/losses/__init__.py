@@ -10,11 +10,13 @@ from zoo.errors import unknown
 from zoo.losses.cross_entropy import Hinge, MaskedCrossentropy, Perceptron, WeightedCrossentropy
 from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
+from zoo.losses.tags import TagLikelihood
 from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, next_word
 
 __all__ = [
     "LOSSES", "MINING", "Contrastive", "ExplicitTriplet", "Glove", "Hinge", "MaskedCrossentropy", "NPair",
-    "NegativeSampling", "Perceptron", "Perceptual", "Triplet", "WeightedCrossentropy", "candidate_losses", "get",
+    "NegativeSampling", "Perceptron", "Perceptual", "TagLikelihood", "Triplet", "WeightedCrossentropy",
+    "candidate_losses", "get",
     "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip
 
@@ -24,6 +26,7 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "binary_crossentropy": partial(keras.losses.BinaryCrossentropy, from_logits=True),
     "masked_crossentropy": MaskedCrossentropy,
     "smoothed_crossentropy": partial(MaskedCrossentropy, label_smoothing=0.1),
+    "tag_likelihood": TagLikelihood,
     "triplet_all": Triplet,
     "triplet_semi_hard": partial(Triplet, mining="semi_hard"),
     "triplet_hard": partial(Triplet, mining="hard"),

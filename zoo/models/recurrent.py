@@ -18,7 +18,8 @@ loop of steps. On a CPU no backend has a fused kernel, and the loop over time se
 A little longer than other files: four names share twelve options, which each signature shows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -47,27 +48,38 @@ def check_units(units: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
+def read_both_ways(
+    x: KerasTensor, tokens: KerasTensor, recurrent: Callable[..., layers.Layer], name: str
+) -> tuple[KerasTensor, KerasTensor]:
+    """The states of two layers, one from each end, (batch, time, units) each: the second in the order it has read."""
+    forward = recurrent(name=f"{name}_forward")(x)
+    backward = recurrent(name=f"{name}_backward")(ReverseSequence(name=f"{name}_reverse")(x, tokens))
+    return forward, backward
+
+
+def side_by_side(forward: KerasTensor, backward: KerasTensor, tokens: KerasTensor, name: str) -> KerasTensor:
+    """The states of both ends at each step, (batch, time, 2 units)."""
+    aligned = ReverseSequence(name=f"{name}_align")(backward, tokens)
+    return layers.Concatenate(name=f"{name}_both")([forward, aligned])
+
+
 def encode(
     tokens: KerasTensor, kind: str, *, vocabulary_size: int, embedding: int, units: Sequence[int], bidirectional: bool,
     pooling: str, dropout: float, recurrent_dropout: float,
 ) -> KerasTensor:  # fmt: skip
     """(batch, time) token ids -> (batch, features): embedded, through all layers, pooled over the real steps."""
 
-    def recurrent(size: int, name: str) -> layers.Layer:
-        return KINDS[kind](size, return_sequences=True, recurrent_dropout=recurrent_dropout, name=name)
-
     x = layers.Embedding(vocabulary_size, embedding, name="embedding")(tokens)  # (batch, time, embedding)
     for number, size in enumerate(units, start=1):
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)
         name = f"{kind}{number}"
+        recurrent = partial(KINDS[kind], size, return_sequences=True, recurrent_dropout=recurrent_dropout)
         if not bidirectional:
-            x = recurrent(size, name)(x)  # (batch, time, units)
+            x = recurrent(name=name)(x)  # (batch, time, units)
             continue
-        forward = recurrent(size, f"{name}_forward")(x)
-        backward = recurrent(size, f"{name}_backward")(ReverseSequence(name=f"{name}_reverse")(x, tokens))
+        forward, backward = read_both_ways(x, tokens, recurrent, name)
         if number < len(units):
-            aligned = ReverseSequence(name=f"{name}_align")(backward, tokens)
-            x = layers.Concatenate(name=f"{name}_both")([forward, aligned])
+            x = side_by_side(forward, backward, tokens, name)
     if not bidirectional:
         return PoolSequence(pooling, name="pool")(x, tokens)
     pooled = [  # each direction in its own order: its last step has read all

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from zoo.data.sources import DataSet
 
 IN_MEMORY = "<arrays>"  # as `zoo.data.arrays` says, which imports NumPy
-FILES = (".npz", ".txt", ".csv", ".tsv", ".jsonl")  # of a user's own data
+FILES = (".npz", ".txt", ".csv", ".tsv", ".jsonl", ".conll", ".conllu")  # of a user's own data
 
 
 def arrays_or_data(

@@ -11,7 +11,7 @@ from zoo.checks import check_sizes
 from zoo.data import checks as data_checks
 from zoo.data.array_files import no_examples
 from zoo.data.base import SPLITS, DataModule, check_batch
-from zoo.data.batching import Batches, bucket_by_length, padded
+from zoo.data.batching import Batches, bucket_by_length, padded, two_widths_first
 from zoo.data.sources import ParallelSource, Source
 from zoo.data.text.base import is_text, shortened
 from zoo.data.text.special_tokens import END, START, UNKNOWN
@@ -185,18 +185,11 @@ class TranslationDataModule(DataModule):
             target = padded([np.append(targets[row], END) for row in rows], target_width)
             return {"source": source, "target": shifted}, target
 
-        def two_widths_first(batches: list[np.ndarray]) -> list[np.ndarray]:
-            """For TensorFlow, Keras takes the width for fixed if the first two batches have the same."""
-            widths = [self.width_of(lengths[rows]) for rows in batches]
-            other = next((number for number, width in enumerate(widths) if width != widths[0]), 0)
-            if other > 1:
-                batches[1], batches[other] = batches[other], batches[1]
-            return batches
-
         def groups() -> list[np.ndarray]:
             rng = epochs.rng() if epochs else np.random.default_rng(0)
             if by_length:
-                return two_widths_first(bucket_by_length(lengths, self.bucket_lengths, self.bucket_sizes, rng))
+                batches = bucket_by_length(lengths, self.bucket_lengths, self.bucket_sizes, rng)
+                return two_widths_first(batches, lambda rows: self.width_of(lengths[rows]))
             rows = rng.permutation(len(lengths)) if training else np.arange(len(lengths))
             return np.split(rows, range(self.recipe.batch_size, len(rows), self.recipe.batch_size))
 
