@@ -39,6 +39,7 @@ from sklearn.datasets import load_digits
 
 import zoo
 from zoo.plots import INK, SECOND, THIRD, new_figure
+from zoo.training.tuning import tune
 
 lesson = Tutorial("08_hyperparameter_search")
 random = np.random.default_rng(lesson.seed)
@@ -414,9 +415,9 @@ if importlib.util.find_spec("optuna") is None:
 else:
     with tempfile.TemporaryDirectory() as folder:
         same = dict(epochs=1 if lesson.smoke else 5, seed=lesson.seed, search={"learning_rate": "1e-4:1"})
-        whole = zoo.tune("mlp", trials=3, run=Path(folder) / "whole", **same)
+        whole = tune("mlp", trials=3, run=Path(folder) / "whole", **same)
         for trials in (2, 3):
-            parts = zoo.tune("mlp", trials=trials, run=Path(folder) / "parts", **same)
+            parts = tune("mlp", trials=trials, run=Path(folder) / "parts", **same)
         for trial in whole.ranked:
             print(f"trial {trial.number}: validation accuracy {trial.score:.4f},", dict(trial.settings))
         print("to repeat the best:", whole.command)

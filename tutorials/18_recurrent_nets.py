@@ -61,9 +61,9 @@ def numpy(tensor):
 # states of both stand side by side (**bidirectional**). A network that must say what comes next may not look ahead: it
 # is **causal**.
 #
-# A name in a text is often several words, and which kind of name it is its neighbours tell. So each word gets a tag: `B`
-# and a kind where a name of that kind begins, `I` and the kind inside, `O` outside (the **BIO scheme**). What counts is
-# the **span F1**: a name is found if its kind and both its ends are right. In the sentences of `named_things` every
+# A name in a text is often several words, and its neighbours tell which kind of name it is. So each word gets a tag:
+# `B` and a kind where a name of that kind begins, `I` and the kind inside, `O` outside (the **BIO scheme**). What counts
+# is the **span F1**: a name is found if its kind and both its ends are right. In the sentences of `named_things` every
 # name may be a person, a place or a firm. Often only what follows tells: "lincoln laughed", "lincoln sold its shares".
 # `tagger` reads both ways; beside it stands the same network that reads from the left alone, and each word's commonest
 # tag. (By default it ends in a **conditional random field**, which scores the tags of a sentence together:
@@ -74,8 +74,8 @@ def names_found(bidirectional):
     """The span F1 of a tagger on the test sentences, and of the baselines."""
     brief = {"epochs": 1} if lesson.smoke else {}
     with tempfile.TemporaryDirectory() as folder:
-        options = {"run": Path(folder) / "run", "seed": lesson.seed, "verbose": 0, "bidirectional": bidirectional, **brief}
-        run = zoo.train("tagger", "demo_plain", **options)
+        options = {"seed": lesson.seed, "verbose": 0, **brief}
+        run = zoo.train("tagger", "demo_plain", bidirectional=bidirectional, run=Path(folder) / "run", **options)
         return run.metrics["span_f1"], run.results["baselines"]
 
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.tasks.base import Task
     from zoo.training.folds import CrossValidation
     from zoo.training.run_folder import Run
-    from zoo.training.tuning import tune
     from zoo.weights.loading import load_weights
 
 __version__ = "0.2.0.dev0"
@@ -48,7 +47,6 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "sentence_vectors": "zoo.inference.sentence_vectors",
     "transforms": "zoo.inference.transforms",
     "diagnose": "zoo.inference.diagnosis",
-    "tune": "zoo.training.tuning",
     "features": "zoo.introspection.graph",
     "costs": "zoo.introspection.layer_costs",
     "freeze": "zoo.optimizers.finetuning",
@@ -65,7 +63,7 @@ __all__ = [
     "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "attack", "build", "builder",
     "compare", "costs", "diagnose", "evaluate", "features", "freeze", "generate", "info", "layerwise",
     "list_models", "load_data", "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search",
-    "sentence_vectors", "train", "transforms", "translate", "tune", "unfreeze",
+    "sentence_vectors", "train", "transforms", "translate", "unfreeze",
 ]  # fmt: skip
 
 deprecated.watch_imports()

@@ -259,8 +259,8 @@ def poke(value, row):
         (dict(x_train=lambda x: x[:0], y_train=lambda y: y[:0]), "the split 'train' of"),
         (dict(x_test=lambda x: x[:0], y_test=lambda y: y[:0]), "'test' of"),
         (dict(x_train=lambda x: x[:150]), "has 150 inputs x_train and 200 targets"),
-        (dict(x_train=lambda x: x[:, 0, :]), "expected 3 axes for lenet5's image"),
-        (dict(x_test=lambda x: x[:, :20]), "test examples of shape (20, 28, 1)"),
+        (dict.fromkeys(("x_train", "x_test"), lambda x: x[:, 0, :]), "expected 3 axes for lenet5's image"),
+        (dict(x_test=lambda x: x[:, :20]), "test examples of shape (20, 28)"),
         (
             dict(x_train=lambda x: x[:, :9, :9], x_test=lambda x: x[:, :9, :9]),
             "9x9 run out of pixels in lenet5; expected at least",

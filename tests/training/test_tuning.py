@@ -11,6 +11,7 @@ from zoo.cli import main
 from zoo.cli.tune import described
 from zoo.training import tuning
 from zoo.training.search_space import Axis, parse
+from zoo.training.tuning import tune
 
 NEEDS_OPTUNA = pytest.mark.skipif(importlib.util.find_spec("optuna") is None, reason="Optuna is not installed")
 
@@ -37,7 +38,7 @@ def counted(monkeypatch):
 @NEEDS_OPTUNA
 def test_trials_are_runs_that_are_measured_on_the_validation_set(data, tmp_path):
     search = {"learning_rate": "1e-3:1"}
-    found = zoo.tune("softmax_regression", trials=2, data=data, epochs=2, search=search, run=tmp_path / "search")
+    found = tune("softmax_regression", trials=2, data=data, epochs=2, search=search, run=tmp_path / "search")
     run = zoo.Run.open(found.path / found.best.run)
     assert run.results["measured_on"] == "the validation set"
     assert run.config["examples"]["test"] == run.config["examples"]["validation"]
@@ -55,12 +56,12 @@ def test_trials_are_runs_that_are_measured_on_the_validation_set(data, tmp_path)
 @pytest.mark.parametrize("sampler", tuning.SAMPLERS)
 def test_a_search_that_was_stopped_goes_on_as_if_it_had_not(sampler, counted, tmp_path):
     same = dict(sampler=sampler, seed=3, search={"hidden": "(32,),(64,32)", "ema_momentum": "0.9:0.999"})
-    whole = zoo.tune("mlp", trials=13, run=tmp_path / "whole", **same)
+    whole = tune("mlp", trials=13, run=tmp_path / "whole", **same)
     for trials in (4, 12, 13):
-        parts = zoo.tune("mlp", trials=trials, run=tmp_path / "parts", **same)
+        parts = tune("mlp", trials=trials, run=tmp_path / "parts", **same)
     assert [trial.settings for trial in parts.trials] == [trial.settings for trial in whole.trials]
-    assert zoo.tune("mlp", trials=2, run=tmp_path / "parts", **same).trials == parts.trials  # there are enough
-    other = zoo.tune("mlp", trials=1, run=tmp_path / "other", **{**same, "seed": 4})
+    assert tune("mlp", trials=2, run=tmp_path / "parts", **same).trials == parts.trials  # there are enough
+    other = tune("mlp", trials=1, run=tmp_path / "other", **{**same, "seed": 4})
     assert other.trials[0].settings != whole.trials[0].settings
     for trial in whole.trials:
         assert 0.9 <= trial.settings["ema_momentum"] <= 0.999 and trial.settings["hidden"] in ((32,), (64, 32))
@@ -70,7 +71,7 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not(sampler, counted, tm
 @NEEDS_OPTUNA
 def test_what_it_has_learned_guides_the_search(counted, tmp_path):
     """After ten trials at random it draws nearer to the best rate, .01."""
-    found = zoo.tune("mlp", trials=40, run=tmp_path / "search", search={"learning_rate": "1e-5:1"})
+    found = tune("mlp", trials=40, run=tmp_path / "search", search={"learning_rate": "1e-5:1"})
     distance = [abs(math.log10(trial.settings["learning_rate"]) + 2) for trial in found.trials]
     assert np.mean(distance[20:]) < 0.7 * np.mean(distance[:10])
 
@@ -83,12 +84,12 @@ def test_a_trial_that_fails_is_told_and_not_the_end(monkeypatch, tmp_path):
         raise zoo.UsageError(next(reasons))
 
     monkeypatch.setattr(tuning, "trained", trained)
-    found = zoo.tune("mlp", trials=2, run=tmp_path / "search")
-    assert zoo.tune("mlp", trials=2, run=tmp_path / "search").trials[1].failed == found.trials[1].failed
+    found = tune("mlp", trials=2, run=tmp_path / "search")
+    assert tune("mlp", trials=2, run=tmp_path / "search").trials[1].failed == found.trials[1].failed
     with pytest.raises(zoo.UsageError, match="all 2 trials failed, the last one: the loss became NaN in epoch 2"):
         _ = found.best
     with pytest.raises(zoo.UsageError, match="two trials failed alike: no classes"):  # so will all others
-        zoo.tune("mlp", trials=9, run=tmp_path / "search")
+        tune("mlp", trials=9, run=tmp_path / "search")
 
 
 @NEEDS_OPTUNA
@@ -108,17 +109,17 @@ def test_a_trial_that_fails_is_told_and_not_the_end(monkeypatch, tmp_path):
 def test_what_cannot_be_searched_is_one_line(change, says, counted, tmp_path):
     settings = {"name": "mlp", "trials": 1, "run": tmp_path / "search"} | change
     with pytest.raises(zoo.UsageError, match=says):
-        zoo.tune(**settings)
+        tune(**settings)
 
 
 @NEEDS_OPTUNA
 def test_another_search_has_another_folder(counted, tmp_path):
-    zoo.tune("mlp", trials=1, run=tmp_path / "search")
+    tune("mlp", trials=1, run=tmp_path / "search")
     with pytest.raises(zoo.UsageError, match=r"holds another search \(sampler differ\); choose another folder"):
-        zoo.tune("mlp", trials=1, run=tmp_path / "search", sampler="random")
+        tune("mlp", trials=1, run=tmp_path / "search", sampler="random")
     (tmp_path / "search" / "trials.csv").write_text("trial\n1\n")
     with pytest.raises(zoo.UsageError, match="was not written by `zoo tune`"):
-        zoo.tune("mlp", trials=2, run=tmp_path / "search")
+        tune("mlp", trials=2, run=tmp_path / "search")
 
 
 def test_without_optuna_it_says_so(monkeypatch, capsys):

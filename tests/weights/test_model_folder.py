@@ -1,4 +1,4 @@
-"""GPT-2 and BERT as the package `transformers` saves them (`tests/recorded/record_transformers.py` wrote these)."""
+"""GPT-2 and BERT as the package `transformers` saves them (`benchmarks/record_transformers.py` wrote these)."""
 
 import json
 import re

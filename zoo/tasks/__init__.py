@@ -20,7 +20,7 @@ def names() -> list[str]:
     """The names of all tasks: the files of this folder, and the classes of a user's own files. Imports nothing.
 
     >>> names()[:2]
-    ['binary_classification', 'forecasting']
+    ['bidirectional_language_modelling', 'binary_classification']
     """
     return sorted({*files(), *classes})
 

@@ -454,5 +454,9 @@ def test_a_long_clip_is_drawn_with_a_frame_of_every_few():
 
 def test_the_task_has_every_part():
     task = tasks.get("video_classification")
-    assert task.data_module is VideoDataModule and task.commands == ["attack", "predict"] and task.metric == "accuracy"
+    assert (
+        task.data_module is VideoDataModule
+        and task.commands == ["attack", "diagnose", "predict"]
+        and task.metric == "accuracy"
+    )
     assert math.isclose(float(task.loss()(np.array([0]), np.zeros((1, 8)))), math.log(8), rel_tol=1e-5)

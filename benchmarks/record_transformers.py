@@ -2,7 +2,7 @@
 they answer. `tests/weights/test_model_folder.py` holds ours to it. Run in an environment with transformers, PyTorch and
 tokenizers::
 
-    python tests/recorded/record_transformers.py
+    python benchmarks/record_transformers.py
 """
 
 import json
@@ -13,7 +13,7 @@ import torch
 import transformers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-HERE = Path(__file__).parent / "transformers"
+HERE = Path(__file__).parents[1] / "tests" / "recorded" / "transformers"
 TEXTS = ["The cat sat on the mat.", "A dog!", "cats and dogs, mats and logs: the cat sat on a dog that sat on a mat"]
 SIZES = {"vocab_size": 300}
 
