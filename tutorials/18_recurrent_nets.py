@@ -62,7 +62,7 @@ def numpy(tensor):
 # is **causal**.
 #
 # A name in a text is often several words, and its neighbours tell which kind of name it is. So each word gets a tag:
-# `B` and a kind where a name of that kind begins, `I` and the kind inside, `O` outside (the **BIO scheme**). What counts
+# `B` and a kind where a name of that kind begins, `I` and the kind inside, `O` outside (**BIO scheme**). What counts
 # is the **span F1**: a name is found if its kind and both its ends are right. In the sentences of `named_things` every
 # name may be a person, a place or a firm. Often only what follows tells: "lincoln laughed", "lincoln sold its shares".
 # `tagger` reads both ways; beside it stands the same network that reads from the left alone, and each word's commonest

@@ -1,15 +1,13 @@
 """What `zoo train` says at the end."""
 
 import re
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 
 import zoo
 from zoo import tasks
-from zoo.cli import train
+from zoo.cli import main, train
 from zoo.tasks.base import Task
 
 
@@ -25,14 +23,14 @@ def test_a_missing_baseline_is_explained_where_the_task_defines_some(defined, li
     assert ("beside" in told) == defined
 
 
-def test_a_log_in_a_file_has_a_line_an_epoch_and_says_what_comes_next(tmp_path):
+def test_a_log_in_a_file_has_a_line_an_epoch_and_says_what_comes_next(tmp_path, capsys):
     """No bars, which are kilobytes of control characters there."""
-    zoo_command = [sys.executable, "-c", "from zoo.cli import main; raise SystemExit(main())"]
-    command = [*zoo_command, "train", "lenet5", "--epochs", "1", "--run", str(tmp_path / "run")]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert not {"\x1b", "\x08", "\r"} & set(ended.stdout)
-    assert re.search(r"^lenet5: 61,706 parameters; \w+ on \d+ cores?$", ended.stdout, re.MULTILINE)
-    assert ended.stdout.rstrip().endswith(f"next: zoo predict {tmp_path / 'run'} INPUT...")
-    command[-1] = str(tmp_path / "quiet")
-    ended = subprocess.run([*command, "--quiet"], capture_output=True, text=True, check=True)
-    assert ended.stdout.startswith("lenet5, recipe demo, seed 0: test accuracy") and not ended.stderr
+    command = ["train", "lenet5", "--epochs", "1", "--run", str(tmp_path / "run")]
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert not {"\x1b", "\x08", "\r"} & set(told)
+    assert re.search(r"^lenet5: 61,706 parameters; \w+ on \d+ cores?$", told, re.MULTILINE)
+    assert told.rstrip().endswith(f"next: zoo predict {tmp_path / 'run'} INPUT...")
+    assert main([*command[:-1], str(tmp_path / "quiet"), "--quiet"]) == 0
+    quiet = capsys.readouterr()
+    assert quiet.out.startswith("lenet5, recipe demo, seed 0: test accuracy") and not quiet.err
