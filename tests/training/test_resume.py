@@ -72,7 +72,10 @@ FAMILIES = {  # name -> (settings, where to stop: inside an epoch or after one)
 }
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+LONG = ("siamese", "seq2seq_gru")  # half a minute each
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in FAMILIES])
 def test_stopped_and_resumed_is_the_undisturbed_training(name, data_dir, tmp_path, stop_at, monkeypatch):
     settings, (epoch, batch) = FAMILIES[name]
     monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments: None)
