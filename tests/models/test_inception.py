@@ -235,6 +235,7 @@ def test_heads_leave_the_trunk_as_it_is(name):
     assert_same(cut(x, training=False), without(x, training=False))
 
 
+@pytest.mark.slow
 def test_heads_train_through_fit():
     """Each head's loss counts 0.3, and all of the network learns from the sum."""
     keras.utils.set_random_seed(0)
