@@ -258,6 +258,12 @@ def test_an_address_of_the_hub(hub, monkeypatch):
     assert "expected hf://owner/name" in error(lambda: zoo.build("gpt2", weights="hf://gpt2"))
 
 
+def test_a_text_asks_the_hub_once(hub):
+    pytest.importorskip("tokenizers")
+    assert "".join(zoo.generate("gpt2", "The cat", weights="hf://zoo/small", length=3, temperature=0))
+    assert hub == [("zoo/small", None, False)]
+
+
 def test_without_the_client(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     assert "pip install huggingface_hub" in error(lambda: zoo.build("gpt2", weights="hf://zoo/small"))

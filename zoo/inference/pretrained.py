@@ -83,8 +83,9 @@ def ready_for_text(name: str, weights: str | Path | None) -> Trained:
             "the name: --weights hf://owner/name"
         )
     recipe = dataclasses.replace(card.recipe("finetune"), weights=str(weights))
-    recipe = with_file(recipe, tags.find(weights, name, {}))
-    model = factory.build(name, weights=weights, input_shape=(None,), **recipe.model)
+    file = tags.find(weights, name, {})
+    recipe = with_file(recipe, file)
+    model = factory.build(name, weights=file.path, input_shape=(None,), **recipe.model)
     data: Any = tasks.get(card.task).data_module
     vocabulary = PretrainedVocabulary.open(recipe.preprocess["tokenizer"], recipe.model["vocabulary_size"])
     return Trained(Network.of(model, card, tasks.get(card.task)), data(card, recipe, None, vocabulary))

@@ -50,7 +50,7 @@ def sentence_vectors(
     rows = [vocabulary.encode_within(text, min(length, folder.options["max_length"])) for text in texts]
     if (empty := next((number for number, row in enumerate(rows) if not len(row)), None)) is not None:
         raise UsageError(f"text {empty + 1} ({texts[empty]!r}) holds no tokens; expected at least one")
-    model = factory.build(name, weights=weights, pool="avg", input_shape=(None,), num_classes=0)
+    model = factory.build(name, weights=folder.weights, pool="avg", input_shape=(None,), num_classes=0)
     vectors = np.empty((len(rows), model.output.shape[-1]), "float32")
     by_length = np.argsort([len(row) for row in rows], kind="stable")  # little padding in each batch
     for start in range(0, len(rows), BATCH_SIZE):
