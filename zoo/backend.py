@@ -104,7 +104,7 @@ def released() -> Iterator[None]:
     gradient for good, with the graph around it; nobody differentiates these sums once a training has ended. And Keras
     makes a ``tf.data.Dataset`` of a `PyDataset`, whose functions TensorFlow keeps for good, with the data behind them.
     """
-    known = len(_functions_kept()) if "tensorflow" in sys.modules else 0
+    known = len(functions_kept()) if "tensorflow" in sys.modules else 0
     try:
         yield
     finally:
@@ -116,11 +116,11 @@ def released() -> Iterator[None]:
             for name in own:
                 if _is_sum_over_devices(gradients[name]["type"]):
                     del gradients[name]
-            kept = _functions_kept()
+            kept = functions_kept()
             kept[known:] = [function for function in kept[known:] if not _is_of_py_dataset(function)]
 
 
-def _functions_kept() -> list[Any]:
+def functions_kept() -> list[Any]:
     """Python's functions in datasets: those of `tf.numpy_function`, and of generators."""
     import tensorflow as tf
 

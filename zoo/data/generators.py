@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from zoo.backend import functions_kept
 from zoo.data.sources import tensorflow
-
-FUNCTIONS = "_py_funcs_used_in_graph"
 
 
 def from_generator(generate: Callable[[], Iterable[Any]], signature: Any) -> Any:
@@ -16,10 +15,9 @@ def from_generator(generate: Callable[[], Iterable[Any]], signature: Any) -> Any
     what is mapped or batched from it holds it in turn.
     """
     tf = tensorflow()
-    process = tf.compat.v1.get_default_graph()
-    before = len(getattr(process, FUNCTIONS, ()))
+    before = len(functions_kept())
     dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-    functions = getattr(process, FUNCTIONS, [])
+    functions = functions_kept()
     dataset._functions = functions[before:]
     del functions[before:]
     return dataset

@@ -4,10 +4,10 @@ data that it is meant for."""
 from pathlib import Path
 from typing import Any
 
-from zoo import plots, registry
+from zoo import plots
 from zoo.data.example_tags import read_tags
 from zoo.errors import UsageError
-from zoo.inference.api import check_supported
+from zoo.inference.api import opened
 from zoo.inference.reopening import reopen
 from zoo.metrics.diagnosis import Diagnosis, check_rate
 from zoo.training.run_folder import Run
@@ -44,25 +44,22 @@ def diagnose(
             data of other classes.
     """
     check_rate("human", human)
-    opened = Run.open(run)
-    config = opened.config
-    registry.import_again(config["model"], config.get("imports", ()), opened.path)
-    check_supported(config["model"], "diagnose")
-    if part := config.get("part"):
-        raise UsageError(f"{opened.path} is measured on {part}; expected a run with a test set of its own: train one")
+    finished = opened(run, "diagnose")
+    if part := finished.config.get("part"):
+        raise UsageError(f"{finished.path} is measured on {part}; expected a run with a test set of its own: train one")
     out = None if folder is None else Path(folder)
     if out is not None and out.exists():
         raise UsageError(f"{out} is there already; choose another, or remove it first")
     by_user = None if tags is None else read_tags(tags)
-    trained = reopen(opened, with_source=True, data=data, data_dir=data_dir)
+    trained = reopen(finished, with_source=True, data=data, data_dir=data_dir)
     recipe = trained.data.recipe
     if recipe.validation in (recipe.train, recipe.test):
         what = "training" if recipe.validation == recipe.train else "test"
         raise UsageError(
-            f"{opened.path} has no validation set of its own: it is the {what} set ({recipe.validation!r}); expected "
+            f"{finished.path} has no validation set of its own: it is the {what} set ({recipe.validation!r}); expected "
             "one, which tells what it learned from what it learned by heart: train with another split as validation"
         )
-    other = None if target is None else reopen(opened, with_source=True, data=target, data_dir=data_dir).data
+    other = None if target is None else reopen(finished, with_source=True, data=target, data_dir=data_dir).data
     found = trained.network.task.diagnose(trained, human=human, target=other, tags=by_user)  # type: ignore[attr-defined]
     if out is not None:
         write(found, out)
