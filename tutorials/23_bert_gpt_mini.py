@@ -18,7 +18,8 @@
 # **Claims** The loss begins within 5 % of ln V. Of the words that BERT must predict 80 % are hidden, 10 % are replaced
 # and 10 % stay. With 200 labels, about words that have none of them, both networks are at least 20 points better if
 # they have read before, in the worst of three seeds. With nothing hidden the loss falls to nothing, and the reading is
-# of no use. The formula counts the parameters of GPT to the last one.
+# of no use. With a memory, a token is noticed one segment further for each layer. The formula counts the parameters of
+# GPT to the last one.
 #
 # **Beside them** chance, counts of words with a logistic regression, and the same networks without pretraining.
 #
@@ -360,6 +361,36 @@ lesson.claim(
     "<=",
     0.7,
     baseline={"hidden": found["bert", "read first"][0, at, 1]},
+)
+
+# %% [markdown]
+# ## Beyond the window
+# GPT has no vector for a position behind its last, and what stands before its window it cannot see. Transformer-XL
+# (Dai and others 2019, [arXiv:1901.02860](https://arxiv.org/abs/1901.02860)) cuts a text into segments. Each layer also
+# looks at what went into that same layer in the segment before (**segment-level recurrence**), though no gradient goes
+# back there. Those states had looked one segment back in their turn, so a token is noticed one segment later for each
+# layer. As "position 3" would be another word in each segment, a score depends on how far two words are apart
+# (**relative positions**). Expected of three layers and segments of four: a token of the first segment, changed, moves
+# logits in that segment and in the three after it.
+
+
+# %%
+def last_moved(memory_length):
+    """The last segment whose logits differ when the token at position 1 is another, of six segments of four."""
+    keras.utils.set_random_seed(lesson.seed)
+    sizes = dict(vocabulary_size=50, num_layers=3, dim=32, num_heads=4, mlp_dim=64, dropout=0.0)
+    model = zoo.build("transformer_xl", input_shape=(24,), segment_length=4, memory_length=memory_length, **sizes)
+    text = np.random.default_rng(lesson.seed).integers(2, 50, (2, 24))
+    text[1] = text[0]
+    text[1, 1] += 1 if text[1, 1] < 49 else -1
+    one, other = keras.ops.convert_to_numpy(model(text.astype("int32")))
+    return int(np.flatnonzero((one != other).any(-1)).max()) // 4
+
+
+reach = {memory: last_moved(memory) for memory in (0, 4)}
+print("the last segment that notices, by the length of the memory:", reach)
+lesson.claim(
+    "segments after its own that notice a token", reach[4], "==", 3, baseline={"no memory": reach[0]}, exact=True
 )
 
 # %% [markdown]

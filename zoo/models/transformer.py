@@ -91,6 +91,7 @@ class Block:
         initializer: of all matrices.
         output_initializer: of the last matrix of each sublayer, where it is another.
         drop_path: fraction of the examples that skip a sublayer in training (`zoo.layers.residual`).
+        attention: another layer in place of `Attention`, as `zoo.layers.relative_attention`'s.
     """
 
     def __init__(
@@ -109,10 +110,11 @@ class Block:
         initializer: Any = "glorot_uniform",
         output_initializer: Any = None,
         drop_path: float = 0.0,
+        attention: Any = None,
     ):
         check_norm(norm)
 
-        def attention(part: str, **options: Any) -> Attention:
+        def attending(part: str, **options: Any) -> Attention:
             options |= {"kernel_initializer": initializer, "output_initializer": output_initializer}
             layer = Attention(num_heads, dim, **options, name=f"{name}_{part}")
             layer.build((None, None, dim), (None, None, dim))
@@ -127,9 +129,9 @@ class Block:
         def dense(part: str, units: int, initializer: Any, activation: Any = None) -> layers.Dense:
             return layers.Dense(units, activation, kernel_initializer=initializer, name=f"{name}_{part}")
 
-        self.attention = attention("attention", causal=causal)
+        self.attention = attention or attending("attention", causal=causal)
         self.attention_residual = residual("attention")
-        self.cross = attention("cross") if cross else None
+        self.cross = attending("cross") if cross else None
         self.cross_residual = residual("cross") if cross else None
         self.mlp_in = dense("mlp_in", mlp_dim, initializer, activation)
         self.mlp_out = dense("mlp_out", dim, output_initializer or initializer)
@@ -140,7 +142,7 @@ class Block:
         """The block of this name in a model, trained or loaded: the same layers."""
         found = {layer.name: layer for layer in model.layers}
         attention = found[f"{name}_attention"]
-        norm_first = attention.input[0] is found[f"{name}_attention_norm"].output
+        norm_first = keras.tree.flatten(attention.input)[0] is found[f"{name}_attention_norm"].output
 
         def residual(part: str) -> Residual:
             norm, dropout, add = (found[f"{name}_{part}_{layer}"] for layer in ("norm", "dropout", "add"))
