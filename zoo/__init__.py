@@ -86,6 +86,12 @@ def train(
     weight_decay: float | None = None,
     seed: int | None = None,
     precision: str | None = None,
+    head_epochs: int | None = None,
+    layer_decay: float | None = None,
+    patience: int | None = None,
+    freeze: str | None = None,
+    image_size: int | str | Sequence[int] | None = None,
+    augment: Mapping[str, Any] | str | None = None,
     loop: bool = False,
     tensorboard: bool = False,
     verbose: str | int = "auto",
@@ -115,6 +121,13 @@ def train(
         epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
         weight_decay: likewise, of the optimizer: by how much of itself, times the rate, a weight shrinks in each step.
         ema_momentum: likewise, of the average of the weights over the steps that is validated and saved; 0: no average.
+        head_epochs: likewise, of the epochs from weights in which the head learns alone; as many as `epochs`: only it.
+        layer_decay: likewise, by which the learning rate falls from each block to the one before it.
+        patience: likewise, epochs without a better validation loss before it stops with the best; 0: it never does.
+        freeze: the last layer, or stage (``"stride16"``), of those that keep their weights.
+        image_size: pixels, 128 or (128, 96), to which images are brought in place of the recipe's.
+        augment: augmentations with their options, beside the recipe's or in place of those of the same name; None for
+            an option leaves one out, ``"none"`` all.
         loop: repeat clips that have fewer frames than the network takes.
         tensorboard: write TensorBoard logs into the run folder.
         verbose: as in `keras.Model.fit`: 0 silent, 1 a progress bar, 2 a line an epoch.
