@@ -14,6 +14,7 @@ from zoo.inference import api
 from zoo.introspection.graph import list_stages
 from zoo.optimizers import finetuning
 from zoo.training import head_alone, phases, run_plan
+from zoo.training.command import command_line
 from zoo.training.stopping import Stopped
 from zoo.training.trainer import fit
 
@@ -250,7 +251,7 @@ def test_options_of_the_images_and_of_fine_tuning_are_kept_in_the_command(photos
     recipe = plan.recipe
     assert recipe.preprocess["cover"] == (48, 32) and dict(recipe.augment) == {"crop": (0.8, 1.0)}
     assert (recipe.patience, recipe.layer_decay, recipe.optimizer) == (7, 0.5, "sgd")
-    line = run_plan.command_line(plan, plan.options)
+    line = command_line(plan, plan.options)
     for words in ("--optimizer sgd", "--class-weight red=2.0", "--patience 7", "--augment flip=None",
                   "--layer-decay 0.5", "--freeze stride8", "--option 'cover=(48, 32)'"):  # fmt: skip
         assert words in line

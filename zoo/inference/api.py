@@ -15,7 +15,7 @@ from zoo.errors import UsageError
 from zoo.inference import pretrained
 from zoo.inference.reopening import reopen
 from zoo.introspection.attribution import check_method
-from zoo.tasks.base import Evaluation
+from zoo.tasks.base import Evaluation, Trained
 from zoo.training.run_folder import Run
 
 log = logging.getLogger("zoo")
@@ -147,6 +147,14 @@ def predict(
     if is_name(run):
         for path in inputs:  # nothing is fetched for what is not there
             check_there(path)
+    trained = opened_to_predict(run, weights, preprocessing)
+    trained.data.loop = loop
+    return answered(trained, inputs, folder=folder, explain=explain)
+
+
+def opened_to_predict(run: str | Path | Run, weights: str | Path | None, preprocessing: str | None) -> Trained:
+    """A finished run, or a network with published weights by its name, if it predicts."""
+    if is_name(run):
         trained = pretrained.ready(str(run), weights or "imagenet", preprocessing=preprocessing)
     elif weights or preprocessing:
         raise UsageError(
@@ -155,14 +163,30 @@ def predict(
     else:
         trained = reopen(run)
     check_supported(trained.network.card.name, "predict")
-    if explain is not None:
-        check_explains(trained.network.card.name, explain)
-    trained.data.loop = loop
+    return trained
+
+
+def answered(
+    trained: Trained, inputs: str | Path | Sequence[str | Path], *, folder: Any = None, explain: str | None = None
+) -> list[str]:
+    """The lines of its task about inputs."""
+    inputs = as_strings(inputs, "the path of an image or a clip, or a text")
+    check_explanation(trained, explain, folder)
     if folder is not None:
         folder = Path(folder)
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
     return task.predict(trained, inputs, folder, **({"explain": explain} if explain else {}))
+
+
+def check_explanation(trained: Trained, explain: str | None, folder: Any) -> None:
+    """Raise where predictions cannot be explained as they should be."""
+    if explain is None:
+        return
+    check_method(explain)
+    if folder is None:
+        raise UsageError(f"explain is {explain!r} without a folder; expected one for its plots: folder=")
+    check_explains(trained.network.card.name, explain)
 
 
 def check_explains(name: str, explain: str) -> None:

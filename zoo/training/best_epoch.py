@@ -20,7 +20,8 @@ class BestEpoch(keras.callbacks.EarlyStopping):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         super().on_epoch_begin(epoch, logs)
-        if self.before is not None and self.best is None:  # a resumed training has it from its checkpoint
+        best: Any = getattr(self, "best", None)
+        if self.before is not None and best is None:  # a resumed training has it from its checkpoint
             self.best, self.best_weights = self.before, self.model.get_weights()
 
 

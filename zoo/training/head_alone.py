@@ -72,7 +72,7 @@ class Features(DataModule):
         return Batches(make, groups, epochs)
 
 
-def on_features(trainer: Network, network: Network, data: DataModule) -> tuple[Network, Features] | None:
+def on_features(trainer: Network, network: Network, data: Any) -> tuple[Network, Features] | None:
     """The head as a network of its own, which shares its layers, and the features that it learns from.
 
     Args:

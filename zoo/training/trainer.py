@@ -19,10 +19,11 @@ from zoo.records import Card, Recipe, replace
 from zoo.system import computed_on, machine
 from zoo.tasks.base import Evaluation, Network
 from zoo.training import best_epoch, checkpoint, resume, state, throughput
+from zoo.training.command import command_line
 from zoo.training.keeper import Journal
 from zoo.training.phases import compile_for, fit_by_recipe
 from zoo.training.run_folder import Run, commit, versions
-from zoo.training.run_plan import RunPlan, check_recipe, command_line
+from zoo.training.run_plan import RunPlan, check_recipe
 from zoo.training.stopping import Stopped, requests
 
 log = logging.getLogger("zoo")
@@ -236,7 +237,7 @@ def measure_rates(trainer: Network, data: DataModule, steps: int) -> dict[str, f
     return rates
 
 
-def kept_epoch(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> int:
+def kept_epoch(rows: Sequence[dict[str, Any]], recipe: Recipe) -> int:
     """The number of the epoch whose weights are kept: the last one, or the best where the recipe has patience."""
     if not (recipe.patience and rows and all("val_loss" in row for row in rows)):
         return len(rows) - 1
