@@ -52,7 +52,14 @@ def check_supported(name: str, command: str) -> None:
         raise UsageError(f"{name} cannot {verb}; {others} (this one supports {supported})")
 
 
-def evaluate(run: str | Path | Run, *, data: Any = None, data_dir: str | Path | None = None) -> dict[str, float]:
+def evaluate(
+    run: str | Path | Run,
+    *,
+    data: Any = None,
+    data_dir: str | Path | None = None,
+    weights: str | Path | None = None,
+    preprocessing: str | None = None,
+) -> dict[str, float]:
     """The metrics of a finished run on its test set, computed again from the saved network.
 
     Of a folder of the user's own, the test set is the same as then: what is new or gone since is logged and does not
@@ -64,6 +71,8 @@ def evaluate(run: str | Path | Run, *, data: Any = None, data_dir: str | Path | 
             run has not learned from, in the classes of the run, found by name; of a file, its test set. Of a run that
             was trained on arrays, these: they are divided as they were.
         data_dir: where tfds keeps its data sets, if not where the run found them.
+        weights, preprocessing: of the name of a network in place of a run, as in `predict`: then `data` is a folder of
+            images, a sub-folder for each class of ImageNet, and the metrics are accuracy and top5_accuracy.
 
     Returns:
         ``{"loss": ..., "accuracy": ...}``, or the metrics of the task at hand.
@@ -71,6 +80,12 @@ def evaluate(run: str | Path | Run, *, data: Any = None, data_dir: str | Path | 
     Raises:
         UsageError: if the folder holds no finished run or its data cannot be had.
     """
+    if is_name(run):
+        from zoo.inference.published import measure  # which is made of what is here
+
+        if not isinstance(data, str | Path):
+            raise UsageError(f"{run} is the name of a network; expected a run, or data=: a folder of images")
+        return dict(measure(str(run), data, weights=weights, preprocessing=preprocessing).metrics)
     return dict(evaluation(run, data=data, data_dir=data_dir).metrics)
 
 

@@ -108,10 +108,9 @@ def split(model: Any) -> tuple[keras.Model, keras.Model] | None:
     """The body, from the input to a vector, and the head behind it with its Dropout; None where there is no such place.
 
     >>> import zoo
-    >>> body, head = split(zoo.build("efficientnet_b0", input_shape=(32, 32, 3), num_classes=7))
+    >>> body, head = split(zoo.build("lenet5", dropout=0.3))
     >>> body.output.shape, [layer.name for layer in head.layers][1:]
-    ((None, 1280), ['top_dropout', 'predictions'])
-    >>> split(zoo.build("gpt"))
+    ((None, 84), ['dropout', 'logits'])
     """
     layers = finetuning.head(model)
     if not layers or not hasattr(model.output, "shape"):
