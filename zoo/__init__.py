@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.data import load_data
     from zoo.inference.api import compare, evaluate, generate, predict, search, translate
     from zoo.inference.diagnosis import diagnose
+    from zoo.inference.predictor import load
     from zoo.inference.robustness import attack
     from zoo.inference.sentence_vectors import sentence_vectors
     from zoo.inference.transforms import transforms
@@ -40,6 +41,7 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "attack": "zoo.inference.robustness",
     "evaluate": "zoo.inference.api",
     "predict": "zoo.inference.api",
+    "load": "zoo.inference.predictor",
     "generate": "zoo.inference.api",
     "compare": "zoo.inference.api",
     "search": "zoo.inference.api",
@@ -62,8 +64,8 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 __all__ = [
     "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "attack", "build", "builder",
     "compare", "costs", "diagnose", "evaluate", "features", "freeze", "generate", "info", "layerwise",
-    "list_models", "load_data", "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search",
-    "sentence_vectors", "train", "transforms", "translate", "unfreeze",
+    "list_models", "load", "load_data", "load_weights", "lora", "merge_lora", "predict", "register", "reset_head",
+    "search", "sentence_vectors", "train", "transforms", "translate", "unfreeze",
 ]  # fmt: skip
 
 deprecated.watch_imports()
@@ -86,6 +88,12 @@ def train(
     weight_decay: float | None = None,
     seed: int | None = None,
     precision: str | None = None,
+    head_epochs: int | None = None,
+    layer_decay: float | None = None,
+    patience: int | None = None,
+    freeze: str | None = None,
+    image_size: int | str | Sequence[int] | None = None,
+    augment: Mapping[str, Any] | str | None = None,
     loop: bool = False,
     tensorboard: bool = False,
     verbose: str | int = "auto",
@@ -115,6 +123,13 @@ def train(
         epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
         weight_decay: likewise, of the optimizer: by how much of itself, times the rate, a weight shrinks in each step.
         ema_momentum: likewise, of the average of the weights over the steps that is validated and saved; 0: no average.
+        head_epochs: likewise, of the epochs from weights in which the head learns alone; as many as `epochs`: only it.
+        layer_decay: likewise, by which the learning rate falls from each block to the one before it.
+        patience: likewise, epochs without a better validation loss before it stops with the best; 0: it never does.
+        freeze: the last layer, or stage (``"stride16"``), of those that keep their weights.
+        image_size: pixels, 128 or (128, 96), to which images are brought in place of the recipe's.
+        augment: augmentations with their options, beside the recipe's or in place of those of the same name; None for
+            an option leaves one out, ``"none"`` all.
         loop: repeat clips that have fewer frames than the network takes.
         tensorboard: write TensorBoard logs into the run folder.
         verbose: as in `keras.Model.fit`: 0 silent, 1 a progress bar, 2 a line an epoch.

@@ -41,6 +41,7 @@ FIELDS: Mapping[str, Check] = {  # of a recipe, where there is more to say than 
     "ema_momentum": (lambda value: is_number(value, 0, 1) and value < 1, "a number from 0 (no average) to below 1"),
     "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
     "head_epochs": NOT_NEGATIVE,
+    "freeze": (lambda value: isinstance(value, str), "the name of a layer or of a stage, as in stride16"),
     "head_learning_rate": RATE,
     "layer_decay": (lambda value: is_number(value, 0, 1) and value > 0, "a number above 0 and up to 1"),
     "patience": NOT_NEGATIVE,

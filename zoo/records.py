@@ -61,6 +61,7 @@ class Recipe:
     preprocessing: str = ""  # what the weights were trained on, a name of `zoo.data.SCALING`; "": as the card says
     head_epochs: int = 0  # of `epochs`
     head_learning_rate: float = 1e-3  # Adam's, while the head learns alone
+    freeze: str = ""  # the last layer, or stage ("stride16"), of those that never learn; "": all may learn
     layer_decay: float = 1.0  # from block to block, towards the input, of the learning rate (`zoo.layerwise`)
     decay_kernels_only: bool = False  # whether weight decay spares norms, biases and embeddings
     patience: int = 0  # epochs without a better validation loss, then stop and take the best; 0: never stop early

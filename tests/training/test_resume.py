@@ -17,9 +17,9 @@ import pytest
 import zoo
 from zoo.tasks.base import Task
 from zoo.tasks.metric_learning import MetricLearning
-from zoo.training import checkpoint, keeper
+from zoo.training import checkpoint
 from zoo.training.run_folder import Run
-from zoo.training.stopping import Stopped, requests
+from zoo.training.stopping import Stopped
 
 ROOT = Path(zoo.__file__).parents[1]
 
@@ -38,30 +38,6 @@ differences = benchmark().differences
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     return tmp_path_factory.mktemp("tensorflow_datasets")
-
-
-@pytest.fixture
-def stop_at(monkeypatch):
-    """Ask the training to stop at some batch of some epoch, or at the end of an epoch."""
-
-    usual_batch, usual_epoch = keeper.Keeper.on_train_batch_end, keeper.Keeper.on_epoch_end
-    place = [None]
-
-    def ask(here):
-        if here == place[0]:
-            requests.pending = signal.SIGTERM
-
-    def batch_end(self, number, logs=None):
-        ask((self.epoch, number))
-        usual_batch(self, number, logs)
-
-    def epoch_end(self, number, logs=None):
-        ask((number, None))
-        usual_epoch(self, number, logs)
-
-    monkeypatch.setattr(keeper.Keeper, "on_train_batch_end", batch_end)
-    monkeypatch.setattr(keeper.Keeper, "on_epoch_end", epoch_end)
-    return lambda epoch, batch=None: place.__setitem__(0, (epoch, batch))
 
 
 FAMILIES = {  # name -> (settings, where to stop: inside an epoch or after one)

@@ -7,6 +7,7 @@ from zoo import registry
 from zoo.errors import UsageError
 from zoo.records import replace
 from zoo.training import run_plan
+from zoo.training.command import command_line
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_what_cannot_be_is_one_line_and_leaves_no_folder(changes, told, recipe_w
 def test_weight_decay_of_one_run_is_the_optimizers_and_is_repeated(tmp_path):
     plan = run_plan.prepare("mlp", weight_decay=0.01, run=tmp_path / "run")
     assert plan.recipe.optimizer_options == {"weight_decay": 0.01} and not plan.unchanged
-    assert "--weight-decay 0.01" in run_plan.command_line(plan, {})
-    assert "--weight-decay" not in run_plan.command_line(run_plan.prepare("mlp", run=tmp_path / "other"), {})
+    assert "--weight-decay 0.01" in command_line(plan, {})
+    assert "--weight-decay" not in command_line(run_plan.prepare("mlp", run=tmp_path / "other"), {})
     with pytest.raises(UsageError, match="weight_decay is -1; expected a number from 0 to 1"):
         run_plan.prepare("mlp", weight_decay=-1, run=tmp_path / "third")

@@ -18,7 +18,7 @@ from zoo.errors import UsageError, first_line, printable, unknown
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, or 2 for a request that cannot be carried out."""
+    """Run one command and return its exit code: 0, 2 for a request that cannot be carried out, 1 for a part of one."""
     _terminal.open_streams()
     argv = sys.argv[1:] if argv is None else argv
     debug = "--debug" in argv
@@ -27,8 +27,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments.debug = debug
         with _terminal.old_names_in_a_line():
             _terminal.import_files(arguments.imports, debug)
-            arguments.command.run(arguments)
-        return 0
+            return arguments.command.run(arguments) or 0
     except BrokenPipeError:  # `zoo list | head`
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  the interpreter flushes it at exit
         return 0

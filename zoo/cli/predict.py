@@ -1,10 +1,19 @@
 """`zoo predict`: what a trained network predicts for new inputs."""
 
 import argparse
+import csv
+import logging
+import sys
+from typing import Any
 
 from zoo.cli import _terminal
+from zoo.data.image.files import expanded
+from zoo.errors import UsageError
 
 HELP = "predict with a trained network for new images, clips or texts"
+EXPLAINED = 8  # images that are explained without being asked for it
+
+log = logging.getLogger("zoo")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="as the network takes: an image or clip file; a text in quotes, a file of one, or - (standard input)",
+        help="as the network takes: an image or clip file, a folder of images or a pattern ('new/*.jpg'); a text in "
+        "quotes, a file of one, or - (standard input)",
     )
     parser.add_argument("--weights", help="for a name: a tag of its card (default: imagenet), a file, an address")
     parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
@@ -26,17 +36,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain",
         metavar="HOW",
-        help="what those show, of images and clips: gradcam (default), saliency, integrated (gradients) or occlusion",
+        help="what those show, of images and clips: gradcam (default), saliency, integrated (gradients) or occlusion; "
+        f"of more than {EXPLAINED} images only where this is given",
     )
     parser.add_argument(
         "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
     )
+    parser.add_argument("--top", type=int, metavar="N", help="of classes of images: how many are named (default: 5)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="of classes of images: print them as JSON")
+    form.add_argument("--csv", action="store_true", help="of classes of images: print them as a table, a row for each")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    _terminal.show_log()
+def run(arguments: argparse.Namespace) -> int:
+    _terminal.show_log(sys.stderr)  # beside what a program may read
     run_or_name = _terminal.open_run_or_name(arguments.run, arguments.debug)
-    from zoo.inference import api
+    from zoo.inference import api, predictor
 
-    settings = {name: getattr(arguments, name) for name in ("explain", "weights", "preprocessing", "loop")}
-    _terminal.show(api.predict(run_or_name, arguments.inputs, folder=arguments.out, **settings))
+    if api.is_name(run_or_name):  # nothing is fetched for what is not there
+        there = expanded(arguments.inputs)
+        for path in there if len(there) == 1 else ():
+            api.check_there(path)
+    settings = {name: getattr(arguments, name) for name in ("weights", "preprocessing", "loop")}
+    ready = predictor.load(run_or_name, **settings)
+    if ready.has_records:
+        return answer(ready, arguments)
+    for word in ("top", "json", "csv"):
+        if getattr(arguments, word):
+            raise UsageError(f"--{word} is for classifiers of images; {arguments.run} is none: leave it out")
+    _terminal.show(ready(arguments.inputs, folder=arguments.out, explain=arguments.explain))
+    return 0
+
+
+def answer(ready: Any, arguments: argparse.Namespace) -> int:
+    """Print what a classifier predicts for each image, as soon as it does; 1 where some could not be read."""
+    from zoo.tasks._predictions import NAMED_CLASSES, Refusal
+
+    inputs = expanded(arguments.inputs)
+    top = NAMED_CLASSES if arguments.top is None else arguments.top
+    folder = arguments.out if arguments.explain or len(inputs) <= EXPLAINED else None
+    if folder is None:
+        log.info(f"{len(inputs)} images, none explained: --explain gradcam shows where the network looks")
+    found, refused = [], 0
+    table = csv.writer(sys.stdout, lineterminator="\n") if arguments.csv else None
+    if table:
+        numbers = range(1, min(top, len(ready.class_names)) + 1)
+        table.writerow(["input", *(f"{what}_{number}" for number in numbers for what in ("label", "probability"))])
+    for each in ready.each(inputs, folder=folder, explain=arguments.explain, top=top):
+        found.append(each.as_dict() if arguments.json else None)
+        if isinstance(each, Refusal):
+            if len(inputs) == 1:
+                raise UsageError(each.error)
+            refused += 1
+            log.warning(f"left out: {each.error}")
+        elif table:
+            shares = zip(each.labels[:top], each.probabilities)
+            table.writerow([each.input, *(part for label, share in shares for part in (label, f"{share:.6f}"))])
+        elif not arguments.json:
+            _terminal.show(str(each).splitlines())
+    if arguments.json:
+        _terminal.print_json(found)
+    if refused == len(inputs):
+        raise UsageError(f"none of the {len(inputs)} images could be read")
+    if refused:
+        log.warning(f"{refused} of {len(inputs)} images could not be read")
+    return 1 if refused else 0

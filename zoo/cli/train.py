@@ -82,6 +82,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, help="of all random numbers, likewise")
     parser.add_argument("--precision", help="float32, mixed_float16 or mixed_bfloat16, likewise")
+    parser.add_argument("--optimizer", metavar="NAME", help="of Keras: adamw, sgd, ...; likewise")
+    parser.add_argument(
+        "--head-epochs", type=int, help="from weights: epochs in which the head learns alone, likewise; all: only it"
+    )
+    parser.add_argument(
+        "--layer-decay", type=float, help="by which the rate falls from block to block towards the input, likewise"
+    )
+    parser.add_argument(
+        "--patience", type=int, help="epochs without a better validation loss before it stops; 0: never; likewise"
+    )
+    parser.add_argument("--freeze", metavar="LAYER", help="it, or the stage (stride16), and all before it never learn")
+    parser.add_argument("--image-size", metavar="PIXELS", help="of images: 128, or 128x96 (height, width), likewise")
+    parser.add_argument(
+        "--augment",
+        metavar="NAME=VALUE",
+        action="append",
+        help="an augmentation beside the recipe's, or in its place: crop=0.3,1; flip=None leaves it out, none all",
+    )
+    parser.add_argument(
+        "--class-weight", metavar="HOW", help="balanced: rare classes count more; or by class: cat=1,dog=2.5"
+    )
     parser.add_argument(
         "--option",
         metavar="NAME=VALUE",
@@ -129,6 +150,10 @@ def train(arguments: argparse.Namespace, options: dict[str, Any]) -> None:
         _terminal.start_keras(arguments.debug)
         requests.check()
     settings: dict[str, Any] = {name: getattr(arguments, name) for name in SETTINGS if name in arguments}
+    if arguments.augment:
+        settings["augment"] = "none" if arguments.augment == ["none"] else option_values(arguments.augment, "augment")
+    if arguments.class_weight and arguments.class_weight != "balanced":
+        settings["class_weight"] = option_values(arguments.class_weight.split(","), "class-weight")
     settings["verbose"] = 0 if arguments.quiet else "auto" if sys.stdout.isatty() else 2  # a line an epoch in a file
     if arguments.folds is not None:
         cross_validate(arguments, settings | options)
@@ -162,13 +187,13 @@ def cross_validate(arguments: argparse.Namespace, settings: dict[str, Any]) -> N
     print(folds.cross_validate(arguments.folds, name=arguments.name, recipe=arguments.recipe, **settings))
 
 
-def option_values(pairs: list[str]) -> dict[str, Any]:
+def option_values(pairs: list[str], word: str = "option") -> dict[str, Any]:
     """``["dropout=0.5", "pooling=average"]`` as keyword arguments."""
     options = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
-            raise UsageError(f"--option {pair!r} has no value; expected NAME=VALUE, as in dropout=0.5")
+            raise UsageError(f"--{word} {pair!r} has no value; expected NAME=VALUE, as in dropout=0.5")
         try:
             options[name] = ast.literal_eval(text)
         except (ValueError, SyntaxError):

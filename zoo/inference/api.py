@@ -15,7 +15,7 @@ from zoo.errors import UsageError
 from zoo.inference import pretrained
 from zoo.inference.reopening import reopen
 from zoo.introspection.attribution import check_method
-from zoo.tasks.base import Evaluation
+from zoo.tasks.base import Evaluation, Trained
 from zoo.training.run_folder import Run
 
 log = logging.getLogger("zoo")
@@ -52,7 +52,14 @@ def check_supported(name: str, command: str) -> None:
         raise UsageError(f"{name} cannot {verb}; {others} (this one supports {supported})")
 
 
-def evaluate(run: str | Path | Run, *, data: Any = None, data_dir: str | Path | None = None) -> dict[str, float]:
+def evaluate(
+    run: str | Path | Run,
+    *,
+    data: Any = None,
+    data_dir: str | Path | None = None,
+    weights: str | Path | None = None,
+    preprocessing: str | None = None,
+) -> dict[str, float]:
     """The metrics of a finished run on its test set, computed again from the saved network.
 
     Of a folder of the user's own, the test set is the same as then: what is new or gone since is logged and does not
@@ -64,6 +71,8 @@ def evaluate(run: str | Path | Run, *, data: Any = None, data_dir: str | Path | 
             run has not learned from, in the classes of the run, found by name; of a file, its test set. Of a run that
             was trained on arrays, these: they are divided as they were.
         data_dir: where tfds keeps its data sets, if not where the run found them.
+        weights, preprocessing: of the name of a network in place of a run, as in `predict`: then `data` is a folder of
+            images, a sub-folder for each class of ImageNet, and the metrics are accuracy and top5_accuracy.
 
     Returns:
         ``{"loss": ..., "accuracy": ...}``, or the metrics of the task at hand.
@@ -71,6 +80,12 @@ def evaluate(run: str | Path | Run, *, data: Any = None, data_dir: str | Path | 
     Raises:
         UsageError: if the folder holds no finished run or its data cannot be had.
     """
+    if is_name(run):
+        from zoo.inference.published import measure  # which is made of what is here
+
+        if not isinstance(data, str | Path):
+            raise UsageError(f"{run} is the name of a network; expected a run, or data=: a folder of images")
+        return dict(measure(str(run), data, weights=weights, preprocessing=preprocessing).metrics)
     return dict(evaluation(run, data=data, data_dir=data_dir).metrics)
 
 
@@ -147,6 +162,14 @@ def predict(
     if is_name(run):
         for path in inputs:  # nothing is fetched for what is not there
             check_there(path)
+    trained = opened_to_predict(run, weights, preprocessing)
+    trained.data.loop = loop
+    return answered(trained, inputs, folder=folder, explain=explain)
+
+
+def opened_to_predict(run: str | Path | Run, weights: str | Path | None, preprocessing: str | None) -> Trained:
+    """A finished run, or a network with published weights by its name, if it predicts."""
+    if is_name(run):
         trained = pretrained.ready(str(run), weights or "imagenet", preprocessing=preprocessing)
     elif weights or preprocessing:
         raise UsageError(
@@ -155,14 +178,30 @@ def predict(
     else:
         trained = reopen(run)
     check_supported(trained.network.card.name, "predict")
-    if explain is not None:
-        check_explains(trained.network.card.name, explain)
-    trained.data.loop = loop
+    return trained
+
+
+def answered(
+    trained: Trained, inputs: str | Path | Sequence[str | Path], *, folder: Any = None, explain: str | None = None
+) -> list[str]:
+    """The lines of its task about inputs."""
+    inputs = as_strings(inputs, "the path of an image or a clip, or a text")
+    check_explanation(trained, explain, folder)
     if folder is not None:
         folder = Path(folder)
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
     return task.predict(trained, inputs, folder, **({"explain": explain} if explain else {}))
+
+
+def check_explanation(trained: Trained, explain: str | None, folder: Any) -> None:
+    """Raise where predictions cannot be explained as they should be."""
+    if explain is None:
+        return
+    check_method(explain)
+    if folder is None:
+        raise UsageError(f"explain is {explain!r} without a folder; expected one for its plots: folder=")
+    check_explains(trained.network.card.name, explain)
 
 
 def check_explains(name: str, explain: str) -> None:

@@ -3,12 +3,11 @@ texts cut into tokens as the weights know them.
 """
 
 import dataclasses
-import json
-import logging
 from pathlib import Path
 from typing import Any
 
 from zoo import factory, registry, tasks
+from zoo.data import builtin
 from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.normalization import SCALING, Summary
 from zoo.data.text.vocabulary import PretrainedVocabulary
@@ -17,14 +16,11 @@ from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe
 from zoo.tasks.base import Network, Trained
 from zoo.training.pretrained import with_file
-from zoo.weights import fetching, tags
+from zoo.weights import tags
 
-log = logging.getLogger("zoo")
-
-# The thousand classes of ImageNet in the order of the logits, as keras.applications publishes them.
-CLASSES_URL = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
-# The sha256 of the file with the md5 that Keras publishes, c2c37ea517e94d9795004a39431a14cb.
-CLASSES_HASH = "sha256:a1e7a966a1f601d39e4b43e119b3e7dd4a2ad3ea08cf69847cbaf021013767bc"
+# The thousand classes of ImageNet in the order of the logits, a line each: the number of a synset of WordNet (Princeton
+# University) and its first word, as keras.applications publishes them too (imagenet_class_index.json).
+CLASSES = Path(builtin.__file__).parent / "imagenet_classes.txt"
 
 
 def ready(name: str, weights: str | Path = "imagenet", *, preprocessing: str | None = None) -> Trained:
@@ -92,12 +88,17 @@ def ready_for_text(name: str, weights: str | Path | None) -> Trained:
 
 
 def class_names(count: int) -> tuple[str, ...]:
-    """The names of ImageNet's thousand classes; numbers for others, or where their file is neither here nor fetched."""
+    """The names of ImageNet's thousand classes; numbers for others.
+
+    >>> class_names(2), class_names(1000)[:2]
+    (('class 0', 'class 1'), ('tench', 'goldfish'))
+    """
     if count != 1000:
         return tuple(f"class {number}" for number in range(count))
-    try:
-        table = json.loads(fetching.fetch(CLASSES_URL, hash=CLASSES_HASH).read_text(encoding="utf-8"))
-        return tuple(table[str(number)][1].replace("_", " ") for number in range(count))
-    except UsageError as error:
-        log.warning(f"the classes have numbers for names: {error}")
-        return tuple(f"class {number}" for number in range(count))
+    return tuple(name for _, name in imagenet_classes())
+
+
+def imagenet_classes() -> list[tuple[str, str]]:
+    """(WordNet number, name) of each class, in the order of the logits."""
+    lines = CLASSES.read_text(encoding="utf-8").splitlines()
+    return [(number, name) for number, _, name in (line.partition(" ") for line in lines)]

@@ -77,7 +77,15 @@ def fonts_with(letters: set[str]) -> list[str]:
     return chosen
 
 
-def curves(history: Path, head: str, metric: str, baselines: Mapping[str, float]) -> Figure:
+def curves(
+    history: Path,
+    head: str,
+    metric: str,
+    baselines: Mapping[str, float],
+    *,
+    since: int = 0,
+    kept: int | None = None,
+) -> Figure:
     """Learning curves: loss and main metric by epoch, of training and validation.
 
     Args:
@@ -85,6 +93,8 @@ def curves(history: Path, head: str, metric: str, baselines: Mapping[str, float]
         head: the output that is measured, if there are several, or "".
         metric: its name.
         baselines: drawn as lines beside the metric.
+        since: the epoch in which fine-tuning began, after those of the head alone; a line, unless it is the first.
+        kept: the epoch whose weights were kept, where it is not the last; a ring.
     """
     with history.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -98,13 +108,17 @@ def curves(history: Path, head: str, metric: str, baselines: Mapping[str, float]
                 axes.plot(
                     epochs, [float(row[key]) for row in rows], color=colour, label=label, marker="o", markersize=2.5
                 )
+                if kept is not None and kept != len(rows) - 1 and label == "validation":
+                    axes.plot(kept + 1, float(rows[kept][key]), "o", color=SECOND, fillstyle="none", label="kept")
+        if 0 < since < len(rows):
+            axes.axvline(since + 0.5, color=THIRD, linestyle=":", linewidth=1, label="fine-tuning begins")
         axes.set(xlabel="epoch", ylabel=name)
         axes.spines[["top", "right"]].set_visible(False)
     for number, (name, value) in enumerate(baselines.items() if names[-1] != "loss" else ()):
         axes.axhline(value, color=SECOND, linestyle=("--", ":", "-.")[number % 3], linewidth=1, label=f"{name} (test)")
     axes.legend(frameon=False, fontsize=8)
-    losses = [np.asarray(line.get_ydata(), float) for line in figure.axes[0].get_lines()]
-    if all((each > 0).all() for each in losses):  # a log-likelihood or an ELBO need not be
+    losses = [float(row[key]) for row in rows for key in ("loss", "val_loss") if row.get(key, "NA") not in ("NA", "")]
+    if all(each > 0 for each in losses):  # a log-likelihood or an ELBO need not be
         figure.axes[0].set_yscale("log")
     return figure
 

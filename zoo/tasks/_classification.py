@@ -19,14 +19,13 @@ from zoo.losses import MaskedCrossentropy
 from zoo.metrics import classification, diagnosis
 from zoo.metrics.diagnosis import Diagnosis
 from zoo.records import Card
+from zoo.tasks._predictions import NAMED_CLASSES
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained, class_ids
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 log = logging.getLogger("zoo")
-
-NAMED_CLASSES = 5  # in a prediction
 
 
 class Classification(Task):

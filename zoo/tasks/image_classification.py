@@ -16,7 +16,8 @@ from zoo.data.image.folder import ImageFolder
 from zoo.introspection import attribution, grad_cam
 from zoo.introspection.graph import list_stages
 from zoo.metrics import classification
-from zoo.tasks._classification import Classification, likeliest, mistakes
+from zoo.tasks._classification import Classification, mistakes
+from zoo.tasks._predictions import NAMED_CLASSES, Prediction, predictions_of
 from zoo.tasks._robustness import Robustness, measure
 from zoo.tasks.base import Evaluation, Network, Trained
 
@@ -54,25 +55,39 @@ class ImageClassification(Classification):
         self, trained: Trained, paths: Sequence[str], folder: Path | None, explain: str | None = None
     ) -> list[str]:
         """The likeliest classes of each image; in `folder`, where in the image the likeliest one was seen."""
-        network = trained.network
-        data: ArrayDataModule = trained.data
+        found = self.predictions(trained, paths, trained.data.encode(paths), folder, explain)
+        return [line for each in found for line in str(each).splitlines()]
+
+    def predictions(
+        self,
+        asked: Trained,
+        names: Sequence[str],
+        inputs: np.ndarray,
+        folder: Path | None,
+        explain: str | None = None,
+        top: int = NAMED_CLASSES,
+    ) -> list[Prediction]:
+        """A record for each encoded image, (images, height, width, channels), that all go through the network together;
+        in `folder`, where in the image the likeliest class was seen."""
+        network = asked.network
+        data: ArrayDataModule = asked.data
         if explain == "gradcam":
             grad_cam.map_layer(network.model)  # which raises where there is none
-        inputs = data.encode(paths)
-        probabilities = classification.probabilities(network.predict(inputs))
-        lines = []
-        for number, (path, row) in enumerate(zip(paths, probabilities)):
-            best, named = likeliest(row, data.class_names)
-            lines.append(f"{path}: {named}")
-            if folder is None or not (explain or list_stages(network.model)):  # no maps, no place in the image
-                continue
-            image = data.scaling.undo(inputs[number])
-            title = f"{data.class_names[best[0]]} {row[best[0]]:.0%}"
-            heat = seen(network, inputs[number], int(best[0]), explain, image.shape[:2])
-            file = explanation_file(folder, path, explain)
-            plots.save(plots.overlay(image, heat, title), file)
-            lines.append(f"  where it looks: {file}")
-        return lines
+        logits = network.predict(inputs)
+        probabilities = classification.probabilities(logits)
+        found = predictions_of(names, logits, probabilities, data.class_names, top)
+        if folder is None or not (explain or list_stages(network.model)):  # no maps, no place in the image
+            return found
+        images, best = data.scaling.undo(inputs), probabilities.argmax(-1)
+        method = explain or DEFAULT_EXPLANATION
+        heats = attribution.heatmaps(network.model, inputs, best, method, head=network.main or None)
+        explained = []
+        for each, image, heat in zip(found, images, heats):
+            file = explanation_file(folder, each.input, explain)
+            title = f"{each.label} {each.probability:.0%}"
+            plots.save(plots.overlay(image, grad_cam.stretch(heat[None], image.shape[:2])[0], title), file)
+            explained.append(dataclasses.replace(each, explanation=file))
+        return explained
 
     def attack(self, trained: Trained, epsilons: Sequence[float], folder: Path | None, **settings: Any) -> Robustness:
         """The accuracy on the test set where each pixel may move by epsilon; a picture of it in `folder`."""

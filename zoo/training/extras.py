@@ -7,7 +7,7 @@ from typing import Any
 from zoo import registry
 from zoo.errors import UsageError, unknown
 
-EXTRAS = ("callbacks", "metrics", "optimizer", "class_weight")  # which no command line can name
+EXTRAS = ("callbacks", "metrics", "optimizer", "class_weight")
 
 
 @dataclass(frozen=True)

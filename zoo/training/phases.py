@@ -11,8 +11,10 @@ from zoo.optimizers import finetuning, schedules
 from zoo.optimizers.averaging import AveragedWeights, averages
 from zoo.records import Recipe
 from zoo.tasks.base import Network
+from zoo.training.best_epoch import BestEpoch, best_loss
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.extras import Extras, class_weights
+from zoo.training.head_alone import on_features
 from zoo.training.keeper import EpochFinished, Journal, Keeper, shift
 from zoo.training.run_plan import RunPlan
 from zoo.training.stopping import requests
@@ -22,6 +24,12 @@ log = logging.getLogger("zoo")
 
 def compile_for(trainer: Network, data: DataModule, recipe: Recipe, extras: Extras) -> None:
     """Compile by the recipe: its optimizer over all of its epochs, layer by layer slower where it says so."""
+    if recipe.head_epochs:
+        finetuning.freeze(trainer.model)
+        if recipe.epochs > recipe.head_epochs:
+            finetuning.unfreeze(trainer.model)
+    if recipe.freeze:
+        finetuning.freeze(trainer.model, until=recipe.freeze)
     optimizer = extras.optimizer
     if optimizer is None:
         optimizer = schedules.optimizer(recipe, data.steps * max(recipe.epochs - recipe.head_epochs, 1))
@@ -35,14 +43,21 @@ def compile_for(trainer: Network, data: DataModule, recipe: Recipe, extras: Extr
 def fit_by_recipe(
     trainer: Network, data: DataModule, recipe: Recipe, plan: RunPlan, journal: Journal, network: Network
 ) -> None:
-    """Train by the recipe: from pretrained weights the new head first, alone, then the network."""
+    """Train by the recipe: from pretrained weights the new head first, alone, then the network.
+
+    The head alone is trained for all of its epochs; the best of them, and of those after them, is kept.
+    """
     if recipe.head_epochs:
-        finetuning.freeze(trainer.model)
-        trainer.compile(keras.optimizers.Adam(recipe.head_learning_rate), trainer.task.keras_metrics())
-        Phase(trainer, data, plan, journal, network, 0, until=recipe.head_epochs).fit()
+        watched = plan.extras.callbacks or plan.extras.metrics  # which may look at what passes through the body
+        alone = None if watched else on_features(trainer, network, data)
+        learner, examples = alone or (trainer, data)
+        if not alone:
+            finetuning.freeze(trainer.model)
+        learner.compile(keras.optimizers.Adam(recipe.head_learning_rate), trainer.task.keras_metrics())
+        patience = recipe.patience and recipe.head_epochs
+        Phase(learner, examples, plan, journal, network, 0, until=recipe.head_epochs, patience=patience).fit()
     if recipe.epochs > recipe.head_epochs:
-        if recipe.head_epochs:
-            finetuning.unfreeze(trainer.model)
+        if recipe.head_epochs and not alone:
             compile_for(trainer, data, recipe, plan.extras)
         since, until = recipe.head_epochs, recipe.epochs
         Phase(trainer, data, plan, journal, network, 1, since=since, until=until, patience=recipe.patience).fit()
@@ -108,7 +123,8 @@ class Phase:
             *plan.extras.callbacks,
         ]
         if self.patience:
-            callbacks.append(keras.callbacks.EarlyStopping(patience=self.patience, restore_best_weights=True))
+            before = [row for row in self.journal.rows if row["epoch"] < self.since]
+            callbacks.append(BestEpoch(self.patience, best_loss(before)))
         if plan.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(plan.run.path / "tensorboard"))
         done = start.batch if rest and start else 0

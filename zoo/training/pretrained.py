@@ -14,10 +14,9 @@ FROM_DATA = ("input_shape", "num_classes")  # what the data decide, whatever the
 def with_weights(recipe: Recipe, card: Card, weights: str | Path | None, preprocessing: str | None) -> Recipe:
     """The recipe with the weights that training starts from, and how these want their images."""
     chosen = str(weights or recipe.weights)
-    head_epochs = min(recipe.head_epochs, recipe.epochs // 2)  # a short trial of a long recipe has both parts
     run = run_weights.find(chosen) if chosen else None
     scaled = run.preprocessing if run and not preprocessing else preprocessing_of(card, chosen, preprocessing)
-    return replace(recipe, weights=chosen, head_epochs=head_epochs, preprocessing=scaled)
+    return replace(recipe, weights=chosen, preprocessing=scaled)
 
 
 def with_file(recipe: Recipe, file: WeightsFile) -> Recipe:

@@ -12,6 +12,7 @@ from zoo.errors import UsageError
 from zoo.records import Card, Recipe, replace
 from zoo.training import checkpoint as checkpoints
 from zoo.training.checkpoint import Checkpoint
+from zoo.training.image_options import size_in
 from zoo.training.run_folder import Run
 
 FACTS = {  # what a training depends on besides its recipe -> in words
@@ -182,6 +183,9 @@ def check_same(run: Run, name: str | None, recipe: str | None, given: Mapping[st
     fields = config["recipe"]
     kept = {**fields["preprocess"], **fields["model"], "weights": fields["weights"], "loop": given.get("loop")}
     kept |= {"preprocessing": fields["preprocessing"], "name": config["model"], "recipe": fields["name"]}
+    kept |= {"image_size": size_in(fields["preprocess"]), "augment": fields["augment"]}
+    if given.get("augment"):
+        given = {**given, "augment": {**fields["augment"], **given["augment"]}}
     for what, value in {"name": name, "recipe": recipe, **given}.items():
         was = kept.get(what)
         if value not in (None, False) and plain(value) != was and str(value) != was:

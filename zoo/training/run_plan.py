@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import logging
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from zoo.records import Card, Recipe, replace
 from zoo.training import resume as resuming
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.extras import NOTHING, Extras, with_model
+from zoo.training.image_options import augmentations, size_of, with_augmentations, with_size
 from zoo.training.malloc import one_heap
 from zoo.training.own_data import arrays_or_data, with_data
 from zoo.training.pretrained import with_file, with_weights
@@ -36,11 +36,15 @@ if TYPE_CHECKING:
 log = logging.getLogger("zoo")
 
 OVERRIDES = {  # of a recipe, for one run
-    field: FIELDS[field] for field in ("epochs", "batch_size", "seed", "learning_rate", "ema_momentum", "precision")
-}
+    field: FIELDS[field]
+    for field in (
+        "epochs", "batch_size", "seed", "learning_rate", "ema_momentum", "precision", "head_epochs", "layer_decay",
+        "patience", "freeze",
+    )
+}  # fmt: skip
 SETTINGS = (
-    *OVERRIDES, "weight_decay", "weights", "preprocessing", "run", "data", "data_dir", "loop", "tensorboard",
-    "verbose", "resume", "checkpoint_minutes",
+    *OVERRIDES, "weight_decay", "image_size", "augment", "optimizer", "class_weight", "weights", "preprocessing", "run",
+    "data", "data_dir", "loop", "tensorboard", "verbose", "resume", "checkpoint_minutes",
 )  # fmt: skip
 MINUTES = 10.0  # between two checkpoints inside a long epoch
 
@@ -85,6 +89,12 @@ def prepare(
     weight_decay: float | None = None,
     seed: int | None = None,
     precision: str | None = None,
+    head_epochs: int | None = None,
+    layer_decay: float | None = None,
+    patience: int | None = None,
+    freeze: str | None = None,
+    image_size: int | str | Sequence[int] | None = None,
+    augment: Mapping[str, Any] | str | None = None,
     loop: bool = False,
     tensorboard: bool = False,
     verbose: str | int = "auto",
@@ -106,12 +116,14 @@ def prepare(
     for word, given in {"callbacks": callbacks, "metrics": metrics}.items():
         if not isinstance(given, list | tuple | None):
             raise UsageError(f"{word} is a {type(given).__name__}; expected a list of Keras's")
-    same = dict(weights=weights, preprocessing=preprocessing, loop=loop, **options)
+    size, changed = size_of(image_size), augmentations(augment)
+    same = dict(weights=weights, preprocessing=preprocessing, loop=loop, image_size=size, augment=changed, **options)
     model = None
     if name is not None:
         name, model, options = with_model(name, options)
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
-    changes |= dict(ema_momentum=ema_momentum, weight_decay=weight_decay)
+    changes |= dict(ema_momentum=ema_momentum, weight_decay=weight_decay, head_epochs=head_epochs)
+    changes |= dict(layer_decay=layer_decay, patience=patience, freeze=freeze)
     chosen = optimizer if isinstance(optimizer, str) else ""
     extras = Extras(tuple(callbacks or ()), tuple(metrics or ()), None if chosen else optimizer, class_weight, model)
     how: dict[str, Any] = dict(
@@ -135,8 +147,11 @@ def prepare(
         planned = replace(planned, model={}, head_epochs=0 if not weights else planned.head_epochs)
     if chosen:
         planned = replace(planned, optimizer=chosen, optimizer_options={})
+    planned = with_augmentations(with_size(planned, card, size), changed)
     planned, options = with_options(override(planned, changes), options, card)
     planned = with_weights(planned, card, weights, preprocessing)
+    if head_epochs and not planned.weights:
+        raise UsageError(f"head_epochs is {head_epochs} without weights; expected both, or neither")
     planned = with_data(planned, card, data, loop)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
@@ -237,7 +252,11 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
             raise UsageError(f"{field} is {value!r}; expected {expected}")
     if "epochs" in changes:
         changes["min_steps"] = 0  # so many and no more
-    return replace(recipe, **changes)
+        changes.setdefault("head_epochs", min(recipe.head_epochs, changes["epochs"] // 2))  # a short trial has both
+    recipe = replace(recipe, **changes)
+    if recipe.head_epochs > recipe.epochs:
+        raise UsageError(f"head_epochs is {recipe.head_epochs}; expected at most the {recipe.epochs} epochs of all")
+    return recipe
 
 
 def with_options(recipe: Recipe, options: Mapping[str, Any], card: Card) -> tuple[Recipe, dict[str, Any]]:
@@ -262,31 +281,3 @@ def default_recipe(card: Card, weights: str | Path | None, data: Any) -> str:
         return "finetune"
     own = [recipe.name for recipe in card.recipes if not recipe.dataset and not recipe.weights]
     return own[0] if own and isinstance(data, str | Path) and Path(data).suffix != ".npz" else "demo"
-
-
-def command_line(plan: RunPlan, options: Mapping[str, Any]) -> str:
-    """The command line that repeats a run, where the data sets are in their usual place."""
-    recipe, original = plan.recipe, plan.card.recipe(plan.recipe.name)
-    imports = [word for file in registry.imported_files() for word in ("--import", str(file))]
-    words = ["zoo", *imports, "train", plan.card.name, "--recipe", recipe.name]
-    for field in OVERRIDES:
-        if getattr(recipe, field) != getattr(original, field) or field == "seed":
-            words += [f"--{field.replace('_', '-')}", str(getattr(recipe, field))]
-    decay = recipe.optimizer_options.get("weight_decay")
-    if decay is not None and decay != original.optimizer_options.get("weight_decay"):
-        words += ["--weight-decay", str(decay)]
-    if recipe.weights != original.weights:
-        words += ["--weights", recipe.weights]
-        words += ["--preprocessing", recipe.preprocessing] if recipe.preprocessing else []
-    if recipe.dataset != original.dataset:
-        words += ["--data", recipe.dataset]
-    if "loop" in recipe.preprocess and "loop" not in original.preprocess:
-        words += ["--loop"]
-    to_data = {
-        key: value
-        for key, value in recipe.preprocess.items()
-        if key != "loop" and value != original.preprocess.get(key)
-    }
-    for option, value in [*to_data.items(), *((option, options[option]) for option in plan.options)]:
-        words += ["--option", f"{option}={value!r}"]
-    return shlex.join(words)

@@ -18,11 +18,12 @@ from zoo.errors import UsageError, first_line
 from zoo.records import Card, Recipe, replace
 from zoo.system import computed_on, machine
 from zoo.tasks.base import Evaluation, Network
-from zoo.training import checkpoint, resume, state, throughput
+from zoo.training import best_epoch, checkpoint, resume, state, throughput
+from zoo.training.command import command_line
 from zoo.training.keeper import Journal
 from zoo.training.phases import compile_for, fit_by_recipe
 from zoo.training.run_folder import Run, commit, versions
-from zoo.training.run_plan import RunPlan, check_recipe, command_line
+from zoo.training.run_plan import RunPlan, check_recipe
 from zoo.training.stopping import Stopped, requests
 
 log = logging.getLogger("zoo")
@@ -75,7 +76,7 @@ def _fit(plan: RunPlan) -> Run:
         plan.run.write_csv(split_record.FILE, split_record.rows(kept))
 
     requests.check()
-    rates = measure_rates(trainer, training_data)
+    rates = measure_rates(trainer, training_data, data.steps * recipe.epochs)
     fit_started = journal.began = journal.written = time.perf_counter()
     try:
         fit_by_recipe(trainer, training_data, recipe, plan, journal, network)
@@ -85,11 +86,12 @@ def _fit(plan: RunPlan) -> Run:
         raise
     fit_seconds = journal.seconds_before + time.perf_counter() - fit_started
     plan.run.save_model(network.model)  # averaged weights have taken their place, or the best ones
+    epoch = kept_epoch(journal.rows, recipe)
     say_if_still_learning([row["val_loss"] for row in journal.rows if isinstance(row.get("val_loss"), float)])
 
     requests.check()
     evaluation, baselines = network.judge(data, "test"), task.baselines(data)
-    report(plan.run, network, data, evaluation, baselines)
+    report(plan.run, network, data, evaluation, baselines, since=recipe.head_epochs, kept=epoch)
     plan.run.write_json("metrics.json", {  # the last file: without it a run is unfinished
         "model": plan.card.name,
         "recipe": recipe.name,
@@ -98,6 +100,7 @@ def _fit(plan: RunPlan) -> Run:
         "measured_on": part or evaluation.measured_on,
         "seconds": round(journal.seconds_before + time.perf_counter() - started, 2),
         "fit_seconds": round(fit_seconds, 2),
+        "epoch": epoch,
         "samples_per_second": {name: round(rate) for name, rate in rates.items()},
         "seed": recipe.seed,
     })  # fmt: skip
@@ -211,16 +214,20 @@ def config_of(data: DataModule) -> dict[str, Any]:
     return found
 
 
-def measure_rates(trainer: Network, data: DataModule) -> dict[str, float]:
+def measure_rates(trainer: Network, data: DataModule, steps: int) -> dict[str, float]:
     """Samples a second that the pipeline supplies and the model takes. Each gets an iterator of batches of its own: to
-    measure one would move its order on."""
+    measure one would move its order on. A training of few `steps` is measured by fewer of them: it would be over."""
     arrays: state.Arrays = {}
     numbers = state.take_random(
         arrays
     )  # a network or data module of one's own may draw from them, as long as we measure
     rates = {
         "pipeline": throughput.pipeline_rate(data.batches("train", training=True)),
-        "model": throughput.model_rate(trainer.model, trainer.with_targets(data.batches("train", training=True))),
+        "model": throughput.model_rate(
+            trainer.model,
+            trainer.with_targets(data.batches("train", training=True)),
+            steps=min(max(steps // 20, 2), 10),
+        ),
     }
     state.put_random(numbers, arrays)
     log.info(
@@ -230,6 +237,16 @@ def measure_rates(trainer: Network, data: DataModule) -> dict[str, float]:
     return rates
 
 
+def kept_epoch(rows: Sequence[dict[str, Any]], recipe: Recipe) -> int:
+    """The number of the epoch whose weights are kept: the last one, or the best where the recipe has patience."""
+    if not (recipe.patience and rows and all("val_loss" in row for row in rows)):
+        return len(rows) - 1
+    best = best_epoch.kept(rows)
+    of = ", in which the head alone learned" if best < recipe.head_epochs else ""
+    log.info(f"epoch {best + 1} of {len(rows)} is kept{of}: its validation loss is the best")
+    return best
+
+
 def say_if_still_learning(losses: Sequence[float]) -> None:
     """Say where the validation loss of the last epoch is the best by more than a little."""
     if len(losses) > 1 and losses[-1] < STILL_LEARNING * min(losses[:-1]):
@@ -237,12 +254,19 @@ def say_if_still_learning(losses: Sequence[float]) -> None:
 
 
 def report(
-    run: Run, network: Network, data: DataModule, evaluation: Evaluation, baselines: Mapping[str, float]
+    run: Run,
+    network: Network,
+    data: DataModule,
+    evaluation: Evaluation,
+    baselines: Mapping[str, float],
+    *,
+    since: int = 0,
+    kept: int | None = None,
 ) -> None:
-    """The plots and tables of a run, in its folder."""
+    """The plots and tables of a run, in its folder; `since` is the epoch in which all began to learn."""
     task = network.task
     shown = baselines if task.headline(evaluation.metrics) == task.metric else {}  # of another metric
-    curves = plots.curves(run.path / "history.csv", network.main, task.metric, shown)
+    curves = plots.curves(run.path / "history.csv", network.main, task.metric, shown, since=since, kept=kept)
     for file, figure in {"curves.png": curves, **task.plots(data, evaluation)}.items():
         if figure is not None:
             plots.save(figure, run.path / file)

@@ -126,12 +126,13 @@ class ArrayDataModule(DataModule):
             start += len(inputs)
         return self.scaling.undo(np.stack([found[row] for row in rows]) if len(rows) else inputs[:0])
 
-    def encode(self, raws: Sequence[str]) -> np.ndarray:
-        """Images from files, as the recipe prepares those it trains on: (images, *shape), scaled."""
+    def encode(self, raws: Sequence[Any]) -> np.ndarray:
+        """Images, of files, PIL or arrays, as the recipe prepares those it trains on: (images, *shape), scaled."""
         if len(self.shape) != 3:
             return super().encode(raws)
-        pixels = [image_files.in_channels(image_files.read(path), self.shape[-1]) for path in raws]
-        return self.scaled([self.fitted(image, path) for image, path in zip(pixels, raws)])
+        pixels = [image_files.in_channels(image_files.taken(raw), self.shape[-1]) for raw in raws]
+        names = [raw if isinstance(raw, str) else "an image" for raw in raws]
+        return self.scaled([self.fitted(image, name) for image, name in zip(pixels, names)])
 
     def scaled(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Images of 0 to 255 of the network's size, each (*shape), as one batch of its inputs."""

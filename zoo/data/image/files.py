@@ -4,10 +4,11 @@ With Pillow alone: nothing heavy is imported.
 """
 
 import contextlib
+import glob
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def decoded(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...]]:
     Raises:
         UsageError: if there is none, or it cannot be read.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     path = Path(path)
     if path.suffix.lower() in (".heic", ".heif"):
@@ -122,6 +123,76 @@ def decoded(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...]]:
         raise
     except (OSError, SyntaxError, ValueError) as error:
         raise UsageError(f"{path} is cut off or damaged ({first_line(error)}); expected a whole image") from None
+    image, more = _in_plain_mode(image)
+    return image, (*notes, *more)
+
+
+def taken(raw: Any) -> Any:
+    """A path, a PIL image or an array as a PIL image in RGB, upright.
+
+    An array is (height, width) or (height, width, channels), of grey, RGB or RGB with opacity: integers of 0 to 255, or
+    fractions of 0 to 1.
+
+    Raises:
+        UsageError: for anything else.
+
+    >>> taken(np.full((2, 3), 0.5)).getpixel((0, 0))
+    (128, 128, 128)
+    """
+    from PIL import Image, ImageOps
+
+    if isinstance(raw, str | os.PathLike):
+        return read(raw)
+    if not hasattr(raw, "getbands"):
+        raw = Image.fromarray(_bytes_of(np.asarray(raw)))
+    return _in_plain_mode(ImageOps.exif_transpose(raw))[0].convert("RGB")
+
+
+def _bytes_of(array: np.ndarray) -> np.ndarray:
+    """An array of an image as uint8, (height, width) or (height, width, 3 or 4)."""
+    axes_fit = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (1, 3, 4))
+    if not axes_fit or array.dtype.kind not in "uifb" or not array.size:
+        raise UsageError(
+            f"an array of {array.dtype} and shape {array.shape} was given; expected an image (height, width), or "
+            "(height, width, channels) with 1, 3 or 4 of them"
+        )
+    values = array * 255.0 if array.dtype.kind in "fb" and array.max() <= 1 else array
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 255):
+        raise UsageError("the values of an image lie outside of 0 to 255; expected integers of these, or 0 to 1")
+    values = np.round(values).astype("uint8")
+    return values[..., 0] if values.shape[2:] == (1,) else values
+
+
+def expanded(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """The paths, with the images of a folder and its sub-folders in its place, and those that a pattern fits in its.
+
+    Raises:
+        UsageError: for a folder without images, or a pattern that fits nothing.
+    """
+    found: list[str] = []
+    for each in map(str, inputs):
+        path = Path(each)
+        if path.is_dir():
+            files = sorted(
+                str(file) for file in path.rglob("*")
+                if file.suffix.lower() in ENDINGS and not file.name.startswith(".") and file.is_file()
+            )  # fmt: skip
+        elif not path.exists() and any(sign in each for sign in "*?["):
+            files = sorted(file for file in glob.glob(each, recursive=True) if Path(file).is_file())
+        else:
+            files = [each]
+        if not files:
+            what = "has no images in it" if path.is_dir() else "fits no file"
+            raise UsageError(f"{each} {what}; expected images ({', '.join(ENDINGS)})")
+        found += files
+    return found
+
+
+def _in_plain_mode(image: Any) -> tuple[Any, list[str]]:
+    """A PIL image in mode L or RGB, and what had to be taken for granted."""
+    from PIL import Image
+
+    notes = []
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):  # grey in more than eight bits
         image, note = _in_eight_bits(image)
         notes.append(note)
@@ -132,7 +203,7 @@ def decoded(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...]]:
         if alpha.getextrema()[0] < 255:
             notes.append("is transparent in places; they are taken as white")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return in_mode(image, "L" if grey else "RGB"), tuple(notes)
+    return in_mode(image, "L" if grey else "RGB"), notes
 
 
 def _in_eight_bits(image: Any) -> tuple[Any, str]:
