@@ -15,8 +15,9 @@ import numpy as np
 from zoo.data.base import SPLITS
 from zoo.data.image.files import ENDINGS, TOO_MANY_PIXELS, decoded, pixels
 from zoo.data.image.listing import TABLE, labels_of, listed
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
 from zoo.data.split_record import Example, SplitRecord
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, some, unknown
 
 log = logging.getLogger("zoo")
