@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.training.run_folder import Run
     from zoo.weights.loading import load_weights
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 
 _LATER = {  # what needs Keras, and the module that is imported when it is first asked for
     "load_data": "zoo.data",

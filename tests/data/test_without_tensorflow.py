@@ -399,5 +399,5 @@ def test_the_main_job_runs_on_jax_alone(alone):
 def test_what_needs_tensorflow_says_so_in_a_line(alone):
     _, told = alone
     assert "mnist is none of the data sets that come with the zoo (agreement," in told["mnist"]
-    assert "pip install 'keras-zoo[tensorflow,tfds]'" in told["mnist"]
+    assert "pip install 'keras-zoo[tfds]'" in told["mnist"]
     assert "Keras is to compute by torch, which is not installed: pip install 'keras-zoo[torch]'" in told["torch"]

@@ -57,7 +57,8 @@ def load_data(
 
     Returns:
         A ``tf.data.Dataset`` of (float32 inputs, targets); of texts and of the paths of clips, (strings, targets): they
-        are neither preprocessed nor scaled.
+        are neither preprocessed nor scaled. Where TensorFlow is not installed, a `keras.utils.PyDataset` of NumPy's
+        arrays with the same methods.
 
     Raises:
         UsageError: for an unknown name, or data that is not there and cannot be fetched.

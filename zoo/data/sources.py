@@ -122,7 +122,7 @@ class TfdsFile:
                 raise unknown("data set", name, [*tfds.list_builders(), *embedded()]) from None
             raise UsageError(
                 f"{name} is none of the data sets that come with the zoo ({', '.join(embedded())}); those of "
-                "tensorflow-datasets need it and TensorFlow: pip install 'keras-zoo[tensorflow,tfds]'"
+                "tensorflow-datasets need it and TensorFlow: pip install 'keras-zoo[tfds]'"
             ) from None
         except Exception as error:  # a version that does not exist, a name that is none, a damaged folder
             raise UsageError(f"the data set {dataset!r} cannot be opened: {first_line(error)}") from error
