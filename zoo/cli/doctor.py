@@ -26,11 +26,14 @@ HELP = "show what this machine has: versions, devices, folders, network"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    parser.add_argument("--json", action="store_true", help=_terminal.JSON_HELP)
 
 
 def run(arguments: argparse.Namespace) -> None:
     _terminal.start_keras(arguments.debug)
+    if arguments.json:
+        _terminal.print_json(dict(report()))
+        return
     for label, text in report():
         print(f"{label:<14}{text}")
 
