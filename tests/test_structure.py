@@ -34,6 +34,9 @@ BACKENDS = {  # which files may name a backend: all others compute through `kera
 }
 
 
+MAY_LACK = ("zoo/backend.py", "zoo/data/tensors.py", "zoo/data/preparation.py", "zoo/data/builtin/embedded.py")
+
+
 class Import:
     """One name that a line of a file imports."""
 
@@ -124,7 +127,16 @@ def backends(found: list[Import]) -> list[str]:
     ]
 
 
-LAWS = {"upward": upward, "circles": circles, "backends": backends}
+def past_the_seam(found: list[Import]) -> list[str]:
+    """Imports of TensorFlow or tfds by a pipeline that would not run without them: see `zoo.data.tensors`."""
+    return [
+        f"{each}: say tf = tensorflow(), of zoo.data.tensors"
+        for each in found
+        if each.module.split(".")[0] in ("tensorflow", "tensorflow_datasets") and each.file not in MAY_LACK
+    ]
+
+
+LAWS = {"past the seam": past_the_seam, "upward": upward, "circles": circles, "backends": backends}
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +182,9 @@ def test_every_room_has_its_floor():
             ["zoo/losses/x.py:2 imports tensor"],
         ),
         ("backends", {"zoo/data/x.py": "from tensorflow import io", "zoo/backend.py": "import jax, torch"}, []),
+        ("past the seam", {"zoo/data/x.py": "def f():\n    import tensorflow as tf"}, ["zoo/data/x.py:2"]),
+        ("past the seam", {"zoo/data/x.py": "from tensorflow_datasets.core import y"}, ["say tf = tensorflow()"]),
+        ("past the seam", {"zoo/data/tensors.py": "import tensorflow as tf"}, []),
         ("backends", {"zoo/data/x.py": "import torch.nn"}, ["zoo/data/x.py:1 imports torch.nn"]),
     ],
 )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.training.run_folder import Run
     from zoo.weights.loading import load_weights
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 
 _LATER = {  # what needs Keras, and the module that is imported when it is first asked for
     "load_data": "zoo.data",
@@ -118,7 +118,9 @@ def train(
         run: the folder to write, new or empty; by default the first free ``runs/<name>-<recipe>-<seed>``.
         data: to train on in place of the recipe's data set: the path of an ``.npz`` or ``.txt`` file, or of a folder;
             or arrays: ``(x, y)``, of which a stratified fifth is held out to test, or a dictionary of ``x_train``,
-            ``y_train``, ``x_test``, ``y_test`` and perhaps ``x_val``, ``y_val``.
+            ``y_train``, ``x_test``, ``y_test`` and perhaps ``x_val``, ``y_val``; or a loader of such pairs, of tf.data,
+            PyTorch, grain or Keras, which is read into memory, or one each in a dictionary of ``train``, ``test`` and
+            perhaps ``validation``; or a table of pandas or Polars with the columns path and label, and perhaps split.
         data_dir: where tfds keeps its data sets.
         epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
         weight_decay: likewise, of the optimizer: by how much of itself, times the rate, a weight shrinks in each step.

@@ -1,11 +1,42 @@
 """What each backend does in its own way: the only file, beside the data, that names one."""
 
 import contextlib
+import importlib.util
 import inspect
+import json
+import os
 import random
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def wanted() -> str:
+    """The backend that Keras will take: by `KERAS_BACKEND`, else by its settings."""
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        settings = json.loads((Path(home) / "keras.json").read_text(encoding="utf-8"))
+        return str(os.environ.get("KERAS_BACKEND") or settings.get("backend", BACKENDS[0]))
+    return os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+
+
+def missing() -> str:
+    """The backend that Keras will take and that is not installed; "" if it is.
+
+    Where nobody has named one, another one that is installed takes its place. (Keras writes "tensorflow" into its
+    settings by itself.)
+    """
+    named = wanted()
+    if named not in BACKENDS or importlib.util.find_spec(named):
+        return ""
+    others = [each for each in BACKENDS if importlib.util.find_spec(each)]
+    if "KERAS_BACKEND" in os.environ or not others:
+        return named
+    os.environ["KERAS_BACKEND"] = others[0]
+    return ""
 
 
 def gpus_used(backend: str) -> list[str]:
@@ -104,7 +135,7 @@ def released() -> Iterator[None]:
     gradient for good, with the graph around it; nobody differentiates these sums once a training has ended. And Keras
     makes a ``tf.data.Dataset`` of a `PyDataset`, whose functions TensorFlow keeps for good, with the data behind them.
     """
-    known = len(functions_kept()) if "tensorflow" in sys.modules else 0
+    known = len(functions_kept())
     try:
         yield
     finally:
@@ -122,9 +153,8 @@ def released() -> Iterator[None]:
 
 def functions_kept() -> list[Any]:
     """Python's functions in datasets: those of `tf.numpy_function`, and of generators."""
-    import tensorflow as tf
-
-    return getattr(tf.compat.v1.get_default_graph(), "_py_funcs_used_in_graph", [])
+    tf = sys.modules.get("tensorflow")
+    return getattr(tf.compat.v1.get_default_graph(), "_py_funcs_used_in_graph", []) if tf else []
 
 
 def _enclosed(function: Any, name: str) -> Any:

@@ -5,6 +5,7 @@ import shlex
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from zoo import registry
 from zoo.errors import UsageError
@@ -147,25 +148,41 @@ def write_into(page: Path, text: str) -> None:
     temporary.replace(page)
 
 
-def table(paths: list[Path]) -> str:
-    """All rows as a Markdown table: one line for a model and recipe, the mean of its main metric over the seeds."""
+def summaries(paths: list[Path]) -> list[dict[str, Any]]:
+    """For a recipe and model, what the seeds measured: the main metric's mean, deviation and worst."""
     from zoo import tasks
 
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for path in paths:
         for each in read(path):
             groups.setdefault((recipe_of(each), each["model"], each["metric"]), []).append(each)
+    found = []
+    for (recipe, model, metric), rows in sorted(groups.items()):
+        values = [float(each["value"]) for each in rows]
+        found.append({
+            "recipe": recipe,
+            "model": model,
+            "metric": metric,
+            "mean": statistics.mean(values),
+            "std": statistics.stdev(values) if len(values) > 1 else None,
+            "worst": max(values) if tasks.get(registry.info(model).task).minimize else min(values),
+            "seeds": len(values),
+            "beside": rows[0]["baselines"],
+            "hardware": "; ".join(sorted({each["hardware"] for each in rows})),
+        })  # fmt: skip
+    return found
+
+
+def table(paths: list[Path]) -> str:
+    """The same as a Markdown table, a line for a recipe and model."""
     lines = [
         "| recipe | model | figure on the test set | worst | seeds | beside | hardware |",
         "|---|---|---|---|---|---|---|",
     ]
-    for (recipe, model, metric), rows in sorted(groups.items()):
-        values = [float(each["value"]) for each in rows]
-        std = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-        machines = "; ".join(sorted({each["hardware"] for each in rows}))
-        worst = max(values) if tasks.get(registry.info(model).task).minimize else min(values)
+    for each in summaries(paths):
+        std = "" if each["std"] is None else f" ± {each['std']:.4f}"
         lines.append(
-            f"| {recipe} | `{model}` | {metric} {statistics.mean(values):.4f}{std} | {worst:.4f} | {len(values)} | "
-            f"{rows[0]['baselines']} | {machines} |"
+            f"| {each['recipe']} | `{each['model']}` | {each['metric']} {each['mean']:.4f}{std} "
+            f"| {each['worst']:.4f} | {each['seeds']} | {each['beside']} | {each['hardware']} |"
         )
     return "\n".join(lines)

@@ -17,6 +17,9 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from zoo.backend import BACKENDS, missing
+from zoo.errors import UsageError
+
 PACKAGE = "zoo"  # under which all of these are registered: a test holds the tables complete
 CLASSES = {
     "zoo.layers.attention": "Attention Padding Positions",
@@ -79,8 +82,18 @@ def register(keras: ModuleType) -> None:
                 keras.saving.register_keras_serializable(PACKAGE, name)(later(module, name))
 
 
+def check_backend() -> None:
+    """Raise where Keras would look for a backend that is not installed, and no other one may take its place."""
+    if backend := missing():
+        others = [each for each in BACKENDS if each != backend]
+        raise UsageError(
+            f"Keras is to compute by {backend}, which is not installed: pip install 'keras-zoo[{backend}]', or choose "
+            f"another one, KERAS_BACKEND={' or '.join(others)}"
+        )
+
+
 class AfterKeras(importlib.abc.MetaPathFinder):
-    """Finds Keras as Python would, and registers the names when it has been imported."""
+    """Finds Keras as Python would, sees to its backend before it runs, and registers the names behind it."""
 
     searching = False
 
@@ -99,6 +112,7 @@ class AfterKeras(importlib.abc.MetaPathFinder):
         run = spec.loader.exec_module
 
         def run_and_register(module: ModuleType) -> None:
+            check_backend()
             run(module)
             register(module)
 

@@ -1,10 +1,12 @@
 """The command line: what it prints, what it imports, and one line for every mistake."""
 
+import json
 import logging
 import shlex
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -216,6 +218,16 @@ def test_doctor(capsys):
         assert label in out
 
 
+def test_doctor_and_results_speak_to_programs(capsys):
+    code, out, _ = zoo_command(capsys, "doctor", "--json")
+    assert code == 0 and json.loads(out)["zoo"].startswith(zoo.__version__)
+    root = Path(__file__).parents[2]
+    code, out, _ = zoo_command(capsys, "results", str(root / "results" / "demo.csv"), "--json")
+    found = {(each["model"], each["recipe"]): each for each in json.loads(out)}
+    lenet = found["lenet5", "demo"]
+    assert code == 0 and lenet["seeds"] >= 3 and lenet["worst"] <= lenet["mean"] and lenet["metric"] == "accuracy"
+
+
 def test_doctor_says_how_to_use_an_idle_gpu(monkeypatch):
     monkeypatch.setattr(doctor, "gpus_present", lambda: ["NVIDIA H200"])
     monkeypatch.setattr(doctor, "gpus_used", lambda backend: [])
@@ -270,8 +282,6 @@ def test_a_table_goes_between_the_marks_of_a_page(tmp_path):
 
 def test_the_readme_shows_what_was_recorded():
     """README.md holds the table that `zoo results results/*.csv` prints."""
-    from pathlib import Path
-
     root = Path(__file__).parents[2]
     assert results.table(sorted((root / "results").glob("*.csv"))) in (root / "README.md").read_text(encoding="utf-8")
 

@@ -112,6 +112,8 @@ def start_keras(debug: bool, *, data: bool = True) -> None:
     with quietly(debug):
         try:
             import keras
+        except UsageError:
+            raise
         except ValueError as error:
             raise UsageError(
                 f"Keras does not start: {first_line(error)}; expected KERAS_BACKEND to be tensorflow, jax or torch"
@@ -120,7 +122,7 @@ def start_keras(debug: bool, *, data: bool = True) -> None:
         if not data:
             return
         with contextlib.suppress(UsageError):  # most data needs it, whatever the backend
-            from zoo.data.sources import tensorflow
+            from zoo.data.tensors import tensorflow
 
             tensorflow().zeros(())
 

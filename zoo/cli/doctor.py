@@ -20,17 +20,20 @@ GPU_INSTALL_COMMANDS = {  # what to install where a GPU is there but the backend
     "jax": "pip install 'jax[cuda12]=={version}'",
     "torch": "pip install --force-reinstall torch",
 }
-
+MISSING = "not installed"
 
 HELP = "show what this machine has: versions, devices, folders, network"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    parser.add_argument("--json", action="store_true", help=_terminal.JSON_HELP)
 
 
 def run(arguments: argparse.Namespace) -> None:
     _terminal.start_keras(arguments.debug)
+    if arguments.json:
+        _terminal.print_json(dict(report()))
+        return
     for label, text in report():
         print(f"{label:<14}{text}")
 
@@ -46,7 +49,9 @@ def report() -> Iterator[tuple[str, str]]:
     yield "machine", f"{hardware['processor']}, {hardware['cores']} cores, {hardware['platform']}"
     yield "Keras", f"{keras.__version__}, backend {backend} (KERAS_BACKEND chooses: tensorflow, jax, torch)"
     for package in GPU_INSTALL_COMMANDS:
-        yield package, version(package) + (f", {tensorflow_build()}" if package == "tensorflow" else "")
+        found = version(package)
+        build = package == "tensorflow" and found != MISSING
+        yield package, found + (f", {tensorflow_build()}" if build else "")
     present, used = gpus_present(), gpus_used(backend)
     yield "GPUs there", ", ".join(present) or "none found by nvidia-smi"
     yield "GPUs used", f"{', '.join(used)} by {backend}" if used else f"none by {backend}"
@@ -62,7 +67,7 @@ def version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "not installed"
+        return MISSING
 
 
 def folders() -> dict[str, Path]:

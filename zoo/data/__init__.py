@@ -1,6 +1,6 @@
-"""Data, through tensorflow-datasets, in one canonical order. TensorFlow appears nowhere else in the zoo."""
+"""Data in one canonical order, by TensorFlow and tensorflow-datasets, or by NumPy where these are not installed."""
 
-# Importing these registers the zoo's own data sets with tfds.
+# Importing these registers the zoo's own data sets, with tfds where it is there.
 from zoo.data.builtin import (  # noqa: F401
     dates,
     digit_texts,

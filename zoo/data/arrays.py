@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.array_files import hold_out
+from zoo.data.loaders import as_arrays
 from zoo.data.sources import ArrayFile
 from zoo.errors import UsageError, unknown
 
@@ -20,7 +21,9 @@ class Arrays(ArrayFile):
 
     Args:
         data: ``(x, y)``, of which a stratified fifth is held out to test and a tenth of the rest to validate; or a
-            dictionary of ``x_train, y_train, x_test, y_test`` and perhaps ``x_val, y_val``.
+            dictionary of ``x_train, y_train, x_test, y_test`` and perhaps ``x_val, y_val``; or a loader of such pairs
+            (`zoo.data.loaders`), which is read into memory, or one each in a dictionary of ``train``, ``test`` and
+            perhaps ``validation``.
         numbers: whether whole targets are numbers, not classes.
         ordered: whether examples stand in the order of time, so that the last ones are held out.
 
@@ -31,6 +34,7 @@ class Arrays(ArrayFile):
     def __init__(self, data: Any, *, numbers: bool = False, ordered: bool = False):
         self.name = self.path = IN_MEMORY  # type: ignore[assignment]
         self.numbers, self.ordered = numbers, ordered
+        data = as_arrays(data)
         if isinstance(data, Mapping):
             for key in data:
                 if key not in KEYS:
@@ -45,7 +49,7 @@ class Arrays(ArrayFile):
         else:
             raise UsageError(
                 f"data is a {type(data).__name__}; expected (x, y), a dictionary of x_train, y_train, x_test and "
-                "y_test, or the path of a file or folder"
+                "y_test, a loader of pairs, a table of paths and labels, or the path of a file or folder"
             )
 
     def sha256(self) -> str:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from zoo.data.epochs import Epochs
+from zoo.data.tensors import tensorflow
 
 
 class Batches(keras.utils.PyDataset):
@@ -65,7 +66,6 @@ class Batches(keras.utils.PyDataset):
         """The same as a ``tf.data.Dataset``, whose own thread does not tune it: it sleeps twice as long each time, and
         the end of a short epoch waited for it, up to as long as the epoch had taken."""
         from zoo.data.generators import from_generator
-        from zoo.data.sources import tensorflow
 
         tf = tensorflow()
         spec = tf.nest.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), self[0])
@@ -100,7 +100,7 @@ def shared_equally(dataset: Any, devices: int) -> Any:
     if isinstance(dataset, Batches):
         take, count, most = np.take, len, max
     else:
-        from zoo.data.sources import tensorflow
+        from zoo.data.tensors import tensorflow
 
         tf = tensorflow()
         take, count, most = tf.gather, lambda part: tf.shape(part)[0], tf.maximum

@@ -11,6 +11,7 @@ from zoo.checks import is_whole
 from zoo.data.array_files import no_examples
 from zoo.data.image.normalization import Summary
 from zoo.data.sources import Source
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, first_line
 
 MAX_EXAMPLES = 100_000  # that are looked at; of a larger set the first ones
@@ -68,7 +69,7 @@ def summarise(examples: Any, source: Source, split: str) -> Summary:
 
 def readable(batched: Any, source: Source, split: str) -> Iterator[Any]:
     """The batches as NumPy; a file that cannot be read is one line."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     try:
         yield from batched.as_numpy_iterator()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.generators import from_generator
-from zoo.data.sources import tensorflow
+from zoo.data.tensors import tensorflow
 
 Tensor = Any  # of TensorFlow
 Dataset = Any  # of TensorFlow
@@ -58,6 +58,8 @@ class Epochs:
 def shuffled(examples: Dataset, buffer: int, seeds: Tensor) -> Dataset:
     """The examples in random order. `Dataset.shuffle` cannot: it compares its seed with 0, which no tensor stands."""
     tf = tensorflow()
+    if not hasattr(tf, "raw_ops"):  # NumPy's takes any seed
+        return examples.shuffle(buffer, seed=seeds, reshuffle_each_iteration=False)
     specs = tf.nest.flatten(examples.element_spec)
     variant = tf.raw_ops.ShuffleDatasetV3(
         input_dataset=tf.data.experimental.to_variant(examples),

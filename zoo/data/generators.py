@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from zoo.backend import functions_kept
-from zoo.data.sources import tensorflow
+from zoo.data.tensors import tensorflow
 
 
 def from_generator(generate: Callable[[], Iterable[Any]], signature: Any) -> Any:

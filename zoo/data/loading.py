@@ -5,17 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tensorflow_datasets as tfds
-
 from zoo.checks import check_whole
 from zoo.data.arrays import Arrays
-from zoo.data.builtin.embedded import embedded
+from zoo.data.builtin.embedded import embedded, tfds
 from zoo.data.checks import summarise
 from zoo.data.epochs import Epochs
 from zoo.data.image.folder import ImageFolder
 from zoo.data.image.normalization import SCALING
 from zoo.data.image.pipeline import batches, prepared
 from zoo.data.sources import DataSet, Source, open_source
+from zoo.data.tensors import numpy_dtype
 from zoo.data.text.folder import TextFolder
 from zoo.data.video.folder import ClipFolder
 from zoo.errors import UsageError, unknown
@@ -58,7 +57,8 @@ def load_data(
 
     Returns:
         A ``tf.data.Dataset`` of (float32 inputs, targets); of texts and of the paths of clips, (strings, targets): they
-        are neither preprocessed nor scaled.
+        are neither preprocessed nor scaled. Where TensorFlow is not installed, a `keras.utils.PyDataset` of NumPy's
+        arrays with the same methods.
 
     Raises:
         UsageError: for an unknown name, or data that is not there and cannot be fetched.
@@ -115,4 +115,4 @@ def is_text(source: Source, split: str) -> bool:
         raise UsageError(
             f"an example of {source.name} has {holds}; expected an input and its target: `zoo.train` reads it"
         )
-    return bool(spec[0].dtype.name == "string")
+    return numpy_dtype(spec[0].dtype).kind == "O"

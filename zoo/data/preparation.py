@@ -6,10 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import tensorflow_datasets as tfds
-from tensorflow_datasets.core.download import downloader
-
-from zoo.data.builtin.embedded import Embedded, place
+from zoo.data.builtin.embedded import Embedded, place, tfds
 from zoo.errors import UsageError, first_line
 
 
@@ -49,6 +46,8 @@ def cause(error: Exception) -> str:
 @contextlib.contextmanager
 def downloads(*, retry: bool) -> Iterator[None]:
     """Without a network, no retries: tfds waits for minutes between its ten."""
+    from tensorflow_datasets.core.download import downloader
+
     usual = downloader.MAX_RETRIES
     downloader.MAX_RETRIES = usual if retry else 0
     try:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from zoo.data.array_files import hold_out
-from zoo.data.sources import DataSet, ParallelSource, Source, tensorflow
+from zoo.data.sources import DataSet, ParallelSource, Source
 from zoo.data.split_record import Example
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError
 from zoo.records import Recipe
 

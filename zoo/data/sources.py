@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import tensorflow_datasets as tfds
-from tensorflow_datasets.core import registered
-
 from zoo.data.array_files import divided, no_examples, stored_arrays
-from zoo.data.builtin.embedded import Embedded, embedded
+from zoo.data.builtin.embedded import PREPARED, Embedded, embedded, tfds
 from zoo.data.preparation import prepare
 from zoo.data.reachability import DATA_HOST, reachable
 from zoo.data.split_record import Example, SplitRecord
+from zoo.data.tensors import tensorflow as tensorflow
 from zoo.errors import UsageError, first_line, unknown
 
 NAME = re.compile(r"\w+(/[\w.+-]+)?(:(\d+|\*)(\.(\d+|\*)){2})?")  # no name space: tfds asks other hosts for those
@@ -120,11 +118,16 @@ class TfdsFile:
         try:
             self.builder = builder_of(dataset, data_dir)
         except tfds.core.registered.DatasetNotFoundError:
-            raise unknown("data set", name, [*tfds.list_builders(), *embedded()]) from None
+            if PREPARED:
+                raise unknown("data set", name, [*tfds.list_builders(), *embedded()]) from None
+            raise UsageError(
+                f"{name} is none of the data sets that come with the zoo ({', '.join(embedded())}); those of "
+                "tensorflow-datasets need it and TensorFlow: pip install 'keras-zoo[tfds]'"
+            ) from None
         except Exception as error:  # a version that does not exist, a name that is none, a damaged folder
             raise UsageError(f"the data set {dataset!r} cannot be opened: {first_line(error)}") from error
         if self.builder.is_prepared():
-            if isinstance(self.builder, Embedded):
+            if PREPARED and isinstance(self.builder, Embedded):
                 self.builder.check_unchanged()
             return
         folder = Path(self.builder.data_dir)
@@ -198,7 +201,8 @@ def builder_of(dataset: str, data_dir: str | os.PathLike[str] | None) -> Any:
 
     tfds remembers what it knows of a builder as long as the process lives, and so one is enough.
     """
-    code = registered._DATASET_REGISTRY.get(re.split("[/:]", dataset)[0])  # a file of one's own may be imported again
+    known = tfds.core.registered._DATASET_REGISTRY
+    code = known.get(re.split("[/:]", dataset)[0])  # a file of one's own may be imported again
     key = dataset, str(data_dir), code
     builder, written = _builders.get(key, (None, None))
     if written is None or written != when_written(builder):
@@ -254,20 +258,6 @@ class ArrayFile:
     def stored(self) -> Mapping[str, Any]:
         """The arrays by name."""
         return stored_arrays(self.path)
-
-
-def tensorflow() -> Any:
-    """The TensorFlow that reads data. Where another backend computes, it leaves the GPUs to that one."""
-    import keras
-
-    try:
-        import tensorflow as tf
-    except ImportError:
-        raise UsageError("TensorFlow is not installed; it reads this data: pip install tensorflow") from None
-    if keras.backend.backend() != "tensorflow":
-        with contextlib.suppress(RuntimeError):  # too late: it has them already
-            tf.config.set_visible_devices([], "GPU")
-    return tf
 
 
 def check_writable(folder: Path, *, what: str, cure: str = "choose another") -> None:

@@ -11,7 +11,7 @@ from zoo.data.image import files
 from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.normalization import Scaling
 from zoo.data.image.transforms import PREPROCESS
-from zoo.data.sources import tensorflow
+from zoo.data.tensors import numpy_dtype, tensorflow
 from zoo.errors import UsageError
 from zoo.inference import pretrained
 from zoo.inference.reopening import reopen
@@ -58,7 +58,7 @@ class Transforms:
     def map(self, image: Any, *rest: Any) -> Any:
         """The same in a ``tf.data`` pipeline: an image (height, width, channels) of bytes, and what goes with it."""
         found = tensorflow().convert_to_tensor(image)
-        if not found.dtype.is_integer:
+        if numpy_dtype(found.dtype).kind not in "iu":
             raise UsageError(f"the images are {found.dtype.name}; expected bytes, uint8 of 0 to 255")
         for word, option in self.data.recipe.preprocess.items():
             found, _ = PREPROCESS[word](found, None, option)

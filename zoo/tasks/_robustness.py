@@ -74,7 +74,7 @@ class Trial:
     def limits(self) -> dict[str, np.ndarray]:
         """That range as the network has it, by channel."""
         channels = (1,) * len(self.data.shape) + self.data.shape[-1:]
-        ends = [self.data.scaling(np.full(channels, end, "float32")).numpy() for end in self.pixels]
+        ends = [np.asarray(self.data.scaling(np.full(channels, end, "float32"))) for end in self.pixels]
         return {"low": np.minimum(*ends), "high": np.maximum(*ends)}
 
     def moved(self, name: str, epsilon: float) -> np.ndarray:

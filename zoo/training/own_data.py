@@ -24,7 +24,13 @@ def arrays_or_data(
     if data is None or isinstance(data, str | Path):
         return open_data(dataset, card, data_dir, preprocess)
     from zoo.data.arrays import Arrays
+    from zoo.data.loaders import is_table
 
+    if is_table(data):
+        opened = getattr(tasks.get(card.task).folder, "of_table", None)
+        if opened is None:
+            raise UsageError(f"data is a table; a network for {card.task} learns from none: give it arrays, (x, y)")
+        return opened(data)
     return Arrays(data, **array_settings(card))
 
 

@@ -23,14 +23,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from zoo import factory, registry
+from zoo import __version__, factory, registry
 from zoo.cards import PRECISIONS
 from zoo.errors import UsageError, first_line, no_formula
 from zoo.training import checkpoint
 
 MAX_JSON = 256 * 2**20  # bytes of a file of settings: a vocabulary of millions of words has fewer
 KINDS = {"model": str, "options": dict, "recipe": dict, "data": dict}  # of what `config.json` holds at least
-PACKAGES = ("zoo", "keras", "tensorflow", "tensorflow-datasets", "jax", "torch", "numpy", "scikit-learn")
+PACKAGES = ("keras", "tensorflow", "tensorflow-datasets", "jax", "torch", "numpy", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ def upgraded(config: dict[str, Any]) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The installed versions of what a run depends on, and Python's."""
-    installed = {"python": platform.python_version()}
+    installed = {"python": platform.python_version(), "zoo": __version__}
     for package in PACKAGES:
         try:
             installed[package] = metadata.version(package)

@@ -280,4 +280,5 @@ def default_recipe(card: Card, weights: str | Path | None, data: Any) -> str:
     if weights:
         return "finetune"
     own = [recipe.name for recipe in card.recipes if not recipe.dataset and not recipe.weights]
-    return own[0] if own and isinstance(data, str | Path) and Path(data).suffix != ".npz" else "demo"
+    files = hasattr(data, "columns") or (isinstance(data, str | Path) and Path(data).suffix != ".npz")
+    return own[0] if own and files else "demo"

@@ -4,9 +4,8 @@ import datetime
 from collections.abc import Mapping
 
 import numpy as np
-import tensorflow_datasets as tfds
 
-from zoo.data.builtin.embedded import Embedded
+from zoo.data.builtin.embedded import Embedded, tfds
 
 # Each form is one that can be read in one way only: dots put the day first, slashes the month, two digits of a year
 # stand for one of 1950 to 2049.

@@ -5,8 +5,8 @@ each one of a palette of few colours, and predicts the next.
 """
 
 import numpy as np
-import tensorflow_datasets as tfds
 
+from zoo.data.builtin.embedded import tfds
 from zoo.data.builtin.tables import Digits
 
 SHADES = ".:+#"  # from paper to ink

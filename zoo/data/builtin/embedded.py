@@ -1,4 +1,4 @@
-"""What data sets that need no download have in common: `Embedded`, a genuine tfds builder."""
+"""What data sets that need no download have in common: `Embedded`, a genuine tfds builder where tfds is installed."""
 
 import ast
 import hashlib
@@ -6,13 +6,20 @@ import inspect
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow_datasets as tfds
-from tensorflow_datasets.core import registered
 
+from zoo.data.tensors import installed
 from zoo.errors import UsageError
+
+PREPARED = installed("tensorflow_datasets") and installed("tensorflow")  # by tfds, on the disk; else made in memory
+if TYPE_CHECKING or PREPARED:
+    import tensorflow_datasets as tfds
+else:
+    from zoo.data.builtin import without_tfds as tfds
+
+__all__ = ["PREPARED", "Embedded", "embedded", "place", "tfds"]
 
 log = logging.getLogger("zoo")
 
@@ -30,6 +37,7 @@ class Embedded(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
         try:
             super().__init_subclass__(**options)
         except ValueError as error:
+            registered = tfds.core.registered
             names = {**registered._ABSTRACT_DATASET_REGISTRY, **registered._DATASET_REGISTRY}
             other = names.get(cls.name)
             if other is None:

@@ -6,9 +6,8 @@ For networks that are to tell classes apart which were not there when they learn
 from collections.abc import Mapping
 
 import numpy as np
-import tensorflow_datasets as tfds
 
-from zoo.data.builtin.embedded import Embedded
+from zoo.data.builtin.embedded import Embedded, tfds
 
 CLASSES = (("train", 200), ("validation", 50), ("test", 50))
 PER_CLASS = 20

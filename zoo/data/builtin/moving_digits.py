@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow_datasets as tfds
 
-from zoo.data.builtin.embedded import Embedded
+from zoo.data.builtin.embedded import Embedded, tfds
 from zoo.data.builtin.tables import Digits
 
 DIRECTIONS = {  # name -> (rows down, columns right) for each frame at speed 1

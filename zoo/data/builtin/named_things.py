@@ -11,9 +11,8 @@ of the river" and "the bank of kent".
 from typing import Any
 
 import numpy as np
-import tensorflow_datasets as tfds
 
-from zoo.data.builtin.embedded import Embedded
+from zoo.data.builtin.embedded import Embedded, tfds
 
 TEXT = """
     lincoln jordan madison austin chelsea florence hudson paris kent sydney jackson dallas logan carson boston preston

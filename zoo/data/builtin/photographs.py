@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow_datasets as tfds
 
-from zoo.data.builtin.embedded import Embedded
+from zoo.data.builtin.embedded import Embedded, tfds
 
 CREDIT = "china.jpg by danielbuechele and flower.jpg by vultilion (Flickr), CC BY 2.0, as scikit-learn carries them"
 

@@ -8,9 +8,8 @@ After ``import zoo.data`` they are names like any other in tfds:
 from collections.abc import Mapping
 
 import numpy as np
-import tensorflow_datasets as tfds
 
-from zoo.data.builtin.embedded import Embedded
+from zoo.data.builtin.embedded import Embedded, tfds
 
 
 class Digits(Embedded):

@@ -10,9 +10,8 @@ import itertools
 from typing import Any
 
 import numpy as np
-import tensorflow_datasets as tfds
 
-from zoo.data.builtin.embedded import Embedded
+from zoo.data.builtin.embedded import Embedded, tfds
 
 # relation: (pairs), (what goes with the first word), (what goes with the second)
 RELATIONS = {

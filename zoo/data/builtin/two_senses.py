@@ -12,9 +12,8 @@ senses, and who reads from one side alone must often guess. The verb agrees with
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow_datasets as tfds
 
-from zoo.data.builtin.embedded import Embedded
+from zoo.data.builtin.embedded import Embedded, tfds
 
 FIELDS = {  # field: its nouns, adjectives and verbs
     "money": ("merchant banker coin loan trader clerk", "rich poor costly", "lend count steal hoard"),

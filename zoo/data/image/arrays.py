@@ -14,7 +14,8 @@ from zoo.data.image import files as image_files
 from zoo.data.image import normalization, pipeline, transforms
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling, Summary
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, some
 from zoo.records import Card, Recipe
 
@@ -136,7 +137,7 @@ class ArrayDataModule(DataModule):
 
     def scaled(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Images of 0 to 255 of the network's size, each (*shape), as one batch of its inputs."""
-        return self.scaling(np.stack(images) / np.float32(1 if self.high > 1 else 255)).numpy()
+        return np.asarray(self.scaling(np.stack(images) / np.float32(1 if self.high > 1 else 255)))
 
     def fitted(self, pixels: np.ndarray, name: str) -> np.ndarray:
         """An image (height, width, channels) of 0 to 255, brought to the network's size as the recipe does it."""
@@ -181,7 +182,7 @@ class ArrayDataModule(DataModule):
         """The examples; other data than a run's in grey or colour, as it was trained: folders are read in colour."""
         examples, shape = self.read(split), tuple(getattr(self, "shape", ()))
         spec = examples.element_spec[0] if isinstance(examples.element_spec, tuple) else None
-        if len(shape) != 3 or spec is None or spec.shape.rank != 3 or spec.shape[-1] == shape[-1]:
+        if len(shape) != 3 or spec is None or len(spec.shape) != 3 or spec.shape[-1] == shape[-1]:
             return examples
         change = {(3, 1): "rgb_to_grayscale", (1, 3): "grayscale_to_rgb"}.get((spec.shape[-1], shape[-1]))
         return examples.map(lambda x, y: (getattr(tensorflow().image, change)(x), y)) if change else examples

@@ -2,25 +2,29 @@
 
 import hashlib
 import logging
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from zoo.data.base import SPLITS
 from zoo.data.image.files import ENDINGS, TOO_MANY_PIXELS, decoded, pixels
-from zoo.data.image.listing import TABLE, labels_of, listed
-from zoo.data.sources import Source, tensorflow
+from zoo.data.image.listing import TABLE, Found, from_rows, labels_of, listed, sound
+from zoo.data.loaders import rows_of
+from zoo.data.sources import Source
 from zoo.data.split_record import Example, SplitRecord
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, some, unknown
 
 log = logging.getLogger("zoo")
 
+IN_MEMORY = "<arrays>"  # in place of the path of a folder: see zoo.data.arrays
 SPLIT_FRACTIONS = {"test": 0.2, "validation": 0.1}  # of each class; the rest trains
 MIN_IMAGES = 3  # of a class: one for each split
 FEW_IMAGES = 10  # of a class: with fewer, its metrics mean little
@@ -50,6 +54,7 @@ class ImageFolder:
 
     KIND = "images"
     ENDINGS: tuple[str, ...] = ENDINGS
+    found: list[Found] | None = None  # where a table names them
 
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
@@ -58,6 +63,21 @@ class ImageFolder:
                 f"{path} has {len(found)} sub-folders; expected one for each class, at least 2, with {self.KIND} "
                 f"({', '.join(self.ENDINGS)}) in them"
             )
+
+    @classmethod
+    def of_table(cls, table: Any) -> Self:
+        """The files that a table of pandas or Polars names, with columns path and label, and perhaps split.
+
+        Raises:
+            UsageError: if it has no such columns, or none of its files is there.
+        """
+        found = from_rows(rows_of(table), "the table", Path.cwd())
+        if not found:
+            raise UsageError("the table names no file that is there; expected paths, from this folder on or whole")
+        folder = cls.__new__(cls)
+        folder.name, folder.found = IN_MEMORY, [each._replace(path=each.path.absolute()) for each in found]
+        folder.path = Path(os.path.commonpath([each.path.parent for each in folder.found]))
+        return folder
 
     def sha256(self) -> str:
         """Of the images and their classes, so that a run can be told from one on other images."""
@@ -110,7 +130,10 @@ class ImageFolder:
     @cached_property
     def images(self) -> list[ImageFile]:
         """Every file that says by its ending that it is an image, with the digest of its bytes."""
-        files = listed(self.path, self.ENDINGS, self.KIND)
+        if self.found is None:
+            files = listed(self.path, self.ENDINGS, self.KIND)
+        else:
+            files = sound(self.found, self.path, self.ENDINGS, self.KIND)
         with ThreadPoolExecutor() as pool:
             digests = pool.map(lambda each: digest_of(each.path), files)
             return [ImageFile(path, label, digest, split) for (path, label, split), digest in zip(files, digests)]

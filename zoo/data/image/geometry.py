@@ -13,6 +13,8 @@ One example has them without the axis of the batch; clips have them with an axis
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from zoo.data.tensors import tensorflow
+
 Tensor = Any  # of TensorFlow, which is imported where it is needed
 Change = Callable[[Tensor], Tensor]
 
@@ -37,7 +39,7 @@ def followed(targets: Any, images: Tensor, *, boxes: Change, masks: Change) -> A
         boxes: what becomes of float32 boxes (..., n, 4); those that turn out empty become zeros.
         masks: what becomes of float32 masks (..., height, width, channels).
     """
-    import tensorflow as tf
+    tf = tensorflow()
 
     def change_masks(given: Tensor) -> Tensor:
         given = tf.convert_to_tensor(given)
@@ -52,7 +54,7 @@ def followed(targets: Any, images: Tensor, *, boxes: Change, masks: Change) -> A
 
 def with_channels(masks: Tensor, images: Tensor) -> Tensor:
     """Masks as float32 images (..., height, width, channels): exact up to 2^24."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     return tf.cast(masks if len(masks.shape) == len(images.shape) else masks[..., tf.newaxis], tf.float32)
 
@@ -63,7 +65,7 @@ def unchanged(x: Tensor) -> Tensor:
 
 def without_empty(boxes: Tensor) -> Tensor:
     """Boxes (..., n, 4), those without an area as zeros."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     sides = boxes[..., 2:] - boxes[..., :2]
     return tf.where(tf.reduce_all(sides > SMALLEST_SIDE, axis=-1, keepdims=True), boxes, 0.0)
@@ -79,7 +81,7 @@ def through(window: Tensor) -> Change:
     >>> through([0.5, 0.0, 1.0, 1.0])([[0.25, 0.0, 0.75, 0.5]]).numpy().tolist()  # the right half
     [[0.0, 0.0, 0.5, 0.5]]
     """
-    import tensorflow as tf
+    tf = tensorflow()
 
     def change(boxes: Tensor) -> Tensor:
         here = tf.convert_to_tensor(window)
@@ -97,7 +99,7 @@ def central_window(before: Tensor, after: Tensor) -> Tensor:
     >>> central_window([4, 8], [8, 4]).numpy().tolist()
     [0.25, -0.5, 0.75, 1.5]
     """
-    import tensorflow as tf
+    tf = tensorflow()
 
     before, after = tf.convert_to_tensor(before), tf.convert_to_tensor(after)
     offset = tf.maximum((before - after) // 2, 0) - tf.maximum((after - before) // 2, 0)
@@ -107,7 +109,7 @@ def central_window(before: Tensor, after: Tensor) -> Tensor:
 
 def mirrored(boxes: Tensor) -> Tensor:
     """Boxes of an image that is mirrored left to right."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     left, top, right, bottom = tf.unstack(boxes, axis=-1)
     return tf.stack([1.0 - right, top, 1.0 - left, bottom], axis=-1)

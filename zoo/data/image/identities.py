@@ -16,7 +16,8 @@ from zoo.data.epochs import Epochs
 from zoo.data.image import pipeline
 from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.identity_batches import FORMS, identity_draws, identity_rows
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
 
@@ -99,7 +100,7 @@ class IdentityDataModule(ArrayDataModule):
     def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """All images of a split, scaled (images, height, width, channels), and whom they show (images,)."""
         x, y = self._raw(split)
-        return self.scaling(x).numpy(), y
+        return np.asarray(self.scaling(x)), y
 
     def inputs_at(self, split: str, rows: np.ndarray) -> np.ndarray:
         return self._raw(split)[0][rows].astype("float32")
@@ -209,11 +210,13 @@ def numbered(source: Source, split: str) -> Source:
     if not isinstance(spec, tuple) or spec[0].dtype != tf.string:
         return source
     names = sorted({name for name, _ in source.split(split).map(lambda name, _: (name, 0)).as_numpy_iterator()})
-    lookup = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(tf.constant(names), tf.range(len(names), dtype=tf.int64)), -1
-    )
+    known = tf.constant(names)
+
+    def number_of(name: Any) -> Any:
+        return tf.cast(tf.argmax(tf.cast(name == known, tf.int32)), tf.int64)
+
     return Source(
         source.name,
         tuple(name.decode() for name in names),
-        lambda text: source.split(text).map(lambda name, image: (image, lookup.lookup(name))),
+        lambda text: source.split(text).map(lambda name, image: (image, number_of(name))),
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.epochs import Epochs
-from zoo.data.sources import tensorflow
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError
 
 Tensor = Any  # of TensorFlow

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from zoo.data.image.geometry import BOX_FORMAT, Tensor, followed, with_channels
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, first_line
 
 # They change colours, or hide a part; nothing moves.
@@ -57,6 +58,7 @@ def augmentation(word: str, option: Mapping[str, Any], targets: Any) -> Callable
 
     def augment(x: Tensor, y: Any, seed: Tensor) -> tuple[Tensor, Any]:
         set_seed(layer, seed)
+        x = tensorflow().cast(x, "float32")  # as Keras itself does in TensorFlow's pipelines alone
         return with_targets(layer, x, y) if moving else (layer(x, training=True), y)
 
     return augment
@@ -77,19 +79,20 @@ def build(word: str, option: Mapping[str, Any]) -> Any:
 def set_seed(layer: Any, seed: Tensor) -> None:
     """Let what a layer draws next depend on a seed (2,) alone, and on nothing that it has drawn before."""
     import keras
-    import tensorflow as tf
 
+    tf = tensorflow()
+    pipeline = "tensorflow" if hasattr(tf, "raw_ops") else None
     for number, each in enumerate(layer._flatten_layers()):  # RandAugment is made of others
         if hasattr(each, "generator"):
-            # Under another backend than TensorFlow a layer has a second generator, for pipelines.
-            state = each._get_seed_generator("tensorflow").state
-            value = tf.cast(seed % 2**31 + [0, number], tf.as_dtype(keras.backend.standardize_dtype(state.dtype)))
+            # Under another backend than TensorFlow a layer has a second generator, for TensorFlow's pipelines.
+            state = each._get_seed_generator(pipeline).state
+            value = tf.cast(seed % 2**31 + [0, number], keras.backend.standardize_dtype(state.dtype))
             (state.value if hasattr(state, "value") and not callable(state.value) else state).assign(value)
 
 
 def with_targets(layer: Any, x: Tensor, y: Mapping[str, Any]) -> tuple[Tensor, Any]:
     """Images, boxes and masks through one call, which draws once for all."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     data = dict[str, Any](images=x)
     if "boxes" in y:

@@ -2,9 +2,10 @@
 
 import csv
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from zoo.data.base import SPLITS
 from zoo.errors import UsageError, some
@@ -36,18 +37,34 @@ def listed(root: Path, endings: Sequence[str], kind: str) -> list[Found]:
         UsageError: if a table cannot be read, or splits stand beside folders that are none.
     """
     table = root / TABLE
-    found = from_table(table) if table.is_file() else list(from_folders(root))
+    by_table = table.is_file()
+    found = from_table(table) if by_table else list(from_folders(root))
+    return sound(found, root, endings, kind, labels=set() if by_table else labels_of(root))
+
+
+def sound(
+    found: list[Found], root: Path, endings: Sequence[str], kind: str, *, labels: AbstractSet[str] = frozenset()
+) -> list[Found]:
+    """Those that end as one of a `kind` does, of classes that are trained on; the others are told.
+
+    Args:
+        found: files.
+        root: what they were found in, for what is said of it.
+        endings: of the kind.
+        kind: what they are.
+        labels: classes that there should be.
+    """
     files = [each for each in found if each.path.suffix.lower() in endings]
     if others := sorted({path.suffix.lower() or path.name for path, _, _ in found} - set(endings)):
         log.warning(
             f"left out {len(found) - len(files)} files of {root} that do not end in {', '.join(endings)}: "
             f"{some(others)}"
         )
-    labels = {each.label for each in found}
-    if empty := sorted(labels_of(root) - {each.label for each in files}) if not table.is_file() else []:
+    if empty := sorted(labels - {each.label for each in files}):
         log.warning(f"left out {some(empty)} of {root}: no {kind} in there")
     splits = {each.split for each in files}
-    if splits != {""} and (unseen := sorted(labels - {each.label for each in files if each.split == "train"})):
+    trained = {each.label for each in files if each.split == "train"}
+    if splits != {""} and (unseen := sorted({each.label for each in found} - trained)):
         log.warning(f"left out {some(unseen)} of {root}: no {kind} to train on, only elsewhere")
         files = [each for each in files if each.label not in unseen]
     return files
@@ -96,32 +113,46 @@ def from_table(table: Path) -> list[Found]:
             rows = list(csv.DictReader(file))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{table} cannot be read ({error}); expected commas between columns, in UTF-8") from None
-    columns = {str(name).strip().casefold(): name for name in (rows[0] if rows else {})}
+    return from_rows(rows, str(table), table.parent)
+
+
+def from_rows(rows: Sequence[Mapping[Any, Any]], name: str, root: Path) -> list[Found]:
+    """The files that rows name, from a folder on, with their classes and perhaps their splits.
+
+    Raises:
+        UsageError: if there are no such columns.
+    """
+    columns = {str(key).strip().casefold(): key for key in (rows[0] if rows else {})}
     file_column, class_column = (
         next((columns[name] for name in names if name in columns), None) for names in (FILE_COLUMNS, CLASS_COLUMNS)
     )
     if file_column is None or class_column is None:
         raise UsageError(
-            f"{table} has the columns {', '.join(columns) or '(none)'}; "
+            f"{name} has the columns {', '.join(columns) or '(none)'}; "
             f"expected {FILE_COLUMNS[0]} and {CLASS_COLUMNS[0]}"
         )
     split_column = columns.get("split")
     whole, lost = [], []
     for row in rows:
-        name, label = (row[file_column] or "").strip(), (row[class_column] or "").strip()
-        split = (row[split_column] or "").strip() if split_column else ""
+        file, label = cell(row[file_column]), cell(row[class_column])
+        split = cell(row[split_column]) if split_column is not None else ""
         if split and split.casefold() not in MEANT:
-            raise UsageError(f"{table} has the split {split!r}; expected {', '.join(SPLITS)}")
-        if label and name and (table.parent / name).is_file():
-            whole.append(Found(table.parent / name, label, MEANT.get(split.casefold(), "")))
+            raise UsageError(f"{name} has the split {split!r}; expected {', '.join(SPLITS)}")
+        if label and file and (root / file).is_file():
+            whole.append(Found(root / file, label, MEANT.get(split.casefold(), "")))
         else:
-            lost.append(name or "(no name)")
+            lost.append(file or "(no name)")
     if lost:
-        log.warning(f"left out {len(lost)} rows of {table} without a class, or whose file is not there: {some(lost)}")
+        log.warning(f"left out {len(lost)} rows of {name} without a class, or whose file is not there: {some(lost)}")
     splits = {each.split for each in whole}
     if "" in splits and len(splits) > 1:
-        raise UsageError(f"{table} names a split in some rows only; expected one in each, or in none")
+        raise UsageError(f"{name} names a split in some rows only; expected one in each, or in none")
     return whole
+
+
+def cell(value: Any) -> str:
+    """What stands in a cell, as text; "" for nothing (pandas has NaN there)."""
+    return "" if value is None or value != value else str(value).strip()
 
 
 def subfolders(path: Path) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, some
 from zoo.preprocessing import PIXELS, Pixels
 
@@ -30,7 +31,7 @@ class Scaling:
             )
 
     def __call__(self, x: Any) -> Any:
-        import tensorflow as tf
+        tf = tensorflow()
 
         x = tf.cast(x[..., ::-1] if self.reverse else x, tf.float32)
         return (x - np.array(self.mean, "float32")) / np.array(self.std, "float32")

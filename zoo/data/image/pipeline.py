@@ -9,6 +9,7 @@ epoch alone (`zoo.data.epochs`). (Keras's own shuffling of arrays and `tf.random
 for ever once a global seed is set.)
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling
 from zoo.data.image.transforms import AUGMENT, PREPROCESS
 from zoo.data.sources import Source
+from zoo.data.tensors import numpy_dtype, tensorflow
 from zoo.errors import unknown
 
 CACHE_BYTES = 4 * 2**30  # sets up to this size are cached and shuffled whole
@@ -27,12 +29,12 @@ SHUFFLE_BUFFER = 100_000  # examples at most
 
 def example_bytes(examples: Any) -> int:
     """The memory that one example takes, or a guess of 1 MiB where its size varies."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     specs = tf.nest.flatten(examples.element_spec)
-    if any(spec.shape.num_elements() is None for spec in specs):
+    if any(spec.shape is None or None in tuple(spec.shape) for spec in specs):
         return 2**20
-    return sum(spec.shape.num_elements() * spec.dtype.size for spec in specs)
+    return sum(math.prod(spec.shape) * numpy_dtype(spec.dtype).itemsize for spec in specs)
 
 
 def prepared(source: Source, split: str, preprocess: Mapping[str, Any]) -> Any:
@@ -41,7 +43,7 @@ def prepared(source: Source, split: str, preprocess: Mapping[str, Any]) -> Any:
     Raises:
         UsageError: for a split or a step of the preprocessing that does not exist.
     """
-    import tensorflow as tf
+    tf = tensorflow()
 
     for word in preprocess:
         if word not in PREPROCESS:
@@ -52,8 +54,8 @@ def prepared(source: Source, split: str, preprocess: Mapping[str, Any]) -> Any:
         before = x
         for word, option in preprocess.items():
             x, y = PREPROCESS[word](x, y, option)
-        if before.shape.rank == 4 and before.dtype.is_integer:  # a clip: a byte a colour in the cache
-            x = tf.saturate_cast(tf.round(x), before.dtype) if x.dtype.is_floating else x
+        if len(before.shape) == 4 and numpy_dtype(before.dtype).kind in "iu":  # a clip: a byte a colour in the cache
+            x = tf.saturate_cast(tf.round(x), before.dtype) if numpy_dtype(x.dtype).kind == "f" else x
         return x, y
 
     examples = source.split(split)
@@ -83,7 +85,7 @@ def batches(
     Returns:
         A ``tf.data.Dataset`` of (float32 inputs, targets).
     """
-    import tensorflow as tf
+    tf = tensorflow()
 
     if epochs is None:
         return finished(examples.batch(batch_size), scaling=scaling)
@@ -111,7 +113,7 @@ def finished(batched: Any, *, scaling: Scaling, augment: Mapping[str, Any] | Non
     Raises:
         UsageError: for an augmentation that does not exist, or that would move images from under their boxes or masks.
     """
-    import tensorflow as tf
+    tf = tensorflow()
 
     augment = augment or {}
     for word in augment:

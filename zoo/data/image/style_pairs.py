@@ -11,6 +11,7 @@ from zoo.data.image import pipeline, transforms
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling
 from zoo.data.sources import Source
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
 
@@ -62,7 +63,7 @@ class StylePairDataModule(DataModule):
         return {"image_shape": self.shape, "num_images": self.examples["train"]}
 
     def batches(self, split: str, *, training: bool = False) -> Any:
-        import tensorflow as tf
+        tf = tensorflow()
 
         def finish(content: Any, style: Any) -> tuple[Any, Any]:
             style = TO_UNIT(style)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.image.geometry import Tensor, central_window, followed, mirrored, through, unchanged
+from zoo.data.tensors import numpy_dtype, tensorflow
 from zoo.data.video import frames
 
 Pair = tuple[Tensor, Any]  # inputs and targets
@@ -22,7 +23,7 @@ Size = tuple[int, int]  # height, width
 
 def resize(x: Tensor, y: Any, size: Size) -> Pair:
     """Bilinear to (height, width)."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     y = followed(y, x, boxes=unchanged, masks=lambda masks: tf.image.resize(masks, size, "nearest"))
     return tf.image.resize(x, size), y
@@ -30,7 +31,7 @@ def resize(x: Tensor, y: Any, size: Size) -> Pair:
 
 def pad(x: Tensor, y: Any, size: Size) -> Pair:
     """Zeros (black) all around, up to (height, width); what is larger is cut to its middle."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     def cut(images: Tensor) -> Tensor:
         return tf.image.resize_with_crop_or_pad(images, *size)
@@ -40,7 +41,7 @@ def pad(x: Tensor, y: Any, size: Size) -> Pair:
 
 def cover(x: Tensor, y: Any, size: Size) -> Pair:
     """Shrink or stretch an image, its sides in proportion, until it just covers (height, width); cut off the rest."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     sides = tf.cast(tf.shape(x)[-3:-1], tf.float32)
     scale = tf.reduce_max(tf.constant(size, tf.float32) / sides)
@@ -51,7 +52,7 @@ def cover(x: Tensor, y: Any, size: Size) -> Pair:
 
     y = followed(y, x, boxes=through(central_window(wanted, size)), masks=lambda masks: cut(masks, method="nearest"))
     covered = cut(x, antialias=True)
-    if x.dtype.is_integer:  # a byte a colour in the cache
+    if numpy_dtype(x.dtype).kind in "iu":  # a byte a colour in the cache
         covered = tf.saturate_cast(tf.round(covered), x.dtype)
     return covered, y
 
@@ -61,7 +62,7 @@ def cover(x: Tensor, y: Any, size: Size) -> Pair:
 
 def shift(x: Tensor, y: Any, seed: Tensor, pixels: int) -> Pair:
     """Move each image of a batch by up to `pixels` in both directions; what comes in is black."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     batch, height, width, _ = tf.unstack(tf.shape(x))
     down, right = tf.unstack(
@@ -81,7 +82,7 @@ def shift(x: Tensor, y: Any, seed: Tensor, pixels: int) -> Pair:
 
 def flip(x: Tensor, y: Any, seed: Tensor, _: bool) -> Pair:
     """Mirror each image of a batch left to right with probability 1/2."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     coin = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed) < 0.5
 
@@ -95,7 +96,7 @@ def flip(x: Tensor, y: Any, seed: Tensor, _: bool) -> Pair:
 def crop(x: Tensor, y: Any, seed: Tensor, area: tuple[float, float]) -> Pair:
     """Stretch a random part of each image of a batch to full size: a fraction of its area between the two of `area`,
     its sides in a proportion between 3:4 and 4:3 (Szegedy 2015, section 6)."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     batch, height, width, _ = tf.unstack(tf.shape(x))
     fraction, shape, down, right = tf.unstack(tf.random.stateless_uniform((4, batch), seed))

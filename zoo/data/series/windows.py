@@ -19,7 +19,8 @@ from zoo.data.base import SPLITS, check_batch
 from zoo.data.image.arrays import NumberDataModule
 from zoo.data.image.normalization import Scaling
 from zoo.data.series.table import SETTINGS, Series, SeriesSource, checked, read_series
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe, replace
 

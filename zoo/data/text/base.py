@@ -9,7 +9,8 @@ import numpy as np
 from zoo.checks import check_sizes
 from zoo.data.base import DataModule
 from zoo.data.batching import padded
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
+from zoo.data.tensors import tensorflow
 from zoo.data.text.special_tokens import UNKNOWN
 from zoo.data.text.vocabulary import LEVELS, AnyVocabulary, PretrainedVocabulary, Vocabulary, kind_of
 from zoo.errors import UsageError, unknown
@@ -151,4 +152,4 @@ def described(spec: Any) -> str:
 
 def is_text(spec: Any) -> bool:
     """Whether a tensor is one text."""
-    return getattr(spec, "dtype", None) == tensorflow().string and spec.shape.rank == 0
+    return getattr(spec, "dtype", None) == tensorflow().string and len(spec.shape) == 0

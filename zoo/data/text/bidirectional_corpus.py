@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from zoo.checks import check_sizes
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
+from zoo.data.tensors import tensorflow
 from zoo.data.text.base import TextDataModule
 from zoo.data.text.corpus import CorpusDataModule
 from zoo.data.text.spelling import spelled

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.encodings import check_fits, read_text
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
+from zoo.data.tensors import tensorflow
 from zoo.data.text.parallel_folder import MIN_LINES, TENTHS, tenth_of
 from zoo.errors import UsageError, unknown
 

@@ -10,7 +10,8 @@ import numpy as np
 from zoo.checks import check_sizes
 from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, check_batch
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
+from zoo.data.tensors import tensorflow
 from zoo.data.text.base import TextDataModule, is_text, shortened
 from zoo.data.text.special_tokens import UNKNOWN
 from zoo.data.text.vocabulary import AnyVocabulary, Vocabulary

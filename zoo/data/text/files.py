@@ -9,7 +9,8 @@ from typing import Any
 
 from zoo.data.base import SPLITS
 from zoo.data.generators import from_generator
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, unknown
 
 SPLIT_CYCLE = 20  # lines, of which these are held out; the rest trains

@@ -20,8 +20,9 @@ import numpy as np
 
 from zoo.data.base import SPLITS
 from zoo.data.encodings import check_fits, read_text
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
 from zoo.data.split_record import Example, SplitRecord
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, unknown
 
 MIN_TEXTS = 10  # of a class, so that each split gets some

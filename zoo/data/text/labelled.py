@@ -11,7 +11,8 @@ from zoo.data.array_files import no_examples
 from zoo.data.base import SPLITS, check_batch, check_classes
 from zoo.data.batching import padded
 from zoo.data.epochs import shuffled
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
+from zoo.data.tensors import tensorflow
 from zoo.data.text.base import TextDataModule, is_text, shortened
 from zoo.data.text.vocabulary import AnyVocabulary, PretrainedVocabulary, shortened_to
 from zoo.errors import UsageError, unknown

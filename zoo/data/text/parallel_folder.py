@@ -14,7 +14,8 @@ from pathlib import Path
 
 from zoo.data import table_file
 from zoo.data.encodings import check_fits, read_text
-from zoo.data.sources import ParallelSource, Source, tensorflow
+from zoo.data.sources import ParallelSource, Source
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, unknown
 
 NAME = re.compile(r"(?P<language>[^.]+)\.(?P<split>train|validation|val|test)\.txt")

@@ -10,7 +10,7 @@ from zoo.data.base import SPLITS
 from zoo.data.batching import Batches
 from zoo.data.epochs import Epochs
 from zoo.data.generators import from_generator
-from zoo.data.sources import tensorflow
+from zoo.data.tensors import tensorflow
 
 PREFETCHED_BATCHES = 32  # that wait for the network: `zoo.trainers.word2vec` takes 16 at once
 MAX_HELD_OUT_EXAMPLES = 200_000  # of validation and test, that the network is measured on

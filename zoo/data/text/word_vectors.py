@@ -16,10 +16,10 @@ import numpy as np
 
 from zoo.checks import check_whole, is_number
 from zoo.data.base import SPLITS, DataModule
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
 from zoo.data.text import skipgram
 from zoo.data.text import words as text_words
-from zoo.data.text.base import say_long_words
+from zoo.data.text.base import is_text, say_long_words
 from zoo.data.text.files import TextSource
 from zoo.data.text.skipgram import CountedVocabulary, NegativeSampler
 from zoo.data.text.streaming import endless_dataset, held_out
@@ -164,7 +164,7 @@ class WordVectorDataModule(DataModule):
         examples = self.source.split(part)
         spec = examples.element_spec
         key = 0 if isinstance(spec, tuple) else "text"  # of a text with a label, the text
-        if (isinstance(spec, Mapping) and key not in spec) or getattr(spec[key], "dtype", None) != tensorflow().string:
+        if (isinstance(spec, Mapping) and key not in spec) or not is_text(spec[key]):
             raise UsageError(f"{self.source.name} has no feature 'text'; {self.card.name} learns from plain text")
         for example in examples.as_numpy_iterator():
             yield example[key].decode("utf-8", "replace")

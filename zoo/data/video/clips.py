@@ -11,7 +11,8 @@ import numpy as np
 
 from zoo.data.base import SPLITS
 from zoo.data.image.arrays import ArrayDataModule
-from zoo.data.sources import Source, tensorflow
+from zoo.data.sources import Source
+from zoo.data.tensors import numpy_dtype, tensorflow
 from zoo.data.video import frames
 from zoo.data.video.files import LUMA_WEIGHTS, check_length, probe, read_clip
 from zoo.errors import UsageError
@@ -48,7 +49,7 @@ class VideoDataModule(ArrayDataModule):
     def encode(self, raws: Sequence[str]) -> np.ndarray:
         """(clips, time, height, width, channels), scaled, from the paths of videos."""
         clips = np.stack([self.show(path) for path in raws])
-        return self.scaling(clips / np.float32(1 if self.high > 1 else 255)).numpy()
+        return np.asarray(self.scaling(clips / np.float32(1 if self.high > 1 else 255)))
 
     def show(self, path: str) -> np.ndarray:
         """The frames of a file that the network sees, uint8 (time, height, width, channels)."""
@@ -82,14 +83,14 @@ class VideoDataModule(ArrayDataModule):
     @property
     def _holds_paths(self) -> bool:
         spec = self.source.split(self.recipe.train).element_spec
-        return not isinstance(spec, dict) and spec[0].dtype.name == "string"
+        return not isinstance(spec, dict) and numpy_dtype(spec[0].dtype).kind == "O"
 
     def read(self, split: str) -> Any:
         """(clip, label) pairs, whatever the source has: arrays, a dictionary with a video in it, or paths."""
         tf = tensorflow()
         examples = self.source.split(split)
         if isinstance(examples.element_spec, dict):
-            video = next((key for key, spec in examples.element_spec.items() if spec.shape.rank == 4), None)
+            video = next((key for key, spec in examples.element_spec.items() if len(spec.shape) == 4), None)
             if video is None or "label" not in examples.element_spec:
                 raise UsageError(
                     f"{self.source.name} has {', '.join(examples.element_spec)}; expected a video and its label"

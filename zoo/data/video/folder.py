@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.image.folder import ImageFile, ImageFolder
-from zoo.data.sources import tensorflow
+from zoo.data.tensors import tensorflow
 from zoo.data.video.files import ENDINGS, probe
 from zoo.errors import UsageError
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zoo.data.image.geometry import Tensor, mapped
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError
 
 Pair = tuple[Tensor, Any]  # inputs and targets
@@ -22,7 +23,7 @@ def frames(x: Tensor, y: Any, count: int) -> Pair:
     Raises:
         UsageError: if it is known to have fewer.
     """
-    import tensorflow as tf
+    tf = tensorflow()
 
     if x.shape[0] is not None and x.shape[0] < count:
         raise UsageError(
@@ -34,7 +35,7 @@ def frames(x: Tensor, y: Any, count: int) -> Pair:
 
 def loop(x: Tensor, y: Any, min_frames: int) -> Pair:
     """A clip that has fewer than `min_frames` frames, repeated until it has as many."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     length = tf.shape(x)[0]
     return taken(x, y, tf.range(tf.maximum(length, min_frames)) % length)
@@ -42,7 +43,7 @@ def loop(x: Tensor, y: Any, min_frames: int) -> Pair:
 
 def taken(x: Tensor, y: Any, index: Tensor) -> Pair:
     """The frames of a clip at some positions (count,), and what its targets say of them."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     def take(each: Tensor) -> Tensor:
         return tf.gather(each, index)
@@ -55,7 +56,7 @@ def taken(x: Tensor, y: Any, index: Tensor) -> Pair:
 
 def jitter(x: Tensor, y: Any, seed: Tensor, stride: int) -> Pair:
     """Of a batch of clips (batch, time, ...) one frame of every `stride`, a random one: (batch, time / stride, ...)."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     batch, time = tf.unstack(tf.shape(x)[:2])
     draws = tf.random.stateless_uniform((batch, time // stride), seed, maxval=stride, dtype=tf.int32)
@@ -80,7 +81,7 @@ def for_clips(augmentation: Callable[..., Pair]) -> Callable[..., Pair]:
     """An augmentation of images that does the same to every frame of a clip: the frames become channels."""
 
     def augment(x: Tensor, y: Any, seed: Tensor, option: Any) -> Pair:
-        import tensorflow as tf
+        tf = tensorflow()
 
         if len(x.shape) != 5:
             return augmentation(x, y, seed, option)
@@ -108,7 +109,7 @@ def for_clips(augmentation: Callable[..., Pair]) -> Callable[..., Pair]:
 
 def frames_to_channels(x: Tensor) -> Tensor:
     """(batch, time, height, width[, channels]) -> (batch, height, width, time x channels)"""
-    import tensorflow as tf
+    tf = tensorflow()
 
     batch, time, height, width = tf.unstack(tf.shape(x)[:4])
     turned = tf.transpose(x, (0, 2, 3, 1, *range(4, len(x.shape))))
@@ -117,7 +118,7 @@ def frames_to_channels(x: Tensor) -> Tensor:
 
 def channels_to_frames(folded: Tensor, like: Tensor) -> Tensor:
     """`frames_to_channels` undone: the shape of `like`."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     batch, time, height, width = tf.unstack(tf.shape(like)[:4])
     split = tf.reshape(folded, tf.concat([[batch, height, width, time], tf.shape(like)[4:]], axis=0))
@@ -129,7 +130,7 @@ def channels_to_frames(folded: Tensor, like: Tensor) -> Tensor:
 
 def shuffled_in_time(dataset: Any) -> Any:
     """The frames of each clip in a random order, the same in every call."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     def shuffle(number: Tensor, batch: Pair) -> Pair:
         x, y = batch
@@ -141,7 +142,7 @@ def shuffled_in_time(dataset: Any) -> Any:
 
 def still(dataset: Any) -> Any:
     """Each clip as its middle frame, again and again."""
-    import tensorflow as tf
+    tf = tensorflow()
 
     def hold(x: Tensor, y: Any) -> Pair:
         time = tf.shape(x)[1]
