@@ -18,8 +18,8 @@
 #
 # **Beside them** a word at random, vectors that were not trained, and linear algebra on the same counts.
 #
-# **Takes** two minutes on two cores. Nothing to download: for a text of your own, `zoo train word2vec --recipe text
-# --data FILE.txt`.
+# **Takes** 2 minutes on one core (Intel Xeon). Nothing to download: for a text of your own,
+# `zoo train word2vec --recipe text --data FILE.txt`.
 
 # %%
 import math

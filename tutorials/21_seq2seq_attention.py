@@ -19,7 +19,7 @@
 #
 # **Beside them** copying, the date of the most similar training example, and the commonest character at each place.
 #
-# **Takes** three minutes on two cores.
+# **Takes** 9 minutes on one core (Intel Xeon).
 
 # %%
 import csv
