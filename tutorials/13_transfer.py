@@ -347,8 +347,9 @@ lesson.claim("running means that moved with trainable = False", moved_by_fit, "=
 # * In `train`, move `zoo.unfreeze(model)` before the first `fit` of the fine-tuned way and leave out the second. The
 #   untrained head now sends its gradients through the body from the first step on. Compare the printed lines of "1 of
 #   each", where there is least to repair the damage with.
-# * `decay=1.0` gives every layer the same rate: the bars of the figure get more alike. With one drawing of each
-#   the first layers, free to move, overfit; with ten there is enough to teach them, and it does better. With 0.3 the first layer hardly moves, and the way comes near to "frozen".
+# * `decay=1.0` gives every layer the same rate: the bars of the figure get more alike. With one drawing of each the
+#   first layers, free to move, overfit; with ten there is enough to teach them, and it does better. With 0.3 the first
+#   layer hardly moves, and nearly nothing is lost: what the later layers learn is enough here.
 # * In `train`, after `moved`, write `zoo.freeze(moved(seed, classes), until="c1")`. The first convolution sees edges,
 #   which digits have too; the later layers know the invented alphabet, and are now free to leave it. Compare the line
 #   of the digits with "frozen" and "scratch" from before. (The claim about the frozen body fails, of course.)
