@@ -318,7 +318,7 @@ for axes, kind in zip(panels, KINDS):
     axes.set(xscale="log", xticks=LABELS, xlabel="labels", ylabel="accuracy", ylim=(0.2, 1.03), title=kind)
     axes.set_xticks(LABELS, LABELS)
     axes.minorticks_off()
-panels[0].legend(frameon=False, fontsize=7, loc=(0.42, 0.32))
+panels[0].legend(frameon=False, fontsize=7, loc="lower left")
 for axes in (start, *panels):
     axes.spines[["top", "right"]].set_visible(False)
 lesson.plot(figure, "labels")
