@@ -51,12 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
     _terminal.show_log(sys.stderr)  # beside what a program may read
     run_or_name = _terminal.open_run_or_name(arguments.run, arguments.debug)
     from zoo.data.image.files import expanded
-    from zoo.inference import api, predictor
+    from zoo.inference import prediction, predictor
 
-    if api.is_name(run_or_name):  # nothing is fetched for what is not there
+    if prediction.is_name(run_or_name):  # nothing is fetched for what is not there
         there = expanded(arguments.inputs)
         for path in there if len(there) == 1 else ():
-            api.check_there(path)
+            prediction.check_there(path)
     settings = {name: getattr(arguments, name) for name in ("weights", "preprocessing", "loop")}
     ready = predictor.load(run_or_name, **settings)
     if ready.has_records:
