@@ -19,8 +19,9 @@ from zoo.registry import builder, list_models, register
 
 if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.data import load_data
-    from zoo.inference.api import compare, evaluate, generate, predict, search, translate
+    from zoo.inference.api import compare, evaluate, generate, search, translate
     from zoo.inference.diagnosis import diagnose
+    from zoo.inference.prediction import predict
     from zoo.inference.predictor import load
     from zoo.inference.robustness import attack
     from zoo.inference.sentence_vectors import sentence_vectors
@@ -40,7 +41,7 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "load_data": "zoo.data",
     "attack": "zoo.inference.robustness",
     "evaluate": "zoo.inference.api",
-    "predict": "zoo.inference.api",
+    "predict": "zoo.inference.prediction",
     "load": "zoo.inference.predictor",
     "generate": "zoo.inference.api",
     "compare": "zoo.inference.api",

@@ -187,6 +187,7 @@ def test_few_images_are_explained_unasked(run, photos, tmp_path, capsys):
     assert capsys.readouterr().out.count("where it looks") == 2
 
 
+@pytest.mark.slow
 def test_forms_are_for_classes_of_images(tmp_path, capsys):
     views = zoo.train("lagged_linear", run=tmp_path / "views", epochs=1, verbose=0)
     assert main(["predict", str(views.path), "week.csv", "--json"]) == 2

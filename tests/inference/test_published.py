@@ -48,6 +48,7 @@ def test_top_1_and_top_5_are_counted(photos, weights, caplog):
     assert zoo.evaluate("resnet18", data=photos, weights=weights, preprocessing="torch") == found.metrics
 
 
+@pytest.mark.slow
 def test_the_command_line_writes_the_confusion(photos, weights, tmp_path, capsys):
     command = ["evaluate", "resnet18", "--weights", str(weights), "--preprocessing", "torch", "--data", str(photos)]
     assert main([*command, "--confusion", str(tmp_path / "confusion.csv"), "--json"]) == 0

@@ -257,6 +257,7 @@ def test_options_of_the_images_and_of_fine_tuning_are_kept_in_the_command(photos
         assert words in line
 
 
+@pytest.mark.slow
 def test_what_is_frozen_keeps_its_weights(photos, weights, tmp_path):
     run = zoo.train(
         "resnet18", weights=weights, preprocessing="torch", data=photos, run=tmp_path / "run", image_size=32,

@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 from zoo.cli import _terminal
-from zoo.data.image.files import expanded
 from zoo.errors import UsageError
 
 HELP = "predict with a trained network for new images, clips or texts"
@@ -51,12 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     _terminal.show_log(sys.stderr)  # beside what a program may read
     run_or_name = _terminal.open_run_or_name(arguments.run, arguments.debug)
-    from zoo.inference import api, predictor
+    from zoo.data.image.files import expanded
+    from zoo.inference import prediction, predictor
 
-    if api.is_name(run_or_name):  # nothing is fetched for what is not there
+    if prediction.is_name(run_or_name):  # nothing is fetched for what is not there
         there = expanded(arguments.inputs)
         for path in there if len(there) == 1 else ():
-            api.check_there(path)
+            prediction.check_there(path)
     settings = {name: getattr(arguments, name) for name in ("weights", "preprocessing", "loop")}
     ready = predictor.load(run_or_name, **settings)
     if ready.has_records:
@@ -70,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def answer(ready: Any, arguments: argparse.Namespace) -> int:
     """Print what a classifier predicts for each image, as soon as it does; 1 where some could not be read."""
+    from zoo.data.image.files import expanded
     from zoo.tasks._predictions import NAMED_CLASSES, Refusal
 
     inputs = expanded(arguments.inputs)

@@ -1,24 +1,18 @@
-"""Inference with a finished run: its metrics again, and its predictions for new inputs."""
+"""What a finished run is asked beside predictions (`zoo.inference.prediction`): metrics again, texts, comparisons."""
 
-import inspect
-import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo import registry, tasks
+from zoo import registry
 from zoo.checks import as_strings
-from zoo.data.image import files as image_files
-from zoo.data.sources import check_writable
 from zoo.errors import UsageError
-from zoo.inference import pretrained
+from zoo.inference import pretrained, published
+from zoo.inference.prediction import check_supported, is_name
 from zoo.inference.reopening import reopen
-from zoo.introspection.attribution import check_method
-from zoo.tasks.base import Evaluation, Trained
+from zoo.tasks.base import Evaluation
 from zoo.training.run_folder import Run
-
-log = logging.getLogger("zoo")
 
 
 def run_command(run: str | Path | Run, command: str, *arguments: Any, **settings: Any) -> Any:
@@ -37,19 +31,6 @@ def opened(run: str | Path | Run, command: str) -> Run:
     registry.import_again(folder.config["model"], folder.config.get("imports", ()), folder.path)
     check_supported(folder.config["model"], command)
     return folder
-
-
-def check_supported(name: str, command: str) -> None:
-    """Raise where the task of a network has no method for a command."""
-    task = tasks.get(registry.info(name).task)
-    if not task.commands:
-        raise UsageError(f"{name} answers no single input; `zoo evaluate` measures it on its test set")
-    if command not in task.commands:
-        supported = ", ".join(f"`zoo {each}`" for each in ("evaluate", *task.commands))
-        able = tasks.able(command)
-        others = f"`zoo list --task {'|'.join(able)}` shows those that can" if able else "no network can"
-        verb = "be attacked" if command == "attack" else command
-        raise UsageError(f"{name} cannot {verb}; {others} (this one supports {supported})")
 
 
 def evaluate(
@@ -81,11 +62,9 @@ def evaluate(
         UsageError: if the folder holds no finished run or its data cannot be had.
     """
     if is_name(run):
-        from zoo.inference.published import measure  # which is made of what is here
-
         if not isinstance(data, str | Path):
             raise UsageError(f"{run} is the name of a network; expected a run, or data=: a folder of images")
-        return dict(measure(str(run), data, weights=weights, preprocessing=preprocessing).metrics)
+        return dict(published.measure(str(run), data, weights=weights, preprocessing=preprocessing).metrics)
     return dict(evaluation(run, data=data, data_dir=data_dir).metrics)
 
 
@@ -127,101 +106,6 @@ def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
         return run_command(run, "export", format, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}; choose another") from None
-
-
-def predict(
-    run: str | Path | Run,
-    inputs: str | Path | Sequence[str | Path],
-    *,
-    folder: str | Path | None = None,
-    explain: str | None = None,
-    weights: str | Path | None = None,
-    preprocessing: str | None = None,
-    loop: bool = False,
-) -> list[str]:
-    """What a trained network predicts for new inputs, a line or more for each.
-
-    Args:
-        run: a run folder, or what `train` returned; or the name of a network with published weights.
-        inputs: paths of images or clips, or texts, as the network takes; one or several.
-        folder: where plots that explain the predictions are written; None: nowhere.
-        explain: how, of images and clips: "gradcam" (where the network has maps, what is done if nothing is said),
-            "saliency", "integrated" (gradients) or "occlusion"; see `zoo.introspection.attribution`.
-        weights: of a name: a tag of its card (``"imagenet"``, the default), a file, or an https address.
-        preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch" or "tf".
-        loop: repeat clips that have fewer frames than the network takes.
-
-    Raises:
-        UsageError: if the folder holds no finished run, or an input is none of this network's.
-    """
-    inputs = as_strings(inputs, "the path of an image or a clip, or a text")
-    if explain is not None:
-        check_method(explain)
-        if folder is None:
-            raise UsageError(f"explain is {explain!r} without a folder; expected one for its plots: folder=")
-    if is_name(run):
-        for path in inputs:  # nothing is fetched for what is not there
-            check_there(path)
-    trained = opened_to_predict(run, weights, preprocessing)
-    trained.data.loop = loop
-    return answered(trained, inputs, folder=folder, explain=explain)
-
-
-def opened_to_predict(run: str | Path | Run, weights: str | Path | None, preprocessing: str | None) -> Trained:
-    """A finished run, or a network with published weights by its name, if it predicts."""
-    if is_name(run):
-        trained = pretrained.ready(str(run), weights or "imagenet", preprocessing=preprocessing)
-    elif weights or preprocessing:
-        raise UsageError(
-            f"{Run.open(run).path} has weights of its own; weights and preprocessing are for the name of a network"
-        )
-    else:
-        trained = reopen(run)
-    check_supported(trained.network.card.name, "predict")
-    return trained
-
-
-def answered(
-    trained: Trained, inputs: str | Path | Sequence[str | Path], *, folder: Any = None, explain: str | None = None
-) -> list[str]:
-    """The lines of its task about inputs."""
-    inputs = as_strings(inputs, "the path of an image or a clip, or a text")
-    check_explanation(trained, explain, folder)
-    if folder is not None:
-        folder = Path(folder)
-        check_writable(folder, what="an explanation")
-    task: Any = trained.network.task  # one of those with a method `predict`
-    return task.predict(trained, inputs, folder, **({"explain": explain} if explain else {}))
-
-
-def check_explanation(trained: Trained, explain: str | None, folder: Any) -> None:
-    """Raise where predictions cannot be explained as they should be."""
-    if explain is None:
-        return
-    check_method(explain)
-    if folder is None:
-        raise UsageError(f"explain is {explain!r} without a folder; expected one for its plots: folder=")
-    check_explains(trained.network.card.name, explain)
-
-
-def check_explains(name: str, explain: str) -> None:
-    """Raise where the predictions of a network are not explained."""
-    task: Any = tasks.get(registry.info(name).task)
-    if "explain" not in inspect.signature(task.predict).parameters:
-        raise UsageError(
-            f"{name} has no such explanation; {explain} is for classifiers of images and clips: leave it out"
-        )
-
-
-def check_there(path: str) -> None:
-    """Raise for an image that is not there, or cannot be one."""
-    with image_files.opened(path):
-        pass
-
-
-def is_name(run: Any) -> bool:
-    """Whether that is the name of a network and no run folder."""
-    return isinstance(run, str) and run in registry.list_models() and not Path(run).exists()
 
 
 def translate(

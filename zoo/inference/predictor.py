@@ -14,7 +14,7 @@ from zoo.checks import check_whole
 from zoo.data.image import files as image_files
 from zoo.data.sources import check_writable
 from zoo.errors import UsageError
-from zoo.inference import api
+from zoo.inference import prediction
 from zoo.tasks._predictions import NAMED_CLASSES, Prediction, Refusal
 from zoo.tasks.base import Trained
 from zoo.training.run_folder import Run
@@ -36,7 +36,7 @@ def load(
     Raises:
         UsageError: if the folder holds no finished run, or its network predicts nothing.
     """
-    trained = api.opened_to_predict(run, weights, preprocessing)
+    trained = prediction.opened_to_predict(run, weights, preprocessing)
     trained.data.loop = loop
     return Predictor(trained)
 
@@ -77,7 +77,7 @@ class Predictor:
             UsageError: for the first input that cannot be read.
         """
         if not self.has_records:
-            return api.answered(self.trained, inputs, **settings)
+            return prediction.answered(self.trained, inputs, **settings)
         found = []
         for each in self.each(inputs, **settings):
             if isinstance(each, Refusal):
@@ -105,7 +105,7 @@ class Predictor:
         """
         check_whole("top", top)
         check_whole("batch_size", batch_size)
-        api.check_explanation(self.trained, explain, folder)
+        prediction.check_explanation(self.trained, explain, folder)
         if folder is not None:
             check_writable(folder := Path(folder), what="an explanation")
         waiting = named(inputs)

@@ -134,7 +134,7 @@ def transforms(
     Raises:
         UsageError: if there is no such run or name, or its network takes no images.
     """
-    from zoo.inference.api import is_name
+    from zoo.inference.prediction import is_name
 
     if is_name(run):
         data: Any = pretrained.preparation(str(run), weights or "imagenet", preprocessing=preprocessing)
