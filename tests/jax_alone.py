@@ -1,6 +1,7 @@
 """A program for `tests/data/test_without_tensorflow.py`: as if TensorFlow, tfds and PyTorch were not installed.
 
-It writes what the embedded data sets hold into a folder, trains a network, and prints what it found as JSON.
+`main` writes what the embedded data sets hold into a folder, trains a network, and prints what it found as JSON.
+`demos` writes what the data modules of all kinds make.
 """
 
 import json
@@ -67,4 +68,15 @@ def main(folder):
     print(json.dumps(told))
 
 
-main(Path(sys.argv[1]))
+def demos(folder):
+    """What the data modules of all kinds of demos make."""
+    from demo_batches import arrays_of, one_of_each_kind
+
+    told = {}
+    for name in one_of_each_kind():
+        arrays, told[name] = arrays_of(name)
+        np.savez(folder / f"{name}.npz", *arrays)
+    print(json.dumps(told))
+
+
+{"main": main, "demos": demos}[sys.argv[1]](Path(sys.argv[2]))

@@ -1,14 +1,15 @@
 """Tables of measured metrics: a row is written by the program that measured it, never by hand."""
 
 import csv
+import math
 import shlex
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo import registry
-from zoo.errors import UsageError
+from zoo.errors import UsageError, unknown
 from zoo.system import hardware, machine
 from zoo.training.run_folder import Run, commit
 
@@ -131,6 +132,64 @@ def read(path: Path) -> list[dict[str, str]]:
     if tuple(reader.fieldnames or ()) != COLUMNS:
         raise UsageError(f"{path} is no table of results: its first line differs from {','.join(COLUMNS[:4])},...")
     return rows
+
+
+def rows_of(path: Path, model: str, recipe: str | None = None) -> list[dict[str, str]]:
+    """The rows of a network by one recipe, on the same data: one for each seed.
+
+    Raises:
+        UsageError: if there are none.
+    """
+    rows = [each for each in read(path) if each["model"] == model]
+    if not rows:
+        raise unknown(f"row in {path} for the network", model, [each["model"] for each in read(path)])
+    same = [each for each in rows if recipe in (None, each["recipe"])]
+    if not same:
+        raise unknown(f"row in {path} for {model} by the recipe", recipe, [each["recipe"] for each in rows])
+    return [each for each in same if (recipe_of(each), each["metric"]) == (recipe_of(same[0]), same[0]["metric"])]
+
+
+def row_of_seed(rows: list[dict[str, str]], seed: int | None) -> dict[str, str]:
+    """The row of a seed, the first one of None."""
+    found = [each for each in rows if seed is None or each["seed"] == str(seed)]
+    if not found:
+        raise unknown("row with the seed", seed, [each["seed"] for each in rows])
+    return found[0]
+
+
+def prediction_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Where 95 of 100 further values fall if they are normally distributed, by those that there are (Student's t, n - 1
+    degrees of freedom); None of fewer than two. Recorded values have four digits, which is the least half-width.
+
+    >>> low, high = prediction_interval([0.98, 0.99, 1.0])
+    >>> round(low, 3), round(high, 3)
+    (0.94, 1.04)
+    """
+    if len(values) < 2:
+        return None
+    from scipy.stats import t
+
+    n = len(values)
+    half = max(float(t.ppf(0.975, n - 1)) * statistics.stdev(values) * math.sqrt(1 + 1 / n), 5e-5)
+    mean = statistics.mean(values)
+    return mean - half, mean + half
+
+
+def compared(rows: list[dict[str, str]], value: float) -> dict[str, Any]:
+    """A value that was measured again beside those of the rows."""
+    values = [float(each["value"]) for each in rows]
+    interval = prediction_interval(values)
+    inside = None if interval is None else interval[0] <= round(value, 4) <= interval[1]
+    return {"metric": rows[0]["metric"], "value": value, "recorded": values, "interval": interval, "inside": inside}
+
+
+def verdict(found: dict[str, Any]) -> str:
+    """The same in words."""
+    said = f"{found['metric']} {found['value']:.4f}, recorded {', '.join(f'{each:.4f}' for each in found['recorded'])}"
+    if found["interval"] is None:
+        return f"{said}: one seed has no spread to fall into"
+    where = "inside" if found["inside"] else "OUTSIDE"
+    return f"{said}: {where} {found['interval'][0]:.4f} to {found['interval'][1]:.4f}, where 95 of 100 seeds belong"
 
 
 BEGIN, END = "<!-- zoo results -->\n", "<!-- end -->"

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shlex
 import subprocess
 import sys
@@ -278,6 +279,58 @@ def test_a_table_goes_between_the_marks_of_a_page(tmp_path):
     with pytest.raises(zoo.UsageError, match="cannot be filled"):
         results.write_into(page, "| new |")
     assert page.read_text() == "no marks"
+
+
+def recorded(tmp_path, values, **changes):
+    row = dict.fromkeys(results.COLUMNS, "") | {"model": "mlp", "recipe": "demo", "metric": "accuracy"}
+    for seed, value in enumerate(values):
+        command = f"zoo train mlp --recipe demo --epochs 1 --seed {seed}"
+        results.write(tmp_path / "rows.csv", row | {"value": value, "seed": seed, "command": command} | changes)
+    return str(tmp_path / "rows.csv")
+
+
+@pytest.mark.parametrize(
+    ("values", "value", "inside"),
+    [
+        ((0.98, 0.99, 1.0), 0.95, True),
+        ((0.98, 0.99, 1.0), 0.93, False),
+        ((0.5, 0.5), 0.50004, True),
+        ((0.5,), 0.5, None),
+    ],
+)
+def test_a_value_falls_inside_the_spread_of_the_seeds_or_not(values, value, inside, tmp_path):
+    rows = results.rows_of(Path(recorded(tmp_path, values)), "mlp")
+    assert results.compared(rows, value)["inside"] is inside
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nlp"], "there is no row in .*rows.csv for the network 'nlp'; did you mean mlp?"),
+        (["mlp", "--recipe", "dema"], "for mlp by the recipe 'dema'; did you mean demo?"),
+        (["mlp", "--seed", "7"], "there is no row with the seed 7"),
+    ],
+)
+def test_a_row_that_is_not_there_is_said(words, told, tmp_path, capsys):
+    code, _, err = zoo_command(capsys, "reproduce", recorded(tmp_path, (0.9, 0.8)), *words)
+    assert code == 2 and re.search(told, err)
+
+
+def test_data_of_ones_own_must_be_here(tmp_path, capsys):
+    table = recorded(tmp_path, (0.9,), command="zoo train mlp --data photos")
+    code, _, err = zoo_command(capsys, "reproduce", table, "mlp")
+    assert code == 2 and "the row was measured on photos, which is not here" in err
+
+
+@pytest.mark.slow
+def test_a_row_is_measured_again(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = recorded(tmp_path, (0.5, 0.9))
+    code, out, err = zoo_command(capsys, "reproduce", table, "mlp", "--seed", "1", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["run"] == "runs/mlp-demo-1-again" and found["inside"] is True
+    assert found["value"] == Run.open(found["run"]).metrics["accuracy"] and Run.open(found["run"]).results["seed"] == 1
 
 
 def test_the_readme_shows_what_was_recorded():

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from demo_batches import arrays_of, one_of_each_kind
 from PIL import Image
 
 import zoo
@@ -362,14 +363,16 @@ def test_augmentations_are_the_same_operations(word, without):
 def alone(tmp_path_factory):
     """What a process finds that has JAX, and neither TensorFlow nor tfds."""
     folder = tmp_path_factory.mktemp("alone")
+    return folder, on_jax_alone("main", folder)
+
+
+def on_jax_alone(what, folder):
     program = Path(__file__).parents[1] / "jax_alone.py"
     environment = {**os.environ, "PYTHONPATH": str(program.parents[1]), "KERAS_HOME": str(folder / "keras")}
     environment.pop("KERAS_BACKEND", None)
-    answer = subprocess.run(
-        [sys.executable, program, folder], env=environment, capture_output=True, text=True, timeout=300
-    )
+    answer = subprocess.run([sys.executable, program, what, folder], env=environment, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
-    return folder, json.loads(answer.stdout)
+    return json.loads(answer.stdout)
 
 
 @pytest.mark.parametrize("name", ["digits", "digit_texts", "daily_views", "pydoc_topics"])
@@ -401,3 +404,22 @@ def test_what_needs_tensorflow_says_so_in_a_line(alone):
     assert "mnist is none of the data sets that come with the zoo (agreement," in told["mnist"]
     assert "pip install 'keras-zoo[tfds]'" in told["mnist"]
     assert "Keras is to compute by torch, which is not installed: pip install 'keras-zoo[torch]'" in told["torch"]
+
+
+@pytest.mark.slow
+def test_the_data_of_all_demos_are_those_of_tensorflow(tmp_path):
+    told = on_jax_alone("demos", tmp_path)
+    assert list(told) == one_of_each_kind()
+    for name, forms in told.items():
+        genuine, genuine_forms = arrays_of(name, tmp_path / "data")
+        assert [form[0] for form in forms] == [form[0] for form in genuine_forms], name
+        if zoo.info(name).task != "text_classification":  # batches of texts are as wide as those that were drawn
+            assert list(map(tuple, forms)) == genuine_forms, name
+        with np.load(tmp_path / f"{name}.npz") as found:
+            for one, other in zip(found.values(), genuine, strict=True):
+                assert (one.dtype, one.shape) == (other.dtype, other.shape), name
+                if one.dtype.kind == "f":
+                    assert np.mean(np.abs(one - other) > 1e-4) < 0.01, name  # a byte rounded to the other side
+                    np.testing.assert_allclose(one, other, atol=0.03, err_msg=name)
+                else:
+                    np.testing.assert_array_equal(one, other, err_msg=name)
