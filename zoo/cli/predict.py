@@ -31,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
     )
+    parser.add_argument("--score", type=float, help="of detectors: leave out what is less certain (default: 0.25)")
+    parser.add_argument(
+        "--iou", type=float, help="of detectors: leave out boxes that overlap a better one by more (default: 0.5)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -38,5 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     run_or_name = _terminal.open_run_or_name(arguments.run, arguments.debug)
     from zoo.inference import api
 
-    settings = {name: getattr(arguments, name) for name in ("explain", "weights", "preprocessing", "loop")}
+    settings = {
+        name: getattr(arguments, name) for name in ("explain", "weights", "preprocessing", "loop", "score", "iou")
+    }
     _terminal.show(api.predict(run_or_name, arguments.inputs, folder=arguments.out, **settings))

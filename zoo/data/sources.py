@@ -166,7 +166,7 @@ class TfdsFile:
             features = dict(getattr(builder.info.features, "items", dict)())
             pair = None if supervised else image_and_class(features)
             target = features.get(builder.info.supervised_keys[1] if supervised else (pair or ("", "label"))[1])
-            names = getattr(target, "names", None) or ()
+            names = getattr(target, "names", None) or names_of_objects(features) or ()
         except Exception as error:
             folder = self.builder.data_dir
             raise UsageError(f"{folder} is damaged ({first_line(error)}); remove it and run again") from error
@@ -219,6 +219,12 @@ def image_and_class(features: Mapping[str, Any]) -> tuple[str, str] | None:
     images = [name for name, each in features.items() if isinstance(each, tfds.features.Image | tfds.features.Video)]
     classes = [name for name, each in features.items() if isinstance(each, tfds.features.ClassLabel)]
     return (images[0], classes[0]) if len(images) == len(classes) == 1 else None
+
+
+def names_of_objects(features: Mapping[str, Any]) -> list[str] | None:
+    """The classes of a data set whose images have boxes: they stand in its "objects"."""
+    label = dict(getattr(getattr(features.get("objects"), "feature", None), "items", dict)()).get("label")
+    return getattr(label, "names", None)
 
 
 class ArrayFile:

@@ -8,16 +8,16 @@ import keras
 
 from zoo.errors import unknown
 from zoo.losses.cross_entropy import Hinge, MaskedCrossentropy, Perceptron, WeightedCrossentropy
+from zoo.losses.detection import GridDetection
 from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
 from zoo.losses.tags import TagLikelihood
 from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, next_word
 
 __all__ = [
-    "LOSSES", "MINING", "Contrastive", "ExplicitTriplet", "Glove", "Hinge", "MaskedCrossentropy", "NPair",
-    "NegativeSampling", "Perceptron", "Perceptual", "TagLikelihood", "Triplet", "WeightedCrossentropy",
-    "candidate_losses", "get",
-    "gram_matrix", "next_word", "relative_error", "total_variation",
+    "LOSSES", "MINING", "Contrastive", "ExplicitTriplet", "Glove", "GridDetection", "Hinge", "MaskedCrossentropy",
+    "NPair", "NegativeSampling", "Perceptron", "Perceptual", "TagLikelihood", "Triplet", "WeightedCrossentropy",
+    "candidate_losses", "get", "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip
 
 LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
@@ -27,6 +27,7 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "masked_crossentropy": MaskedCrossentropy,
     "smoothed_crossentropy": partial(MaskedCrossentropy, label_smoothing=0.1),
     "tag_likelihood": TagLikelihood,
+    "grid_detection": GridDetection,
     "triplet_all": Triplet,
     "triplet_semi_hard": partial(Triplet, mining="semi_hard"),
     "triplet_hard": partial(Triplet, mining="hard"),
