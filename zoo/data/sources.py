@@ -34,13 +34,15 @@ class Source:
     `split(text)` gives (input, target) pairs as a ``tf.data.Dataset``, one example each, or dictionaries of
     features where a data set does not say which is the target; the text is in tfds' slicing language
     (``"train[:90%]"``). `class_names` is empty where the target is no class. `examples` are those of a user's own
-    folder, with their splits.
+    folder, with their splits. `features(text)` gives all features of each example by their names, where a data set has
+    more of them than an input and a target.
     """
 
     name: str
     class_names: tuple[str, ...]
     split: Callable[[str], Any]
     examples: tuple[Example, ...] = field(default=(), kw_only=True)
+    features: Callable[[str], Any] | None = field(default=None, kw_only=True)
 
     @property
     def num_classes(self) -> int:
@@ -171,16 +173,20 @@ class TfdsFile:
             folder = self.builder.data_dir
             raise UsageError(f"{folder} is damaged ({first_line(error)}); remove it and run again") from error
 
-        def split(text: str) -> Any:
+        def examples(text: str, as_supervised: bool) -> Any:
             try:
-                examples = builder.as_dataset(split=text, as_supervised=supervised)
-                return examples.map(lambda each: (each[pair[0]], each[pair[1]])) if pair else examples
+                return builder.as_dataset(split=text, as_supervised=as_supervised)
             except (ValueError, AssertionError) as error:
                 if "corresponds to no data" in str(error):
                     raise no_examples(self.name, text) from None
                 raise UsageError(f"{self.name} has no split {text!r}: {first_line(error)}") from None
 
-        return Source(self.name, tuple(names), split)
+        def split(text: str) -> Any:
+            found = examples(text, supervised)
+            return found.map(lambda each: (each[pair[0]], each[pair[1]])) if pair else found
+
+        more = len(features) > 2
+        return Source(self.name, tuple(names), split, features=(lambda text: examples(text, False)) if more else None)
 
     def _prepare(self) -> None:
         try:
