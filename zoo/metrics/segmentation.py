@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from zoo.records import IGNORED
 
-
-def confusion(targets: np.ndarray, predicted: np.ndarray, num_classes: int, ignored: int = IGNORED) -> np.ndarray:
+def confusion(targets: np.ndarray, predicted: np.ndarray, num_classes: int, ignored: int = 255) -> np.ndarray:
     """How many pixels of each class (row) were taken for each class (column), without those that do not count.
 
     >>> confusion(np.array([0, 0, 1, 255]), np.array([0, 1, 1, 0]), 2).tolist()
