@@ -22,7 +22,7 @@ FLOORS = (  # from the top; what stands on one floor knows nothing of each other
     ("cards", "layers"),
     ("preprocessing", "recipes", "introspection"),
     ("records", "metrics", "baselines"),
-    ("checks", "deprecated", "saving", "system"),
+    ("boxes", "checks", "deprecated", "saving", "system"),
     ("backend", "errors"),
 )
 FLOOR_OF = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}

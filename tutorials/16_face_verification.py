@@ -71,7 +71,7 @@ lesson.claim("characters that two splits share", shared, "==", 0, exact=True)
 # A network $f$, the encoder, turns an image into a point, its **embedding**: a vector, scaled to length 1
 # (**L2 normalisation**). The distance is the squared Euclidean one, $d(A, B) = |f(A) - f(B)|^2$. To ask only that
 # images of one person be close is not enough: put everybody onto one point, and they are. So we look at three images, a
-# **triplet**: an **anchor** $A$, a **positive example** $P$ of the same person, a **negative example** $N$
+# **triplet**: an **anchor example** $A$, a **positive example** $P$ of the same person, a **negative example** $N$
 # of another. We ask for
 #
 # $$d(A, P) + \alpha \le d(A, N),$$

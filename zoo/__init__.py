@@ -18,6 +18,7 @@ from zoo.records import Card, Expected, Input, Recipe, Weights
 from zoo.registry import builder, list_models, register
 
 if TYPE_CHECKING:  # what `__getattr__` finds below
+    from zoo.boxes.sliding_window import fully_convolutional
     from zoo.data import load_data
     from zoo.inference.api import compare, evaluate, generate, search, translate
     from zoo.inference.diagnosis import diagnose
@@ -51,6 +52,7 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "transforms": "zoo.inference.transforms",
     "diagnose": "zoo.inference.diagnosis",
     "features": "zoo.introspection.graph",
+    "fully_convolutional": "zoo.boxes.sliding_window",
     "costs": "zoo.introspection.layer_costs",
     "freeze": "zoo.optimizers.finetuning",
     "unfreeze": "zoo.optimizers.finetuning",
@@ -64,8 +66,9 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 
 __all__ = [
     "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "attack", "build", "builder",
-    "compare", "costs", "diagnose", "evaluate", "features", "freeze", "generate", "info", "layerwise",
-    "list_models", "load", "load_data", "load_weights", "lora", "merge_lora", "predict", "register", "reset_head",
+    "compare", "costs", "diagnose", "evaluate", "features", "freeze", "fully_convolutional", "generate", "info",
+    "layerwise", "list_models", "load", "load_data", "load_weights", "lora", "merge_lora", "predict", "register",
+    "reset_head",
     "search", "sentence_vectors", "train", "transforms", "translate", "unfreeze",
 ]  # fmt: skip
 

@@ -9,7 +9,10 @@ from zoo.checks import plain
 from zoo.deprecated import check_one_name, warn
 from zoo.errors import unknown
 
-__all__ = ["Card", "Expected", "Input", "Recipe", "Weights", "as_dict", "recipe_from", "replace"]
+__all__ = ["IGNORED", "Card", "Expected", "Input", "Recipe", "Weights", "as_dict", "recipe_from", "replace"]
+
+
+IGNORED = 255  # in a mask of class numbers: this pixel does not count
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,10 @@ from zoo.errors import UsageError
 
 PACKAGE = "zoo"  # under which all of these are registered: a test holds the tables complete
 CLASSES = {
+    "zoo.decoding.detections": "Suppression",
     "zoo.layers.attention": "Attention Padding Positions",
     "zoo.layers.crf": "ConditionalRandomField",
+    "zoo.layers.grid_boxes": "GridBoxes",
     "zoo.layers.highway": "Highway ScalarMix",
     "zoo.layers.normalization": "AdaptiveInstanceNormalization LocalResponseNormalization",
     "zoo.layers.padding": "ReflectionPadding",
@@ -33,6 +35,7 @@ CLASSES = {
     "zoo.layers.residual": "LayerScale",
     "zoo.layers.sequence": "PoolSequence ReverseSequence",
     "zoo.losses.cross_entropy": "Hinge MaskedCrossentropy Perceptron WeightedCrossentropy",
+    "zoo.losses.detection": "GridDetection",
     "zoo.losses.metric_learning": "Contrastive ExplicitTriplet NPair Triplet",
     "zoo.losses.perceptual": "Perceptual",
     "zoo.losses.tags": "TagLikelihood",

@@ -45,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="of classes of images: print them as JSON")
     form.add_argument("--csv", action="store_true", help="of classes of images: print them as a table, a row for each")
+    parser.add_argument("--score", type=float, help="of detectors: leave out what is less certain (default: 0.25)")
+    parser.add_argument(
+        "--iou", type=float, help="of detectors: leave out boxes that overlap a better one by more (default: 0.5)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,12 +63,15 @@ def run(arguments: argparse.Namespace) -> int:
             prediction.check_there(path)
     settings = {name: getattr(arguments, name) for name in ("weights", "preprocessing", "loop")}
     ready = predictor.load(run_or_name, **settings)
+    thresholds = {word: getattr(arguments, word) for word in ("score", "iou") if getattr(arguments, word) is not None}
     if ready.has_records:
+        if thresholds:
+            raise UsageError(f"--{next(iter(thresholds))} is for detectors; {arguments.run} is none: leave it out")
         return answer(ready, arguments)
     for word in ("top", "json", "csv"):
         if getattr(arguments, word):
             raise UsageError(f"--{word} is for classifiers of images; {arguments.run} is none: leave it out")
-    _terminal.show(ready(arguments.inputs, folder=arguments.out, explain=arguments.explain))
+    _terminal.show(ready(arguments.inputs, folder=arguments.out, explain=arguments.explain, **thresholds))
     return 0
 
 

@@ -8,6 +8,8 @@ from zoo.data.builtin import (  # noqa: F401
     moving_digits,
     named_things,
     photographs,
+    shape_masks,
+    shapes,
     tables,
     texts,
     tiny_english,

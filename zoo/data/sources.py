@@ -32,13 +32,15 @@ class Source:
     `split(text)` gives (input, target) pairs as a ``tf.data.Dataset``, one example each, or dictionaries of
     features where a data set does not say which is the target; the text is in tfds' slicing language
     (``"train[:90%]"``). `class_names` is empty where the target is no class. `examples` are those of a user's own
-    folder, with their splits.
+    folder, with their splits. `features(text)` gives all features of each example by their names, where a data set has
+    more of them than an input and a target.
     """
 
     name: str
     class_names: tuple[str, ...]
     split: Callable[[str], Any]
     examples: tuple[Example, ...] = field(default=(), kw_only=True)
+    features: Callable[[str], Any] | None = field(default=None, kw_only=True)
 
     @property
     def num_classes(self) -> int:
@@ -169,21 +171,25 @@ class TfdsFile:
             features = dict(getattr(builder.info.features, "items", dict)())
             pair = None if supervised else image_and_class(features)
             target = features.get(builder.info.supervised_keys[1] if supervised else (pair or ("", "label"))[1])
-            names = getattr(target, "names", None) or ()
+            names = getattr(target, "names", None) or names_of_objects(features) or ()
         except Exception as error:
             folder = self.builder.data_dir
             raise UsageError(f"{folder} is damaged ({first_line(error)}); remove it and run again") from error
 
-        def split(text: str) -> Any:
+        def examples(text: str, as_supervised: bool) -> Any:
             try:
-                examples = builder.as_dataset(split=text, as_supervised=supervised)
-                return examples.map(lambda each: (each[pair[0]], each[pair[1]])) if pair else examples
+                return builder.as_dataset(split=text, as_supervised=as_supervised)
             except (ValueError, AssertionError) as error:
                 if "corresponds to no data" in str(error):
                     raise no_examples(self.name, text) from None
                 raise UsageError(f"{self.name} has no split {text!r}: {first_line(error)}") from None
 
-        return Source(self.name, tuple(names), split)
+        def split(text: str) -> Any:
+            found = examples(text, supervised)
+            return found.map(lambda each: (each[pair[0]], each[pair[1]])) if pair else found
+
+        more = len(features) > 2
+        return Source(self.name, tuple(names), split, features=(lambda text: examples(text, False)) if more else None)
 
     def _prepare(self) -> None:
         try:
@@ -223,6 +229,12 @@ def image_and_class(features: Mapping[str, Any]) -> tuple[str, str] | None:
     images = [name for name, each in features.items() if isinstance(each, tfds.features.Image | tfds.features.Video)]
     classes = [name for name, each in features.items() if isinstance(each, tfds.features.ClassLabel)]
     return (images[0], classes[0]) if len(images) == len(classes) == 1 else None
+
+
+def names_of_objects(features: Mapping[str, Any]) -> list[str] | None:
+    """The classes of a data set whose images have boxes: they stand in its "objects"."""
+    label = dict(getattr(getattr(features.get("objects"), "feature", None), "items", dict)()).get("label")
+    return getattr(label, "names", None)
 
 
 class ArrayFile:

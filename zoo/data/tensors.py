@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo.errors import UsageError
+
 
 def installed(package: str) -> bool:
     """Whether a package can be imported; it is not imported."""
@@ -36,6 +38,12 @@ def chosen() -> Any:
 def tensorflow() -> Any:
     """What reads and prepares data, under TensorFlow's names."""
     return chosen()
+
+
+def check_tensorflow(what: str) -> None:
+    """Raise where TensorFlow is not installed and something is not written in NumPy."""
+    if not installed("tensorflow"):
+        raise UsageError(f"{what} by TensorFlow, which is not installed: pip install 'keras-zoo[tensorflow]'")
 
 
 def numpy_dtype(dtype: Any) -> np.dtype[Any]:

@@ -26,6 +26,8 @@ def predict(
     weights: str | Path | None = None,
     preprocessing: str | None = None,
     loop: bool = False,
+    score: float | None = None,
+    iou: float | None = None,
 ) -> list[str]:
     """What a trained network predicts for new inputs, a line or more for each.
 
@@ -38,6 +40,8 @@ def predict(
         weights: of a name: a tag of its card (``"imagenet"``, the default), a file, or an https address.
         preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch" or "tf".
         loop: repeat clips that have fewer frames than the network takes.
+        score: of detectors: things with no more than that are left out; by default .25.
+        iou: of detectors: boxes that overlap a better one of their class by more are left out; by default .5.
 
     Raises:
         UsageError: if the folder holds no finished run, or an input is none of this network's.
@@ -52,7 +56,7 @@ def predict(
             check_there(path)
     trained = opened_to_predict(run, weights, preprocessing)
     trained.data.loop = loop
-    return answered(trained, inputs, folder=folder, explain=explain)
+    return answered(trained, inputs, folder=folder, explain=explain, score=score, iou=iou)
 
 
 def opened_to_predict(run: str | Path | Run, weights: str | Path | None, preprocessing: str | None) -> Trained:
@@ -70,7 +74,13 @@ def opened_to_predict(run: str | Path | Run, weights: str | Path | None, preproc
 
 
 def answered(
-    trained: Trained, inputs: str | Path | Sequence[str | Path], *, folder: Any = None, explain: str | None = None
+    trained: Trained,
+    inputs: str | Path | Sequence[str | Path],
+    *,
+    folder: Any = None,
+    explain: str | None = None,
+    score: float | None = None,
+    iou: float | None = None,
 ) -> list[str]:
     """The lines of its task about inputs."""
     inputs = as_strings(inputs, "the path of an image or a clip, or a text")
@@ -79,7 +89,12 @@ def answered(
         folder = Path(folder)
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
-    return task.predict(trained, inputs, folder, **({"explain": explain} if explain else {}))
+    settings = {"explain": explain, "score": score, "iou": iou}
+    given = {word: value for word, value in settings.items() if value is not None}
+    for word in given:
+        if word not in inspect.signature(task.predict).parameters:
+            raise UsageError(f"{trained.network.card.name} detects nothing; {word} is for detectors: leave it out")
+    return task.predict(trained, inputs, folder, **given)
 
 
 def check_explanation(trained: Trained, explain: str | None, folder: Any) -> None:

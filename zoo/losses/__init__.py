@@ -8,16 +8,19 @@ import keras
 
 from zoo.errors import unknown
 from zoo.losses.cross_entropy import Hinge, MaskedCrossentropy, Perceptron, WeightedCrossentropy
+from zoo.losses.detection import GridDetection
 from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
+from zoo.losses.segmentation import Dice, SoftIoU
 from zoo.losses.tags import TagLikelihood
 from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, next_word
+from zoo.records import IGNORED
 
 __all__ = [
-    "LOSSES", "MINING", "Contrastive", "ExplicitTriplet", "Glove", "Hinge", "MaskedCrossentropy", "NPair",
-    "NegativeSampling", "Perceptron", "Perceptual", "TagLikelihood", "Triplet", "WeightedCrossentropy",
-    "candidate_losses", "get",
-    "gram_matrix", "next_word", "relative_error", "total_variation",
+    "LOSSES", "MINING", "Contrastive", "Dice", "ExplicitTriplet", "Glove", "GridDetection", "Hinge",
+    "MaskedCrossentropy", "NPair", "NegativeSampling", "Perceptron", "Perceptual", "SoftIoU", "TagLikelihood",
+    "Triplet", "WeightedCrossentropy", "candidate_losses", "get", "gram_matrix", "next_word", "relative_error",
+    "total_variation",
 ]  # fmt: skip
 
 LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
@@ -27,6 +30,7 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "masked_crossentropy": MaskedCrossentropy,
     "smoothed_crossentropy": partial(MaskedCrossentropy, label_smoothing=0.1),
     "tag_likelihood": TagLikelihood,
+    "grid_detection": GridDetection,
     "triplet_all": Triplet,
     "triplet_semi_hard": partial(Triplet, mining="semi_hard"),
     "triplet_hard": partial(Triplet, mining="hard"),
@@ -34,6 +38,11 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "explicit_triplet": ExplicitTriplet,
     "contrastive": Contrastive,
     "n_pair": NPair,
+    "pixel_crossentropy": partial(
+        keras.losses.SparseCategoricalCrossentropy, from_logits=True, ignore_class=IGNORED, name="pixel_crossentropy"
+    ),
+    "dice": partial(Dice, name="dice"),
+    "soft_iou": partial(SoftIoU, name="soft_iou"),
     "perceptual": partial(Perceptual, at_once=False),
     "negative_sampling": NegativeSampling,
     "glove": Glove,

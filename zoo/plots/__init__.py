@@ -6,6 +6,7 @@ its data module and the `zoo.tasks.base.Evaluation` of the test split.
 
 from zoo.plots.base import INK, SECOND, THIRD, curves, gallery, new_figure, save
 from zoo.plots.classification import calibration, confusion, mistakes, overlay, robustness, worst_mistakes
+from zoo.plots.detection import boxes_on, error_kinds, precision_recall
 from zoo.plots.diagnosis import errors_by_set, errors_of_kinds
 from zoo.plots.forecasting import continued, forecast
 from zoo.plots.settings import folds, parallel_coordinates
@@ -13,7 +14,8 @@ from zoo.plots.text import attention, word_map
 from zoo.plots.video import clip_mistakes, films
 
 __all__ = [
-    "INK", "SECOND", "THIRD", "attention", "calibration", "clip_mistakes", "confusion", "continued", "curves",
-    "errors_by_set", "errors_of_kinds", "films", "folds", "forecast", "gallery", "mistakes", "new_figure", "overlay",
-    "parallel_coordinates", "robustness", "save", "word_map", "worst_mistakes",
+    "INK", "SECOND", "THIRD", "attention", "boxes_on", "calibration", "clip_mistakes", "confusion", "continued",
+    "curves", "error_kinds", "errors_by_set", "errors_of_kinds", "films", "folds", "forecast", "gallery",
+    "mistakes", "new_figure", "overlay", "parallel_coordinates", "precision_recall", "robustness", "save",
+    "word_map", "worst_mistakes",
 ]  # fmt: skip

@@ -47,6 +47,19 @@ class Image(Tensor):
     """Pixels."""
 
 
+class LabeledImage(Tensor):
+    """The number of a class for each pixel."""
+
+    def __init__(self, *, labels: Sequence[str], shape: tuple[int | None, ...], dtype: Any):
+        super().__init__(shape, dtype)
+        object.__setattr__(self, "names", [*labels])
+
+
+def of_several(*_: Any, **__: Any) -> Any:
+    """A feature that differs in number from example to example: boxes."""
+    raise UsageError("images with boxes are made by tensorflow-datasets: pip install 'keras-zoo[tfds]'")
+
+
 class Video(Tensor):
     """Pixels of several frames."""
 
@@ -221,6 +234,7 @@ core = SimpleNamespace(
     ),
 )
 features = SimpleNamespace(
-    ClassLabel=ClassLabel, FeaturesDict=FeaturesDict, Image=Image, Tensor=Tensor, Text=Text, Video=Video
-)
+    BBoxFeature=of_several, ClassLabel=ClassLabel, FeaturesDict=FeaturesDict, Image=Image, LabeledImage=LabeledImage,
+    Sequence=of_several, Tensor=Tensor, Text=Text, Video=Video,
+)  # fmt: skip
 download = SimpleNamespace(DownloadManager=object)

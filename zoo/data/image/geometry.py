@@ -13,6 +13,8 @@ One example has them without the axis of the batch; clips have them with an axis
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from zoo.data.tensors import tensorflow
 
 Tensor = Any  # of TensorFlow, which is imported where it is needed
@@ -105,6 +107,48 @@ def central_window(before: Tensor, after: Tensor) -> Tensor:
     offset = tf.maximum((before - after) // 2, 0) - tf.maximum((after - before) // 2, 0)
     ends = tf.stack([offset, offset + after]) / before  # (2: start and end, 2: down and across)
     return tf.cast(tf.reshape(ends[:, ::-1], (4,)), tf.float32)
+
+
+def letterbox_size(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+    """An image of (height, width) shrunk or stretched, its sides in proportion, until it just fits into another.
+
+    Returns:
+        Its (height, width) then, and how many pixels are free above and to the left of it: (2,) int32 each.
+
+    >>> [np.asarray(each).tolist() for each in letterbox_size([480, 640], [416, 416])]
+    [[312, 416], [52, 0]]
+    """
+    tf = tensorflow()
+
+    before, after = tf.convert_to_tensor(before), tf.convert_to_tensor(after)
+    scale = tf.reduce_min(tf.cast(after, tf.float64) / tf.cast(before, tf.float64))
+    wanted = tf.maximum(tf.cast(tf.round(tf.cast(before, tf.float64) * scale), tf.int32), 1)
+    return wanted, (tf.cast(after, tf.int32) - wanted) // 2
+
+
+def letterbox_window(before: Tensor, after: Tensor) -> Tensor:
+    """The window of an image that its letterbox shows: (height, width) twice -> (4,), as `through` takes it.
+
+    >>> np.asarray(letterbox_window([320, 640], [640, 640])).tolist()
+    [0.0, -0.5, 1.0, 1.5]
+    """
+    tf = tensorflow()
+
+    wanted, free = letterbox_size(before, after)
+    start = 0.0 - tf.cast(free, tf.float32) / tf.cast(wanted, tf.float32)
+    end = start + tf.cast(after, tf.float32) / tf.cast(wanted, tf.float32)
+    return tf.stack([start[1], start[0], end[1], end[0]])
+
+
+def out_of(window: Any, boxes: Any) -> Any:
+    """The way back of `through`: boxes (..., 4) of the window as boxes of the image, clipped; arrays of NumPy.
+
+    >>> out_of([0.5, 0.0, 1.0, 1.0], np.array([[0.0, 0.0, 0.5, 0.5]])).tolist()
+    [[0.5, 0.0, 0.75, 0.5]]
+    """
+    window = np.asarray(window, "float64")
+    corner, side = window[:2], window[2:] - window[:2]
+    return np.clip(np.tile(corner, 2) + boxes * np.tile(side, 2), 0.0, 1.0)
 
 
 def mirrored(boxes: Tensor) -> Tensor:

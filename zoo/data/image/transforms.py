@@ -10,12 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.image.geometry import Tensor, central_window, followed, mirrored, through, unchanged
+from zoo.data.image.geometry import (
+    Tensor,
+    central_window,
+    followed,
+    letterbox_size,
+    letterbox_window,
+    mirrored,
+    through,
+    unchanged,
+)
 from zoo.data.tensors import numpy_dtype, tensorflow
 from zoo.data.video import frames
 
 Pair = tuple[Tensor, Any]  # inputs and targets
 Size = tuple[int, int]  # height, width
+GREY = 128  # of 255, around what does not fill its frame
 
 
 # Once to each example: an image (height, width, channels) or a clip (time, height, width, channels)
@@ -55,6 +65,26 @@ def cover(x: Tensor, y: Any, size: Size) -> Pair:
     if numpy_dtype(x.dtype).kind in "iu":  # a byte a colour in the cache
         covered = tf.saturate_cast(tf.round(covered), x.dtype)
     return covered, y
+
+
+def letterbox(x: Tensor, y: Any, size: Size) -> Pair:
+    """Shrink or stretch an image, its sides in proportion, until it just fits into (height, width); grey all around."""
+    tf = tensorflow()
+
+    before = tf.shape(x)[-3:-1]
+    wanted, free = letterbox_size(before, size)
+
+    def fit(images: Tensor, fill: int, **how: Any) -> Tensor:
+        images = tf.image.resize(images, wanted, **how)
+        return tf.image.pad_to_bounding_box(images - fill, free[0], free[1], *size) + fill
+
+    y = followed(
+        y, x, boxes=through(letterbox_window(before, size)), masks=lambda masks: fit(masks, 0, method="nearest")
+    )
+    fitted = fit(x, GREY, antialias=True)
+    if numpy_dtype(x.dtype).kind in "iu":  # a byte a colour in the cache
+        fitted = tf.saturate_cast(tf.round(fitted), x.dtype)
+    return fitted, y
 
 
 # Anew to each batch: images (batch, height, width, channels)
@@ -123,6 +153,7 @@ PREPROCESS: Mapping[str, Callable[..., Pair]] = {  # (input, target, option) -> 
     "resize": resize,
     "pad": pad,
     "cover": cover,
+    "letterbox": letterbox,
     "frames": frames.frames,
     "loop": frames.loop,
 }

@@ -18,7 +18,8 @@ from zoo.data.without_tensorflow.dataset import AUTOTUNE, Dataset, assert_cardin
 
 __all__ = ["TensorSpec", "constant", "data", "errors", "image", "nest"]
 
-bool, float32, int32, int64, string, uint8 = map(np.dtype, ("bool", "float32", "int32", "int64", "object", "uint8"))
+bool, float32, float64, int32 = map(np.dtype, ("bool", "float32", "float64", "int32"))
+int64, string, uint8 = map(np.dtype, ("int64", "object", "uint8"))
 newaxis = None
 
 errors = SimpleNamespace(OpError=OpError)
@@ -82,6 +83,10 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> np.ndarray:
 
 def reduce_max(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return np.max(x, axis, keepdims=keepdims)
+
+
+def reduce_min(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    return np.min(x, axis, keepdims=keepdims)
 
 
 def reduce_prod(x: Any, axis: Any = None, keepdims: Any = False) -> Any:

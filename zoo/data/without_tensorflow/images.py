@@ -64,6 +64,12 @@ def resize_with_crop_or_pad(x: Any, height: int, width: int) -> np.ndarray:
     return x
 
 
+def pad_to_bounding_box(x: Any, top: int, left: int, height: int, width: int) -> np.ndarray:
+    """Zeros around an image whose corner comes to a place."""
+    below, right = int(height) - int(top) - np.shape(x)[-3], int(width) - int(left) - np.shape(x)[-2]
+    return np.pad(x, [(0, 0)] * (np.ndim(x) - 3) + [(int(top), below), (int(left), right), (0, 0)])
+
+
 def crop_and_resize(x: Any, boxes: Any, box_indices: Any, crop_size: Size, method: str = "bilinear") -> np.ndarray:
     """A part of each image, (top, left, bottom, right) as fractions from the middle of the first pixel to that of the
     last, stretched to a size: (boxes, height, width, channels) float32. What lies outside is 0."""

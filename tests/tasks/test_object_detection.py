@@ -1,0 +1,111 @@
+"""A detector from a folder to a run, and what the run is asked."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from zoo import tasks
+from zoo.data.builtin import shapes
+from zoo.errors import UsageError
+from zoo.metrics.detection import Detections, Truth
+from zoo.records import replace
+
+
+def write_folder(root, count=12):
+    """Two or three shapes in images of 60 x 40 with COCO's JSON."""
+    rng = np.random.default_rng(0)
+    images, rows = [], []
+    for number in range(count):
+        boxes = [shapes.random_box(rng, 40, (10, 20)) for _ in range(2 + number % 2)]
+        kinds = rng.integers(3, size=len(boxes))
+        square = shapes.picture(rng, 40, kinds, boxes, test=False)
+        Image.fromarray(np.pad(square, [(0, 0), (0, 20), (0, 0)])).save(root / f"{number}.png")
+        images.append(dict(id=number, file_name=f"{number}.png"))
+        for kind, (left, top, right, bottom) in zip(kinds, (box / shapes.FINE for box in boxes)):
+            box = [left, top, right - left, bottom - top]
+            rows.append(dict(id=len(rows), image_id=number, category_id=int(kind), bbox=box))
+    categories = [dict(id=number, name=name) for number, name in enumerate(shapes.CLASSES)]
+    (root / "boxes.json").write_text(json.dumps(dict(images=images, annotations=rows, categories=categories)))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("boxes")
+    (folder / "data").mkdir()
+    write_folder(folder / "data")
+    recipe = replace(
+        zoo.info("yolo_grid").recipe("demo"),
+        preprocess={"letterbox": (32, 32)},
+        augment={"flip": True, "crop": (0.6, 1.0)},
+        epochs=1,
+        model={"filters": (4, 4, 4)},
+    )
+    return zoo.train("yolo_grid", recipe, data=folder / "data", run=folder / "run", verbose=0)
+
+
+def test_a_run_of_ones_own_boxes(run):
+    assert set(run.metrics) == {"loss", "map50", "map75", "map", "map_voc2007"}
+    assert 0 <= run.results["baselines"]["mean boxes"] < 1
+    for file in ("precision_recall.png", "errors.png", "boxes.png", "augmented.png", "classes.csv", "errors.csv"):
+        assert (run.path / file).stat().st_size > 50, file
+    assert zoo.evaluate(run) == pytest.approx(run.metrics, abs=1e-5, nan_ok=True)
+
+
+def test_it_predicts_boxes_in_pixels_of_the_file(run, tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.full((50, 90, 3), 200, "uint8")).save(photo)
+    lines = zoo.predict(run, photo, folder=tmp_path / "out", score=0.0)
+    assert lines[0].startswith(f"{photo}: ") and "thing" in lines[0]
+    assert any(" from " in line and " to " in line for line in lines[1:])
+    assert lines[-1].startswith("  with its boxes: ") and (tmp_path / "out" / "photo-boxes.png").is_file()
+    assert zoo.predict(run, photo, score=1.0) == [f"{photo}: nothing with a score above 100%"]
+    with pytest.raises(UsageError, match="score is 30; expected a number from 0 to 1"):
+        zoo.predict(run, photo, score=30)
+
+
+def test_a_letterbox_is_mapped_back_exactly(run):
+    """A box of the file, seen through the letterbox and back, of any size and aspect."""
+    from zoo.data.image.geometry import letterbox_window, out_of, through
+
+    rng = np.random.default_rng(0)
+    for height, width in [(480, 640), (640, 480), (33, 1000), (416, 416), (7, 5)]:
+        corner = rng.random((20, 2))
+        boxes = np.concatenate([corner, corner + rng.random((20, 2)) * (1 - corner)], axis=1).astype("float32")
+        window = letterbox_window([height, width], [416, 416])
+        back = out_of(window.numpy(), through(window)(boxes).numpy())
+        np.testing.assert_allclose(back, boxes, atol=1e-5)
+
+
+def test_it_is_exported_with_suppression_inside(run, tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    from zoo.inference import api
+
+    path = api.export(run, "saved_model", tmp_path / "detector")
+    found = tf.saved_model.load(str(path)).serve(np.full((1, 32, 32, 3), 200, "float32"))
+    assert found["boxes"].shape == (1, 100, 4) and found["classes"].shape == (1, 100)
+    with pytest.raises(UsageError, match="no format of export 'onnx2'"):
+        api.export(run, "onnx2", tmp_path / "other")
+
+
+def test_a_perfect_detector_has_a_precision_of_1():
+    task = tasks.get("object_detection")
+    truth = Truth(np.float32([[0.1, 0.1, 0.5, 0.5], [0.5, 0.5, 0.9, 0.9]]), np.array([0, 1]))
+    found = Detections(truth.boxes, truth.classes, np.ones(2))
+
+    class Data:
+        class_names = ("a", "b")
+
+    class Evaluation:
+        targets, outputs = [truth], [found]
+
+    rows = task.tables(Data, Evaluation)["classes.csv"]
+    assert [row["ap50"] for row in rows] == ["1.0000", "1.0000"] and [row["boxes"] for row in rows] == [1, 1]
+
+
+@pytest.mark.slow
+def test_the_demo_finds_shapes(tmp_path):
+    run = zoo.train("yolo_grid", run=tmp_path / "run", verbose=0)
+    assert run.metrics["map50"] >= 0.95 and run.metrics["map75"] >= 0.70

@@ -1,0 +1,134 @@
+"""A folder of the user's own images with boxes around what is in them."""
+
+import hashlib
+import logging
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data.base import SPLITS
+from zoo.data.image import annotations
+from zoo.data.image.annotations import Annotated
+from zoo.data.image.files import pixels
+from zoo.data.image.folder import SPLIT_FRACTIONS, digest_of
+from zoo.data.sources import Source
+from zoo.data.tensors import check_tensorflow, tensorflow
+from zoo.errors import UsageError, some, unknown
+
+log = logging.getLogger("zoo")
+
+FEWEST = 3  # images: one for each split
+
+
+class BoxFolder:
+    """Images with Pascal VOC's XML, COCO's JSON or YOLO's text files, found by what lies in the folder.
+
+    Splits of the owner's are kept: lists in ``ImageSets/Main``, the names of folders or of JSON files. Of what is
+    missing, images are held out of the training set by the content of their files, 20 % to test and 10 % to validate.
+    """
+
+    def __init__(self, path: Path):
+        check_tensorflow("images with boxes are read")
+        self.path, self.name = path, str(path)
+        if not path.is_dir():
+            raise UsageError(f"{path} is no folder; expected one of images and the files that say what is in them")
+        annotations.reader_of(path)
+
+    @cached_property
+    def found(self) -> tuple[list[Annotated], list[str]]:
+        """The images that can be read, and the classes that occur."""
+        kind, sound, names, notes = annotations.read(self.path)
+        for line in notes.lines():
+            log.warning(f"{self.path}: {line}")
+        there = Counter(thing.label for each in sound for thing in each.things)
+        if not there or len(sound) < FEWEST:
+            raise UsageError(
+                f"{self.path} ({kind}) has {len(sound)} images with {sum(there.values())} boxes; expected at least "
+                f"{FEWEST} images, and a box"
+            )
+        if absent := [name for name in names if not there[name]]:
+            log.warning(f"{self.path}: no box of {some(absent)}; left out of the classes")
+        kept = [name for name in names if there[name]]
+        told = ", ".join(f"{there[name]} {name}" for name in kept[:10])
+        log.info(f"{self.path}: {kind}, {len(sound)} images, {sum(there.values())} boxes ({told})")
+        return sound, kept
+
+    def sha256(self) -> str:
+        """Of the images and their boxes."""
+        images, _ = self.found
+        lines = sorted(f"{digest_of(each.path)} {each.split} {each.things}" for each in images)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def load(self) -> Source:
+        images, names = self.found
+        splits = self._splits(images)
+        counts = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
+        log.info(f"{self.path}: {counts}")
+        untaught = {name for name in names} - {thing.label for each in splits["train"] for thing in each.things}
+        if untaught:
+            raise UsageError(f"{self.path} has no box of {some(sorted(untaught))} to train on, only elsewhere")
+
+        def split(text: str) -> Any:
+            if text not in splits:
+                raise unknown(f"split of {self.path}", text, splits)
+            return opened(splits[text], names)
+
+        return Source(self.name, tuple(names), split)
+
+    def _splits(self, images: list[Annotated]) -> dict[str, list[Annotated]]:
+        """By their owner, or by content where he has named none."""
+        named = {each.split for each in images}
+        if "" in named and len(named) > 1:
+            names = [each.path.name for each in images if not each.split]
+            raise UsageError(
+                f"{self.path}: {len(names)} images are in no split, others are; name one for {some(names)}"
+            )
+        splits = {split: [each for each in images if each.split == split] for split in SPLITS}
+        rest = splits["train"] or [each for each in images if not each.split]
+        for split, fraction in SPLIT_FRACTIONS.items():
+            if not splits[split]:
+                rest, splits[split] = held_out(rest, fraction)
+        splits["train"] = rest
+        if empty := [split for split in SPLITS if not splits[split]]:
+            raise UsageError(f"{self.path} has no images for {', '.join(empty)}; expected at least {FEWEST} images")
+        return splits
+
+
+def held_out(images: list[Annotated], fraction: float) -> tuple[list[Annotated], list[Annotated]]:
+    """Images without a fraction of them, at least one; and that one. Copies of an image stay together."""
+    digests = {each.path: digest_of(each.path) for each in images}
+    order = sorted(set(digests.values()))  # as good as drawn
+    chosen = set(order[: max(1, round(fraction * len(order)))]) if len(order) > 1 else set()
+    parts: tuple[list[Annotated], list[Annotated]] = ([], [])
+    for each in images:
+        parts[digests[each.path] in chosen].append(each)
+    return parts
+
+
+def opened(images: list[Annotated], names: list[str]) -> Any:
+    """A ``tf.data.Dataset`` of images (height, width, 3), uint8, and their objects, as tfds has them."""
+    tf = tensorflow()
+    flat = [thing for each in images for thing in each.things]
+    sizes = np.array([each.size for each in images for _ in each.things], "float64").reshape(-1, 2)
+    boxes = np.array([thing.box for thing in flat], "float64").reshape(-1, 4) / np.tile(sizes, 2)
+    lengths = np.array([len(each.things) for each in images], "int64")
+
+    def ragged(values: np.ndarray) -> Any:
+        return tf.RaggedTensor.from_row_lengths(values, lengths)
+
+    objects = {
+        "bbox": ragged(boxes[:, [1, 0, 3, 2]].astype("float32")),
+        "label": ragged(np.array([names.index(thing.label) for thing in flat], "int64")),
+        "is_crowd": ragged(np.array([thing.crowd for thing in flat], bool)),
+        "is_difficult": ragged(np.array([thing.difficult for thing in flat], bool)),
+    }
+
+    def read(path: Any, things: Any) -> tuple[Any, Any]:
+        image = tf.numpy_function(lambda file: pixels(file.decode(), 3), [path], tf.uint8, stateful=False)
+        return tf.ensure_shape(image, (None, None, 3)), things
+
+    files = tf.data.Dataset.from_tensor_slices(([str(each.path) for each in images], objects))
+    return files.map(read, num_parallel_calls=tf.data.AUTOTUNE)

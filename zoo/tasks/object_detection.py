@@ -1,0 +1,186 @@
+"""Boxes around things, and what they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import keras
+import numpy as np
+
+from zoo import losses, plots
+from zoo.data.image import files as image_files
+from zoo.data.image.box_folder import BoxFolder
+from zoo.data.image.boxes import BoxDataModule
+from zoo.data.image.geometry import out_of
+from zoo.decoding.detections import detections, with_suppression
+from zoo.errors import unknown
+from zoo.metrics import detection
+from zoo.metrics.detection import Detections, Truth
+from zoo.records import Card
+from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LEAST = 0.01  # score of what is measured: precision at a high recall counts too
+SHOWN = 0.3  # score of what is drawn and counted as an error
+PLOTTED = 8  # images
+
+
+class ObjectDetection(Task):
+    metric = "map50"
+    other_metrics = ("map75", "map", "map_voc2007")
+    data_module = BoxDataModule
+    folder: ClassVar[Callable[..., Any] | None] = BoxFolder
+
+    def loss(self) -> keras.Loss:
+        return losses.GridDetection()
+
+    def evaluate(self, network: Network, data: BoxDataModule, split: str) -> Evaluation:
+        """Average precision over the classes, by COCO's rule and by that of VOC 2007."""
+        targets, rows = data.targets(split), network.predict(data.batches(split))
+        loss = float(network.loss(targets, rows))
+        truths, found = truths_of(targets), detections(rows, score=LEAST)
+        classes = len(data.class_names)
+        by_overlap = detection.average_precision(truths, found, classes)
+        voc = detection.average_precision(truths, found, classes, rule="voc2007")
+        metrics = {
+            "loss": loss,
+            "map50": mean(by_overlap[:, 0]),
+            "map75": mean(by_overlap[:, 5]),
+            "map": mean(by_overlap),
+            "map_voc2007": mean(voc),
+        }
+        count = sum(len(truth.classes) for truth in truths)
+        return Evaluation(metrics, truths, found, measured_on=f"{count:,} boxes in {len(truths):,} images")
+
+    def baselines(self, data: BoxDataModule) -> dict[str, float]:
+        """Always the same: of each class of the training set, its mean box."""
+        things = np.concatenate([*data.targets("train")])
+        of_class = [things[(things[:, 4] == label) & (things[:, 5] == 0), :4] for label in range(len(data.class_names))]
+        sound = [(label, boxes.mean(0), len(boxes)) for label, boxes in enumerate(of_class) if len(boxes)]
+        labels, boxes, counts = (np.array(each) for each in zip(*sound))
+        truths = truths_of(data.targets("test"))
+        always = [Detections(boxes, labels, counts / counts.max())] * len(truths)
+        return {"mean boxes": mean(detection.average_precision(truths, always, len(data.class_names))[:, 0])}
+
+    def plots(self, data: BoxDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
+        """Precision against recall, the kinds of errors, test images with boxes, and training images as augmented."""
+        truths, found = evaluation.targets, evaluation.outputs
+        lines = {name: detection.curve(truths, found, label) for label, name in enumerate(data.class_names)}
+        rows = np.arange(min(PLOTTED, len(truths)))
+        images = data.inputs_at("test", rows) / (255 if data.high > 1 else 1)
+        shown = [[each[row] for row in rows] for each in (found, truths)]
+        return {
+            "precision_recall.png": plots.precision_recall(lines),
+            "errors.png": plots.error_kinds(detection.error_kinds(truths, found, score=SHOWN), SHOWN),
+            "boxes.png": plots.boxes_on([*np.clip(images, 0, 1)], shown[0], data.class_names, shown[1], score=SHOWN),
+            "augmented.png": self.augmented(data),
+        }
+
+    def augmented(self, data: BoxDataModule) -> Figure:
+        """The first images of an epoch of training, with the boxes that have moved with them."""
+        x, things = next(iter(data.batches("train", training=True).as_numpy_iterator()))
+        images = data.scaling.undo(np.asarray(x[:PLOTTED])) / (255 if data.high > 1 else 1)
+        boxes = [Detections(each.boxes, each.classes, np.ones(len(each.classes))) for each in truths_of(things)]
+        title = "as the network sees them in training"
+        return plots.boxes_on([*np.clip(images, 0, 1)], boxes[:PLOTTED], data.class_names, title=title)
+
+    def tables(self, data: BoxDataModule, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
+        """Average precision of each class; and every error of the test set, by kind."""
+        truths, found = evaluation.targets, evaluation.outputs
+        precisions = detection.average_precision(truths, found, len(data.class_names))
+        rows = [
+            {
+                "class": name,
+                "ap50": f"{row[0]:.4f}",
+                "ap75": f"{row[5]:.4f}",
+                "ap": f"{mean(row):.4f}",
+                "boxes": sum(int((truth.classes == label).sum()) for truth in truths),
+            }
+            for label, (name, row) in enumerate(zip(data.class_names, precisions))
+        ]
+        errors = detection.error_kinds(truths, found, score=SHOWN)
+        return {"classes.csv": rows, "errors.csv": [{"error": kind, "count": count} for kind, count in errors.items()]}
+
+    def predict(
+        self, trained: Trained, paths: Sequence[str], folder: Path | None, score: float = 0.25, iou: float = 0.5
+    ) -> list[str]:
+        """What is in each image, a line for each thing with its place in pixels; in `folder`, the images with boxes.
+
+        Args:
+            trained: a detector.
+            paths: of images of any size.
+            folder: where the pictures go; None: nowhere.
+            score: things with no more than that are left out.
+            iou: boxes that overlap a better one of their class by more are left out.
+        """
+        data: BoxDataModule = trained.data
+        inputs, windows = data.encode_with_windows(paths)
+        lines = []
+        for path, found, window in zip(
+            paths, detections(trained.network.predict(inputs), score=score, iou=iou), windows
+        ):
+            image = image_files.pixels(path, 3)
+            height, width = image.shape[:2]
+            here = Detections(out_of(window, found.boxes), found.classes, found.scores)
+            counted = f"{len(here.classes)} thing{'s' if len(here.classes) != 1 else ''}"
+            lines.append(f"{path}: {counted if len(here.classes) else f'nothing with a score above {score:.0%}'}")
+            for box, label, certain in zip(here.boxes, here.classes, here.scores):
+                left, top, right, bottom = np.round(box * [width, height, width, height]).astype(int)
+                lines.append(f"  {data.class_names[label]} {certain:.1%} from {left},{top} to {right},{bottom}")
+            if folder is not None and len(here.classes):
+                folder.mkdir(parents=True, exist_ok=True)
+                file = image_files.free_name(folder / f"{Path(path).stem}-boxes.png")
+                plots.save(plots.boxes_on([image / 255], [here], data.class_names), file)
+                lines.append(f"  with its boxes: {file}")
+        return lines
+
+    def export(self, trained: Trained, format: str, path: Path) -> Path:
+        """The detector for TensorFlow Serving, from pixels of 0 to 255 to the boxes that are left: a SavedModel.
+
+        Args:
+            trained: a detector.
+            format: "saved_model".
+            path: of the folder to write.
+        """
+        if format != "saved_model":
+            raise unknown("format of export", format, ["saved_model"])
+        model, scaling = trained.network.model, trained.data.scaling
+        pixels = keras.Input(model.input_shape[1:], name="image")
+        scale = (1 / np.array(scaling.std)).tolist()
+        offset = (-np.array(scaling.mean) / scaling.std).tolist()
+        x = pixels[..., ::-1] if scaling.reverse else pixels
+        x = keras.layers.Rescaling(scale, offset, name="scaling")(x)
+        keras.Model(pixels, with_suppression(model)(x)).export(path, format="tf_saved_model", verbose=False)
+        return path
+
+    def sample(self, card: Card, head: str = "") -> Sample:
+        """One thing in each image. A detector that knows nothing finds it with a probability of a hundredth, says any
+        class, and is off by about one side."""
+        return Sample(one_thing, lambda size: math.log(100) + math.log(size - 9) + 5.0, tolerance=6.0)
+
+
+def mean(values: np.ndarray) -> float:
+    """Over what could be measured; NaN where nothing could."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
+
+
+def truths_of(things: np.ndarray) -> list[Truth]:
+    """The things of images, (images, most, 6), without the rows that hold none."""
+    return [
+        Truth(rows[:, :4], rows[:, 4].astype(int), difficult=rows[:, 5] > 0)
+        for rows in (each[each[:, 4] >= 0] for each in things)
+    ]
+
+
+def one_thing(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """For `Sample`: (batch, 2, 6), a thing and a row without one."""
+    things = np.zeros((shape[0], 2, 6), "float32")
+    centre, side = rng.uniform(0.3, 0.7, (shape[0], 2)), rng.uniform(0.2, 0.6, (shape[0], 2))
+    things[:, 0, :4] = np.concatenate([centre - side / 2, centre + side / 2], axis=1)
+    things[:, 0, 4], things[:, 1, 4] = rng.integers(0, shape[-1] - 9, shape[0]), -1
+    return things
