@@ -197,7 +197,7 @@ def place(split: str, key: Any) -> bytes:
     """By what tfds orders the examples of a split.
 
     >>> sorted(range(4), key=lambda key: place("train", key))
-    [2, 3, 1, 0]
+    [0, 3, 1, 2]
     """
     return hashlib.md5(f"{split}{key}".encode(), usedforsecurity=False).digest()
 
