@@ -20,7 +20,7 @@ def pytest_addoption(parser):
 
 
 # Networks of parts that other families are made of too: what trains or saves them in the conformance suite is slow.
-LONG = ("densenet*", "efficientnet_*", "mobilenet_v3_*", "xception")
+LONG = ("densenet*", "efficientnet_*", "mobilenet_v3_*", "xception", "yolo_v2*")
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are slow are left out

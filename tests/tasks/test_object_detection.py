@@ -79,12 +79,14 @@ def test_a_letterbox_is_mapped_back_exactly(run):
         np.testing.assert_allclose(back, boxes, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_is_exported_with_suppression_inside(run, tmp_path):
     tf = pytest.importorskip("tensorflow")
     from zoo.inference import api
 
     path = api.export(run, "saved_model", tmp_path / "detector")
-    found = tf.saved_model.load(str(path)).serve(np.full((1, 32, 32, 3), 200, "float32"))
+    exported = tf.saved_model.load(str(path))
+    found = exported.serve(np.full((1, 32, 32, 3), 200, "float32"))
     assert found["boxes"].shape == (1, 100, 4) and found["classes"].shape == (1, 100)
     with pytest.raises(UsageError, match="no format of export 'onnx2'"):
         api.export(run, "onnx2", tmp_path / "other")

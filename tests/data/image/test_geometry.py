@@ -123,6 +123,10 @@ def test_resize_pad_and_cover_by_hand():
     _, covered = PREPROCESS["cover"](tf.constant(x), y, (4, 4))  # the middle 4 columns
     assert covered["boxes"].numpy()[0].tolist() == [0.0, 0.25, 1.0, 0.75]
     assert bounds(covered["masks"].numpy()).tolist() == [0.0, 0.25, 1.0, 0.75]
+    boxed_image, boxed = PREPROCESS["letterbox"](tf.constant((x * 255).astype("uint8")), y, (8, 8))
+    assert boxed["boxes"].numpy()[0].tolist() == [0.25, 0.375, 0.75, 0.625]
+    assert boxed_image.dtype == tf.uint8 and set(np.unique(boxed_image[:2])) == set(np.unique(boxed_image[6:])) == {128}
+    np.testing.assert_array_equal(boxed_image[2:6], x * 255)
 
 
 # Laws
@@ -147,7 +151,7 @@ def test_a_box_drawn_as_a_mask_moves_as_the_box(name, option):
     assert differ.mean() < 0.01, "an image of its mask moves as the mask"
 
 
-@pytest.mark.parametrize("name", ["resize", "pad", "cover"])
+@pytest.mark.parametrize("name", ["resize", "pad", "cover", "letterbox"])
 @pytest.mark.parametrize("size", [(48, 64), (12, 40), (30, 20)])
 def test_a_box_drawn_as_a_mask_is_prepared_as_the_box(name, size):
     x, y = scenes()
