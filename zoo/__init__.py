@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.data import load_data
     from zoo.inference.api import compare, evaluate, generate, predict, search, translate
     from zoo.inference.diagnosis import diagnose
+    from zoo.inference.drawing import draw
     from zoo.inference.robustness import attack
     from zoo.inference.sentence_vectors import sentence_vectors
     from zoo.inference.transforms import transforms
@@ -40,6 +41,7 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "attack": "zoo.inference.robustness",
     "evaluate": "zoo.inference.api",
     "predict": "zoo.inference.api",
+    "draw": "zoo.inference.drawing",
     "generate": "zoo.inference.api",
     "compare": "zoo.inference.api",
     "search": "zoo.inference.api",
@@ -61,7 +63,7 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 
 __all__ = [
     "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "attack", "build", "builder",
-    "compare", "costs", "diagnose", "evaluate", "features", "freeze", "generate", "info", "layerwise",
+    "compare", "costs", "diagnose", "draw", "evaluate", "features", "freeze", "generate", "info", "layerwise",
     "list_models", "load_data", "load_weights", "lora", "merge_lora", "predict", "register", "reset_head", "search",
     "sentence_vectors", "train", "transforms", "translate", "unfreeze",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from zoo.data.builtin import (  # noqa: F401
     moving_digits,
     named_things,
     photographs,
+    ring,
     tables,
     texts,
     tiny_english,

@@ -7,16 +7,18 @@ from typing import Any
 import keras
 
 from zoo.errors import unknown
+from zoo.losses.adversarial import Adversarial
 from zoo.losses.cross_entropy import Hinge, MaskedCrossentropy, Perceptron, WeightedCrossentropy
 from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
 from zoo.losses.tags import TagLikelihood
+from zoo.losses.variational import BernoulliLikelihood, NormalDivergence
 from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, next_word
 
 __all__ = [
-    "LOSSES", "MINING", "Contrastive", "ExplicitTriplet", "Glove", "Hinge", "MaskedCrossentropy", "NPair",
-    "NegativeSampling", "Perceptron", "Perceptual", "TagLikelihood", "Triplet", "WeightedCrossentropy",
-    "candidate_losses", "get",
+    "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "ExplicitTriplet", "Glove", "Hinge",
+    "MaskedCrossentropy", "NPair", "NegativeSampling", "NormalDivergence", "Perceptron", "Perceptual", "TagLikelihood",
+    "Triplet", "WeightedCrossentropy", "candidate_losses", "get",
     "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip
 
@@ -38,6 +40,7 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "negative_sampling": NegativeSampling,
     "glove": Glove,
     "next_word": next_word,
+    "adversarial": Adversarial,
 }
 
 
