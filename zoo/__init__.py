@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds below
     from zoo.data import load_data
     from zoo.inference.api import compare, evaluate, generate, search, translate
     from zoo.inference.diagnosis import diagnose
+    from zoo.inference.drawing import draw
     from zoo.inference.prediction import predict
     from zoo.inference.predictor import load
     from zoo.inference.robustness import attack
@@ -44,6 +45,7 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
     "evaluate": "zoo.inference.api",
     "predict": "zoo.inference.prediction",
     "load": "zoo.inference.predictor",
+    "draw": "zoo.inference.drawing",
     "generate": "zoo.inference.api",
     "compare": "zoo.inference.api",
     "search": "zoo.inference.api",
@@ -66,10 +68,9 @@ _LATER = {  # what needs Keras, and the module that is imported when it is first
 
 __all__ = [
     "Card", "Expected", "Input", "Recipe", "Run", "Task", "UsageError", "Weights", "attack", "build", "builder",
-    "compare", "costs", "diagnose", "evaluate", "features", "freeze", "fully_convolutional", "generate", "info",
-    "layerwise", "list_models", "load", "load_data", "load_weights", "lora", "merge_lora", "predict", "register",
-    "reset_head",
-    "search", "sentence_vectors", "train", "transforms", "translate", "unfreeze",
+    "compare", "costs", "diagnose", "draw", "evaluate", "features", "freeze", "fully_convolutional", "generate",
+    "info", "layerwise", "list_models", "load", "load_data", "load_weights", "lora", "merge_lora", "predict",
+    "register", "reset_head", "search", "sentence_vectors", "train", "transforms", "translate", "unfreeze",
 ]  # fmt: skip
 
 deprecated.watch_imports()

@@ -188,8 +188,15 @@ def dtype_policy(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def gradient(function: Callable[[Any], Any], at: Any) -> Any:
-    """The gradient of a function from a tensor to a number, at one tensor."""
+def gradient(function: Callable[[Any], Any], at: Any, *, differentiable: bool = False) -> Any:
+    """The gradient of a function from a tensor to a number, at one tensor.
+
+    Args:
+        function: made of `keras.ops`.
+        at: where.
+        differentiable: whether the gradient is part of something that is differentiated in turn; by the tensor itself
+            it is not, then, on PyTorch.
+    """
     import keras
 
     backend = keras.backend.backend()
@@ -207,7 +214,7 @@ def gradient(function: Callable[[Any], Any], at: Any) -> Any:
     import torch
 
     at = at.detach().requires_grad_()
-    return torch.autograd.grad(function(at), at)[0]
+    return torch.autograd.grad(function(at), at, create_graph=differentiable)[0]
 
 
 def fused_batch_norm(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, *, epsilon: float, training: bool) -> Any:

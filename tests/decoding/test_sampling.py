@@ -236,7 +236,8 @@ def test_generate_streams_what_the_seed_says(writer, capsys):
         (["--prompt", "one 二 Zwei"], "the network was trained on text without '二Zi'; expected characters that it"),
         (["--prompt", "one", "--top-k", "-1"], "top_k is -1; expected a whole number of at least 0"),
         (["--prompt", "one", "--temperature", "x"], "argument --temperature: invalid float value"),
-        ([], "the following arguments are required: --prompt"),
+        ([], "writes text; expected its beginning: --prompt TEXT"),
+        (["--prompt", "one", "-o", "a.png"], "writes text; --out is not for it: leave it out"),
     ],
 )
 def test_generate_says_what_is_wrong_in_one_line(words, says, writer, capsys):
@@ -257,8 +258,8 @@ def test_predict_reads_raw_text(reader, capsys):
 def test_each_verb_refuses_the_run_of_another(reader, writer, capsys):
     assert cli.main(["generate", str(reader.path), "--prompt", "a"]) == 2
     assert (
-        "lstm_classifier cannot generate; `zoo list --task language_modelling` shows those that can"
-        in capsys.readouterr().err
+        "lstm_classifier cannot generate; `zoo list --task adversarial_generation|language_modelling|"
+        "variational_inference` shows those that can" in capsys.readouterr().err
     )
     assert cli.main(["predict", str(writer.path), "a"]) == 2
     assert "gru_lm cannot predict; `zoo list --task" in capsys.readouterr().err

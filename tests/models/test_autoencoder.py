@@ -73,3 +73,46 @@ def test_predicting_tells_the_error_of_an_image(run, tmp_path, capsys):
 def test_the_demo_does_better_than_as_many_principal_components(seed, tmp_path):
     run = zoo.train("autoencoder", seed=seed, run=tmp_path / "run", verbose=0)
     assert run.metrics["mse"] < 0.9 * run.results["baselines"]["PCA, 8 components"]
+
+
+# By convolutions, and from damaged images
+
+
+def test_convolutions_halve_and_double():
+    model = zoo.build("conv_autoencoder", input_shape=(16, 8, 3), filters=(4, 8), code_size=5)
+    assert model.output_shape == (None, 16, 8, 3) and model.get_layer("maps").output.shape == (None, 4, 2, 8)
+    assert model.get_layer("code").output.shape == (None, 5)
+    with pytest.raises(zoo.UsageError, match=r"input_shape is \(10, 8, 1\).*multiples of 4"):
+        zoo.build("conv_autoencoder", input_shape=(10, 8, 1), filters=(4, 8))
+
+
+@pytest.mark.parametrize("corruption, value", [("gaussian", 0.5), ("masking", 0.25)])
+def test_the_input_is_damaged_in_training_only(corruption, value, digits):
+    model = zoo.build("denoising_autoencoder", input_shape=(8, 8, 1), corruption=corruption, damage=value)
+    damaging = model.get_layer("corruption")
+    damaged = keras.ops.convert_to_numpy(damaging(digits, training=True))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(damaging(digits, training=False)), digits)
+    if corruption == "gaussian":
+        assert (damaged - digits).std() == pytest.approx(value, rel=0.02)
+    else:
+        assert (damaged == 0).mean() == pytest.approx(value + (1 - value) * (digits == 0).mean(), abs=0.01)
+    with pytest.raises(zoo.UsageError, match="corruption is 'salt'; expected gaussian or masking"):
+        zoo.build("denoising_autoencoder", corruption="salt")
+
+
+@pytest.mark.slow
+def test_a_denoising_run_is_measured_on_damaged_images(tmp_path):
+    run = zoo.train("denoising_autoencoder", run=tmp_path / "run", epochs=8, verbose=0)
+    assert run.metrics["damaged_mse"] == pytest.approx(0.25, rel=0.03), "noise of half a deviation"
+    assert run.metrics["denoised_mse"] < 0.8 * run.metrics["damaged_mse"]
+    assert zoo.evaluate(run) == pytest.approx(run.metrics, abs=1e-6)
+    assert (run.path / "latent_map.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_demos_of_convolutions_and_of_damaged_images(seed, tmp_path):
+    conv = zoo.train("conv_autoencoder", seed=seed, run=tmp_path / "conv", verbose=0)
+    assert conv.metrics["mse"] < 0.65 * conv.results["baselines"]["PCA, 8 components"]
+    denoising = zoo.train("denoising_autoencoder", seed=seed, run=tmp_path / "denoising", verbose=0)
+    assert denoising.metrics["denoised_mse"] < 0.5 * denoising.metrics["damaged_mse"]

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import inspect
 import logging
 import math
 import shlex
@@ -237,5 +238,7 @@ def summary(run: Run, plan: RunPlan) -> str:
     lines.append(f"  {results['seconds']:.0f} s; in {run.path}: {files}")
     vectors = card.inputs[0].dtype.startswith("float") and len(card.inputs[0].shape) == 1  # which are in no file
     if (usual := next((word for word in NEXT if word in task.commands), None)) and not vectors:
-        lines.append(f"  next: zoo {usual} {shlex.quote(str(run.path))} {NEXT[usual]}")
+        draws = usual == "generate" and "path" in inspect.signature(getattr(task, usual)).parameters
+        words = "-o drawn." + ("png" if "image" in {each.name for each in card.inputs} else "csv")
+        lines.append(f"  next: zoo {usual} {shlex.quote(str(run.path))} {words if draws else NEXT[usual]}")
     return "\n".join(lines)

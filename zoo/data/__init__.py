@@ -8,6 +8,7 @@ from zoo.data.builtin import (  # noqa: F401
     moving_digits,
     named_things,
     photographs,
+    ring,
     shape_masks,
     shapes,
     tables,

@@ -7,20 +7,22 @@ from typing import Any
 import keras
 
 from zoo.errors import unknown
+from zoo.losses.adversarial import Adversarial
 from zoo.losses.cross_entropy import Hinge, MaskedCrossentropy, Perceptron, WeightedCrossentropy
 from zoo.losses.detection import GridDetection
 from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
 from zoo.losses.segmentation import Dice, SoftIoU
 from zoo.losses.tags import TagLikelihood
+from zoo.losses.variational import BernoulliLikelihood, NormalDivergence
 from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, next_word
 from zoo.records import IGNORED
 
 __all__ = [
-    "LOSSES", "MINING", "Contrastive", "Dice", "ExplicitTriplet", "Glove", "GridDetection", "Hinge",
-    "MaskedCrossentropy", "NPair", "NegativeSampling", "Perceptron", "Perceptual", "SoftIoU", "TagLikelihood",
-    "Triplet", "WeightedCrossentropy", "candidate_losses", "get", "gram_matrix", "next_word", "relative_error",
-    "total_variation",
+    "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "Dice", "ExplicitTriplet", "Glove",
+    "GridDetection", "Hinge", "MaskedCrossentropy", "NPair", "NegativeSampling", "NormalDivergence", "Perceptron",
+    "Perceptual", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy", "candidate_losses", "get",
+    "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip
 
 LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
@@ -47,6 +49,7 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "negative_sampling": NegativeSampling,
     "glove": Glove,
     "next_word": next_word,
+    "adversarial": Adversarial,
 }
 
 

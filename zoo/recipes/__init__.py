@@ -101,6 +101,18 @@ FOLDER = replace(
     patience=10,
 )
 
+# Which images are strange, and from where on it is said; and for a folder of one's own good ones.
+NORMAL: dict[str, Any] = {"strange": "", "false_alarms": 0.05, "score": "mean"}
+GOOD_IMAGES = Recipe(
+    name="folder",
+    dataset="",
+    preprocess={"cover": (64, 64), **NORMAL, "score": "peak"},
+    epochs=60,
+    min_steps=2000,
+    batch_size=32,
+    schedule="cosine",
+)
+
 # Tables, series and texts. Scikit-learn's table of tumours and the series of page views a day are built in, and so are
 # sentences whose verbs agree with their subjects, or do not.
 BREAST_CANCER = Recipe(

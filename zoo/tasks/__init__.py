@@ -20,7 +20,7 @@ def names() -> list[str]:
     """The names of all tasks: the files of this folder, and the classes of a user's own files. Imports nothing.
 
     >>> names()[:2]
-    ['bidirectional_language_modelling', 'binary_classification']
+    ['adversarial_generation', 'bidirectional_language_modelling']
     """
     return sorted({*files(), *classes})
 

@@ -1,8 +1,9 @@
-"""The input itself, through a code of few numbers."""
+"""The input itself, through a code of few numbers; and what does not fit through it, which is strange."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ import numpy as np
 from zoo import plots, registry
 from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.files import free_name
-from zoo.data.image.folder import ImageFolder
+from zoo.data.image.good_images import GoodFolder, GoodImages
 from zoo.records import Card
+from zoo.tasks import _anomaly as anomaly
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
 
 if TYPE_CHECKING:
@@ -23,17 +25,11 @@ BASELINE_VALUES = 10**9  # numbers in a data set beyond which no baseline is com
 PLOTTED_EXAMPLES = 10
 
 
-class AnyTargets(ArrayDataModule):
-    """Images and vectors, whatever their targets are: none is learned from."""
-
-    targets_are = "anything"
-
-
 class Reconstruction(Task):
     metric = "mse"
     minimize = True
-    data_module = AnyTargets
-    folder = ImageFolder
+    data_module = GoodImages
+    folder = GoodFolder
 
     def loss(self) -> keras.Loss:
         return keras.losses.MeanSquaredError()
@@ -41,20 +37,42 @@ class Reconstruction(Task):
     def targets(self, x: Any, y: Any, heads: Sequence[str]) -> Any:
         return x
 
-    def evaluate(self, network: Network, data: ArrayDataModule, split: str) -> Evaluation:
-        """The mean squared error of scaled pixels, of all of a split and of each example."""
-        x = data.arrays(split)[0]
-        outputs = network.predict(data.batches(split))
-        each = np.square(outputs - x).reshape(len(x), -1).mean(1)  # (examples,)
-        return Evaluation({"loss": float(each.mean()), "mse": float(each.mean())}, x, outputs)
+    def evaluate(self, network: Network, data: GoodImages, split: str) -> Evaluation:
+        """The mean squared error of scaled pixels, of what is not strange; and how well it tells what is.
 
-    def baselines(self, data: ArrayDataModule) -> dict[str, float]:
+        Where a network damages its input in training, "denoised_mse" is that of what it makes of damaged images, and
+        "damaged_mse" that of the images that it was given.
+        """
+        x, labels = data.arrays(split)
+        strange = data.is_strange(labels)
+        outputs = network.predict(x)
+        held_out = data.arrays("validation")[0]
+        limit = anomaly.threshold(anomaly.scores(data, held_out, network.predict(held_out)), data.false_alarms)
+        found = anomaly.scores(data, x, outputs)
+        error = float(np.square(outputs - x)[~strange].mean())
+        metrics = {"loss": error, "mse": error, "threshold": limit, **anomaly.judged(found, strange, limit)}
+        damaged = damaged_by(network, x)
+        if damaged is not None:
+            metrics["denoised_mse"] = float(np.square(network.predict(damaged) - x).mean())
+            metrics["damaged_mse"] = float(np.square(damaged - x).mean())
+        codes, between = codes_of(network, x)
+        few = slice(0, PLOTTED_EXAMPLES)
+        rows = {"examples": x[few], "what their codes say": outputs[few]}
+        if damaged is not None:
+            rows |= {"damaged": damaged[few], "and mended": network.predict(damaged[few])}
+        if between is not None:
+            rows["from the first code to the second"] = between
+        return Evaluation(metrics, labels, Reconstructed(rows, codes))
+
+    def baselines(self, data: GoodImages) -> dict[str, float]:
         """The mean image for all; and as many principal components as the code has numbers."""
         from sklearn.decomposition import PCA
 
         if data.num_values > BASELINE_VALUES:
             return {}
-        x, x_test = (data.arrays(split)[0].reshape(data.examples[split], -1) for split in ("train", "test"))
+        x = data.arrays("train")[0].reshape(data.examples["train"], -1)
+        x_test, labels = data.arrays("test")
+        x_test = x_test.reshape(len(x_test), -1)[~data.is_strange(labels)]
         found = {"mean image": float(np.square(x_test - x.mean(0)).mean())}
         size = code_size(data)
         if size and size <= min(x.shape):
@@ -65,14 +83,16 @@ class Reconstruction(Task):
         return found
 
     def plots(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
-        """The first examples above what became of them."""
-        if len(data.shape) != 3:
-            return {}
-        rows = [data.scaling.undo(each[:PLOTTED_EXAMPLES]) for each in (evaluation.targets, evaluation.outputs)]
-        white = max(rows[0].max(), 1e-6)
-        return {
-            "reconstructions.png": plots.gallery([[shown(image / white) for image in row] for row in rows], width=1)
-        }
+        """The first examples, what became of them, the way between two; and where the codes lie."""
+        found: Reconstructed = evaluation.outputs
+        figures: dict[str, Figure | None] = {}
+        if found.codes is not None and min(found.codes.shape) > 1:
+            labels = evaluation.targets if data.class_names and not isinstance(evaluation.targets, Mapping) else None
+            figures["latent_map.png"] = plots.latent_map(found.codes, labels, data.class_names)
+        if len(data.shape) == 3:
+            rows = [in_unit(data, row) for row in found.rows.values()]
+            figures["reconstructions.png"] = plots.sheets(rows, [*found.rows])
+        return figures
 
     def sample(self, card: Card, head: str = "") -> Sample:
         return Sample(
@@ -82,20 +102,64 @@ class Reconstruction(Task):
         )
 
     def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None) -> list[str]:
-        """The error of each image; in `folder`, the image beside what the code kept of it."""
-        data: ArrayDataModule = trained.data
+        """The error of each image, and whether it is strange; in `folder`, the image beside what the code kept of it,
+        and where the two differ."""
+        data: GoodImages = trained.data
         x = data.encode(paths)
         outputs = trained.network.predict(x)
-        lines = []
-        for path, image, output in zip(paths, x, outputs):
-            lines.append(f"{path}: mean squared error {np.square(output - image).mean():.4f}")
+        limit, lines = trained.metrics.get("threshold"), []
+        kind = "mean" if data.score == "mean" else "peak of the"
+        for path, image, output, score in zip(paths, x, outputs, anomaly.scores(data, x, outputs)):
+            line = f"{path}: {kind} squared error {score:.4f}"
+            if limit is not None:
+                verdict = "strange" if score > limit else "normal"
+                line += f": {verdict} (normal up to {limit:.4f}, for {data.false_alarms:.1%} false alarms)"
+            lines.append(line)
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
                 file = free_name(folder / f"{Path(path).stem}-reconstruction.png")
-                pair = [shown(data.scaling.undo(each) / max(data.high, 1e-6)) for each in (image, output)]
+                pair = [shown(in_unit(data, each)) for each in (image, output)]
                 plots.save(plots.gallery([pair], ("image", "reconstruction")), file)
                 lines.append(f"  what is left of it: {file}")
+                file = free_name(folder / f"{Path(path).stem}-where.png")
+                (map_,) = anomaly.heat(image[None], output[None])
+                plots.save(plots.overlay(in_unit(data, image), map_, line), file)
+                lines.append(f"  where it differs: {file}")
         return lines
+
+
+@dataclass(frozen=True)
+class Reconstructed:
+    """What a network made of a split."""
+
+    rows: Mapping[str, np.ndarray]  # of some examples, by title, each (examples, ...), scaled
+    codes: np.ndarray | None  # of all, (examples, code size)
+
+
+def damaged_by(network: Network, x: np.ndarray) -> np.ndarray | None:
+    """Examples as a network's layer "corruption" damages them in training, the same each time; None without one."""
+    if "corruption" not in {layer.name for layer in network.model.layers}:
+        return None
+    layer = network.model.get_layer("corruption")
+    again = type(layer).from_config({**layer.get_config(), "seed": 0})
+    return np.asarray(keras.ops.convert_to_numpy(again(x, training=True)))
+
+
+def codes_of(network: Network, x: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """What the layer "code" makes of examples, and what is drawn from the codes between the first two of them."""
+    model = network.model
+    if "code" not in {layer.name for layer in model.layers} or len(x) < 2:
+        return None, None
+    codes = np.asarray(keras.Model(model.input, model.get_layer("code").output).predict(x, verbose=0))
+    steps = np.linspace(0, 1, PLOTTED_EXAMPLES)[:, None].astype("float32")
+    decoder = keras.Model(model.get_layer("code").output, model.output)
+    between = keras.ops.convert_to_numpy(decoder(codes[:1] + steps * (codes[1:2] - codes[:1]), training=False))
+    return codes, np.asarray(between)
+
+
+def in_unit(data: ArrayDataModule, images: np.ndarray) -> np.ndarray:
+    """Scaled images from 0 to 1, to be looked at."""
+    return np.clip(data.scaling.undo(images) / max(data.high, 1e-6), 0, 1)
 
 
 def code_size(data: ArrayDataModule) -> int | None:

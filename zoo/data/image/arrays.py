@@ -92,6 +92,11 @@ class ArrayDataModule(DataModule):
             )
 
     @property
+    def image_steps(self) -> Mapping[str, Any]:
+        """What of the recipe's preprocessing is done to the images; a subclass with words of its own takes them out."""
+        return self.recipe.preprocess
+
+    @property
     def num_values(self) -> int:
         """How many numbers the inputs of the whole data set hold."""
         return sum(self.examples.values()) * math.prod(self.shape)
@@ -143,7 +148,7 @@ class ArrayDataModule(DataModule):
         """An image (height, width, channels) of 0 to 255, brought to the network's size as the recipe does it."""
         x = tensorflow().constant(pixels)
         height, width, _ = x.shape
-        for word, option in self.recipe.preprocess.items():
+        for word, option in self.image_steps.items():
             x, _ = transforms.PREPROCESS[word](x, None, option)
         if tuple(x.shape) != self.shape:
             raise UsageError(
@@ -175,7 +180,7 @@ class ArrayDataModule(DataModule):
     def _examples(self, split: str) -> Any:
         if split not in self._prepared:
             readable = dataclasses.replace(self.source, split=self._in_its_channels)
-            self._prepared[split] = pipeline.prepared(readable, getattr(self.recipe, split), self.recipe.preprocess)
+            self._prepared[split] = pipeline.prepared(readable, getattr(self.recipe, split), self.image_steps)
         return self._prepared[split]
 
     def _in_its_channels(self, split: str) -> Any:
@@ -265,6 +270,12 @@ class NumberDataModule(ArrayDataModule):
     """Images and vectors with a number each."""
 
     targets_are = "numbers"
+
+
+class AnyTargets(ArrayDataModule):
+    """Images and vectors, whatever their targets are: none is learned from."""
+
+    targets_are = "anything"
 
 
 def concatenated(parts: Sequence[Any]) -> Any:
