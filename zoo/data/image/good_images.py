@@ -19,7 +19,7 @@ from zoo.data.image.arrays import AnyTargets
 from zoo.data.image.files import ENDINGS
 from zoo.data.image.folder import ImageFile, ImageFolder, digest_of
 from zoo.data.image.listing import TABLE, from_folders, labels_of, listed
-from zoo.data.sources import tensorflow
+from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, some, unknown
 
 log = logging.getLogger("zoo")
