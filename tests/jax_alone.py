@@ -50,14 +50,17 @@ def main(folder):
     import keras
     from PIL import Image
 
-    image, label = next(iter(open_source("digits").load().split("test")))
-    Image.fromarray(image[..., 0]).save(folder / "digit.png")
+    files, labels = [], []
+    for number, (image, label) in zip(range(20), open_source("digits").load().split("test")):
+        files.append(str(folder / f"{number}.png"))
+        Image.fromarray(np.asarray(image)[..., 0]).save(files[-1])
+        labels.append(str(label))
+    said = zoo.predict(run, files)
     told = {
         "backend": keras.backend.backend(),
         "accuracy": run.metrics["accuracy"],
         "evaluated": zoo.evaluate(run)["accuracy"],
-        "predicted": zoo.predict(run, [str(folder / "digit.png")])[0],
-        "label": str(label),
+        "read": sum(f".png: {label} " in line for label, line in zip(labels, said)),
         "mnist": refused(zoo.train, "softmax_regression", "mnist"),
         "imported": [package for package in AWAY if package in sys.modules],
     }
