@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data.image import annotations
 from zoo.data.image.box_folder import BoxFolder
+from zoo.data.image.yolo_annotations import names_of_yaml
 from zoo.errors import UsageError
 
 SIZE = (40, 20)  # width, height
@@ -186,6 +186,6 @@ def test_other_folders_are_refused_in_one_line(tmp_path):
 
 
 def test_names_of_classes():
-    assert annotations.names_of_yaml("names: [a, 'b c']\nnc: 2") == ["a", "b c"]
-    assert annotations.names_of_yaml("path: x\nnames:\n- a\n- b\nval: y") == ["a", "b"]
-    assert annotations.names_of_yaml("nc: 3") == []
+    assert names_of_yaml("names: [a, 'b c']\nnc: 2") == ["a", "b c"]
+    assert names_of_yaml("path: x\nnames:\n- a\n- b\nval: y") == ["a", "b"]
+    assert names_of_yaml("nc: 3") == []

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.base import SPLITS
-from zoo.data.image import annotations
+from zoo.data.image import annotations, yolo_annotations
 from zoo.data.image.annotations import Annotated
 from zoo.data.image.files import pixels
 from zoo.data.image.folder import SPLIT_FRACTIONS, digest_of
@@ -35,12 +36,12 @@ class BoxFolder:
         self.path, self.name = path, str(path)
         if not path.is_dir():
             raise UsageError(f"{path} is no folder; expected one of images and the files that say what is in them")
-        annotations.reader_of(path)
+        reader_of(path)
 
     @cached_property
     def found(self) -> tuple[list[Annotated], list[str]]:
         """The images that can be read, and the classes that occur."""
-        kind, sound, names, notes = annotations.read(self.path)
+        kind, sound, names, notes = read(self.path)
         for line in notes.lines():
             log.warning(f"{self.path}: {line}")
         there = Counter(thing.label for each in sound for thing in each.things)
@@ -95,6 +96,34 @@ class BoxFolder:
         if empty := [split for split in SPLITS if not splits[split]]:
             raise UsageError(f"{self.path} has no images for {', '.join(empty)}; expected at least {FEWEST} images")
         return splits
+
+
+Reader = Callable[[Path, annotations.Images, annotations.Notes], tuple[list[Annotated], list[str]]]
+
+
+def reader_of(root: Path) -> tuple[str, Reader]:
+    """The format of a folder, by what lies in it.
+
+    Raises:
+        UsageError: if none does.
+    """
+    if next(annotations.coco_files(root), None):
+        return "COCO", annotations.coco
+    if next(annotations.xml_files(root), None):
+        return "Pascal VOC", annotations.voc
+    if any((root / name).is_file() for name in yolo_annotations.CLASS_FILES):
+        return "YOLO", yolo_annotations.yolo
+    raise UsageError(
+        f"{root} holds no boxes; expected Pascal VOC's XML files, COCO's JSON, or YOLO's text files with data.yaml"
+    )
+
+
+def read(root: Path) -> tuple[str, list[Annotated], Sequence[str], annotations.Notes]:
+    """The format of a folder, its images and things, its classes, and what was left out."""
+    notes = annotations.Notes()
+    kind, reader = reader_of(root)
+    found, names = reader(root, annotations.Images(root), notes)
+    return kind, found, names, notes
 
 
 def held_out(images: list[Annotated], fraction: float) -> tuple[list[Annotated], list[Annotated]]:
