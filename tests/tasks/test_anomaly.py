@@ -2,6 +2,7 @@
 them."""
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -19,6 +20,13 @@ def test_the_threshold_keeps_its_promise():
     rng = np.random.default_rng(0)
     rates = [(rng.normal(size=500) > anomaly.threshold(rng.normal(size=60), 0.1)).mean() for _ in range(400)]
     assert 0.08 < np.mean(rates) <= 0.1 + 0.01
+
+
+def test_too_few_for_the_rate_are_told(caplog):
+    anomaly.say_if_few(19, 0.05)
+    assert not caplog.text
+    anomaly.say_if_few(10, 0.05)
+    assert "a false-alarm rate of 5.0% takes at least 19: expect about 9%" in caplog.text
 
 
 def test_a_small_fault_has_a_peak_and_hardly_a_mean():
@@ -109,8 +117,11 @@ def test_a_flat_folder_of_good_images_is_enough(good_run, tmp_path, capsys):
     paths = [str(tmp_path / "new" / name) for name in ("900.png", "901.png")]
     assert cli.main(["predict", str(good_run.path), *paths, "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
-    assert "900.png: peak of the squared error" in said and "strange (normal up to" in said
-    assert ": strange" not in said[: said.index("901.png: peak")]
+    good, faulty = (
+        float(re.search(rf"{name}: peak of the squared error ([\d.]+)", said)[1]) for name in ("900.png", "901.png")
+    )
+    assert faulty > 2 * good
+    assert re.search(r"901.png: peak of the squared error [\d.]+: strange \(normal up to", said)
     assert (tmp_path / "out" / "901-where.png").exists()
 
 

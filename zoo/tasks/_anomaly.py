@@ -4,12 +4,15 @@ A threshold is chosen on good examples that nothing was learned from, for a rate
 what the rate is on others is measured.
 """
 
+import logging
 import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from zoo.data.image.good_images import GoodImages
+
+log = logging.getLogger("zoo")
 
 WINDOWS = 8  # of a heat map, to the length of an image
 
@@ -41,6 +44,16 @@ def threshold(good: np.ndarray, false_alarms: float) -> float:
     """
     ordered = np.sort(good)
     return float(ordered[min(math.ceil((len(good) + 1) * (1 - false_alarms)), len(good)) - 1])
+
+
+def say_if_few(good: int, false_alarms: float) -> None:
+    """Say where so few good examples are held out that no threshold of theirs can keep the rate."""
+    fewest = math.ceil(1 / false_alarms) - 1
+    if good < fewest:
+        log.warning(
+            f"{good} good examples are held out to choose a threshold; a false-alarm rate of {false_alarms:.1%} takes "
+            f"at least {fewest}: expect about {1 / (good + 1):.0%}, or add good ones"
+        )
 
 
 def judged(found: np.ndarray, strange: np.ndarray, limit: float) -> Mapping[str, float]:

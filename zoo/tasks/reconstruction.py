@@ -48,6 +48,7 @@ class Reconstruction(Task):
         outputs = network.predict(x)
         held_out = data.arrays("validation")[0]
         limit = anomaly.threshold(anomaly.scores(data, held_out, network.predict(held_out)), data.false_alarms)
+        anomaly.say_if_few(len(held_out), data.false_alarms)
         found = anomaly.scores(data, x, outputs)
         error = float(np.square(outputs - x)[~strange].mean())
         metrics = {"loss": error, "mse": error, "threshold": limit, **anomaly.judged(found, strange, limit)}
