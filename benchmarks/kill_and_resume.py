@@ -88,7 +88,7 @@ def shorten() -> None:
 
     throughput.pipeline_rate = lambda dataset: 0.0  # type: ignore[assignment]
     throughput.model_rate = functools.partial(throughput.model_rate, steps=1, warmup=1)
-    trainer.report = lambda *arguments: None  # type: ignore[assignment]
+    trainer.report = lambda *arguments, **settings: None  # type: ignore[assignment]
     MetricLearning.baselines = Task.baselines  # type: ignore[assignment]
 
 

@@ -17,3 +17,14 @@ def test_a_dollar_sign_begins_no_formula(tmp_path):
     figure = plots.gallery([[np.zeros((4, 4, 3))]], ["EU$ $x_"])
     plots.save(figure, tmp_path / "gallery.png")
     assert (tmp_path / "gallery.png").stat().st_size > 1000
+
+
+def test_the_curves_show_where_fine_tuning_begins_and_which_epoch_was_kept(tmp_path):
+    rows = "".join(f"{epoch},1.0,{loss}\n" for epoch, loss in enumerate((0.9, 0.5, 0.8, 0.7)))
+    (tmp_path / "history.csv").write_text("epoch,loss,val_loss\n" + rows)
+    figure = plots.curves(tmp_path / "history.csv", "", "accuracy", {}, since=2, kept=1)
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    assert lines["fine-tuning begins"].get_xdata()[0] == 2.5
+    assert (lines["kept"].get_xdata()[0], lines["kept"].get_ydata()[0]) == (2, 0.5)
+    plain = plots.curves(tmp_path / "history.csv", "", "accuracy", {}, kept=3)
+    assert {line.get_label() for line in plain.axes[0].get_lines()} == {"training", "validation"}

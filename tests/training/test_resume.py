@@ -54,7 +54,7 @@ LONG = ("siamese", "seq2seq_gru")  # half a minute each
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in FAMILIES])
 def test_stopped_and_resumed_is_the_undisturbed_training(name, data_dir, tmp_path, stop_at, monkeypatch):
     settings, (epoch, batch) = FAMILIES[name]
-    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments: None)
+    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
     monkeypatch.setattr(MetricLearning, "baselines", Task.baselines)
     settings = dict(settings, data_dir=data_dir, verbose=0)
     undisturbed = zoo.train(name, run=tmp_path / "undisturbed", **settings)
@@ -129,13 +129,13 @@ def everything(tmp_path_factory, data_dir):
     )
     zoo.registry.import_file(str(file))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.training.trainer.report", lambda *arguments: None)
+        patch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
         return zoo.train("stateful", run=file.parent / "run", data_dir=data_dir, verbose=0)
 
 
 @pytest.mark.parametrize("place", [(0, 3), (1, None), (2, 1), (3, None)])
 def test_all_state_is_kept(place, everything, data_dir, tmp_path, stop_at, monkeypatch):
-    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments: None)
+    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
     settings = dict(data_dir=data_dir, verbose=0)
     rows = list(csv.DictReader((everything.path / "history.csv").open()))
     assert len({row["drawn"] for row in rows}) == len(rows) >= 4
@@ -148,7 +148,7 @@ def test_all_state_is_kept(place, everything, data_dir, tmp_path, stop_at, monke
 
 
 def test_the_comparison_sees_a_difference(data_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments: None)
+    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
     one, other = (
         zoo.train("mlp", run=tmp_path / str(seed), seed=seed, epochs=1, data_dir=data_dir, verbose=0) for seed in (0, 1)
     )
@@ -162,7 +162,7 @@ def finished(tmp_path_factory, data_dir):
 
 def test_more_epochs_for_a_finished_run(everything, data_dir, tmp_path, monkeypatch):
     """With a constant rate it is the longer training, bit for bit; else the schedule is another, which is said."""
-    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments: None)
+    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
     settings = dict(data_dir=data_dir, verbose=0)
     longer = zoo.train("stateful", "one_phase", run=tmp_path / "longer", epochs=4, **settings)
     zoo.train("stateful", "one_phase", run=tmp_path / "run", epochs=2, **settings)
@@ -193,13 +193,13 @@ def test_what_cannot_be_resumed(finished, data_dir, tmp_path):
 
 
 def test_resume_begins_where_there_is_nothing(data_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments: None)
+    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
     run = zoo.train("mlp", run=tmp_path / "run", resume=True, epochs=1, data_dir=data_dir, verbose=0)
     assert run.metrics["accuracy"] > 0.1 and "resumed" not in run.config
 
 
 def test_what_has_changed_is_said(data_dir, tmp_path, stop_at, monkeypatch, caplog):
-    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments: None)
+    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
     monkeypatch.setattr("zoo.system.os.sched_getaffinity", lambda process: {0, 1, 2, 3}, raising=False)
     stop_at(0)
     with pytest.raises(Stopped):
@@ -252,7 +252,7 @@ def test_killed_inside_a_write(data_dir, tmp_path, monkeypatch):
         np.savez = savez
         zoo.train("mlp", epochs=3, run=sys.argv[1], data_dir=sys.argv[2], verbose=0)
     """)
-    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments: None)
+    monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
     undisturbed = zoo.train("mlp", run=tmp_path / "undisturbed", epochs=3, data_dir=data_dir, verbose=0)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", program, tmp_path / "run", data_dir]
