@@ -50,17 +50,15 @@ def main(folder):
     import keras
     from PIL import Image
 
-    files, labels = [], []
-    for number, (image, label) in zip(range(20), open_source("digits").load().split("test")):
-        files.append(str(folder / f"{number}.png"))
-        Image.fromarray(np.asarray(image)[..., 0]).save(files[-1])
-        labels.append(str(label))
-    said = zoo.predict(run, files)
+    image, _ = next(iter(open_source("digits").load().split("test")))
+    inputs, _ = next(iter(zoo.load_data("digits", split="test", batch_size=1)))
+    Image.fromarray(image[..., 0]).save(folder / "digit.png")
     told = {
         "backend": keras.backend.backend(),
         "accuracy": run.metrics["accuracy"],
         "evaluated": zoo.evaluate(run)["accuracy"],
-        "read": sum(f".png: {label} " in line for label, line in zip(labels, said)),
+        "predicted": zoo.predict(run, [str(folder / "digit.png")])[0],
+        "asked": int(np.argmax(run.model().predict(inputs, verbose=0))),
         "mnist": refused(zoo.train, "softmax_regression", "mnist"),
         "imported": [package for package in AWAY if package in sys.modules],
     }

@@ -395,7 +395,7 @@ def test_the_main_job_runs_on_jax_alone(alone):
     _, told = alone
     assert told["backend"] == "jax"  # the only one that is there; nobody has named it
     assert told["accuracy"] > 0.7 and told["evaluated"] == pytest.approx(told["accuracy"])
-    assert told["read"] >= 13  # of twenty test digits
+    assert f"digit.png: {told['asked']} " in told["predicted"]
     assert told["imported"] == []
 
 
