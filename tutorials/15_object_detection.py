@@ -255,7 +255,7 @@ lesson.plot(after, "after")
 # Sort the boxes of a class by score. Each that has an IoU of .5 with a true one that is still free is right, all others
 # are wrong. Going down the list, *precision* (the part of the boxes so far that is right) falls and *recall* (the
 # part of the things that was found) rises. The area under that curve is the *average precision*, and its mean over
-# the classes is **mAP**. COCO takes the mean over ten IoUs from .5 to .95 as well, which rewards boxes that fit well.
+# the classes the **mean average precision** (mAP). COCO takes the mean over ten IoUs from .5 to .95 as well, which favours boxes that fit well.
 
 # %%
 curves = {name: detection.curve(truths, found[0], label) for label, name in enumerate(names)}
