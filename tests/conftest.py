@@ -20,7 +20,10 @@ def pytest_addoption(parser):
 
 
 # Networks of parts that other families are made of too: what trains or saves them in the conformance suite is slow.
-LONG = ("densenet*", "efficientnet_*", "mobilenet_v3_*", "xception", "yolo_v2*")
+LONG = (
+    "bert_large", "conv_autoencoder", "dcgan", "densenet*", "denoising_autoencoder", "efficientnet_*", "fcn8_vgg16",
+    "inception_v3", "mobilenet_v3_*", "xception", "yolo_v2*",
+)  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are slow are left out

@@ -81,4 +81,5 @@ def demos(folder):
     print(json.dumps(told))
 
 
-{"main": main, "demos": demos}[sys.argv[1]](Path(sys.argv[2]))
+if __name__ == "__main__":
+    {"main": main, "demos": demos}[sys.argv[1]](Path(sys.argv[2]))

@@ -373,7 +373,12 @@ lesson.claim("agreement of two batches, residual-50, worst seed", min(agreed["re
 #
 # Skip connections also go past whole networks: where every pixel is given a class, `unet` and `fcn8_vgg16` hand the
 # fine maps near the image to the coarse ones at the end, which know what is there but not exactly where.
-#
+
+# %%
+for name in ("unet", "fcn8_vgg16"):
+    print(f"{name}: {zoo.info(name).summary}, {zoo.info(name).params:,} parameters")
+
+# %% [markdown]
 # ## CIFAR-10 (`--data full`)
 # The recipe is the paper's: 64,000 steps. Its Table 6 gives .9125 for ResNet-20; not measured here.
 

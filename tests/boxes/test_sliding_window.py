@@ -42,6 +42,7 @@ def test_the_notes_example():
     assert model.count_params() == classifier().count_params()
 
 
+@pytest.mark.slow
 def test_one_pass_is_faster():
     model, image = classifier(), np.zeros((64, 64, 3), "float32")
     convolutional = zoo.fully_convolutional(model)

@@ -31,7 +31,7 @@ def tf_slim(layer):
 def test_weights_of_keras_give_its_outputs(name, theirs, options, tmp_path):
     theirs = getattr(keras.applications, theirs)(weights=None, input_shape=SHAPE, classifier_activation=None, **options)
     rename = tf_slim if "v3" in name else str
-    assert from_keras(name, theirs, tmp_path / "net.h5", SHAPE, rename=rename) < 1e-5
+    assert from_keras(name, theirs, tmp_path / "net.h5", SHAPE, rename=rename) < 2e-5  # 1.2e-5 on one of two processors
 
 
 def test_the_narrow_end_has_no_activation_and_carries_the_shortcut():

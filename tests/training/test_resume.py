@@ -48,7 +48,7 @@ FAMILIES = {  # name -> (settings, where to stop: inside an epoch or after one)
 }
 
 
-LONG = ("siamese", "seq2seq_gru")  # half a minute each
+LONG = ("siamese", "seq2seq_gru", "word2vec")  # half a minute each
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in FAMILIES])
@@ -133,7 +133,10 @@ def everything(tmp_path_factory, data_dir):
         return zoo.train("stateful", run=file.parent / "run", data_dir=data_dir, verbose=0)
 
 
-@pytest.mark.parametrize("place", [(0, 3), (1, None), (2, 1), (3, None)])
+SLOW_PLACES = [pytest.param(place, marks=pytest.mark.slow) for place in ((1, None), (3, None))]
+
+
+@pytest.mark.parametrize("place", [(0, 3), (2, 1), *SLOW_PLACES])
 def test_all_state_is_kept(place, everything, data_dir, tmp_path, stop_at, monkeypatch):
     monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
     settings = dict(data_dir=data_dir, verbose=0)

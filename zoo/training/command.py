@@ -19,7 +19,8 @@ def command_line(plan: RunPlan, options: Mapping[str, Any]) -> str:
     if recipe.optimizer != original.optimizer:
         words += ["--optimizer", recipe.optimizer]
     given = plan.extras.class_weight
-    weights = given if isinstance(given, str) else ",".join(f"{key}={value}" for key, value in (given or {}).items())
+    by_class = given.items() if isinstance(given, Mapping) else ()  # what is neither is refused later
+    weights = given if isinstance(given, str) else ",".join(f"{key}={value}" for key, value in by_class)
     words += ["--class-weight", weights] if weights else []
     for word in {**original.augment, **recipe.augment}:
         if recipe.augment.get(word) != original.augment.get(word):
