@@ -57,8 +57,7 @@ class Predictor:
     @property
     def has_records(self) -> bool:
         """Whether it gives records: classifiers of images do, the others lines."""
-        clips = len(getattr(self.trained.data, "shape", ())) > 3  # answered in lines
-        return hasattr(self.trained.network.task, "predictions") and not clips
+        return getattr(self.trained.network.task, "gives_records", False)
 
     def __call__(self, inputs: Any, **settings: Any) -> list[Any]:
         """What the network predicts for each input.

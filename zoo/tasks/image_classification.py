@@ -31,6 +31,7 @@ DEFAULT_EXPLANATION = "gradcam"  # of `attribution.METHODS`
 class ImageClassification(Classification):
     data_module = ArrayDataModule
     folder: ClassVar[Callable[..., Any] | None] = ImageFolder
+    gives_records: ClassVar[bool] = True  # whether `predictions` serves `zoo.load`; else the lines of `predict` do
 
     def baselines(self, data: ArrayDataModule) -> dict[str, float]:
         """Always the commonest class; and the class of the nearest training example."""

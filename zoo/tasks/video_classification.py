@@ -32,6 +32,7 @@ CONTROLS = {"accuracy_shuffled_in_time": shuffled_in_time, "accuracy_still": sti
 class VideoClassification(ImageClassification):
     data_module = VideoDataModule
     folder = ClipFolder
+    gives_records = False
 
     def evaluate(self, network: Network, data: ArrayDataModule, split: str) -> Evaluation:
         """Loss and accuracy; and the accuracy of the same network on clips that have lost their motion."""
