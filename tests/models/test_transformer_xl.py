@@ -44,6 +44,14 @@ def put_attention(attention, matrices, output, u, w):
     attention.distance_bias.assign(w)
 
 
+def put_others(model, block, state, at, norms, dense):
+    """The two normalisations and the two dense layers of a block."""
+    for part, layer in zip(norms, ("attention_norm", "mlp_norm")):
+        put(model.get_layer(f"{block}_{layer}"), state[f"{at}.{part}.weight"], state[f"{at}.{part}.bias"])
+    for part, layer in zip(dense, ("mlp_in", "mlp_out")):
+        put(model.get_layer(f"{block}_{layer}"), state[f"{at}.{part}.weight"].T, state[f"{at}.{part}.bias"])
+
+
 def xl():
     state = load_file(RECORDED / "transformer_xl" / "model.safetensors")
     model = zoo.build("transformer_xl", **SHAPE, **SEGMENTS)
@@ -54,12 +62,8 @@ def xl():
         u, w = state[f"{at}.dec_attn.r_w_bias"], state[f"{at}.dec_attn.r_r_bias"]
         output = state[f"{at}.dec_attn.o_net.weight"].T
         put_attention(model.get_layer(f"{block}_attention"), [kernel.T for kernel in kernels], output, u, w)
-        for part, layer in (("dec_attn", "attention_norm"), ("pos_ff", "mlp_norm")):
-            norm = f"{at}.{part}.layer_norm"
-            put(model.get_layer(f"{block}_{layer}"), state[f"{norm}.weight"], state[f"{norm}.bias"])
-        for place, layer in ((0, "mlp_in"), (3, "mlp_out")):
-            dense = f"{at}.pos_ff.CoreNet.{place}"
-            put(model.get_layer(f"{block}_{layer}"), state[f"{dense}.weight"].T, state[f"{dense}.bias"])
+        norms = "dec_attn.layer_norm", "pos_ff.layer_norm"
+        put_others(model, block, state, at, norms, ("pos_ff.CoreNet.0", "pos_ff.CoreNet.3"))
     return model
 
 
@@ -73,12 +77,8 @@ def xlnet():
         output = attention["o"].reshape(8, 8).T
         biases = attention["r_w_bias"], attention["r_r_bias"]
         put_attention(model.get_layer(f"{block}_attention"), [attention[part] for part in "qkvr"], output, *biases)
-        for part, layer in (("rel_attn", "attention_norm"), ("ff", "mlp_norm")):
-            norm = f"{at}.{part}.layer_norm"
-            put(model.get_layer(f"{block}_{layer}"), state[f"{norm}.weight"], state[f"{norm}.bias"])
-        for place, layer in ((1, "mlp_in"), (2, "mlp_out")):
-            dense = f"{at}.ff.layer_{place}"
-            put(model.get_layer(f"{block}_{layer}"), state[f"{dense}.weight"].T, state[f"{dense}.bias"])
+        norms = "rel_attn.layer_norm", "ff.layer_norm"
+        put_others(model, block, state, at, norms, ("ff.layer_1", "ff.layer_2"))
     return model
 
 

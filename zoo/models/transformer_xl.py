@@ -26,30 +26,19 @@ from zoo.checks import check_whole
 from zoo.layers.attention import Cache
 from zoo.layers.relative_attention import RelativeAttention
 from zoo.models.transformer import Block
-from zoo.records import Card, Input, Recipe, replace
+from zoo.recipes import gpt
+from zoo.records import Card, Input, replace
 from zoo.registry import register
 
-DEMO = Recipe(
-    name="demo",
-    dataset="pydoc_topics:1.0.0",
-    preprocess={"tokens": "characters", "vocabulary": 200, "length": 256},
-    model={"num_layers": 4, "dim": 96, "num_heads": 4, "mlp_dim": 384, "segment_length": 64, "memory_length": 64},
-    epochs=10,
+SEGMENTS = {"segment_length": 64, "memory_length": 64}
+DEMO = replace(  # as many characters a step as GPT's, in fewer and longer windows
+    gpt.DEMO,
+    preprocess={**gpt.DEMO.preprocess, "length": 256},
+    model={"num_layers": 4, "dim": 96, "num_heads": 4, "mlp_dim": 384, **SEGMENTS},
     batch_size=8,
-    optimizer="adamw",
-    optimizer_options={"weight_decay": 0.1, "beta_2": 0.99},
-    decay_kernels_only=True,
-    learning_rate=2e-3,
-    schedule="cosine",
-    schedule_options={"warmup_epochs": 1},
 )
 TEXT_FOLDER = replace(
-    DEMO,
-    name="text_folder",
-    dataset="",
-    min_steps=1000,
-    patience=5,
-    preprocess={"tokens": "characters", "vocabulary": 20_000, "length": 256},
+    gpt.TEXT_FOLDER, preprocess={**gpt.TEXT_FOLDER.preprocess, "length": 256}, model=DEMO.model, batch_size=8
 )
 
 
