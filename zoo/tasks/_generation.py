@@ -35,10 +35,14 @@ class DrawingTask(Task):
         """Noise (examples, size) to examples (examples, ...), scaled as the network was trained on them."""
         raise NotImplementedError
 
+    def scaled(self, network: Network, noise: np.ndarray) -> np.ndarray:
+        """As `draw`, of any number, some at a time."""
+        parts = [self.draw(network, noise[start : start + BATCH]) for start in range(0, len(noise), BATCH)]
+        return np.concatenate(parts)
+
     def drawn(self, network: Network, data: Any, noise: np.ndarray) -> np.ndarray:
         """Noise to examples in the units of the data: images from 0 to 1, vectors as they are."""
-        parts = [self.draw(network, noise[start : start + BATCH]) for start in range(0, len(noise), BATCH)]
-        examples = data.scaling.undo(np.concatenate(parts))
+        examples = data.scaling.undo(self.scaled(network, noise))
         return np.clip(examples / max(data.high, 1e-6), 0, 1) if examples.ndim == 4 else examples
 
     def generate(

@@ -13,6 +13,7 @@ import numpy as np
 from zoo import factory, losses, plots
 from zoo.backend import random_states_kept
 from zoo.data.image.arrays import AnyTargets
+from zoo.metrics import classification
 from zoo.metrics import generation as metrics
 from zoo.records import Card
 from zoo.tasks._generation import DrawingTask, noise_of
@@ -153,8 +154,7 @@ class AdversarialGeneration(DrawingTask):
 
     def _scaled(self, network: Network, data: GeneratorData, count: int) -> np.ndarray:
         """So many drawn examples, scaled as the network has them."""
-        noise = noise_of(data.recipe.seed, count, self.noise_size(network))
-        return np.concatenate([self.draw(network, noise[start : start + 256]) for start in range(0, count, 256)])
+        return self.scaled(network, noise_of(data.recipe.seed, count, self.noise_size(network)))
 
 
 class CollapseWatch(keras.callbacks.Callback):
@@ -240,9 +240,7 @@ def _judge(data: GeneratorData, real: np.ndarray, labels: Any) -> Judge:
     features = keras.Model(model.input, model.get_layer("f6").output)
 
     def probabilities(x: np.ndarray) -> np.ndarray:
-        logits = model.predict(x, verbose=0)
-        shifted = np.exp(logits - logits.max(1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(1, keepdims=True))
+        return classification.probabilities(model.predict(x, verbose=0))
 
     accuracy = float((probabilities(real).argmax(1) == np.asarray(labels)).mean())
     return Judge(

@@ -70,7 +70,7 @@ class VariationalInference(DrawingTask):
         x, labels = data.arrays(split)
         mean, log_variance = posterior(network, x)
         terms = log_weights(network, x, mean, log_variance)
-        divergence = 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).sum(1)  # in closed form
+        divergence = divergence_of(mean, log_variance)
         likelihood = np.concatenate([each["likelihood"].mean(1) for each in terms])
         elbo = likelihood - divergence
         weights = np.concatenate([each["weight"] for each in terms])  # (images, samples)
@@ -140,7 +140,7 @@ class VariationalInference(DrawingTask):
         network, data = trained.network, trained.data
         x = data.encode(paths)
         mean, log_variance = posterior(network, x)
-        divergence = 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).sum(1)
+        divergence = divergence_of(mean, log_variance)
         (terms,) = log_weights(network, x, mean, log_variance)
         lines = []
         for path, image, again, elbo in zip(
@@ -165,6 +165,11 @@ def posterior(network: Network, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     encoder = keras.Model(network.model.input, network.model.get_layer("latent").output)
     mean, log_variance = np.split(np.asarray(encoder.predict(x, verbose=0)), 2, axis=1)
     return mean, log_variance
+
+
+def divergence_of(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
+    """KL( q(z|x) || N(0, 1) ) in closed form, as `losses.NormalDivergence` has it: (examples,)."""
+    return np.asarray(0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).sum(1))
 
 
 def decoder_of(network: Network) -> keras.Model:
