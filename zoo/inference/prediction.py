@@ -47,10 +47,7 @@ def predict(
         UsageError: if the folder holds no finished run, or an input is none of this network's.
     """
     inputs = as_strings(inputs, "the path of an image or a clip, or a text")
-    if explain is not None:
-        check_method(explain)
-        if folder is None:
-            raise UsageError(f"explain is {explain!r} without a folder; expected one for its plots: folder=")
+    check_words(explain, folder)
     if is_name(run):
         for path in inputs:  # nothing is fetched for what is not there
             check_there(path)
@@ -99,12 +96,18 @@ def answered(
 
 def check_explanation(trained: Trained, explain: str | None, folder: Any) -> None:
     """Raise where predictions cannot be explained as they should be."""
+    check_words(explain, folder)
+    if explain is not None:
+        check_explains(trained.network.card.name, explain)
+
+
+def check_words(explain: str | None, folder: Any) -> None:
+    """The part of `check_explanation` that asks nothing of a network: before one is opened."""
     if explain is None:
         return
     check_method(explain)
     if folder is None:
         raise UsageError(f"explain is {explain!r} without a folder; expected one for its plots: folder=")
-    check_explains(trained.network.card.name, explain)
 
 
 def check_explains(name: str, explain: str) -> None:
