@@ -9,10 +9,7 @@ from zoo.checks import plain
 from zoo.deprecated import check_one_name, warn
 from zoo.errors import unknown
 
-__all__ = ["IGNORED", "Card", "Expected", "Input", "Recipe", "Weights", "as_dict", "recipe_from", "replace"]
-
-
-IGNORED = 255  # in a mask of class numbers: this pixel does not count
+__all__ = ["Card", "Expected", "Input", "Recipe", "Weights", "as_dict", "recipe_from", "replace"]
 
 
 @dataclass(frozen=True)

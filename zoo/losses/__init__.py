@@ -16,7 +16,7 @@ from zoo.losses.segmentation import Dice, SoftIoU
 from zoo.losses.tags import TagLikelihood
 from zoo.losses.variational import BernoulliLikelihood, NormalDivergence
 from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, next_word
-from zoo.records import IGNORED
+from zoo.metrics.segmentation import IGNORED
 
 __all__ = [
     "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "Dice", "ExplicitTriplet", "Glove",

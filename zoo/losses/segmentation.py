@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.records import IGNORED
+from zoo.metrics.segmentation import IGNORED
 
 
 class Overlap(keras.Loss):

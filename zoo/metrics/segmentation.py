@@ -2,8 +2,10 @@
 
 import numpy as np
 
+IGNORED = 255  # in a mask of class numbers: this pixel does not count
 
-def confusion(targets: np.ndarray, predicted: np.ndarray, num_classes: int, ignored: int = 255) -> np.ndarray:
+
+def confusion(targets: np.ndarray, predicted: np.ndarray, num_classes: int, ignored: int = IGNORED) -> np.ndarray:
     """How many pixels of each class (row) were taken for each class (column), without those that do not count.
 
     >>> confusion(np.array([0, 0, 1, 255]), np.array([0, 1, 1, 0]), 2).tolist()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.metrics.segmentation import IGNORED
 from zoo.plots.base import new_figure
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def colour_of(number: int) -> np.ndarray:
     return COLOURS[(number - 1) % len(COLOURS)] * 0.7 ** ((number - 1) // len(COLOURS))
 
 
-def tinted(image: np.ndarray, mask: np.ndarray, ignored: int = 255) -> np.ndarray:
+def tinted(image: np.ndarray, mask: np.ndarray, ignored: int = IGNORED) -> np.ndarray:
     """An image (height, width, 3) of 0 to 1, the pixels of each class but 0 in its colour; what is ignored, white."""
     found = image.astype("float64").copy()
     for number in np.unique(mask[mask > 0]):
@@ -36,7 +37,7 @@ def tinted(image: np.ndarray, mask: np.ndarray, ignored: int = 255) -> np.ndarra
 
 def masks(
     images: Sequence[np.ndarray], truths: Sequence[np.ndarray], predicted: Sequence[np.ndarray],
-    class_names: Sequence[str], ignored: int = 255,
+    class_names: Sequence[str], ignored: int = IGNORED,
 ) -> Figure:  # fmt: skip
     """A column for each image: the image, its mask, what was predicted, and the wrong pixels in black."""
     figure = new_figure(2.2 * len(images), 9.2)

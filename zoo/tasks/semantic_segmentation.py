@@ -18,8 +18,9 @@ from zoo.data.image.mask_folder import MaskFolder
 from zoo.data.image.masks import MaskDataModule
 from zoo.errors import UsageError
 from zoo.metrics import segmentation
+from zoo.metrics.segmentation import IGNORED
 from zoo.plots import segmentation as figures
-from zoo.records import IGNORED, Card
+from zoo.records import Card
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained, class_ids
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from zoo.data.base import SPLITS
 from zoo.data.image import annotations, yolo_annotations
 from zoo.data.image.annotations import Annotated
 from zoo.data.image.files import pixels
-from zoo.data.image.folder import SPLIT_FRACTIONS, digest_of
+from zoo.data.image.folder import ImageFile, by_owner, digest_of
 from zoo.data.sources import Source
 from zoo.data.tensors import check_tensorflow, tensorflow
 from zoo.errors import UsageError, some, unknown
@@ -22,6 +22,7 @@ from zoo.errors import UsageError, some, unknown
 log = logging.getLogger("zoo")
 
 FEWEST = 3  # images: one for each split
+EVERYTHING = "all"  # what stands for the class of an image where the split is drawn
 
 
 class BoxFolder:
@@ -59,13 +60,17 @@ class BoxFolder:
 
     def sha256(self) -> str:
         """Of the images and their boxes."""
-        images, _ = self.found
-        lines = sorted(f"{digest_of(each.path)} {each.split} {each.things}" for each in images)
+        things = {each.path: each.things for each in self.found[0]}
+        lines = sorted(f"{each.digest} {each.split} {things[each.path]}" for each in self.images)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def load(self) -> Source:
-        images, names = self.found
-        splits = self._splits(images)
+        annotated, names = self.found
+        of_file = {each.path: each for each in annotated}
+        splits = {
+            split: [of_file[each.path] for each in images]
+            for split, images in by_owner(self.images, self.path, FEWEST).items()
+        }
         counts = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
         log.info(f"{self.path}: {counts}")
         untaught = {name for name in names} - {thing.label for each in splits["train"] for thing in each.things}
@@ -79,23 +84,10 @@ class BoxFolder:
 
         return Source(self.name, tuple(names), split)
 
-    def _splits(self, images: list[Annotated]) -> dict[str, list[Annotated]]:
-        """By their owner, or by content where he has named none."""
-        named = {each.split for each in images}
-        if "" in named and len(named) > 1:
-            names = [each.path.name for each in images if not each.split]
-            raise UsageError(
-                f"{self.path}: {len(names)} images are in no split, others are; name one for {some(names)}"
-            )
-        splits = {split: [each for each in images if each.split == split] for split in SPLITS}
-        rest = splits["train"] or [each for each in images if not each.split]
-        for split, fraction in SPLIT_FRACTIONS.items():
-            if not splits[split]:
-                rest, splits[split] = held_out(rest, fraction)
-        splits["train"] = rest
-        if empty := [split for split in SPLITS if not splits[split]]:
-            raise UsageError(f"{self.path} has no images for {', '.join(empty)}; expected at least {FEWEST} images")
-        return splits
+    @cached_property
+    def images(self) -> list[ImageFile]:
+        """Those of `found`, with the digests of their files: copies of an image stay in one split."""
+        return [ImageFile(each.path, EVERYTHING, digest_of(each.path), each.split) for each in self.found[0]]
 
 
 Reader = Callable[[Path, annotations.Images, annotations.Notes], tuple[list[Annotated], list[str]]]
@@ -124,17 +116,6 @@ def read(root: Path) -> tuple[str, list[Annotated], Sequence[str], annotations.N
     kind, reader = reader_of(root)
     found, names = reader(root, annotations.Images(root), notes)
     return kind, found, names, notes
-
-
-def held_out(images: list[Annotated], fraction: float) -> tuple[list[Annotated], list[Annotated]]:
-    """Images without a fraction of them, at least one; and that one. Copies of an image stay together."""
-    digests = {each.path: digest_of(each.path) for each in images}
-    order = sorted(set(digests.values()))  # as good as drawn
-    chosen = set(order[: max(1, round(fraction * len(order)))]) if len(order) > 1 else set()
-    parts: tuple[list[Annotated], list[Annotated]] = ([], [])
-    for each in images:
-        parts[digests[each.path] in chosen].append(each)
-    return parts
 
 
 def opened(images: list[Annotated], names: list[str]) -> Any:

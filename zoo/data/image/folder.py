@@ -230,6 +230,24 @@ def by_content(images: list[ImageFile], fractions: Mapping[str, float]) -> dict[
     return splits
 
 
+def by_owner(images: list[ImageFile], name: Path, fewest: int) -> dict[str, list[ImageFile]]:
+    """The splits of their owner; where there is no test or validation set, a part of the others is held out.
+
+    Raises:
+        UsageError: where some images are in a split and others are not, or a split is left without any.
+    """
+    named = {each.split for each in images}
+    if "" in named and len(named) > 1:
+        lost = [each.path.name for each in images if not each.split]
+        raise UsageError(f"{name}: {len(lost)} images are in no split, others are; name one for {some(lost)}")
+    splits = {split: [each for each in images if each.split == split] for split in SPLITS}
+    missing = {split: fraction for split, fraction in SPLIT_FRACTIONS.items() if not splits[split]}
+    splits |= by_content(splits["train"] or [each for each in images if not each.split], missing)
+    if empty := [split for split in SPLITS if not splits[split]]:
+        raise UsageError(f"{name} has no images for {', '.join(empty)}; expected at least {fewest} images")
+    return splits
+
+
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file."""
     with path.open("rb") as file:

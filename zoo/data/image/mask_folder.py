@@ -11,13 +11,13 @@ import numpy as np
 
 from zoo.data.base import SPLITS
 from zoo.data.image.files import ENDINGS, decoded, opened, pixels
-from zoo.data.image.folder import SPLIT_FRACTIONS, ImageFile, by_content, digest_of
+from zoo.data.image.folder import ImageFile, by_owner, digest_of
 from zoo.data.image.listing import MEANT, subfolders
 from zoo.data.sources import Source
 from zoo.data.split_record import Example, SplitRecord
 from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, some, unknown
-from zoo.records import IGNORED
+from zoo.metrics.segmentation import IGNORED
 
 log = logging.getLogger("zoo")
 
@@ -128,7 +128,7 @@ class MaskFolder:
 
     def load(self) -> Source:
         """Look at every image and mask, split them and open them."""
-        return self._opened(self._splits(), self.class_names)
+        return self._opened(by_owner(self.images, self.path, FEWEST), self.class_names)
 
     def load_by(self, record: SplitRecord) -> Source:
         """As `load`, with the splits and the classes of a run, whatever has changed since."""
@@ -148,16 +148,6 @@ class MaskFolder:
         if not splits["test"]:
             raise UsageError(f"{self.path} holds none of the images that the run was tested on; name those: --data")
         return self._opened(splits, record.class_names)
-
-    def _splits(self) -> dict[str, list[ImageFile]]:
-        splits = {split: [each for each in self.images if each.split == split] for split in SPLITS}
-        rest = splits["train"] or [each for each in self.images if not each.split]
-        missing = {split: fraction for split, fraction in SPLIT_FRACTIONS.items() if not splits[split]}
-        held = by_content(rest, missing)
-        splits = {split: splits[split] if split not in ("train", *missing) else held[split] for split in SPLITS}
-        if empty := [split for split in SPLITS if not splits[split]]:
-            raise UsageError(f"{self.path} has no images for {', '.join(empty)}; expected at least {FEWEST} in all")
-        return splits
 
     def _opened(self, splits: Mapping[str, list[ImageFile]], names: tuple[str, ...]) -> Source:
         counts = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)

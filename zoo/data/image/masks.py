@@ -10,7 +10,8 @@ from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.sources import Source
 from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError
-from zoo.records import IGNORED, Card, Recipe
+from zoo.metrics.segmentation import IGNORED
+from zoo.records import Card, Recipe
 
 MASK_FEATURES = ("segmentation_mask", "mask")  # as data sets of tfds call them
 
@@ -71,7 +72,7 @@ class MaskDataModule(ArrayDataModule):
             UsageError: for a number that is no class and not 255, or where nothing counts.
         """
         counts = np.zeros(256, "int64")
-        for _, targets in self.batches(split).as_numpy_iterator():
+        for _, targets in self._examples(split).batch(self.recipe.batch_size).as_numpy_iterator():
             numbers = targets["masks"]
             if numbers.min() < 0 or numbers.max() > IGNORED:
                 raise UsageError(
