@@ -28,3 +28,12 @@ def test_the_curves_show_where_fine_tuning_begins_and_which_epoch_was_kept(tmp_p
     assert (lines["kept"].get_xdata()[0], lines["kept"].get_ydata()[0]) == (2, 0.5)
     plain = plots.curves(tmp_path / "history.csv", "", "accuracy", {}, kept=3)
     assert {line.get_label() for line in plain.axes[0].get_lines()} == {"training", "validation"}
+
+
+def test_the_numbers_beside_a_narrow_range_of_losses_are_plain(tmp_path):
+    """`save` draws no formulas, so a label that is one would show its dollar signs."""
+    (tmp_path / "history.csv").write_text("epoch,loss,val_loss\n0,2.2,2.1\n1,2.15,2.12\n")
+    figure = plots.curves(tmp_path / "history.csv", "", "loss", {})
+    plots.save(figure, tmp_path / "curves.png")
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels(which="both")]
+    assert "2.1" in labels and not any("$" in label for label in labels)

@@ -49,10 +49,18 @@ def ready(name: str, weights: str | Path = "imagenet", *, preprocessing: str | N
 def published(name: str) -> tuple[Card, Recipe]:
     """The card and the recipe of a network whose weights somebody published for images."""
     card = registry.info(name)
-    if "finetune" not in {recipe.name for recipe in card.recipes} or not card.inputs[0].dtype.startswith("float"):
-        with_weights = ", ".join(registry.list_models(pretrained=True))
+    if not names_classes(card):
+        able = [each for each in registry.list_models(pretrained=True) if names_classes(registry.info(each))]
+        with_weights = ", ".join(able)
         raise UsageError(f"there are no published weights for {name}; train it, or take one of {with_weights}")
     return card, card.recipe("finetune")
+
+
+def names_classes(card: Card) -> bool:
+    """Whether it takes weights that tell classes of images apart: not where those that there are stop before."""
+    stops_before = bool(card.weights) and not any(each.top for each in card.weights)
+    fine_tuned = "finetune" in {recipe.name for recipe in card.recipes}
+    return fine_tuned and card.inputs[0].dtype.startswith("float") and not stops_before
 
 
 def preparation(name: str, weights: str | Path, *, preprocessing: str | None) -> ArrayDataModule:

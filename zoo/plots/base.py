@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter
 
 log = logging.getLogger("zoo")
 
@@ -119,8 +120,28 @@ def curves(
     axes.legend(frameon=False, fontsize=8)
     losses = [float(row[key]) for row in rows for key in ("loss", "val_loss") if row.get(key, "NA") not in ("NA", "")]
     if all(each > 0 for each in losses):  # a log-likelihood or an ELBO need not be
+        axis = figure.axes[0].yaxis
         figure.axes[0].set_yscale("log")
+        axis.set_major_formatter(plain_numbers())
+        axis.set_minor_formatter(plain_numbers())
     return figure
+
+
+def plain_numbers() -> LogFormatter:
+    """Labels of a logarithmic axis without formulas, which `save` would draw letter by letter.
+
+    >>> formatter = plain_numbers()
+    >>> formatter.set_locs([0.1, 1, 10])
+    >>> formatter(0.1), formatter(10)
+    ('0.1', '10')
+    """
+    from matplotlib.ticker import LogFormatter
+
+    class PlainNumbers(LogFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:g}" if super().__call__(x, pos) else ""
+
+    return PlainNumbers(minor_thresholds=(1, 0.4))
 
 
 def gallery(

@@ -40,6 +40,8 @@ def masks(
     class_names: Sequence[str], ignored: int = IGNORED,
 ) -> Figure:  # fmt: skip
     """A column for each image: the image, its mask, what was predicted, and the wrong pixels in black."""
+    from matplotlib.patches import Patch
+
     figure = new_figure(2.2 * len(images), 9.2)
     grid = figure.subplots(4, len(images), squeeze=False)
     for column, (image, truth, found) in enumerate(zip(images, truths, predicted)):
@@ -51,9 +53,8 @@ def masks(
         axes.set_ylabel(title)
     for axes in grid.ravel():
         axes.set(xticks=[], yticks=[])
-    named = [(name, colour_of(number)) for number, name in enumerate(class_names) if number]
-    for number, (name, colour) in enumerate(named[:7]):
-        figure.text(0.02 + 0.98 * number / max(len(named[:7]), 1), 0.005, f"■ {name}", color=colour, fontsize=10)
+    named = [Patch(color=colour_of(number), label=name) for number, name in enumerate(class_names[:8]) if number]
+    figure.legend(handles=named, loc="outside lower center", ncols=len(named), frameon=False)
     return figure
 
 

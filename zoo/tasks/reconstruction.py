@@ -111,11 +111,11 @@ class Reconstruction(Task):
         limit, lines = trained.metrics.get("threshold"), []
         kind = "mean" if data.score == "mean" else "peak of the"
         for path, image, output, score in zip(paths, x, outputs, anomaly.scores(data, x, outputs)):
-            line = f"{path}: {kind} squared error {score:.4f}"
+            said = f"{kind} squared error {score:.4f}"
             if limit is not None:
                 verdict = "strange" if score > limit else "normal"
-                line += f": {verdict} (normal up to {limit:.4f}, for {data.false_alarms:.1%} false alarms)"
-            lines.append(line)
+                said += f": {verdict} (normal up to {limit:.4f}, for {data.false_alarms:.1%} false alarms)"
+            lines.append(f"{path}: {said}")
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
                 file = free_name(folder / f"{Path(path).stem}-reconstruction.png")
@@ -124,7 +124,7 @@ class Reconstruction(Task):
                 lines.append(f"  what is left of it: {file}")
                 file = free_name(folder / f"{Path(path).stem}-where.png")
                 (map_,) = anomaly.heat(image[None], output[None])
-                plots.save(plots.overlay(in_unit(data, image), map_, line), file)
+                plots.save(plots.overlay(in_unit(data, image), map_, f"{Path(path).name}\n{said}"), file)
                 lines.append(f"  where it differs: {file}")
         return lines
 
