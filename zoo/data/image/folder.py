@@ -248,6 +248,37 @@ def by_owner(images: list[ImageFile], name: Path, fewest: int) -> dict[str, list
     return splits
 
 
+def by_record(images: list[ImageFile], name: Path, record: SplitRecord) -> dict[str, list[ImageFile]]:
+    """The splits of a run, whatever has changed since: what is new is left out, or tested where all that is unseen is.
+
+    Raises:
+        UsageError: where nothing is left to measure on.
+    """
+    known = {each.sha256: each.split for each in record.examples}
+    splits: dict[str, list[ImageFile]] = {split: [] for split in SPLITS}
+    new = []
+    for image in images:
+        split = known.get(image.digest) or ("test" if record.unseen and image.split in ("", "test") else None)
+        if split is None:
+            new.append(image.path.name)
+        else:
+            splits[split].append(image)
+    if new:
+        log.warning(f"left out {len(new)} images of {name} that are new since the run was trained: {some(new)}")
+    if not splits["test"]:
+        raise UsageError(f"{name} holds none of the images that the run was tested on; name those: --data")
+    return splits
+
+
+def examples_of(splits: Mapping[str, list[ImageFile]], root: Path) -> tuple[Example, ...]:
+    """What a run keeps of its images."""
+    return tuple(
+        Example(split, each.label, each.digest, each.path.relative_to(root).as_posix())
+        for split, images in splits.items()
+        for each in images
+    )
+
+
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file."""
     with path.open("rb") as file:
