@@ -21,8 +21,9 @@ def pytest_addoption(parser):
 
 # Networks of parts that other families are made of too: what trains or saves them in the conformance suite is slow.
 LONG = (
-    "bert_large", "conv_autoencoder", "dcgan", "densenet*", "denoising_autoencoder", "efficientnet_*", "fcn8_vgg16",
-    "inception_v3", "mobilenet_v3_*", "xception", "yolo_v2*",
+    "alexnet_owt", "bert_large", "conv_autoencoder", "dcgan", "densenet*", "denoising_autoencoder", "efficientnet_*",
+    "fcn8_vgg16", "inception_v3", "lenet5_1998", "mobilenet_v3_*", "transformer_classifier", "vgg19", "xception",
+    "yolo_v2*",
 )  # fmt: skip
 
 
@@ -51,6 +52,12 @@ def pytest_xdist_make_scheduler(config, log):
             return f"{file}::{zoo.info(name[1]).family}" if name else file
 
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    """Where the built-in data sets lie, each prepared once."""
+    return tmp_path_factory.mktemp("tensorflow_datasets")
 
 
 @pytest.fixture(autouse=True)

@@ -20,11 +20,6 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(zoo.__file__).parents[1]), "
 TRAIN = ["train", "mlp", "--epochs", "3"]
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("tensorflow_datasets"))
-
-
 @pytest.fixture
 def at_batch(monkeypatch):
     """Have something happen at the end of a batch (epoch, number)."""
@@ -45,7 +40,7 @@ def test_a_signal_stops_after_the_batch(number, at_batch, data_dir, tmp_path, ca
     at_batch((1, 2), lambda keeper: os.kill(os.getpid(), number))
     run = tmp_path / "run"
     before = signal.getsignal(number)
-    assert main([*TRAIN, "--run", str(run), "--data-dir", data_dir]) == 128 + number
+    assert main([*TRAIN, "--run", str(run), "--data-dir", str(data_dir)]) == 128 + number
     said = capsys.readouterr().err.strip().splitlines()
     assert said[-1] == (f"zoo: stopped; {run} keeps 1 epoch and 3 batches: go on with zoo train --resume {run}")
     assert signal.getsignal(number) is before
@@ -60,7 +55,7 @@ def test_a_second_signal_stops_at_once(at_batch, data_dir, tmp_path, capsys):
         raise AssertionError("it went on")
 
     at_batch((1, 0), twice)
-    assert main([*TRAIN, "--run", str(tmp_path / "run"), "--data-dir", data_dir]) == 130
+    assert main([*TRAIN, "--run", str(tmp_path / "run"), "--data-dir", str(data_dir)]) == 130
     assert "keeps 1 epoch: go on" in capsys.readouterr().err
 
 
@@ -91,7 +86,7 @@ def test_what_is_ignored_or_handled_otherwise_stays_so():
 def test_a_folder_that_is_removed_while_it_trains(at_batch, data_dir, tmp_path, capsys):
     run = tmp_path / "run"
     at_batch((1, 0), lambda keeper: shutil.rmtree(run))
-    assert main([*TRAIN, "--run", str(run), "--data-dir", data_dir]) == 2
+    assert main([*TRAIN, "--run", str(run), "--data-dir", str(data_dir)]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert f"there is no folder {run} any more" in line and not run.exists()
 
@@ -102,7 +97,7 @@ def test_a_disk_that_fills_up_while_it_trains(at_batch, data_dir, tmp_path, caps
 
     run = tmp_path / "run"
     at_batch((1, 0), lambda keeper: monkeypatch.setattr("numpy.savez", full))
-    assert main([*TRAIN, "--run", str(run), "--data-dir", data_dir]) == 2
+    assert main([*TRAIN, "--run", str(run), "--data-dir", str(data_dir)]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "No space left on device (it needs " in line and f"zoo train --resume {run}" in line
     assert checkpoint.newest(run)[0].epoch == 1
@@ -115,7 +110,7 @@ def test_a_loss_that_runs_away_keeps_the_last_finite_checkpoint(at_batch, data_d
 
     run = tmp_path / "run"
     at_batch((1, 2), spoil)
-    assert main([*TRAIN, "--run", str(run), "--data-dir", data_dir]) == 2
+    assert main([*TRAIN, "--run", str(run), "--data-dir", str(data_dir)]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("zoo: the loss became nan in batch 4 of epoch 2; expected it to fall")
     assert f"{run} keeps 1 epoch: zoo train --resume {run} --learning-rate " in line
@@ -127,7 +122,7 @@ def test_memory_that_runs_out(at_batch, data_dir, tmp_path, capsys):
         raise MemoryError
 
     at_batch((1, 0), out)
-    assert main([*TRAIN, "--run", str(tmp_path / "run"), "--data-dir", data_dir]) == 2
+    assert main([*TRAIN, "--run", str(tmp_path / "run"), "--data-dir", str(data_dir)]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "the memory ran out" in line and "lower batch_size" in line and "keeps 1 epoch" in line
 
@@ -137,10 +132,10 @@ def test_the_same_command_offers_to_go_on(at_batch, data_dir, tmp_path, capsys, 
     asked = []
     monkeypatch.setattr(_terminal, "agrees", lambda question: bool(asked.append(question)) or True)
     at_batch((1, 0), lambda keeper: os.kill(os.getpid(), signal.SIGINT))
-    assert main([*TRAIN, "--data-dir", data_dir]) == 130 and not asked
-    assert main(["train", "mlp", "--epochs", "4", "--data-dir", data_dir]) == 0 and not asked, "another command"
+    assert main([*TRAIN, "--data-dir", str(data_dir)]) == 130 and not asked
+    assert main(["train", "mlp", "--epochs", "4", "--data-dir", str(data_dir)]) == 0 and not asked, "another command"
     shutil.rmtree(tmp_path / "runs" / "mlp-demo-0-2")
-    assert main([*TRAIN, "--data-dir", data_dir]) == 0
+    assert main([*TRAIN, "--data-dir", str(data_dir)]) == 0
     assert asked == ["runs/mlp-demo-0 holds the same training, stopped after 1 epoch and 1 batch of 3 epochs"]
     assert "going on with runs/mlp-demo-0" in capsys.readouterr().out
 

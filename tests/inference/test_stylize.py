@@ -178,6 +178,7 @@ def test_the_same_seed_gives_the_same_image(pair):
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.slow
 def test_lbfgs_goes_further_than_adam_in_as_many_steps(pair, monkeypatch):
     ends = {}
     for optimizer in ("adam", "lbfgs"):
@@ -194,6 +195,7 @@ def test_lbfgs_goes_further_than_adam_in_as_many_steps(pair, monkeypatch):
     assert ends["lbfgs"] < ends["adam"]
 
 
+@pytest.mark.slow
 def test_no_style_leaves_the_photograph_as_it_is(pair):
     image = stylize.stylize(
         *pair[:1], pair[1:], weights="none", steps=2, size=32, style_weight=0.0, variation_weight=0.0, verbose=0

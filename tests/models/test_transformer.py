@@ -153,14 +153,14 @@ def test_decoding_with_a_cache_predicts_the_same_token_for_token(pair):
     assert len({tuple(row) for row in found}) > 1
 
 
-@pytest.mark.parametrize("max_length", [9, 12])
+@pytest.mark.parametrize("max_length", [9, pytest.param(12, marks=pytest.mark.slow)])
 def test_a_family_without_a_decoder_reads_the_whole_target_for_each_token(pair, max_length):
     _, model = pair
     found = beam_search.GreedySearch(WholeText(model), max_length).predict_on_batch(SOURCE)
     np.testing.assert_array_equal(found, greedy(model, SOURCE, max_length))
 
 
-@pytest.mark.parametrize("norm", ["pre", "post"])
+@pytest.mark.parametrize("norm", ["pre", pytest.param("post", marks=pytest.mark.slow)])
 def test_the_blocks_of_a_loaded_file_are_found_again(norm, tmp_path):
     options = dict(num_layers=2, dim=16, num_heads=2, mlp_dim=32, max_length=20, norm=norm)
     model = lively(zoo.build("transformer", **SMALL, **options))

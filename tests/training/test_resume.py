@@ -35,11 +35,6 @@ def benchmark():
 differences = benchmark().differences
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("tensorflow_datasets")
-
-
 FAMILIES = {  # name -> (settings, where to stop: inside an epoch or after one)
     "lenet5": (dict(epochs=3, dropout=0.3, batch_size=256), (1, 2)),
     "word2vec": (dict(epochs=3), (1, 0)),
@@ -133,10 +128,10 @@ def everything(tmp_path_factory, data_dir):
         return zoo.train("stateful", run=file.parent / "run", data_dir=data_dir, verbose=0)
 
 
-SLOW_PLACES = [pytest.param(place, marks=pytest.mark.slow) for place in ((1, None), (3, None))]
+SLOW_PLACES = [pytest.param(place, marks=pytest.mark.slow) for place in ((1, None), (2, 1), (3, None))]
 
 
-@pytest.mark.parametrize("place", [(0, 3), (2, 1), *SLOW_PLACES])
+@pytest.mark.parametrize("place", [(0, 3), *SLOW_PLACES])
 def test_all_state_is_kept(place, everything, data_dir, tmp_path, stop_at, monkeypatch):
     monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
     settings = dict(data_dir=data_dir, verbose=0)

@@ -30,11 +30,6 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("tensorflow_datasets")
-
-
-@pytest.fixture(scope="module")
 def short_run(tmp_path_factory, data_dir):
     """Two epochs of the main job."""
     folder = tmp_path_factory.mktemp("runs") / "short"

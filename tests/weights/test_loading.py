@@ -365,7 +365,10 @@ def scaled(image, pixels):
 
 @pytest.mark.parametrize(
     ("name", "preprocessing"),
-    [("inception_v3", "torch"), ("alexnet", "caffe"), ("alexnet", "torch"), ("alexnet", "tf")],  # the latter has a bias
+    [  # AlexNet's convolutions have a bias
+        pytest.param("inception_v3", "torch", marks=pytest.mark.slow),
+        *(("alexnet", each) for each in ("caffe", "torch", "tf")),
+    ],
 )
 def test_grey_equals_colour_where_each_channel_has_its_own_mean(name, preprocessing, tmp_path):
     """Exact where the first convolution has no padding: kernels take the deviations, the bias (or the running mean of

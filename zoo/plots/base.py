@@ -130,10 +130,10 @@ def curves(
 def plain_numbers() -> LogFormatter:
     """Labels of a logarithmic axis without formulas, which `save` would draw letter by letter.
 
-    >>> formatter = plain_numbers()
-    >>> formatter.set_locs([0.1, 1, 10])
-    >>> formatter(0.1), formatter(10)
-    ('0.1', '10')
+    >>> axis = new_figure(4, 3).subplots().xaxis
+    >>> axis.set_major_formatter(plain_numbers())
+    >>> axis.get_major_formatter().format_ticks([0.001, 1, 1000])
+    ['0.001', '1', '1000']
     """
     from matplotlib.ticker import LogFormatter
 

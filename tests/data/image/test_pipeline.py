@@ -20,11 +20,6 @@ from zoo.data.image.pipeline import batches
 from zoo.data.image.transforms import crop, flip, shift
 
 
-@pytest.fixture(scope="session")
-def data_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("tensorflow_datasets")
-
-
 def arrays(dataset):
     inputs, targets = zip(*dataset.as_numpy_iterator())
     return np.concatenate(inputs), np.concatenate(targets)

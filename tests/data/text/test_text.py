@@ -21,11 +21,6 @@ CLASSES = {"cold": "snow ice frost winter freezing", "hot": "sun fire summer des
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("tfds")
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """60 texts of each class, of 2 to 61 words."""
     root = tmp_path_factory.mktemp("texts")

@@ -424,6 +424,7 @@ def test_predict_names_the_likeliest_and_draws_where_and_when(run, tmp_path, cap
     assert main(["predict", str(run.path), str(short), "--loop", "--out", str(tmp_path / "out")]) == 0
 
 
+@pytest.mark.slow
 def test_clips_are_explained_and_attacked_too(run, tmp_path):
     clip = next(iter(open_source("moving_digits:1.0.0").load().split("test")))[0].numpy()
     path = write(tmp_path / "digit.gif", np.repeat(clip, 3, axis=-1))
