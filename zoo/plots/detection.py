@@ -26,7 +26,7 @@ def draw_box(axes: Any, box: np.ndarray, size: Sequence[int], colour: str, text:
     height, width = size
     left, top, right, bottom = np.asarray(box) * [width, height, width, height]
     corner = (left - 0.5, top - 0.5)  # of a pixel, whose middle is a whole number
-    for line, ends, wide in (("white", "-", 3.4), (colour, style, 1.6)):
+    for line, ends, wide in (("white", "-", 3.4), (colour, style, 2.0)):
         axes.add_patch(Rectangle(corner, right - left, bottom - top, fill=False, color=line, lw=wide, ls=ends))
     if text:
         around = dict(facecolor=colour, edgecolor="none", pad=0.8, alpha=0.8)
