@@ -420,7 +420,8 @@ if lesson.full:
 #   `train(losses.Triplet(mining="hard"), epochs=FEW, rate=1e-2, model=cured)`. The standard deviations that it returns
 #   fall from nearly 1 to nearly 0: a good start does not help at this learning rate. At a
 #   tenth of it the points draw together, but do not become one.
-# * `dimensions=2` in `network`: 50 characters must find room on a circle, and recall@1 falls. Try 16 and 4 in between.
+# * `dimensions=2` in `network`: 50 characters must find room on a circle, and recall@1 falls to .04 (seed 0). Try 16
+#   and 4 in between.
 # * A batch holds 16 people with four images of each, and some people are kept apart to validate and to test on. If
 #   there are too few, the command says so in one line, and which smaller batch would do. But the figure of failure 3
 #   shows what few people are worth: the network learns these few.

@@ -408,7 +408,7 @@ for name in (
 # training each prediction is made from the true characters before it (**teacher forcing**); in writing, from those that
 # it wrote itself (it is **autoregressive**). Its text is Python's own documentation, which comes with Python: 300,000
 # characters to learn from, other articles to be judged on. The measure is the **perplexity** of $n$ characters, $e$ to
-# the mean cross-entropy in nats:
+# the mean cross-entropy in **nats** (so logarithms to the base $e$ are called; 1 nat is $1 / \ln 2 = 1.44$ bits):
 #
 # $$\exp\left(-\frac{1}{n} \sum_{t=1}^{n} \ln p(x_t \mid x_1 \dots x_{t-1})\right).$$
 #

@@ -28,8 +28,8 @@ class GridDetection(keras.Loss):
         of or 1 - GIoU                                the anchor
 
     J. Redmon et al., "You Only Look Once", CVPR 2016, equation 3, with logarithms in place of squared probabilities, as
-    in YOLOv3 (2018, section 2.2). An anchor of another thing that overlaps one by more than `ignored` is not told to be
-    empty.
+    in YOLOv3 (2018, section 2.2); as there, P(something) is to be 1, where in the first YOLO it is to be the IoU of the
+    predicted box. An anchor of another thing that overlaps one by more than `ignored` is not told to be empty.
 
     Shapes: truth (batch, m, 6): left, top, right, bottom as fractions of the image, the class (-1: no such thing), and
     1 where it is not to be learned from; rows (batch, n, 9 + classes). The result: (batch,).

@@ -69,6 +69,7 @@ def detected(x: keras.KerasTensor, anchors: tuple[tuple[float, float], ...], num
             "five blocks of two convolutions with batch norm in place of 24 layers",
             "convolutions to the end, with anchors, as YOLOv2",
             "logarithms of probabilities in place of their squares",
+            "p_c is to be 1 where a thing is, not the IoU of the predicted box",
         ),
         inputs=(Input("image", (96, 96, 3), holds=IMAGE),),
         preprocessing="unit",
@@ -124,6 +125,7 @@ def yolo_grid(
         paper="Redmon & Farhadi 2017, YOLO9000 (1612.08242), section 2 and Table 6",
         deviations=(
             "cross-entropies of whether something is there and what it is, in place of squares",
+            "p_c is to be 1 where a thing is, not the IoU of the predicted box",
             "one size of images in place of a new one every ten batches",
             "boxes are measured in anchors, not in cells, by the loss",
         ),

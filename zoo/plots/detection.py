@@ -17,13 +17,17 @@ COLUMNS = 4  # of images
 
 
 def draw_box(axes: Any, box: np.ndarray, size: Sequence[int], colour: str, text: str = "", style: str = "-") -> None:
-    """A box (4,) of fractions on an image of (height, width), with a word above it."""
+    """A box (4,) of fractions on an image of (height, width), with a word above it.
+
+    The line has a white border, so that it is seen on dark images as well.
+    """
     from matplotlib.patches import Rectangle
 
     height, width = size
     left, top, right, bottom = np.asarray(box) * [width, height, width, height]
     corner = (left - 0.5, top - 0.5)  # of a pixel, whose middle is a whole number
-    axes.add_patch(Rectangle(corner, right - left, bottom - top, fill=False, color=colour, lw=1.3, ls=style))
+    for line, ends, wide in (("white", "-", 3.4), (colour, style, 2.0)):
+        axes.add_patch(Rectangle(corner, right - left, bottom - top, fill=False, color=line, lw=wide, ls=ends))
     if text:
         around = dict(facecolor=colour, edgecolor="none", pad=0.8, alpha=0.8)
         axes.text(left, top, text, fontsize=6, color="white", va="bottom", bbox=around, clip_on=True)
@@ -36,6 +40,7 @@ def boxes_on(
     truths: Sequence[Truth] = (),
     *,
     score: float = 0.0,
+    with_scores: bool = True,
     title: str = "",
 ) -> Figure:
     """Images (height, width, channels) of 0 to 1 with their boxes; by the truth, right and wrong ones in two colours.
@@ -44,8 +49,9 @@ def boxes_on(
         images: of any sizes.
         found: of each image, boxes as fractions.
         class_names: by number.
-        truths: of each image; what was missed is dashed. None: all boxes in one colour.
+        truths: of each image; what was missed is dotted. None: all boxes in one colour.
         score: boxes with less are left out.
+        with_scores: whether the score stands beside the class; boxes that are no predictions have none.
         title: over the images.
     """
     columns = min(COLUMNS, len(images))
@@ -61,7 +67,7 @@ def boxes_on(
         kinds = kinds_of(truths[number], each, score=score) if truths else ["right"] * len(order)
         for row, kind in zip(order, kinds):
             colour = {"right": INK, "": THIRD}.get(kind, SECOND)
-            word = f"{class_names[each.classes[row]]} {each.scores[row]:.0%}"
+            word = class_names[each.classes[row]] + (f" {each.scores[row]:.0%}" if with_scores else "")
             draw_box(axes, each.boxes[row], image.shape[:2], colour, word)
         for box in missed_boxes(truths[number], each, score) if truths else ():
             draw_box(axes, box, image.shape[:2], SECOND, style=":")

@@ -87,7 +87,9 @@ class ObjectDetection(Task):
         images = data.scaling.undo(np.asarray(x[:PLOTTED])) / (255 if data.high > 1 else 1)
         boxes = [Detections(each.boxes, each.classes, np.ones(len(each.classes))) for each in truths_of(things)]
         title = "as the network sees them in training"
-        return plots.boxes_on([*np.clip(images, 0, 1)], boxes[:PLOTTED], data.class_names, title=title)
+        return plots.boxes_on(
+            [*np.clip(images, 0, 1)], boxes[:PLOTTED], data.class_names, with_scores=False, title=title
+        )
 
     def tables(self, data: BoxDataModule, evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:
         """Average precision of each class; and every error of the test set, by kind."""
