@@ -248,7 +248,7 @@ def by_owner(images: list[ImageFile], name: Path, fewest: int) -> dict[str, list
     return splits
 
 
-def by_record(images: list[ImageFile], name: Path, record: SplitRecord) -> dict[str, list[ImageFile]]:
+def by_record(images: list[ImageFile], record: SplitRecord, name: Path) -> dict[str, list[ImageFile]]:
     """The splits of a run, whatever has changed since: what is new is left out, or tested where all that is unseen is.
 
     Raises:

@@ -132,7 +132,7 @@ class MaskFolder:
 
     def load_by(self, record: SplitRecord) -> Source:
         """As `load`, with the splits and the classes of a run, whatever has changed since."""
-        return self._opened(by_record(self.images, self.path, record), record.class_names)
+        return self._opened(by_record(self.images, record, self.path), record.class_names)
 
     def _opened(self, splits: Mapping[str, list[ImageFile]], names: tuple[str, ...]) -> Source:
         counts = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
