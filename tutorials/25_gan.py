@@ -232,10 +232,10 @@ noise = np.random.default_rng(2).normal(size=(2000, 2)).astype("float32")
 
 
 def played(seed, objective="non_saturating"):
-    """A GAN after 140 epochs, and its history."""
+    """A GAN after 220 epochs, and its history."""
     keras.utils.set_random_seed(seed)
     trainer = AdversarialTrainer(zoo.build("gan", latent_size=2))
-    epochs = 1 if lesson.smoke else 140
+    epochs = 1 if lesson.smoke else 220
     rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * -(-len(ring) // 256))
     trainer.compile(keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.9), loss=losses.Adversarial(objective))
     history = trainer.fit(ring[order], batch_size=256, epochs=epochs, verbose=0).history
