@@ -235,6 +235,10 @@ def test_list_is_sorted_and_takes_wildcards():
     assert zoo.list_models("LeNet?") == ["lenet5"]
     assert zoo.list_models("*_sum") == ["relu_sum", "sigmoid_sum"]
     assert zoo.list_models("nothing*") == []
+    assert zoo.list_models("nothing like it") == []
+    assert zoo.list_models("Transfomer_XL") == ["transformer_xl"]  # what comes near, where nothing is met
+    small = zoo.list_models(task="image_classification", max_multiply_adds=1_000_000)
+    assert "lenet5" in small and "resnet18" not in small
 
 
 def test_list_filters_by_task():

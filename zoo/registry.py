@@ -14,6 +14,7 @@ packages that have an entry point in the group ``zoo.models``. A file of one's o
 """
 
 import contextlib
+import difflib
 import fnmatch
 import hashlib
 import importlib
@@ -21,11 +22,13 @@ import importlib.metadata
 import importlib.util
 import inspect
 import json
+import math
 import re
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -115,38 +118,53 @@ def broken() -> dict[str, UsageError]:
 
 def list_models(
     pattern: str | None = None, *, task: str | None = None, pretrained: bool | None = None,
-    max_params: int | None = None, axes: int | None = None,
+    max_params: int | None = None, max_multiply_adds: int | None = None, axes: int | None = None,
 ) -> list[str]:  # fmt: skip
     """The names of the zoo, sorted as people count: resnet18 before resnet101.
 
     Args:
-        pattern: shell-style wildcards, as in ``"resnet*"``; without any, a part of the name. Capitals do not matter.
+        pattern: shell-style wildcards, as in ``"resnet*"``; without any, a part of the name, or where it is none, what
+            comes near to one. Capitals do not matter.
         task: only names of this task.
         pretrained: True, only names with pretrained weights; False, only names without.
         max_params: only names with at most so many trainable parameters, at their default options.
+        max_multiply_adds: only names with at most so much work for an example, at their default options.
         axes: only names whose first input has so many axes, without the batch: 3 for images, 4 for clips.
 
     >>> list_models("LSTM", task="text_classification")
     ['bilstm_classifier', 'lstm_classifier']
     >>> list_models("resnet?*", max_params=30_000_000, pretrained=True)[-1]
     'resnet50'
+    >>> list_models("efficentnet", max_multiply_adds=500_000_000)
+    ['efficientnet_b0']
     """
-    wanted = pattern.lower() if pattern else "*"
-    if not set(wanted) & set("*?["):
-        wanted = f"*{wanted}*"
+    alike = named_alike(pattern) if pattern else set(cards())
     tasks = {card.task for card in cards().values()}
     if task is not None and task not in tasks:
         raise unknown("task", task, tasks)
     found = (
         name
         for name, card in cards().items()
-        if fnmatch.fnmatchcase(name.lower(), wanted)
+        if name in alike
         and task in (None, card.task)
         and pretrained in (None, bool(card.weights))
         and (max_params is None or card.params <= max_params)
+        and (max_multiply_adds is None or multiply_adds().get(name, math.inf) <= max_multiply_adds)
         and axes in (None, len(card.inputs[0].shape))
     )
     return sorted(found, key=as_people_count)
+
+
+def named_alike(pattern: str) -> set[str]:
+    """The names that a pattern stands for, as `list_models` says."""
+    wanted = pattern.lower()
+    if set(wanted) & set("*?["):
+        return {name for name in cards() if fnmatch.fnmatchcase(name.lower(), wanted)}
+    if found := {name for name in cards() if wanted in name.lower()}:
+        return found
+    words = {name: {name.lower(), *name.lower().split("_")} for name in cards()}
+    near = {*difflib.get_close_matches(wanted, {*chain.from_iterable(words.values())}, n=9, cutoff=0.85)}
+    return {name for name in cards() if words[name] & near}
 
 
 def multiply_adds() -> dict[str, int]:
