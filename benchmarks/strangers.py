@@ -114,6 +114,8 @@ def sets(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
     splits = {"train": f"train[:-{VALIDATION}]", "val": f"train[-{VALIDATION}:]", "test": "test"}
     known = arrays_of(arguments.known, arguments.data, splits)
     others = arrays_of(arguments.strangers, arguments.data, {"test": "test"})["x_test"]
+    for split in ("x_train", "y_train"):
+        known = {**known, split: known[split][: arguments.train]}
     for seed in range(arguments.seeds):
         run = zoo.train(
             arguments.network, data=known, recipe=arguments.known, run=folder / f"{arguments.known}-{seed}",
@@ -121,7 +123,8 @@ def sets(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
         )  # fmt: skip
         about = {"network": arguments.network, "seed": seed, "epochs": run.config["recipe"]["epochs"]}
         for row in judged(run, known["x_test"], others, known):
-            yield {"known": arguments.known, "strangers": arguments.strangers, **about, **row}
+            named = {"known": f"{arguments.known}, {len(known['x_train'])} images", "strangers": arguments.strangers}
+            yield {**named, **about, **row}
 
 
 def summary(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -147,6 +150,7 @@ def main() -> None:
     parser.add_argument("--known", default="fashion_mnist", choices=("fashion_mnist", "mnist"))
     parser.add_argument("--strangers", default="mnist", choices=("fashion_mnist", "mnist"))
     parser.add_argument("--data", type=Path, metavar="FOLDER")
+    parser.add_argument("--train", type=int, metavar="N", help="only the first images of a real training set")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, help="other than the recipe's")
     parser.add_argument("--record", type=Path, metavar="FILE.csv")
