@@ -121,8 +121,8 @@ def test_without_a_rate_nothing_is_said(ready, digits):
 def test_it_is_measured_once_and_kept(copied, digits, caplog, monkeypatch):
     with caplog.at_level(logging.INFO, "zoo"):
         first = zoo.load(copied)(digits[1][:5], reject=0.1)
-    assert "is looked at for the energy score, once" in caplog.text
-    assert (copied / "known_energy.npz").is_file() and not [*copied.glob(".*")]
+    assert "is looked at for the mahalanobis score, once" in caplog.text
+    assert (copied / "known_mahalanobis.npz").is_file() and not [*copied.glob(".*")]
     monkeypatch.setattr(Known, "measure", lambda *_: pytest.fail("measured again"))
     monkeypatch.setattr(rejection, "open_again", lambda *_, **__: pytest.fail("its data were opened"))
     again = zoo.load(copied)(digits[1][:5], reject=0.1)
@@ -283,13 +283,13 @@ def test_a_score_that_is_no_number_is_rejected(ready):
 
 
 def test_one_logit_of_two_classes(digits, tmp_path):
-    """There the energy knows one class only; softmax is what is asked where nobody says."""
+    """There the energy knows one class only."""
     arrays, _ = digits
     two = {name: each[arrays[f"y{name[1:]}"] < 2] for name, each in arrays.items()}
     two = {name: each.reshape(len(each), -1) if name[0] == "x" else each for name, each in two.items()}
     run = zoo.train("logistic_regression", data=two, run=tmp_path / "run", epochs=2, verbose=0)
     trained = reopen(run)
-    assert rejection.rejector_of(trained, 0.1, data=two).known.by == "softmax"
+    assert rejection.rejector_of(trained, 0.1, "softmax", data=two).known.gaussians is None
     with pytest.raises(zoo.UsageError, match="energy takes a logit for each class; there is one for two"):
         rejection.rejector_of(trained, 0.1, "energy", data=two)
 
@@ -323,4 +323,15 @@ def test_clips_are_rejected_as_well(tmp_path):
     frames = [Image.fromarray(np.full((32, 32), each, "uint8")) for each in range(0, 255, 8)]
     frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:])
     (line,) = zoo.predict(run, tmp_path / "clip.gif", reject=0.25)
-    assert "energy score" in line and "known up to" in line
+    assert "mahalanobis score" in line and "known up to" in line
+
+
+def test_the_default_is_by_the_logits_where_there_are_no_features(ready, monkeypatch):
+    network = ready.trained.network
+    assert rejection.default_of(network) == "mahalanobis"
+    monkeypatch.setattr("zoo.tasks._rejection.MAX_FEATURES", 31)
+    assert rejection.default_of(network) == "energy"
+    with pytest.raises(zoo.UsageError, match="mlp has 32 features before its logits; the mahalanobis score takes at"):
+        rejection.rejector_of(ready.trained, 0.1, "mahalanobis")
+    single = zoo.build("logistic_regression", input_shape=(40,))
+    assert rejection.default_of(dataclasses.replace(network, model=single)) == "softmax"

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of classifiers: answer \"don't know\" where an input is stranger than all but this part of the run's "
         "validation set (0.05: one of twenty known ones)",
     )  # fmt: skip
-    parser.add_argument("--reject-score", metavar="NAME", help="by what: softmax, energy (default) or mahalanobis")
+    parser.add_argument("--reject-score", metavar="NAME", help="by what: softmax, energy or mahalanobis (default)")
     parser.add_argument("--data", metavar="PATH", help="for --reject: where the run's own data are now, if they moved")
     parser.add_argument("--data-dir", metavar="DIR", help="for --reject: where tensorflow-datasets keeps its data sets")
     parser.add_argument("--score", type=float, help="of detectors: leave out what is less certain (default: 0.25)")

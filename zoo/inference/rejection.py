@@ -70,10 +70,13 @@ def rejector_of(
 
 
 def default_of(network: Network) -> str:
-    """The score that tells strangers best; of one logit for two classes, the one that there is."""
-    model = network.model
-    output = model.output[network.main] if network.heads else model.output
-    return "softmax" if output.shape[-1] == 1 else DEFAULT
+    """The score that tells strangers best; of a network that has no features for it, by its logits."""
+    try:
+        body_of(network)
+        return DEFAULT
+    except UsageError:
+        output = network.model.output[network.main] if network.heads else network.model.output
+        return "softmax" if output.shape[-1] == 1 else "energy"
 
 
 def check_supported(trained: Trained) -> None:

@@ -19,7 +19,7 @@ from zoo.checks import is_number
 from zoo.errors import UsageError, unknown
 
 SCORES = ("softmax", "energy", "mahalanobis")
-DEFAULT = "energy"  # which tells strangers best: benchmarks/strangers.py
+DEFAULT = "mahalanobis"  # which tells strangers best on the whole: results/benchmarks/strangers.csv
 
 
 def check_rate(rate: Any, name: str = "reject") -> None:
