@@ -236,8 +236,8 @@ lesson.plot(figure, "one_eight_four")
 # %% [markdown]
 # ## A classifier that says: I don't know
 # A classifier must name one of its classes, whatever it is shown. But it can be asked how strange the image was, by
-# three scores that are the larger the stranger it is. Let $z_k$ be its logits and $h$ the features before them, what the
-# last layer takes:
+# three scores that are the larger the stranger it is. Let $z_k$ be its logits and $h$ the features before them, what
+# the last layer takes:
 #
 # * The **softmax score** is 1 less the largest probability (Hendrycks and Gimpel 2017, as above).
 # * The **energy** is $E = -\log \sum_k e^{z_k}$ (Liu et al. 2020,
@@ -356,7 +356,8 @@ for (name, shares), colour in zip(passes.items(), (INK, THIRD, SECOND)):
     axes.plot(loudness, shares, marker="o", color=colour, label=name)
 axes.set(xscale="log", xticks=loudness, xticklabels=loudness, xlabel="loudness of the noise (1: as the images)")
 axes.set(ylabel="part that is rejected", ylim=(-0.05, 1.1))
-axes.legend(frameon=False, fontsize=8, loc="center left")
+axes.minorticks_off()
+axes.legend(frameon=False, fontsize=8, loc="center right")
 axes.spines[["top", "right"]].set_visible(False)
 lesson.plot(figure, "loud_noise")
 
@@ -365,6 +366,8 @@ lesson.plot(figure, "loud_noise")
 # * Give the code 32 numbers (`CODE = 32`). The reconstructions get better; what happens to the detector?
 # * What is the least strange image of all? Ask PCA for the error of `mean_image`.
 # * Take the absolute difference in place of the square in `errors`. Does the mean AUROC change?
+# * Measure the Mahalanobis distance between probabilities in place of features, `body = keras.Model(model.input,
+#   keras.ops.softmax(model.output))`. Does it still find the loud noise?
 #
 # <details><summary>Solution</summary>
 #
@@ -374,6 +377,8 @@ lesson.plot(figure, "loud_noise")
 #   nobody would call a digit is the most normal image there is, to this detector.
 # * `np.abs(...)` in place of `np.square(...)`: little changes; the order of the images by their error is nearly the
 #   same, and the AUROC looks at the order only.
+# * Of the noise that is 30 times as loud it rejects 5 %, as many as of known digits: a network that is sure of its
+#   answer gives the same probabilities wherever its input is.
 #
 # </details>
 
