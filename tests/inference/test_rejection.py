@@ -121,7 +121,7 @@ def test_without_a_rate_nothing_is_said(ready, digits):
 def test_it_is_measured_once_and_kept(copied, digits, caplog, monkeypatch):
     with caplog.at_level(logging.INFO, "zoo"):
         first = zoo.load(copied)(digits[1][:5], reject=0.1)
-    assert "is looked at for the mahalanobis score, once" in caplog.text
+    assert "are looked at for the mahalanobis score, once" in caplog.text
     assert (copied / "known_mahalanobis.npz").is_file() and not [*copied.glob(".*")]
     monkeypatch.setattr(Known, "measure", lambda *_: pytest.fail("measured again"))
     monkeypatch.setattr(rejection, "open_again", lambda *_, **__: pytest.fail("its data were opened"))

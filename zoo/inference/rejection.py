@@ -62,7 +62,7 @@ def rejector_of(
     known = kept(trained, by)
     if known is None:
         open_again_for(trained, data, data_dir)
-        log.info(f"the validation set of {trained.run.path} is looked at for the {by} score, once")
+        log.info(f"the data of {trained.run.path} are looked at for the {by} score, once")
         known = Known.measure(trained.network, trained.data, by)
         keep(trained.run, known)
     say_if_few(len(known.scores), rate, "known")
