@@ -10,6 +10,7 @@ from subjects import gradients
 
 import zoo
 from zoo import cli, losses
+from zoo.inference.reopening import reopen
 from zoo.layers.sampling import NormalSample
 from zoo.tasks import _generation as generation
 from zoo.tasks import variational_inference as task
@@ -115,6 +116,15 @@ def test_a_run_is_measured_beside_models_of_the_pixels(run):
     assert run.metrics["elbo"] == pytest.approx(run.metrics["reconstruction"] - run.metrics["divergence"], abs=1e-4)
     assert zoo.evaluate(run) == pytest.approx(run.metrics, abs=1e-4)
     assert (run.path / "images.png").exists() and (run.path / "latent_map.png").exists()
+
+
+def test_beside_each_new_image_is_the_training_image_nearest_to_it(run):
+    """Copies would be seen."""
+    trained = reopen(run, with_source=True)
+    made = trained.network.judge(trained.data, "test").outputs
+    train = trained.data.arrays("train")[0]
+    gaps = np.square(made.drawn[:, None] - train[None]).sum((2, 3, 4))
+    np.testing.assert_array_equal(made.nearest, train[gaps.argmin(1)])
 
 
 def test_new_images_repeat_with_their_seed(run, tmp_path, capsys):

@@ -11,6 +11,7 @@ from zoo.errors import UsageError
 
 HELP = "predict with a trained network for new images, clips or texts"
 EXPLAINED = 8  # images that are explained without being asked for it
+VERDICT = ("rejected", "score", "threshold")  # columns of a table, where --reject asks for one
 
 log = logging.getLogger("zoo")
 
@@ -45,6 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="of classes of images: print them as JSON")
     form.add_argument("--csv", action="store_true", help="of classes of images: print them as a table, a row for each")
+    parser.add_argument(
+        "--reject", type=float, metavar="RATE",
+        help="of classifiers: answer \"don't know\" where an input is stranger than all but this part of the run's "
+        "validation set (0.05: one of twenty known ones)",
+    )  # fmt: skip
+    parser.add_argument("--reject-score", metavar="NAME", help="by what: softmax, energy or mahalanobis (default)")
+    parser.add_argument("--data", metavar="PATH", help="for --reject: where the run's own data are now, if they moved")
+    parser.add_argument("--data-dir", metavar="DIR", help="for --reject: where tensorflow-datasets keeps its data sets")
     parser.add_argument("--score", type=float, help="of detectors: leave out what is less certain (default: 0.25)")
     parser.add_argument(
         "--iou", type=float, help="of detectors: leave out boxes that overlap a better one by more (default: 0.5)"
@@ -55,13 +64,18 @@ def run(arguments: argparse.Namespace) -> int:
     _terminal.show_log(sys.stderr)  # beside what a program may read
     run_or_name = _terminal.open_run_or_name(arguments.run, arguments.debug)
     from zoo.data.image.files import expanded
-    from zoo.inference import prediction, predictor
+    from zoo.inference import prediction, predictor, rejection
 
     if prediction.is_name(run_or_name):  # nothing is fetched for what is not there
         there = expanded(arguments.inputs)
         for path in there if len(there) == 1 else ():
             prediction.check_there(path)
-    settings = {name: getattr(arguments, name) for name in ("weights", "preprocessing", "loop")}
+    rejection.check_asked(arguments.reject, arguments.reject_score)
+    for word in ("data", "data_dir"):
+        if getattr(arguments, word) and arguments.reject is None:
+            raise UsageError(f"--{word.replace('_', '-')} is for --reject: give a rate, as 0.05, or leave it out")
+    words = ("weights", "preprocessing", "loop", "data", "data_dir")
+    settings = {name: getattr(arguments, name) for name in words}
     ready = predictor.load(run_or_name, **settings)
     thresholds = {word: getattr(arguments, word) for word in ("score", "iou") if getattr(arguments, word) is not None}
     if ready.has_records:
@@ -71,7 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     for word in ("top", "json", "csv"):
         if getattr(arguments, word):
             raise UsageError(f"--{word} is for classifiers of images; {arguments.run} is none: leave it out")
-    _terminal.show(ready(arguments.inputs, folder=arguments.out, explain=arguments.explain, **thresholds))
+    asked = {"explain": arguments.explain, "reject": arguments.reject, "reject_score": arguments.reject_score}
+    _terminal.show(ready(arguments.inputs, folder=arguments.out, **asked, **thresholds))
     return 0
 
 
@@ -89,8 +104,10 @@ def answer(ready: Any, arguments: argparse.Namespace) -> int:
     table = csv.writer(sys.stdout, lineterminator="\n") if arguments.csv else None
     if table:
         numbers = range(1, min(top, len(ready.class_names)) + 1)
-        table.writerow(["input", *(f"{what}_{number}" for number in numbers for what in ("label", "probability"))])
-    for each in ready.each(inputs, folder=folder, explain=arguments.explain, top=top):
+        header = [f"{what}_{number}" for number in numbers for what in ("label", "probability")]
+        table.writerow(["input", *header, *(VERDICT if arguments.reject is not None else ())])
+    asked = {"explain": arguments.explain, "reject": arguments.reject, "reject_score": arguments.reject_score}
+    for each in ready.each(inputs, folder=folder, top=top, **asked):
         found.append(each.as_dict() if arguments.json else None)
         if isinstance(each, Refusal):
             if len(inputs) == 1:
@@ -99,7 +116,9 @@ def answer(ready: Any, arguments: argparse.Namespace) -> int:
             log.warning(f"left out: {each.error}")
         elif table:
             shares = zip(each.labels[:top], each.probabilities)
-            table.writerow([each.input, *(part for label, share in shares for part in (label, f"{share:.6f}"))])
+            named = (part for label, share in shares for part in (label, f"{share:.6f}"))
+            verdict = each.verdict.as_dict() if each.verdict else {}
+            table.writerow([each.input, *named, *(verdict[name] for name in VERDICT if verdict)])
         elif not arguments.json:
             _terminal.show(str(each).splitlines())
     if arguments.json:

@@ -11,8 +11,10 @@ from zoo.data.image import files as image_files
 from zoo.data.sources import check_writable
 from zoo.errors import UsageError
 from zoo.inference import pretrained
+from zoo.inference.rejection import check_asked, rejector_of
 from zoo.inference.reopening import reopen
 from zoo.introspection.attribution import check_method
+from zoo.tasks._rejection import Rejector
 from zoo.tasks.base import Trained
 from zoo.training.run_folder import Run
 
@@ -28,6 +30,10 @@ def predict(
     loop: bool = False,
     score: float | None = None,
     iou: float | None = None,
+    reject: float | None = None,
+    reject_score: str | None = None,
+    data: Any = None,
+    data_dir: str | Path | None = None,
 ) -> list[str]:
     """What a trained network predicts for new inputs, a line or more for each.
 
@@ -42,18 +48,25 @@ def predict(
         loop: repeat clips that have fewer frames than the network takes.
         score: of detectors: things with no more than that are left out; by default .25.
         iou: of detectors: boxes that overlap a better one of their class by more are left out; by default .5.
+        reject: of classifiers: this part of known inputs is rejected, 0.05 say, and so is what is as strange to the
+            network as these: the answer is "don't know". The threshold is chosen on the run's validation set, once.
+        reject_score: how that is told: "softmax", "energy" or "mahalanobis"; see `zoo.metrics.novelty`.
+        data: for this: the arrays that the run was trained on, or where its data are now.
+        data_dir: likewise: where tfds keeps its data sets, if not where the run found them.
 
     Raises:
         UsageError: if the folder holds no finished run, or an input is none of this network's.
     """
     inputs = as_strings(inputs, "the path of an image or a clip, or a text")
     check_words(explain, folder)
+    check_asked(reject, reject_score)
     if is_name(run):
         for path in inputs:  # nothing is fetched for what is not there
             check_there(path)
     trained = opened_to_predict(run, weights, preprocessing)
     trained.data.loop = loop
-    return answered(trained, inputs, folder=folder, explain=explain, score=score, iou=iou)
+    rejector = None if reject is None else rejector_of(trained, reject, reject_score, data=data, data_dir=data_dir)
+    return answered(trained, inputs, folder=folder, explain=explain, score=score, iou=iou, rejector=rejector)
 
 
 def opened_to_predict(run: str | Path | Run, weights: str | Path | None, preprocessing: str | None) -> Trained:
@@ -78,6 +91,7 @@ def answered(
     explain: str | None = None,
     score: float | None = None,
     iou: float | None = None,
+    rejector: Rejector | None = None,
 ) -> list[str]:
     """The lines of its task about inputs."""
     inputs = as_strings(inputs, "the path of an image or a clip, or a text")
@@ -86,11 +100,13 @@ def answered(
         folder = Path(folder)
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
-    settings = {"explain": explain, "score": score, "iou": iou}
+    settings: dict[str, Any] = {"explain": explain, "score": score, "iou": iou}
     given = {word: value for word, value in settings.items() if value is not None}
     for word in given:
         if word not in inspect.signature(task.predict).parameters:
             raise UsageError(f"{trained.network.card.name} detects nothing; {word} is for detectors: leave it out")
+    if rejector is not None:
+        given["rejector"] = rejector
     return task.predict(trained, inputs, folder, **given)
 
 

@@ -15,7 +15,9 @@ from zoo.data.image import files as image_files
 from zoo.data.sources import check_writable
 from zoo.errors import UsageError
 from zoo.inference import prediction
+from zoo.inference.rejection import check_asked, rejector_of
 from zoo.tasks._predictions import NAMED_CLASSES, Prediction, Refusal
+from zoo.tasks._rejection import Rejector
 from zoo.tasks.base import Trained
 from zoo.training.run_folder import Run
 
@@ -23,7 +25,13 @@ BATCH = 32  # inputs that go through the network together
 
 
 def load(
-    run: str | Path | Run, *, weights: str | Path | None = None, preprocessing: str | None = None, loop: bool = False
+    run: str | Path | Run,
+    *,
+    weights: str | Path | None = None,
+    preprocessing: str | None = None,
+    loop: bool = False,
+    data: Any = None,
+    data_dir: str | Path | None = None,
 ) -> Predictor:
     """A trained network, ready to be asked: ``zoo.load(run)(["a.jpg", "b.jpg"])``.
 
@@ -32,13 +40,15 @@ def load(
         weights: of a name: a tag of its card (``"imagenet"``, the default), a file, or an https address.
         preprocessing: what the weights in a file or at an address were trained on: "caffe", "torch" or "tf".
         loop: repeat clips that have fewer frames than the network takes.
+        data: the arrays that the run was trained on, or where its data are now: a `reject` looks at them, once.
+        data_dir: where tfds keeps its data sets, if not where the run found them.
 
     Raises:
         UsageError: if the folder holds no finished run, or its network predicts nothing.
     """
     trained = prediction.opened_to_predict(run, weights, preprocessing)
     trained.data.loop = loop
-    return Predictor(trained)
+    return Predictor(trained, data=data, data_dir=data_dir)
 
 
 class Predictor:
@@ -49,8 +59,10 @@ class Predictor:
         class_names: in the order of its logits.
     """
 
-    def __init__(self, trained: Trained):
+    def __init__(self, trained: Trained, *, data: Any = None, data_dir: str | Path | None = None):
         self.trained = trained
+        self.where = {"data": data, "data_dir": data_dir}  # what it has learned from
+        self._rejectors: dict[tuple[float, str | None], Rejector] = {}
         self.model = trained.network.model
         self.class_names = tuple(trained.data.class_names)
 
@@ -70,14 +82,15 @@ class Predictor:
             settings: those of `each`.
 
         Returns:
-            A `Prediction` for each, in their order: `.label`, `.probability`, `.labels`, `.probabilities`, `.logits`.
-            Of other networks the lines of `zoo.predict`.
+            A `Prediction` for each, in their order: `.label`, `.probability`, `.labels`, `.probabilities`, `.logits`;
+            with `reject` also `.rejected`, `.score`, `.threshold`. Of other networks the lines of `zoo.predict`.
 
         Raises:
             UsageError: for the first input that cannot be read.
         """
         if not self.has_records:
-            return prediction.answered(self.trained, inputs, **settings)
+            rejector = self.rejector(settings.pop("reject", None), settings.pop("reject_score", None))
+            return prediction.answered(self.trained, inputs, rejector=rejector, **settings)
         found = []
         for each in self.each(inputs, **settings):
             if isinstance(each, Refusal):
@@ -93,6 +106,8 @@ class Predictor:
         explain: str | None = None,
         top: int = NAMED_CLASSES,
         batch_size: int = BATCH,
+        reject: float | None = None,
+        reject_score: str | None = None,
     ) -> Iterator[Prediction | Refusal]:
         """One prediction after another; for an input that cannot be read, a `Refusal` in its place.
 
@@ -102,18 +117,32 @@ class Predictor:
             explain: how: "gradcam", "saliency", "integrated" or "occlusion".
             top: classes that `print` names.
             batch_size: inputs that go through the network together.
+            reject: this part of the known images is rejected, 0.05 say, and what is as strange to the network as these.
+                The threshold is chosen on the run's validation set.
+            reject_score: how that is told: "softmax", "energy" or "mahalanobis"; see `zoo.metrics.novelty`.
         """
         check_whole("top", top)
         check_whole("batch_size", batch_size)
         prediction.check_explanation(self.trained, explain, folder)
         if folder is not None:
             check_writable(folder := Path(folder), what="an explanation")
+        rejector = self.rejector(reject, reject_score)
+        settings: dict[str, Any] = {"rejector": rejector} if rejector else {}
         waiting = named(inputs)
         while batch := list(islice(waiting, batch_size)):
-            yield from self._answered(batch, folder, explain, top)
+            yield from self._answered(batch, folder, explain, top, **settings)
+
+    def rejector(self, rate: float | None, by: str | None = None) -> Rejector | None:
+        """What tells whether an input is like none of the classes; None without a rate."""
+        check_asked(rate, by)
+        if rate is None:
+            return None
+        if (rate, by) not in self._rejectors:
+            self._rejectors[rate, by] = rejector_of(self.trained, rate, by, **self.where)
+        return self._rejectors[rate, by]
 
     def _answered(
-        self, batch: Sequence[tuple[str, Any]], folder: Path | None, explain: str | None, top: int
+        self, batch: Sequence[tuple[str, Any]], folder: Path | None, explain: str | None, top: int, **settings: Any
     ) -> Iterator[Prediction | Refusal]:
         def encoded(item: tuple[str, Any]) -> Any:
             try:
@@ -128,7 +157,7 @@ class Predictor:
         found = iter(())
         if sound:
             names, x = zip(*sound)
-            found = iter(task.predictions(self.trained, names, np.stack(x), folder, explain, top))
+            found = iter(task.predictions(self.trained, names, np.stack(x), folder, explain, top, **settings))
         for each in read:
             yield each if isinstance(each, Refusal) else next(found)
 

@@ -46,13 +46,13 @@ def threshold(good: np.ndarray, false_alarms: float) -> float:
     return float(ordered[min(math.ceil((len(good) + 1) * (1 - false_alarms)), len(good)) - 1])
 
 
-def say_if_few(good: int, false_alarms: float) -> None:
+def say_if_few(good: int, false_alarms: float, kind: str = "good") -> None:
     """Say where so few good examples are held out that no threshold of theirs can keep the rate."""
     fewest = math.ceil(1 / false_alarms) - 1
     if good < fewest:
         log.warning(
-            f"{good} good examples are held out to choose a threshold; a false-alarm rate of {false_alarms:.1%} takes "
-            f"at least {fewest}: expect about {1 / (good + 1):.0%}, or add good ones"
+            f"{good} {kind} examples are held out to choose a threshold; a false-alarm rate of {false_alarms:.1%} "
+            f"takes at least {fewest}: expect about {1 / (good + 1):.0%}, or add {kind} ones"
         )
 
 

@@ -18,6 +18,7 @@ from zoo.introspection.graph import list_stages
 from zoo.metrics import classification
 from zoo.tasks._classification import Classification, mistakes
 from zoo.tasks._predictions import NAMED_CLASSES, Prediction, predictions_of
+from zoo.tasks._rejection import Rejector, verdicts
 from zoo.tasks._robustness import Robustness, measure
 from zoo.tasks.base import Evaluation, Network, Trained
 
@@ -53,10 +54,15 @@ class ImageClassification(Classification):
         return {**super().tables(data, evaluation), "mistakes.csv": mistakes(data, evaluation)}
 
     def predict(
-        self, trained: Trained, paths: Sequence[str], folder: Path | None, explain: str | None = None
+        self,
+        trained: Trained,
+        paths: Sequence[str],
+        folder: Path | None,
+        explain: str | None = None,
+        rejector: Rejector | None = None,
     ) -> list[str]:
         """The likeliest classes of each image; in `folder`, where in the image the likeliest one was seen."""
-        found = self.predictions(trained, paths, trained.data.encode(paths), folder, explain)
+        found = self.predictions(trained, paths, trained.data.encode(paths), folder, explain, rejector=rejector)
         return [line for each in found for line in str(each).splitlines()]
 
     def predictions(
@@ -67,16 +73,18 @@ class ImageClassification(Classification):
         folder: Path | None,
         explain: str | None = None,
         top: int = NAMED_CLASSES,
+        rejector: Rejector | None = None,
     ) -> list[Prediction]:
         """A record for each encoded image, (images, height, width, channels), that all go through the network together;
-        in `folder`, where in the image the likeliest class was seen."""
+        in `folder`, where in the image the likeliest class was seen. The `rejector` says which are like none."""
         network = asked.network
         data: ArrayDataModule = asked.data
         if explain == "gradcam":
             grad_cam.map_layer(network.model)  # which raises where there is none
         logits = network.predict(inputs)
         probabilities = classification.probabilities(logits)
-        found = predictions_of(names, logits, probabilities, data.class_names, top)
+        judged = verdicts(rejector, inputs, logits)
+        found = predictions_of(names, logits, probabilities, data.class_names, top, judged)
         if folder is None or not (explain or list_stages(network.model)):  # no maps, no place in the image
             return found
         images, best = data.scaling.undo(inputs), probabilities.argmax(-1)

@@ -19,6 +19,8 @@ from zoo.errors import UsageError
 from zoo.losses import WeightedCrossentropy
 from zoo.metrics import classification
 from zoo.tasks._classification import Classification, likeliest
+from zoo.tasks._predictions import judged
+from zoo.tasks._rejection import Rejector, verdicts
 from zoo.tasks.base import Evaluation, Network, Trained
 
 log = logging.getLogger("zoo")
@@ -76,10 +78,14 @@ class TextClassification(Classification):
             "TF-IDF + logistic regression": float(linear.score(texts_test, labels_test)),
         }
 
-    def predict(self, trained: Trained, texts: Sequence[str], folder: Path | None) -> list[str]:
+    def predict(
+        self, trained: Trained, texts: Sequence[str], folder: Path | None, rejector: Rejector | None = None
+    ) -> list[str]:
         """A line for each text, or file of one: the likeliest classes."""
         called, found = zip(*read_texts(texts))
-        logits = trained.network.predict(trained.data.encode(found))
+        inputs = trained.data.encode(found)
+        logits = trained.network.predict(inputs)
         names = trained.data.class_names
-        rows = classification.probabilities(logits)
-        return [f"{shortened(name, 50)}: {likeliest(row, names, most=3)[1]}" for name, row in zip(called, rows)]
+        named = [likeliest(row, names, most=3)[1] for row in classification.probabilities(logits)]
+        told = map(judged, named, verdicts(rejector, inputs, logits))
+        return [f"{shortened(name, 50)}: {line}" for name, line in zip(called, told)]

@@ -20,6 +20,7 @@ from zoo import losses, plots
 from zoo.baselines.bernoulli import BernoulliMixture
 from zoo.data.image.arrays import AnyTargets
 from zoo.data.image.files import free_name
+from zoo.metrics.generation import nearest_distance
 from zoo.records import Card
 from zoo.tasks._generation import STEPS, DrawingTask, noise_of
 from zoo.tasks.base import Evaluation, Network, Sample, Trained
@@ -42,6 +43,7 @@ class Measured:
     images: np.ndarray  # those that are plotted, 0 to 1
     again: np.ndarray  # what the decoder makes of their mean codes
     drawn: np.ndarray  # new ones
+    nearest: np.ndarray  # the training image next to each of these
     between: np.ndarray  # from the first image to the second
     codes: np.ndarray  # of all, (examples, latent size)
 
@@ -85,13 +87,12 @@ class VariationalInference(DrawingTask):
         few = slice(0, PLOTTED)
         steps = np.linspace(0, 1, STEPS)[:, None]
         between = mean[0] + steps * (mean[min(1, len(mean) - 1)] - mean[0])
+        drawn = self.draw(network, noise_of(data.recipe.seed, PLOTTED, mean.shape[1]))
+        train = data.arrays("train")[0]
+        rows, _ = nearest_distance(drawn.reshape(len(drawn), -1), train.reshape(len(train), -1))
         made = Measured(
-            x[few],
-            self.draw(network, mean[few]),
-            self.draw(network, noise_of(data.recipe.seed, PLOTTED, mean.shape[1])),
-            self.draw(network, between),
-            mean,
-        )
+            x[few], self.draw(network, mean[few]), drawn, train[rows], self.draw(network, between), mean
+        )  # fmt: skip
         return Evaluation(metrics, labels, made)
 
     def baselines(self, data: AnyTargets) -> dict[str, float]:
@@ -111,8 +112,11 @@ class VariationalInference(DrawingTask):
         if made.codes.shape[1] > 1:
             found["latent_map.png"] = plots.latent_map(made.codes, labels, data.class_names)
         if len(data.shape) == 3:
-            rows = [made.images, made.again, made.between, made.drawn]
-            titles = ["of the test set", "from their codes", "from the first code to the second", "new: from N(0, 1)"]
+            rows = [made.images, made.again, made.between, made.drawn, made.nearest]
+            titles = [
+                "of the test set", "from their codes", "from the first code to the second", "new: from N(0, 1)",
+                "the training image nearest to each new one",
+            ]  # fmt: skip
             found["images.png"] = plots.sheets(rows, titles)
         return found
 

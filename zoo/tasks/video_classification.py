@@ -18,6 +18,8 @@ from zoo.data.video.frames import shuffled_in_time, still
 from zoo.metrics import classification
 from zoo.optimizers import schedules
 from zoo.tasks._classification import likeliest
+from zoo.tasks._predictions import judged
+from zoo.tasks._rejection import Rejector, verdicts
 from zoo.tasks.base import Evaluation, Network, Trained
 from zoo.tasks.image_classification import ImageClassification, explanation_file, seen
 
@@ -69,7 +71,12 @@ class VideoClassification(ImageClassification):
         return {**super().plots(data, evaluation), "mistakes.png": plots.clip_mistakes(data, evaluation)}
 
     def predict(
-        self, trained: Trained, paths: Sequence[str], folder: Path | None, explain: str | None = None
+        self,
+        trained: Trained,
+        paths: Sequence[str],
+        folder: Path | None,
+        explain: str | None = None,
+        rejector: Rejector | None = None,
     ) -> list[str]:
         """The likeliest classes of each clip; in `folder`, its frames and where and when the likeliest was seen."""
         network = trained.network
@@ -77,9 +84,10 @@ class VideoClassification(ImageClassification):
         lines = []
         read = [(data.show(path), data.encode([path])) for path in paths]  # all, before the first is answered
         for path, (frames, clip) in zip(paths, read):
-            probabilities = classification.probabilities(network.predict(clip))[0]
+            logits = network.predict(clip)
+            (probabilities,), (verdict,) = classification.probabilities(logits), verdicts(rejector, clip, logits)
             best, named = likeliest(probabilities, data.class_names)
-            lines.append(f"{path}: {named}")
+            lines.append(f"{path}: {judged(named, verdict)}")
             if folder is None:
                 continue
             heat = seen(network, clip[0], int(best[0]), explain, frames.shape[:3])
