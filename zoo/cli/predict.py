@@ -41,10 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
     )
-    parser.add_argument("--top", type=int, metavar="N", help="of classes of images: how many are named (default: 5)")
+    parser.add_argument(
+        "--top", type=int, metavar="N", help="how many classes of an image are named (default: 5), or attributes (all)"
+    )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="of classes of images: print them as JSON")
-    form.add_argument("--csv", action="store_true", help="of classes of images: print them as a table, a row for each")
+    form.add_argument("--json", action="store_true", help="of classes or attributes of images: print them as JSON")
+    form.add_argument("--csv", action="store_true", help="likewise: print them as a table, a row for each")
     parser.add_argument("--score", type=float, help="of detectors: leave out what is less certain (default: 0.25)")
     parser.add_argument(
         "--iou", type=float, help="of detectors: leave out boxes that overlap a better one by more (default: 0.5)"
@@ -78,28 +80,27 @@ def run(arguments: argparse.Namespace) -> int:
 def answer(ready: Any, arguments: argparse.Namespace) -> int:
     """Print what a classifier predicts for each image, as soon as it does; 1 where some could not be read."""
     from zoo.data.image.files import expanded
-    from zoo.tasks._predictions import NAMED_CLASSES, Refusal
+    from zoo.tasks._predictions import Refusal
 
     inputs = expanded(arguments.inputs)
-    top = NAMED_CLASSES if arguments.top is None else arguments.top
     folder = arguments.out if arguments.explain or len(inputs) <= EXPLAINED else None
     if folder is None:
         log.info(f"{len(inputs)} images, none explained: --explain gradcam shows where the network looks")
     found, refused = [], 0
-    table = csv.writer(sys.stdout, lineterminator="\n") if arguments.csv else None
-    if table:
-        numbers = range(1, min(top, len(ready.class_names)) + 1)
-        table.writerow(["input", *(f"{what}_{number}" for number in numbers for what in ("label", "probability"))])
-    for each in ready.each(inputs, folder=folder, explain=arguments.explain, top=top):
+    table: csv.DictWriter[str] | None = None
+    for each in ready.each(inputs, folder=folder, explain=arguments.explain, top=arguments.top):
         found.append(each.as_dict() if arguments.json else None)
         if isinstance(each, Refusal):
             if len(inputs) == 1:
                 raise UsageError(each.error)
             refused += 1
             log.warning(f"left out: {each.error}")
-        elif table:
-            shares = zip(each.labels[:top], each.probabilities)
-            table.writerow([each.input, *(part for label, share in shares for part in (label, f"{share:.6f}"))])
+        elif arguments.csv:
+            row = each.as_row()
+            if table is None:
+                table = csv.DictWriter(sys.stdout, [*row], lineterminator="\n")
+                table.writeheader()
+            table.writerow(row)
         elif not arguments.json:
             _terminal.show(str(each).splitlines())
     if arguments.json:

@@ -15,7 +15,7 @@ from zoo.data.image import files as image_files
 from zoo.data.sources import check_writable
 from zoo.errors import UsageError
 from zoo.inference import prediction
-from zoo.tasks._predictions import NAMED_CLASSES, Prediction, Refusal
+from zoo.tasks._predictions import Prediction, Refusal
 from zoo.tasks.base import Trained
 from zoo.training.run_folder import Run
 
@@ -70,7 +70,8 @@ class Predictor:
             settings: those of `each`.
 
         Returns:
-            A `Prediction` for each, in their order: `.label`, `.probability`, `.labels`, `.probabilities`, `.logits`.
+            A `Prediction` for each, in their order: `.label`, `.probability`, `.labels`, `.probabilities`, `.logits`;
+            of attributes `zoo.tasks.multi_task.Answers`: `.attributes`, `.probabilities`, `.logits`.
             Of other networks the lines of `zoo.predict`.
 
         Raises:
@@ -91,7 +92,7 @@ class Predictor:
         *,
         folder: str | Path | None = None,
         explain: str | None = None,
-        top: int = NAMED_CLASSES,
+        top: int | None = None,
         batch_size: int = BATCH,
     ) -> Iterator[Prediction | Refusal]:
         """One prediction after another; for an input that cannot be read, a `Refusal` in its place.
@@ -100,10 +101,11 @@ class Predictor:
             inputs: as above.
             folder: where pictures of what the network looked at are written; None: nowhere.
             explain: how: "gradcam", "saliency", "integrated" or "occlusion".
-            top: classes that `print` names.
+            top: classes that `print` names, 5 if not given; or attributes, all if not given.
             batch_size: inputs that go through the network together.
         """
-        check_whole("top", top)
+        if top is not None:
+            check_whole("top", top)
         check_whole("batch_size", batch_size)
         prediction.check_explanation(self.trained, explain, folder)
         if folder is not None:
@@ -113,7 +115,7 @@ class Predictor:
             yield from self._answered(batch, folder, explain, top)
 
     def _answered(
-        self, batch: Sequence[tuple[str, Any]], folder: Path | None, explain: str | None, top: int
+        self, batch: Sequence[tuple[str, Any]], folder: Path | None, explain: str | None, top: int | None
     ) -> Iterator[Prediction | Refusal]:
         def encoded(item: tuple[str, Any]) -> Any:
             try:

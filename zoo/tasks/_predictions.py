@@ -49,6 +49,13 @@ class Prediction:
             **({"explanation": str(self.explanation)} if self.explanation else {}),
         }
 
+    def as_row(self) -> dict[str, str]:
+        """As a row of a table, with its `top` classes."""
+        row = {"input": self.input}
+        for number, (label, share) in enumerate(zip(self.labels[: self.top], self.probabilities), start=1):
+            row |= {f"label_{number}": label, f"probability_{number}": f"{share:.6f}"}
+        return row
+
 
 @dataclass(frozen=True)
 class Refusal:

@@ -66,7 +66,7 @@ class ImageClassification(Classification):
         inputs: np.ndarray,
         folder: Path | None,
         explain: str | None = None,
-        top: int = NAMED_CLASSES,
+        top: int | None = None,
     ) -> list[Prediction]:
         """A record for each encoded image, (images, height, width, channels), that all go through the network together;
         in `folder`, where in the image the likeliest class was seen."""
@@ -76,7 +76,7 @@ class ImageClassification(Classification):
             grad_cam.map_layer(network.model)  # which raises where there is none
         logits = network.predict(inputs)
         probabilities = classification.probabilities(logits)
-        found = predictions_of(names, logits, probabilities, data.class_names, top)
+        found = predictions_of(names, logits, probabilities, data.class_names, top or NAMED_CLASSES)
         if folder is None or not (explain or list_stages(network.model)):  # no maps, no place in the image
             return found
         images, best = data.scaling.undo(inputs), probabilities.argmax(-1)

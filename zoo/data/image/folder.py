@@ -248,14 +248,37 @@ def by_owner(images: list[ImageFile], name: Path, fewest: int) -> dict[str, list
     return splits
 
 
+def by_record(images: list[ImageFile], record: SplitRecord, name: Path) -> dict[str, list[ImageFile]]:
+    """The splits of a run, by content, of images that are in no class each; those that it does not know are told.
+
+    Raises:
+        UsageError: where none is left to measure on.
+    """
+    known = {each.sha256: each.split for each in record.examples}
+    splits: dict[str, list[ImageFile]] = {split: [] for split in SPLITS}
+    new = []
+    for image in images:
+        split = known.get(image.digest) or ("test" if record.unseen and image.split in ("", "test") else None)
+        if split is None:
+            new.append(image.path.name)
+        else:
+            splits[split].append(image)
+    if new:
+        log.warning(f"left out {len(new)} images of {name} that are new since the run was trained: {some(new)}")
+    if not splits["test"]:
+        raise UsageError(f"{name} holds none of the images that the run was tested on; name those: --data")
+    return splits
+
+
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def opened(paths: Sequence[Path], labels: Sequence[int], channels: int) -> Any:
-    """A ``tf.data.Dataset`` of images (height, width, channels), uint8, and their labels; in the order of `paths`.
+def opened(paths: Sequence[Path], labels: Sequence[Any], channels: int) -> Any:
+    """A ``tf.data.Dataset`` of images (height, width, channels), uint8, and their labels, a whole number or a row of
+    them each; in the order of `paths`.
 
     Pillow reads them, so that a network is trained on what it is later asked about: upright, on white.
     """

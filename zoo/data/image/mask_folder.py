@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.data.base import SPLITS
 from zoo.data.image.files import ENDINGS, decoded, opened, pixels
-from zoo.data.image.folder import ImageFile, by_owner, digest_of
+from zoo.data.image.folder import ImageFile, by_owner, by_record, digest_of
 from zoo.data.image.listing import MEANT, subfolders
 from zoo.data.sources import Source
 from zoo.data.split_record import Example, SplitRecord
@@ -132,22 +132,7 @@ class MaskFolder:
 
     def load_by(self, record: SplitRecord) -> Source:
         """As `load`, with the splits and the classes of a run, whatever has changed since."""
-        known = {each.sha256: each.split for each in record.examples}
-        splits: dict[str, list[ImageFile]] = {split: [] for split in SPLITS}
-        new = []
-        for image in self.images:
-            split = known.get(image.digest) or ("test" if record.unseen and image.split in ("", "test") else None)
-            if split is None:
-                new.append(image.path.name)
-            else:
-                splits[split].append(image)
-        if new:
-            log.warning(
-                f"left out {len(new)} images of {self.path} that are new since the run was trained: {some(new)}"
-            )
-        if not splits["test"]:
-            raise UsageError(f"{self.path} holds none of the images that the run was tested on; name those: --data")
-        return self._opened(splits, record.class_names)
+        return self._opened(by_record(self.images, record, self.path), record.class_names)
 
     def _opened(self, splits: Mapping[str, list[ImageFile]], names: tuple[str, ...]) -> Source:
         counts = ", ".join(f"{len(splits[split])} {split}" for split in SPLITS)
