@@ -143,13 +143,20 @@ def test_too_few(folder):
         AttributeFolder(table(folder, {}, count=8)).load()
 
 
-def test_an_attribute_of_which_one_answer_is_known_cannot_be_learned(folder):
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (
+            lambda n: 1 if n % 3 else -1,
+            r"each of the \d+ answers to hat is yes in training; .*=glasses.* CelebA",
+        ),
+        (lambda n: "", r"nothing is known of hat in training; .*: leave it out \(--option attributes=glasses\)$"),
+    ],
+)
+def test_an_attribute_without_both_answers_cannot_be_learned(folder, cells, says):
     """As with the list of CelebA, where -1 is no."""
-    rows = {n: f"{n}.png,{n % 2},{1 if n % 3 else -1}" for n in range(20)}
-    with pytest.raises(
-        UsageError, match=r"all \d+ answers to hat in training are 1 \(yes\); .* as in CelebA's list, write 0"
-    ):
-        data_of(table(folder, rows))
+    with pytest.raises(UsageError, match=says):
+        data_of(table(folder, {n: f"{n}.png,{n % 2},{cells(n)}" for n in range(20)}))
 
 
 def test_batches_have_the_answers_and_a_run_keeps_the_order_of_its_attributes(folder, tmp_path_factory):

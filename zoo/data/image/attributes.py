@@ -127,13 +127,14 @@ class AttributeDataModule(ArrayDataModule):
                 )
             counts += np.stack([(answers == value).sum(0) for value in (0, 1)], axis=1)
             row += len(answers)
-        if not learned:
-            return
-        for name, (no, yes) in zip(self.class_names, counts):
-            if not no or not yes:
-                answer = "1 (yes)" if yes else "0 (no)" if no else "nothing"
-                hint = f", and where {UNKNOWN} means no, as in CelebA's list, write 0" if yes else ""
-                raise UsageError(
-                    f"all {yes + no} answers to {name} in training are {answer}; expected both answers: leave it out "
-                    f"(--option attributes=...){hint}"
-                )
+        both = [name for name, (no, yes) in zip(self.class_names, counts) if no and yes]
+        for name, (no, yes) in zip(self.class_names, counts if learned else ()):
+            if no and yes:
+                continue
+            found = f"each of the {yes + no} answers to {name} is {'yes' if yes else 'no'}"
+            option = f" (--option attributes={','.join(both)})" if 0 < len(both) < 9 else ""
+            hint = f"; where {UNKNOWN} means no, as in CelebA's list, write 0" if yes else ""
+            raise UsageError(
+                f"{self.source.name}: {found if yes + no else f'nothing is known of {name}'} in training; expected "
+                f"both answers: leave it out{option}{hint}"
+            )
