@@ -224,7 +224,7 @@ for axes, (title, found, whole) in zip(
         axes.plot([number] * len(found[name]), found[name], "o", color=INK if name == "masked" else SECOND)
     axes.axhline(np.mean(whole), color=THIRD, linestyle="--", linewidth=1)
     axes.text(2.4, np.mean(whole), "all answers", ha="right", va="bottom", fontsize=8, color=THIRD)
-    axes.set(title=title, xticks=range(3), xticklabels=kept, xlim=(-0.5, 2.5), ylim=(None, 1.03))
+    axes.set(title=title, xticks=range(3), xticklabels=kept, xlim=(-0.5, 2.5), ylim=(None, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
 lesson.plot(figure, "missing_answers")
 
