@@ -18,7 +18,7 @@
 # **Beside them** any order of the digits (.5), a logistic regression for each question, and who always gives the
 # commoner answer.
 #
-# **Takes** TAKES. To read on: Ruder 2017,
+# **Takes** 1.6 minutes of one core (AMD EPYC). To read on: Ruder 2017,
 # [arXiv:1706.05098](https://arxiv.org/abs/1706.05098).
 
 # %%
@@ -275,13 +275,18 @@ lesson.claim("AUC of prime, 60 answers, among others less by itself", gain, ">="
 
 # %% [markdown]
 # ## Try it
-# * Which question suffers most where answers are missing? Print `areas(answers[test], kept["masked"][0])`.
+# * Which question is the hardest, with all answers and with half? Print `areas(answers[test], kept["masked"][0])`.
 # * Leave the hat out of the *first* term as well. What is left to learn from?
 # * Replace the sum over the questions by the mean. What else has to change, so that the training is the same?
 #
 # <details><summary>Solution</summary>
 #
-# SOLUTION
+# * Multiple of three in both cases: .9983 with all answers and .9974 with half of them (seed 0). 0, 3, 6 and 9 have
+#   the least in common to look at.
+# * Nothing: $-y \log y - (1 - y) \log (1 - y)$ is 0 for yes and for no, and holds no prediction. There is no gradient,
+#   the network stays as it was drawn, and its mean AUC is about one half (.49).
+# * The gradient is a fifth, so with stochastic gradient descent the learning rate must be five times as large. Adam
+#   divides the gradient by its own size: here nothing changes (mean AUC .9992 with the sum and with the mean).
 #
 # </details>
 

@@ -1,6 +1,7 @@
 """Several yes/no questions by one network: trained on a folder, evaluated, asked, refused where it cannot be."""
 
 import csv
+import dataclasses
 import io
 import json
 import logging
@@ -18,10 +19,12 @@ from zoo import cli
 from zoo.data import open_source, sources
 from zoo.data.builtin.digit_attributes import ATTRIBUTES
 from zoo.data.image.attribute_folder import AttributeFolder
+from zoo.data.resplit import Fold
 from zoo.data.split_record import SplitRecord
 from zoo.errors import UsageError
-from zoo.tasks.base import Evaluation
-from zoo.tasks.multi_task import Answers, by_attribute, mistakes
+from zoo.tasks.base import Evaluation, Network
+from zoo.tasks.multi_task import Answers, MultiTask, by_attribute, mistakes
+from zoo.training.extras import class_weights
 
 SMALL = dict(tower="lenet5", cover=(16, 16), epochs=20, batch_size=16, augment={}, patience=0, verbose=0)
 
@@ -101,6 +104,26 @@ def test_predictions_by_the_attribute(run, folder, capsys, tmp_path):
 def test_an_attribute_that_there_is_not(folder, tmp_path):
     with pytest.raises(UsageError, match=r"there is no column of .* 'rad'; did you mean red"):
         zoo.train("multi_task", data=folder, run=tmp_path / "other", attributes="rad", verbose=0)
+
+
+def test_the_whole_set_is_divided_into_folds(folder):
+    recipe = dataclasses.replace(zoo.info("multi_task").recipe("folder"), preprocess={"resize": (16, 16)})
+    parts = [Fold(AttributeFolder(folder), recipe, number, 3).load() for number in range(3)]
+    held = [each.file for part in parts for each in part.examples if each.split == "test"]
+    assert len(held) == len(set(held)) and len(held) > 80
+    assert parts[0].class_names == ("bright_above", "red", "always_known")
+
+
+def test_weights_are_of_classes_not_of_attributes(folder):
+    recipe = dataclasses.replace(zoo.info("multi_task").recipe("folder"), preprocess={"resize": (16, 16)})
+    card = zoo.info("multi_task")
+    data = MultiTask.data_module.adapt(card, recipe, AttributeFolder(folder).load())
+    network = Network.of(zoo.build("multi_task", tower="lenet5", num_classes=3), card, MultiTask())
+    with pytest.raises(UsageError, match="class_weight is for networks with one output that gives classes"):
+        class_weights("balanced", network, data)
+    with pytest.raises(UsageError, match="multi_task gives 3 numbers; expected 2, a logit for each attribute"):
+        data.class_names = ("red", "blue")
+        network.task.check_network(network, data)
 
 
 def test_what_the_demo_asks():

@@ -34,10 +34,10 @@ def attributes(names: Sequence[str], answers: np.ndarray, logits: np.ndarray) ->
     rows = np.arange(len(names))
     left.barh(rows, np.nan_to_num(auc[order]), color=INK, height=0.6)
     for row, each in enumerate(order):
-        told = f"{auc[each]:.3f}" if np.isfinite(auc[each]) else "one answer only"
+        told = f"{auc[each]:.4f}" if np.isfinite(auc[each]) else "one answer only"
         left.text(np.nan_to_num(auc[each]) + 0.01, row, told, va="center", fontsize=7)
     left.axvline(0.5, color=SECOND, linestyle=":", linewidth=1)
-    left.set(xlim=(0, 1.18), xlabel="AUC (dotted: chance)", xticks=(0, 0.25, 0.5, 0.75, 1))
+    left.set(xlim=(0, 1.2), xlabel="AUC (dotted: chance)", xticks=(0, 0.25, 0.5, 0.75, 1))
     left.set_yticks(rows, labels, fontsize=8)
     right.hlines(rows, base[order], accuracy[order], color=THIRD, linewidth=1)
     right.plot(base[order], rows, "o", color=SECOND, fillstyle="none", markersize=5, label="the commoner answer")
