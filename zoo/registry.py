@@ -28,7 +28,6 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -123,8 +122,7 @@ def list_models(
     """The names of the zoo, sorted as people count: resnet18 before resnet101.
 
     Args:
-        pattern: shell-style wildcards, as in ``"resnet*"``; without any, a part of the name, or where it is none, what
-            comes near to one. Capitals do not matter.
+        pattern: wildcards, as in ``"resnet*"``; without any, a part of the name, or what is like one. In any case.
         task: only names of this task.
         pretrained: True, only names with pretrained weights; False, only names without.
         max_params: only names with at most so many trainable parameters, at their default options.
@@ -160,18 +158,14 @@ def named_alike(pattern: str) -> set[str]:
     wanted = pattern.lower()
     if set(wanted) & set("*?["):
         return {name for name in cards() if fnmatch.fnmatchcase(name.lower(), wanted)}
-    if found := {name for name in cards() if wanted in name.lower()}:
-        return found
     words = {name: {name.lower(), *name.lower().split("_")} for name in cards()}
-    near = {*difflib.get_close_matches(wanted, {*chain.from_iterable(words.values())}, n=9, cutoff=0.85)}
-    return {name for name in cards() if words[name] & near}
+    near = {*difflib.get_close_matches(wanted, set[str]().union(*words.values()), n=9, cutoff=0.85)}
+    return {name for name in words if wanted in name.lower()} or {name for name in words if words[name] & near}
 
 
 def multiply_adds() -> dict[str, int]:
-    """The work of the zoo's networks for one example, at their default options, by name: recorded, for it takes the
-    networks themselves to count it (`zoo.costs`). A test counts again."""
-    recorded: dict[str, int] = json.loads((MODELS / "multiply_adds.json").read_text())
-    return recorded
+    """By name, the work for one example at the default options: recorded, for `zoo.costs` has to build the network."""
+    return dict[str, int](json.loads((MODELS / "multiply_adds.json").read_text()))
 
 
 def as_people_count(name: str) -> list[tuple[int, str]]:

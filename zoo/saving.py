@@ -40,6 +40,7 @@ CLASSES = {
     "zoo.losses.cross_entropy": "Hinge MaskedCrossentropy Perceptron WeightedCrossentropy",
     "zoo.losses.detection": "GridDetection",
     "zoo.losses.metric_learning": "Contrastive ExplicitTriplet NPair Triplet",
+    "zoo.losses.multi_task": "MaskedBinaryCrossentropy",
     "zoo.losses.perceptual": "Perceptual",
     "zoo.losses.segmentation": "Dice SoftIoU",
     "zoo.losses.tags": "TagLikelihood",

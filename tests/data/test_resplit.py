@@ -75,6 +75,14 @@ def test_targets_that_are_no_classes_are_not_stratified():
     assert sorted(np.concatenate(parts).tolist()) == [*range(10)]
 
 
+def test_several_answers_to_each_example_are_no_classes():
+    """Copies stay together all the same."""
+    groups = [str(number // 2) for number in range(12)]
+    parts = folds(np.arange(24).reshape(12, 2) % 2, 3, classes=False, groups=groups)
+    assert sorted(np.concatenate(parts).tolist()) == [*range(12)]
+    assert all({number ^ 1 for number in part} == {*part} for part in map(np.ndarray.tolist, parts))
+
+
 @pytest.mark.parametrize(
     ("y", "count", "says"),
     [

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.image import imsave
 
 import zoo
-from zoo.data.image.folder import ImageFile, by_content
+from zoo.data.image.dividing import ImageFile, by_content
 from zoo.data.split_record import Example, SplitRecord
 from zoo.data.text.folder import TextFolder
 from zoo.inference import api

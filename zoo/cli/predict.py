@@ -11,7 +11,6 @@ from zoo.errors import UsageError
 
 HELP = "predict with a trained network for new images, clips or texts"
 EXPLAINED = 8  # images that are explained without being asked for it
-VERDICT = ("rejected", "score", "threshold")  # columns of a table, where --reject asks for one
 
 log = logging.getLogger("zoo")
 
@@ -42,10 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
     )
-    parser.add_argument("--top", type=int, metavar="N", help="of classes of images: how many are named (default: 5)")
+    parser.add_argument(
+        "--top", type=int, metavar="N", help="how many classes of an image are named (default: 5), or attributes (all)"
+    )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="of classes of images: print them as JSON")
-    form.add_argument("--csv", action="store_true", help="of classes of images: print them as a table, a row for each")
+    form.add_argument("--json", action="store_true", help="of classes or attributes of images: print them as JSON")
+    form.add_argument("--csv", action="store_true", help="likewise: print them as a table, a row for each")
     parser.add_argument(
         "--reject", type=float, metavar="RATE",
         help="of classifiers: answer \"don't know\" where an input is stranger than all but this part of the run's "
@@ -93,32 +94,28 @@ def run(arguments: argparse.Namespace) -> int:
 def answer(ready: Any, arguments: argparse.Namespace) -> int:
     """Print what a classifier predicts for each image, as soon as it does; 1 where some could not be read."""
     from zoo.data.image.files import expanded
-    from zoo.tasks._predictions import NAMED_CLASSES, Refusal
+    from zoo.tasks._predictions import Refusal
 
     inputs = expanded(arguments.inputs)
-    top = NAMED_CLASSES if arguments.top is None else arguments.top
     folder = arguments.out if arguments.explain or len(inputs) <= EXPLAINED else None
     if folder is None:
         log.info(f"{len(inputs)} images, none explained: --explain gradcam shows where the network looks")
     found, refused = [], 0
-    table = csv.writer(sys.stdout, lineterminator="\n") if arguments.csv else None
-    if table:
-        numbers = range(1, min(top, len(ready.class_names)) + 1)
-        header = [f"{what}_{number}" for number in numbers for what in ("label", "probability")]
-        table.writerow(["input", *header, *(VERDICT if arguments.reject is not None else ())])
+    table: csv.DictWriter[str] | None = None
     asked = {"explain": arguments.explain, "reject": arguments.reject, "reject_score": arguments.reject_score}
-    for each in ready.each(inputs, folder=folder, top=top, **asked):
+    for each in ready.each(inputs, folder=folder, top=arguments.top, **asked):
         found.append(each.as_dict() if arguments.json else None)
         if isinstance(each, Refusal):
             if len(inputs) == 1:
                 raise UsageError(each.error)
             refused += 1
             log.warning(f"left out: {each.error}")
-        elif table:
-            shares = zip(each.labels[:top], each.probabilities)
-            named = (part for label, share in shares for part in (label, f"{share:.6f}"))
-            verdict = each.verdict.as_dict() if each.verdict else {}
-            table.writerow([each.input, *named, *(verdict[name] for name in VERDICT if verdict)])
+        elif arguments.csv:
+            row = each.as_row()
+            if table is None:
+                table = csv.DictWriter(sys.stdout, [*row], lineterminator="\n")
+                table.writeheader()
+            table.writerow(row)
         elif not arguments.json:
             _terminal.show(str(each).splitlines())
     if arguments.json:

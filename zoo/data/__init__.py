@@ -3,6 +3,7 @@
 # Importing these registers the zoo's own data sets, with tfds where it is there.
 from zoo.data.builtin import (  # noqa: F401
     dates,
+    digit_attributes,
     digit_texts,
     glyphs,
     moving_digits,

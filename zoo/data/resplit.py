@@ -94,7 +94,8 @@ class Fold(Resplit):
         targets = whole.map(lambda _, target: target)
         y = np.array([*targets.as_numpy_iterator()])
         groups = [each.sha256 for each in own] if len(own) == len(y) else []
-        held = folds(y, self.count, classes=bool(source.class_names), seed=self.seed, groups=groups)[self.number]
+        classes = bool(source.class_names) and y.ndim == 1  # several answers to each example are none
+        held = folds(y, self.count, classes=classes, seed=self.seed, groups=groups)[self.number]
         learned, stop_by = np.setdiff1d(np.arange(len(y)), held), held
         if recipe.patience:
             (learned, _), (stop_by, _) = hold_out(learned, y[learned], INNER)
@@ -139,8 +140,8 @@ def folds(
     if classes and count > (most := int(np.unique(y, return_counts=True)[1].max())):
         raise UsageError(f"folds is {count}; no class has more than {most} examples: expected at most as many folds")
     options: dict[str, Any] = {"n_splits": count, "shuffle": True, "random_state": seed}
-    kind = (StratifiedGroupKFold if groups else StratifiedKFold) if classes else KFold
-    parts = kind(**options).split(np.zeros(len(y)), y, groups or None)
+    kind = StratifiedGroupKFold if groups else StratifiedKFold if classes else KFold
+    parts = kind(**options).split(np.zeros(len(y)), y if classes else np.zeros(len(y)), groups or None)
     return [held for _, held in parts]
 
 

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from zoo.data.encodings import check_fits, read_text
@@ -40,6 +40,12 @@ def check_table(path: Path) -> None:
 
 def read_csv(text: str, path: Path) -> Table:
     """Cells between the delimiter that the first line has most of; a quoted cell may hold it, and line ends."""
+    (_, names), *rows = csv_rows(text, path)
+    return {name: [row[number] for _, row in rows] for number, name in enumerate(names)}
+
+
+def csv_rows(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """As `read_csv`, row after row: the line that it ends on, and its cells; first the names of the columns."""
     first = text.partition("\n")[0]
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -49,16 +55,16 @@ def read_csv(text: str, path: Path) -> Table:
             raise UsageError(
                 f"{path} has two columns of one name ({', '.join(names)}); expected the first line to name"
             )
-        rows = []
+        yield reader.line_num, names
         for row in reader:
             if row and len(row) != len(names):
                 raise UsageError(
                     f"line {reader.line_num} of {path} has {len(row)} cells; expected {len(names)}, as its first line"
                 )
-            rows += [row] if row else []
+            if row:
+                yield reader.line_num, row
     except csv.Error as error:
         raise UsageError(f"line {reader.line_num} of {path} cannot be read ({error}); expected CSV") from None
-    return {name: [row[number] for row in rows] for number, name in enumerate(names)}
 
 
 def read_json_lines(text: str, path: Path) -> Table:

@@ -16,7 +16,7 @@ from zoo.data.sources import check_writable
 from zoo.errors import UsageError
 from zoo.inference import prediction
 from zoo.inference.rejection import check_asked, rejector_of
-from zoo.tasks._predictions import NAMED_CLASSES, Prediction, Refusal
+from zoo.tasks._predictions import Prediction, Refusal
 from zoo.tasks._rejection import Rejector
 from zoo.tasks.base import Trained
 from zoo.training.run_folder import Run
@@ -83,7 +83,8 @@ class Predictor:
 
         Returns:
             A `Prediction` for each, in their order: `.label`, `.probability`, `.labels`, `.probabilities`, `.logits`;
-            with `reject` also `.rejected`, `.score`, `.threshold`. Of other networks the lines of `zoo.predict`.
+            with `reject` also `.rejected`, `.score`, `.threshold`. Of attributes `zoo.tasks.multi_task.Answers`:
+            `.attributes`, `.probabilities`, `.logits`. Of other networks the lines of `zoo.predict`.
 
         Raises:
             UsageError: for the first input that cannot be read.
@@ -104,7 +105,7 @@ class Predictor:
         *,
         folder: str | Path | None = None,
         explain: str | None = None,
-        top: int = NAMED_CLASSES,
+        top: int | None = None,
         batch_size: int = BATCH,
         reject: float | None = None,
         reject_score: str | None = None,
@@ -115,13 +116,14 @@ class Predictor:
             inputs: as above.
             folder: where pictures of what the network looked at are written; None: nowhere.
             explain: how: "gradcam", "saliency", "integrated" or "occlusion".
-            top: classes that `print` names.
+            top: classes that `print` names, 5 if not given; or attributes, all if not given.
             batch_size: inputs that go through the network together.
             reject: this part of the known images is rejected, 0.05 say, and what is as strange to the network as these.
                 The threshold is chosen on the run's validation set.
             reject_score: how that is told: "softmax", "energy" or "mahalanobis"; see `zoo.metrics.novelty`.
         """
-        check_whole("top", top)
+        if top is not None:
+            check_whole("top", top)
         check_whole("batch_size", batch_size)
         prediction.check_explanation(self.trained, explain, folder)
         if folder is not None:
@@ -142,7 +144,12 @@ class Predictor:
         return self._rejectors[rate, by]
 
     def _answered(
-        self, batch: Sequence[tuple[str, Any]], folder: Path | None, explain: str | None, top: int, **settings: Any
+        self,
+        batch: Sequence[tuple[str, Any]],
+        folder: Path | None,
+        explain: str | None,
+        top: int | None,
+        **settings: Any,
     ) -> Iterator[Prediction | Refusal]:
         def encoded(item: tuple[str, Any]) -> Any:
             try:

@@ -11,6 +11,7 @@ from zoo.losses.adversarial import Adversarial
 from zoo.losses.cross_entropy import Hinge, MaskedCrossentropy, Perceptron, WeightedCrossentropy
 from zoo.losses.detection import GridDetection
 from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
+from zoo.losses.multi_task import MaskedBinaryCrossentropy
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
 from zoo.losses.segmentation import Dice, SoftIoU
 from zoo.losses.tags import TagLikelihood
@@ -20,15 +21,16 @@ from zoo.metrics.segmentation import IGNORED
 
 __all__ = [
     "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "Dice", "ExplicitTriplet", "Glove",
-    "GridDetection", "Hinge", "MaskedCrossentropy", "NPair", "NegativeSampling", "NormalDivergence", "Perceptron",
-    "Perceptual", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy", "candidate_losses", "get",
-    "gram_matrix", "next_word", "relative_error", "total_variation",
+    "GridDetection", "Hinge", "MaskedBinaryCrossentropy", "MaskedCrossentropy", "NPair", "NegativeSampling",
+    "NormalDivergence", "Perceptron", "Perceptual", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy",
+    "candidate_losses", "get", "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip
 
 LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "perceptron": Perceptron,
     "hinge": Hinge,
     "binary_crossentropy": partial(keras.losses.BinaryCrossentropy, from_logits=True),
+    "masked_binary_crossentropy": MaskedBinaryCrossentropy,
     "masked_crossentropy": MaskedCrossentropy,
     "smoothed_crossentropy": partial(MaskedCrossentropy, label_smoothing=0.1),
     "tag_likelihood": TagLikelihood,

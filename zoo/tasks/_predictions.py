@@ -9,6 +9,7 @@ import numpy as np
 
 NAMED_CLASSES = 5  # in a line
 UNKNOWN = "don't know"
+COLUMNS = ("rejected", "score", "threshold")  # of a table, where it was asked whether to reject
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,15 @@ class Prediction:
             **(self.verdict.as_dict() if self.verdict else {}),
             **({"explanation": str(self.explanation)} if self.explanation else {}),
         }
+
+    def as_row(self) -> dict[str, str]:
+        """As a row of a table, with its `top` classes."""
+        row = {"input": self.input}
+        for number, (label, share) in enumerate(zip(self.labels[: self.top], self.probabilities), start=1):
+            row |= {f"label_{number}": label, f"probability_{number}": f"{share:.6f}"}
+        if self.verdict:
+            row |= {name: str(value) for name, value in self.verdict.as_dict().items() if name in COLUMNS}
+        return row
 
 
 def judged(named: str, verdict: Verdict | None) -> str:

@@ -72,7 +72,7 @@ class ImageClassification(Classification):
         inputs: np.ndarray,
         folder: Path | None,
         explain: str | None = None,
-        top: int = NAMED_CLASSES,
+        top: int | None = None,
         rejector: Rejector | None = None,
     ) -> list[Prediction]:
         """A record for each encoded image, (images, height, width, channels), that all go through the network together;
@@ -84,7 +84,7 @@ class ImageClassification(Classification):
         logits = network.predict(inputs)
         probabilities = classification.probabilities(logits)
         judged = verdicts(rejector, inputs, logits)
-        found = predictions_of(names, logits, probabilities, data.class_names, top, judged)
+        found = predictions_of(names, logits, probabilities, data.class_names, top or NAMED_CLASSES, judged)
         if folder is None or not (explain or list_stages(network.model)):  # no maps, no place in the image
             return found
         images, best = data.scaling.undo(inputs), probabilities.argmax(-1)

@@ -54,7 +54,7 @@ def class_weights(given: Any, network: Any, data: Any) -> dict[int, float] | Non
     if given is None:
         return None
     names = list(data.source.class_names)
-    if network.heads or not names:
+    if network.heads or not names or getattr(data, "targets_are", "classes") != "classes":
         raise UsageError("class_weight is for networks with one output that gives classes: leave it out")
     if given == "balanced":
         import numpy as np

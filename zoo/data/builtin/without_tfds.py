@@ -89,7 +89,10 @@ class ClassLabel:
 
 
 class FeaturesDict(dict[str, Any]):
-    """Features by name."""
+    """Features by name, of an example or of one of its features."""
+
+    def array(self, values: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        return {name: feature.array([value[name] for value in values]) for name, feature in self.items()}
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ class GeneratorBasedBuilder:
         """
         self._make()
         parts = [self._sliced(text) for text in re.split(r"\s*\+\s*", split)]
-        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        columns = tensorflow().nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
         if not len(next(iter(columns.values()))):
             raise ValueError(f"{split!r} corresponds to no data")
         keys = self.info.supervised_keys
@@ -182,7 +185,7 @@ class GeneratorBasedBuilder:
             if abs(number) > count:
                 raise ValueError(f"Requested slice {text} incompatible with {count} examples.")
             ends[end] = number + count if number < 0 else number
-        return {name: array[ends["start"] : ends["stop"]] for name, array in columns.items()}
+        return tensorflow().nest.map_structure(lambda array: array[ends["start"] : ends["stop"]], columns)
 
 
 def column(name: str, feature: Any, values: Sequence[Any]) -> np.ndarray:

@@ -14,8 +14,8 @@ import numpy as np
 from zoo.data.base import SPLITS
 from zoo.data.image import annotations, yolo_annotations
 from zoo.data.image.annotations import Annotated
+from zoo.data.image.dividing import EVERYTHING, ImageFile, by_owner, by_record, digest_of, examples_of
 from zoo.data.image.files import pixels
-from zoo.data.image.folder import ImageFile, by_owner, by_record, digest_of, examples_of
 from zoo.data.sources import Source
 from zoo.data.split_record import SplitRecord
 from zoo.data.tensors import check_tensorflow, tensorflow
@@ -24,7 +24,6 @@ from zoo.errors import UsageError, some, unknown
 log = logging.getLogger("zoo")
 
 FEWEST = 3  # images: one for each split
-EVERYTHING = "all"  # what stands for the class of an image where the split is drawn
 
 
 class BoxFolder:

@@ -16,8 +16,9 @@ from zoo.checks import is_number
 from zoo.data.base import SPLITS
 from zoo.data.image import transforms
 from zoo.data.image.arrays import AnyTargets
+from zoo.data.image.dividing import ImageFile, digest_of
 from zoo.data.image.files import ENDINGS
-from zoo.data.image.folder import ImageFile, ImageFolder, digest_of
+from zoo.data.image.folder import ImageFolder
 from zoo.data.image.listing import TABLE, from_folders, labels_of, listed
 from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, some, unknown

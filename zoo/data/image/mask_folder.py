@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from zoo.data.base import SPLITS
+from zoo.data.image.dividing import EVERYTHING, ImageFile, by_owner, by_record, digest_of, examples_of
 from zoo.data.image.files import ENDINGS, decoded, opened, pixels
-from zoo.data.image.folder import ImageFile, by_owner, by_record, digest_of, examples_of
 from zoo.data.image.listing import MEANT, subfolders
 from zoo.data.sources import Source
 from zoo.data.split_record import SplitRecord
@@ -27,7 +27,6 @@ SUFFIXES = ("_mask", "-mask", "_label", "_labels", "_gt", "_seg", "_segmentation
 NAMES = "classes.txt"
 FEWEST = 3  # images: one for each split
 MOST_CLASSES = 255
-EVERYTHING = "all"  # what stands for the class of an image where the split is drawn
 
 
 class MaskFolder:

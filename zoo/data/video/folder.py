@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.image.folder import ImageFile, ImageFolder
+from zoo.data.image.dividing import ImageFile
+from zoo.data.image.folder import ImageFolder
 from zoo.data.tensors import tensorflow
 from zoo.data.video.files import ENDINGS, probe
 from zoo.errors import UsageError
