@@ -27,35 +27,13 @@ from typing import Any
 import keras
 from keras import KerasTensor, layers, ops
 
-from zoo import registry
-from zoo.errors import UsageError, unknown
+from zoo.errors import unknown
+from zoo.models._tower import tower_of
 from zoo.recipes.siamese import RECIPES
 from zoo.records import Card, Input, replace
 from zoo.registry import register
 
-# The tower
-
-
-def tower_of(
-    tower: str, options: Mapping[str, Any] | None, input_shape: tuple[int | None, ...], dimensions: int
-) -> tuple[keras.Model, KerasTensor]:
-    """The classifier called `tower` with `dimensions` in place of classes, and its main output before any softmax."""
-    towers = registry.list_models(task="image_classification")
-    if tower not in towers:
-        raise unknown("tower", tower, towers)
-    card, options = registry.info(tower), dict(options or {})
-    if not {"input_shape", "num_classes"} <= set(card.options):
-        raise UsageError(f"{tower} cannot be a tower: its images or its outputs have one size; take resnet20")
-    for option in {"input_shape", "num_classes", "top"} & set(options):
-        raise UsageError(f"tower_options has {option}; expected options that the siamese network leaves open: drop it")
-    for option in options:
-        if option not in card.options:
-            raise unknown(f"option of {tower}", option, card.options)
-    body = registry.builder(tower)(input_shape=input_shape, num_classes=dimensions, **options)
-    heads = body.output
-    if isinstance(heads, dict):  # auxiliary heads help classifiers only
-        heads = next(output for head, output in heads.items() if head not in card.loss_weights)
-    return body, heads
+# The inputs
 
 
 def rebuilt(inputs: Mapping[str, KerasTensor], outputs: KerasTensor, name: str) -> keras.Model:
