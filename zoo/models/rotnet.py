@@ -28,7 +28,7 @@ TURNS = 4  # of 90 degrees
     Card(
         task="rotation_prediction",
         summary="by how many quarters an image was turned: a body that has learned without labels",
-        params=270_020,
+        params=269_044,
         non_trainable_params=1_376,
         paper="Gidaris, Singh & Komodakis 2018, ICLR, arXiv:1803.07728, section 2.2",
         deviations=(

@@ -30,7 +30,7 @@ from zoo.registry import register
     Card(
         task="contrastive_pretraining",
         summary="an image to a point near that of its other views: a body that has learned without labels",
-        params=282_240,
+        params=281_264,
         non_trainable_params=1_376,
         paper="Chen, Kornblith, Norouzi & Hinton 2020, ICML, arXiv:2002.05709, section 2",
         deviations=(
