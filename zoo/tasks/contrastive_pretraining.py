@@ -37,7 +37,7 @@ class ContrastivePretraining(SelfSupervision):
     def loss(self) -> keras.Loss:
         return losses.NTXent()
 
-    def callbacks(self, network: Network, data: TwoViews) -> list[keras.callbacks.Callback]:
+    def callbacks(self, network: Network, data: Any) -> list[keras.callbacks.Callback]:
         return [*super().callbacks(network, data), CollapseWatch(network, data)]
 
     def pretext(self, network: Network, data: TwoViews, split: str) -> dict[str, float]:
