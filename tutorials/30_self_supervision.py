@@ -333,12 +333,12 @@ lesson.plot(figure, "collapse")
 # <details><summary>Solution</summary>
 #
 # * Each view finds all $2N - 1$ others equally near, so it costs $\ln(2N - 1)$: 1.946 for four pairs, which is what a
-#   guess costs. The sum makes one point as dear as knowing nothing, and any spread that keeps pairs together is cheaper.
+#   guess costs. The sum makes one point as dear as knowing nothing; any spread that keeps pairs together is cheaper.
 # * Nothing: the only other view is the right one, $-\ln 1 = 0$, whatever the embeddings are. The gradient is 0 and
 #   nothing is learned. That is why batches are large.
 # * No: after one epoch 65 % of the turns are right (seed 0), for people write upright. And yet the five nearest
-#   neighbours are right about 81 % of the digits by its features, about 88 % by those of the untrained network, and about
-#   97 % by the pixels. This question has an answer, and the way to it does not lead past what a digit is.
+#   neighbours are right about 81 % of the digits by its features, about 88 % by those of the untrained network, and
+#   about 97 % by the pixels. This question has an answer, and the way to it does not lead past what a digit is.
 #
 # </details>
 
