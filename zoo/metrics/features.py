@@ -54,7 +54,7 @@ def uniformity(embeddings: np.ndarray) -> float:
     pairs, 0 where all are one point, the lower the evener (Wang & Isola 2020, section 4.1).
 
     >>> uniformity(np.array([[1.0, 0.0], [1.0, 0.0]])), uniformity(np.array([[1.0, 0.0], [-1.0, 0.0]]))
-    (-0.0, -8.0)
+    (0.0, -8.0)
     """
     products = embeddings @ embeddings.T
     squared = np.maximum(2.0 - 2.0 * products[np.triu_indices(len(embeddings), 1)], 0.0)

@@ -3,7 +3,7 @@
 T. Chen, S. Kornblith, M. Norouzi and G. Hinton, "A Simple Framework for Contrastive Learning of Visual
 Representations", ICML 2020, arXiv:2002.05709: section 2 and Figure 2.
 
-    image        two views of each, cropped, mirrored and coloured by chance: inputs of one batch
+    image        two views of each, cropped and moved by chance: inputs of one batch
     tower        any image classifier of the zoo, up to what its head reads: h
     projection   dense, ReLU, dense: z, scaled to length 1; the loss (`zoo.losses.NTXent`) compares these
 
@@ -35,8 +35,8 @@ from zoo.registry import register
         paper="Chen, Kornblith, Norouzi & Hinton 2020, ICML, arXiv:2002.05709, section 2",
         deviations=(
             "any classifier of the zoo in place of ResNet-50",
-            "batches of hundreds of images, AdamW and a cosine, in place of 4,096 and LARS",
-            "brightness and contrast of the whole image in place of jitter of four colour properties; no blur",
+            "batches of hundreds of images and Adam, in place of 4,096 and LARS",
+            "views are cropped, moved and, where that leaves what they show, mirrored; no jitter of colours, no blur",
         ),
         inputs=(Input("image", (28, 28, 1), holds="pixels, standardised by the training set"),),
         preprocessing="standardise",

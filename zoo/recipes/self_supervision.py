@@ -5,13 +5,9 @@ from typing import Any
 from zoo.recipes import FASHION_MNIST, MNIST
 from zoo.records import Recipe, replace
 
-# What may happen to a view: a crop that keeps what it shows, and the brightness and contrast of the whole. Digits are
-# not mirrored: that would make a 2 of a 5.
-VIEWS: dict[str, Any] = {
-    "crop": (0.3, 1.0),
-    "RandomBrightness": {"factor": 0.3},
-    "RandomContrast": {"factor": 0.5},
-}
+# What may happen to a view: a crop that keeps what it shows. Digits are not mirrored: that would make a 2 of no digit.
+# For photographs in colour add a jitter of it: --augment RandomColorJitter="{...}", as `keras.layers` has it.
+VIEWS: dict[str, Any] = {"crop": (0.5, 1.0), "shift": 1}
 SMALL = {"tower": "resnet20", "tower_options": {"blocks": (1, 1, 1), "width": 12}}  # 8 layers
 DEMO = Recipe(
     name="demo",
@@ -24,7 +20,8 @@ DEMO = Recipe(
     learning_rate=3e-3,
     schedule="cosine",
 )
-SIMCLR: dict[str, Any] = {"loss": "nt_xent", "augment": VIEWS}
+SIMCLR: dict[str, Any] = {"loss": "nt_xent", "loss_options": {"temperature": 0.1}, "augment": VIEWS}
+MIRRORED: dict[str, Any] = {**SIMCLR, "augment": {**VIEWS, "flip": True}}
 UNLABELLED = replace(  # a folder of one's own
     DEMO,
     name="folder",
@@ -47,7 +44,7 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
     "simclr": (
         replace(DEMO, **SIMCLR),
         replace(DIGITS, **SIMCLR),
-        replace(CLOTHES, loss="nt_xent", augment={**VIEWS, "flip": True}),
-        replace(UNLABELLED, loss="nt_xent", augment={**VIEWS, "flip": True}),
+        replace(CLOTHES, **MIRRORED),
+        replace(UNLABELLED, **MIRRORED),
     ),
 }
