@@ -89,9 +89,9 @@ def build_from(
 
 def _built_for(file: tags.WeightsFile, name: str, options: Mapping[str, Any]) -> Any:
     """The network with the options that come with a file, and no more memory than that may need."""
-    from zoo.weights.saved_model import limited
+    from zoo.weights.saved_model import SPARE, limited
 
-    with limited(file.path.stat().st_size // 2, file.path):  # bytes of a number, at least
+    with limited(file.path.stat().st_size // 2 + SPARE, file.path):  # bytes of a number, at least
         return _built(name, {**checked_options(name, file.options), **options})
 
 

@@ -39,7 +39,7 @@ CLASSES = {
     "zoo.losses.adversarial": "Adversarial",
     "zoo.losses.cross_entropy": "Hinge MaskedCrossentropy Perceptron WeightedCrossentropy",
     "zoo.losses.detection": "GridDetection",
-    "zoo.losses.metric_learning": "Contrastive ExplicitTriplet NPair Triplet",
+    "zoo.losses.metric_learning": "Contrastive ExplicitTriplet NPair NTXent Triplet",
     "zoo.losses.multi_task": "MaskedBinaryCrossentropy",
     "zoo.losses.perceptual": "Perceptual",
     "zoo.losses.segmentation": "Dice SoftIoU",

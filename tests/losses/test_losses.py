@@ -1,5 +1,10 @@
 """The losses: values and gradients by hand, saving, and names."""
 
+import importlib.util
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -147,7 +152,9 @@ def test_a_collapsed_network_costs_the_margin(mining):
     assert float(losses.Triplet(margin=0.2, mining=mining)(np.arange(8) // 2, points)) == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("name", ["triplet_all", "triplet_semi_hard", "triplet_hard", "triplet_random", "n_pair"])
+@pytest.mark.parametrize(
+    "name", ["triplet_all", "triplet_semi_hard", "triplet_hard", "triplet_random", "n_pair", "nt_xent"]
+)
 @pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3]], ids=["one class", "no two of a class"])
 def test_a_batch_without_triplets_costs_and_moves_nothing(name, labels):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
@@ -221,6 +228,71 @@ def test_n_pair_against_loops(seed):
     assert float(found) == pytest.approx(np.mean(terms), rel=1e-4)
 
 
-def test_temperature_is_positive():
+# SimCLR's: equation 1 of Chen 2020.
+
+
+def nt_xent_in_loops(numbers, embeddings, temperature):
+    """The equation, view by view and in words: the cosine with the other view, against those with all but itself."""
+    terms = []
+    for i in range(len(numbers)):
+        scores = {}
+        for k in range(len(numbers)):
+            if k != i:
+                cosine = embeddings[i] @ embeddings[k] / np.linalg.norm(embeddings[i]) / np.linalg.norm(embeddings[k])
+                scores[k] = np.exp(cosine / temperature)
+        (j,) = [k for k in scores if numbers[k] == numbers[i]]
+        terms.append(-np.log(scores[j] / sum(scores.values())))
+    return np.mean(terms)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.5, 2.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_nt_xent_against_loops(seed, temperature):
+    """Of embeddings of any length, in any order."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.permutation(np.arange(14) // 2)
+    embeddings = rng.normal(size=(14, 5)) * rng.uniform(0.1, 10, (14, 1))
+    found = float(losses.NTXent(temperature=temperature)(numbers, embeddings.astype("float32")))
+    assert found == pytest.approx(nt_xent_in_loops(numbers, embeddings, temperature), rel=1e-4)
+
+
+def test_nt_xent_of_two_pairs_by_hand():
+    """Cosines: of the first pair 0, of the second 1; of the first view with the second pair 0, of its other view 1."""
+    views = np.array([[3.0, 0], [0, 1], [0, 2], [0, 5]], "float32")
+    e = np.exp(1 / 0.5)
+    terms = [1 / 3, 1 / (1 + 2 * e), e / (1 + 2 * e), e / (1 + 2 * e)]
+    assert float(losses.NTXent(temperature=0.5)([0, 0, 1, 1], views)) == pytest.approx(-np.mean(np.log(terms)))
+
+
+def test_no_view_is_its_own_negative():
+    """With itself in the sum, two perfect pairs would cost log(2 e + 2) - 1 in place of log(e + 2) - 1."""
+    views = np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]], "float32")
+    assert float(losses.NTXent(temperature=1.0)([0, 0, 1, 1], views)) == pytest.approx(np.log(np.e + 2) - 1)
+    one_pair = np.array([[1.0, 0], [0, 1]], "float32")  # nothing to be mistaken for
+    assert float(losses.NTXent()([0, 0], one_pair)) == 0
+
+
+def test_a_lone_view_is_a_negative_and_no_anchor():
+    rng = np.random.default_rng(0)
+    views = rng.normal(size=(5, 3)).astype("float32")
+    unit = views / np.linalg.norm(views, axis=1, keepdims=True)
+    scores = np.exp(unit @ unit.T / 0.5)
+    terms = [scores[i, i ^ 1] / (scores[i].sum() - scores[i, i]) for i in range(4)]
+    assert float(losses.NTXent()([0, 0, 1, 1, 2], views)) == pytest.approx(-np.mean(np.log(terms)), rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_nt_xent_is_the_same_on_every_backend(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    chosen = "nt_xent and (loops or hand) or own_negative or lone_view"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", chosen]
+    done = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True)
+    assert done.returncode == 0 and "12 passed" in done.stdout, done.stdout[-2000:]
+
+
+@pytest.mark.parametrize("loss", [losses.NPair, losses.NTXent])
+def test_temperature_is_positive(loss):
     with pytest.raises(UsageError, match="temperature is 0; expected above 0"):
-        losses.NPair(temperature=0)
+        loss(temperature=0)

@@ -10,7 +10,7 @@ from zoo.errors import unknown
 from zoo.losses.adversarial import Adversarial
 from zoo.losses.cross_entropy import Hinge, MaskedCrossentropy, Perceptron, WeightedCrossentropy
 from zoo.losses.detection import GridDetection
-from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
+from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, NTXent, Triplet
 from zoo.losses.multi_task import MaskedBinaryCrossentropy
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
 from zoo.losses.segmentation import Dice, SoftIoU
@@ -21,7 +21,7 @@ from zoo.metrics.segmentation import IGNORED
 
 __all__ = [
     "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "Dice", "ExplicitTriplet", "Glove",
-    "GridDetection", "Hinge", "MaskedBinaryCrossentropy", "MaskedCrossentropy", "NPair", "NegativeSampling",
+    "GridDetection", "Hinge", "MaskedBinaryCrossentropy", "MaskedCrossentropy", "NPair", "NTXent", "NegativeSampling",
     "NormalDivergence", "Perceptron", "Perceptual", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy",
     "candidate_losses", "get", "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip
@@ -42,6 +42,7 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "explicit_triplet": ExplicitTriplet,
     "contrastive": Contrastive,
     "n_pair": NPair,
+    "nt_xent": NTXent,
     "pixel_crossentropy": partial(
         keras.losses.SparseCategoricalCrossentropy, from_logits=True, ignore_class=IGNORED, name="pixel_crossentropy"
     ),

@@ -250,3 +250,33 @@ class NPair(keras.Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "temperature": self.temperature}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class NTXent(NPair):
+    """The loss of SimCLR: which of all other views of the batch is that of the same image?
+
+    For two views i and j of one image, s the cosine of two embeddings, and 2 N views in the batch,
+
+        l(i, j) = -log( exp(s(i, j) / temperature) / sum_{k != i} exp(s(i, k) / temperature) ),
+
+    averaged over all views i (Chen, Kornblith, Norouzi & Hinton 2020, arXiv:2002.05709, equation 1: "normalized
+    temperature-scaled cross entropy"). No view is compared with itself. It is `NPair` where each label occurs twice,
+    on embeddings of any length. A view whose image has no other view is a negative of the others, and no more.
+
+    Shapes: the number of its image for each view, (views,) or (views, 1), in any order; embeddings (views, dimensions).
+
+    Args:
+        temperature: above 0; the smaller, the more the nearest negatives count.
+
+    >>> views = [[2.0, 0.0], [1.0, 0.0], [0.0, 3.0], [0.0, 1.0]]  # cosines 1 in a pair, 0 between two
+    >>> float(NTXent(temperature=1.0)([0, 0, 1, 1], views))  # -log(e / (e + 1 + 1))
+    0.5514...
+    """
+
+    def __init__(self, temperature: float = 0.5, name: str = "nt_xent", **kwargs: Any):
+        super().__init__(temperature, name=name, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        y_pred = ops.convert_to_tensor(y_pred)
+        return super().call(y_true, ops.normalize(y_pred, axis=-1))

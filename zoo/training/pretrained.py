@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from zoo import registry
 from zoo.errors import UsageError
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
@@ -15,8 +16,14 @@ def with_weights(recipe: Recipe, card: Card, weights: str | Path | None, preproc
     """The recipe with the weights that training starts from, and how these want their images."""
     chosen = str(weights or recipe.weights)
     run = run_weights.find(chosen) if chosen else None
-    scaled = run.preprocessing if run and not preprocessing else preprocessing_of(card, chosen, preprocessing)
+    scaled = scaled_as(run, card) if run and not preprocessing else preprocessing_of(card, chosen, preprocessing)
     return replace(recipe, weights=chosen, preprocessing=scaled)
+
+
+def scaled_as(run: run_weights.RunWeights, card: Card) -> str:
+    """How a run scaled its images, where that is not what the card of the network says that learns from it."""
+    scaled = run.preprocessing or (registry.info(run.name).preprocessing if run.name in registry.cards() else "")
+    return "" if scaled == card.preprocessing else scaled
 
 
 def with_file(recipe: Recipe, file: WeightsFile) -> Recipe:

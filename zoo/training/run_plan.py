@@ -268,7 +268,8 @@ def with_options(recipe: Recipe, options: Mapping[str, Any], card: Card) -> tupl
 
 
 def default_recipe(card: Card, weights: str | Path | None, data: Any) -> str:
-    """ "finetune" from weights; for files of one's own the recipe that is for them, if there is one; else "demo".
+    """ "finetune" from weights, if there is one; for files of one's own the recipe that is for them, if there is one;
+    else "demo".
 
     Arrays, also those in an .npz file, are taken to be ready for the network, as the demo's are.
 
@@ -277,7 +278,7 @@ def default_recipe(card: Card, weights: str | Path | None, data: Any) -> str:
     >>> default_recipe(registry.info("lenet5"), None, "digits.npz")
     'demo'
     """
-    if weights:
+    if weights and "finetune" in {recipe.name for recipe in card.recipes}:
         return "finetune"
     own = [recipe.name for recipe in card.recipes if not recipe.dataset and not recipe.weights]
     files = hasattr(data, "columns") or (isinstance(data, str | Path) and Path(data).suffix != ".npz")

@@ -16,6 +16,8 @@ explanations below; else it is a `UsageError`, and the network is left bit for b
 * **No top** in the file: all dense layers after the maps keep their fresh values. No top in the network: those of the
   file are not used.
 * **Auxiliary heads** that only one of the two has.
+* **Of another question**: a run whose network has this one for its tower gives the body. The head keeps its fresh
+  values, whatever its size, and what the run had behind the body is not used.
 * **Another number of input channels**: the first convolution is adapted (`zoo.weights.input_channels`).
 """
 
@@ -73,7 +75,7 @@ def load(model: Any, source: WeightsFile, with_classes: Callable[[int], Any] | N
     if (origin := registry.origin(model)) and source.options:
         tags.check_options(*origin, source)
     with formats.opened(path, trusted=source.trusted) as content:
-        plan = plan_loading(model, content, path)
+        plan = plan_loading(model, content, path, body=source.body)
         if plan.classes and with_classes:
             model = with_classes(plan.classes)
             plan = plan_loading(model, content, path)

@@ -69,14 +69,21 @@ class LoadingPlan:
     classes: int | None = None  # of the file, where the network has another number
 
 
-def plan_loading(model: Any, content: Content, path: Path) -> LoadingPlan:
+def plan_loading(model: Any, content: Content, path: Path, *, body: bool = False) -> LoadingPlan:
     """Find a variable for every array and an array for every variable, or an explanation.
+
+    Args:
+        model: what is loaded into.
+        content: of the file.
+        path: of the file.
+        body: take the body alone: the file's network has this one for its tower, and its head answered something else.
 
     Raises:
         UsageError: where there is neither.
     """
     parts = NetworkParts(model)
-    units, groups, unused = matched(model, parts, content, path)
+    units, groups, unused = matched(model, parts, content, path, body=body)
+    fresh = keep_head(groups, units, parts, unused) if body else {}
     too_many = explain_extra(groups, units, parts, unused)
     new, too_few = explain_missing(groups, units, parts)
     if too_many or too_few or not groups:
@@ -85,6 +92,7 @@ def plan_loading(model: Any, content: Content, path: Path) -> LoadingPlan:
             f"{path} {' and '.join(differs) or 'has none of the layers'}; expected the layers of {model.name}: "
             "it is of another network, or this one has other options"
         )
+    new |= fresh
     assignments: list[Assignment] = []
     adapted: dict[str, str] = {}
     first = classes = None
@@ -143,6 +151,16 @@ def does_not_fit(pair: Assignment, path: Path) -> UsageError:
         f"{path} is of another network: {pair.variable.path} is {pair.shape} there and {tuple(pair.variable.shape)} "
         "here; build with the options (input_shape, width, ...) that the weights were trained with"
     )
+
+
+def keep_head(groups: Groups, units: Units, parts: NetworkParts, unused: dict[str, str]) -> dict[str, str]:
+    """Take the head out of `units`, and out of `groups` all that is not the body's. Returns the variables that keep
+    their fresh values, and why."""
+    heads = [unit for unit, variables in units.items() if parts.owner[id(variables[0])] == parts.head]
+    new = {variable.path: "the head of another question in the file" for unit in heads for variable in units.pop(unit)}
+    for name in [name for name in groups if name not in units]:
+        unused |= {tensor.key: "not of the body" for tensor in groups.pop(name)}
+    return new
 
 
 def explain_extra(groups: Groups, units: Units, parts: NetworkParts, unused: dict[str, str]) -> list[str]:

@@ -23,8 +23,11 @@ Units = dict[str, list[Any]]  # the variables of a network in the groups that a 
 Groups = dict[str, list[Tensor]]  # the arrays of a file, likewise
 
 
-def matched(model: Any, parts: NetworkParts, content: Content, path: Path) -> tuple[Units, Groups, dict[str, str]]:
+def matched(
+    model: Any, parts: NetworkParts, content: Content, path: Path, *, body: bool = False
+) -> tuple[Units, Groups, dict[str, str]]:
     """The variables of the network and the arrays of the file under common names; and the arrays known to be of no use.
+    Of a file that is to give the `body` alone, no layer stands for the head.
 
     Raises:
         UsageError: for names that cannot be those of this network.
@@ -44,7 +47,8 @@ def matched(model: Any, parts: NetworkParts, content: Content, path: Path) -> tu
         groups = by_parameter(groups)
         converters.check_options(groups, model, path)
         groups, unused = renamed(groups, path)
-    rename_head(groups, units, parts)
+    if not body:
+        rename_head(groups, units, parts)
     return units, groups, unused
 
 

@@ -1,7 +1,7 @@
 """What `weights=` can say: a tag of a card, a file, an address."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ class WeightsFile:
     checked: bool = False  # against a whole hash, while it was fetched
     options: Mapping[str, Any] = field(default_factory=dict)  # of the builder, where the file comes with them
     tokenizer: Path | None = None  # that comes with it
+    body: bool = False  # whether it is to give the body alone: its head answered another question
 
     @property
     def trusted(self) -> bool:
@@ -36,7 +37,7 @@ def find(
 
     Args:
         weights: a tag, a path, an https address, a model of `transformers` (its folder, or ``hf://owner/name``), or
-            the folder of a run.
+            the folder of a run: of this network, or of one that has this network for its `tower`.
         name: the network's name in the zoo, whose card knows the tags; None for any other network.
         options: those it is built with.
         hash, preprocessing: of a file or address, where they are known.
@@ -51,9 +52,8 @@ def find(
     if card is not None and text in tags:
         return tagged(tags, text, card, options)
     if text not in tags and (run := run_weights.find(text)):
-        if name != run.name:
-            raise UsageError(f"{text} is a run of {run.name}; expected one of {name or 'what zoo.build made'}")
-        return WeightsFile(run.path, hash, preprocessing, options=run.options)
+        file = WeightsFile(run.path, hash, preprocessing, options=run.options)
+        return file if name == run.name else of_tower(file, run, text, name)
     if text not in tags and (folder := model_folder.find(text)):
         if name:
             model_folder.check_family(folder, name, registry.builder(name).__module__)
@@ -62,6 +62,24 @@ def find(
         return WeightsFile(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=vouches(hash))
     check_weights(weights, tags, name or "a network that zoo.build did not make")
     return WeightsFile(Path(text).expanduser(), hash, preprocessing)
+
+
+def of_tower(file: WeightsFile, run: run_weights.RunWeights, text: str, name: str | None) -> WeightsFile:
+    """The weights of the network that a run of another name has for its `tower`, without those that are not its body's.
+
+    Raises:
+        UsageError: if it has none, or one of another name.
+    """
+    known = run.name in registry.cards() and "tower" in registry.info(run.name).options
+    options = {**defaults(run.name), **run.options} if known else {}
+    tower = options.get("tower")
+    if tower is None:
+        raise UsageError(f"{text} is a run of {run.name}; expected one of {name or 'what zoo.build made'}")
+    if tower != name:
+        raise UsageError(
+            f"{text} is a run of {run.name} with the tower {tower}; expected one of {name}, or one with tower={name}"
+        )
+    return replace(file, options={"input_shape": options["input_shape"], **(options["tower_options"] or {})}, body=True)
 
 
 def tagged(

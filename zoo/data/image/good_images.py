@@ -29,6 +29,12 @@ GOOD = "good"  # the class of images that lie in no sub-folder
 SCORES = ("mean", "peak")
 
 
+def loose_images(folder: Path) -> list[Path]:
+    """The images of a folder that lie in no sub-folder."""
+    files = (each for each in folder.iterdir() if each.is_file())
+    return sorted(each for each in files if each.suffix.lower() in ENDINGS and each.name[0] != ".")
+
+
 class GoodFolder(ImageFolder):
     """``GOOD/<image>.jpg``, good ones all; or ``ALL/train/good``, ``ALL/test/good`` and ``ALL/test/scratched``.
 
@@ -44,11 +50,7 @@ class GoodFolder(ImageFolder):
     @cached_property
     def _loose(self) -> list[Path]:
         """Images that lie in no sub-folder."""
-        return sorted(
-            each
-            for each in self.path.iterdir()
-            if each.is_file() and each.suffix.lower() in ENDINGS and each.name[0] != "."
-        )
+        return loose_images(self.path)
 
     @cached_property
     def images(self) -> list[ImageFile]:

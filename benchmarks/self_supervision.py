@@ -1,0 +1,171 @@
+"""What pretraining without labels is worth where labels are few: Fashion-MNIST, 10 labelled images of each class.
+
+    python benchmarks/self_supervision.py --record results/benchmarks/self_supervision.csv
+
+For each seed 10,000 images of the training set stand for those that nobody has labelled. A small network learns from
+them by each pretext task (`zoo train rotnet`, `zoo train simclr`). Then it is trained on 10 labelled images of each
+class, drawn from among them: from scratch, and from what each pretext task has left (`--weights RUN`), by one recipe:
+the same epochs, steps and augmentation. Nothing is chosen on a validation set. Measured once, on all 10,000 test
+images, beside the nearest labelled image.
+
+Beside it, what the features are worth before any fine-tuning: the five nearest neighbours and a linear probe
+(scikit-learn) with up to 5,000 labels, and with the 10 of each class; of the pretrained body, of the untrained one, and
+of the pixels themselves. `seconds` are those of the processor.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+import zoo
+from zoo import results
+from zoo.data import open_source
+from zoo.metrics.features import knn_accuracy, probe_accuracy
+from zoo.records import Recipe, replace
+
+SIDE = 28
+TOWERS: dict[str, dict[str, Any]] = {
+    "lenet5": {},
+    "resnet20": {"blocks": (1, 1, 1), "width": 12},
+}
+CHANGES = {"crop": (0.4, 1.0), "flip": True}
+PRETEXT = {
+    "rotnet": Recipe("rotation", "", epochs=8, batch_size=64, augment={"flip": True}),
+    "simclr": Recipe(
+        "views", "", epochs=20, batch_size=256, augment=CHANGES, loss="nt_xent", loss_options={"temperature": 0.1}
+    ),
+}
+PRETRAINING: dict[str, Any] = {
+    "learning_rate": 2e-3,
+    "schedule": "cosine",
+    "schedule_options": {"warmup_epochs": 1},
+}
+FEW = Recipe(  # on the labelled images; from scratch and from weights
+    "few",
+    "",
+    epochs=60,
+    batch_size=20,
+    augment={"shift": 2, "flip": True},
+    optimizer="adamw",
+    optimizer_options={"weight_decay": 0.05},
+    learning_rate=1e-3,
+    schedule="cosine",
+)
+
+
+def arrays(data_dir: str | None) -> dict[str, np.ndarray]:
+    """The images (n, 28, 28, 1) and labels of the training and of the test set."""
+    source = open_source("fashion_mnist:3.0.1", data_dir=data_dir).load()
+    found = {}
+    for split in ("train", "test"):
+        x, y = zip(*source.split(split).batch(1000).as_numpy_iterator())
+        found |= {f"x_{split}": np.concatenate(x), f"y_{split}": np.concatenate(y)}
+    return found
+
+
+def divided(data: dict[str, np.ndarray], unlabelled: int, labels: int, seed: int) -> dict[str, dict[str, np.ndarray]]:
+    """What is pretrained on and what is labelled: two sets of arrays, each as `zoo.train` takes them."""
+    x, y = data["x_train"], data["y_train"]
+    order = np.random.default_rng(seed).permutation(len(y))
+    pool, rest = order[:unlabelled], order[unlabelled : unlabelled + 1000]
+    few = np.concatenate([pool[np.flatnonzero(y[pool] == label)[:labels]] for label in np.unique(y)])
+    test = {key: data[key] for key in ("x_test", "y_test")}
+    return {
+        name: {"x_train": x[rows], "y_train": y[rows], "x_val": x[rest], "y_val": y[rest], **test}
+        for name, rows in {"unlabelled": pool, "labelled": few}.items()
+    }
+
+
+def features(body: Any, x: np.ndarray, pool: np.ndarray) -> np.ndarray:
+    """Of a body, or the pixels themselves; scaled by the unlabelled images."""
+    scaled = ((x - pool.mean()) / pool.std()).astype("float32")
+    return scaled.reshape(len(x), -1) if body is None else body.predict(scaled, batch_size=500, verbose=0)
+
+
+def worth(body: Any, sets: dict[str, dict[str, np.ndarray]], most: int = 5000) -> dict[str, str]:
+    """The nearest neighbours and the probe, with many labels and with few, on the test images."""
+    many, few = sets["unlabelled"], sets["labelled"]
+    test, test_labels = features(body, few["x_test"], many["x_train"]), few["y_test"]
+    found = {}
+    for name, (x, y) in {
+        "few": (few["x_train"], few["y_train"]),
+        "many": (many["x_train"][:most], many["y_train"][:most]),
+    }.items():
+        train = features(body, x, many["x_train"])
+        found[f"knn_{name}"] = f"{knn_accuracy(train, y, test, test_labels):.4f}"
+        found[f"probe_{name}"] = f"{probe_accuracy(train, y, test, test_labels):.4f}"
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.partition("\n")[0])
+    parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
+    parser.add_argument("--record", type=Path, metavar="FILE.csv")
+    parser.add_argument("--tower", choices=TOWERS, default="lenet5")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--unlabelled", type=int, default=10_000)
+    parser.add_argument("--labels", type=int, default=10, help="of each class")
+    parser.add_argument("--ways", nargs="+", choices=PRETEXT, default=[*PRETEXT])
+    parser.add_argument("--epochs", type=int, help="of the pretraining, in place of the recipes'")
+    arguments = parser.parse_args()
+    data, options = arrays(arguments.data_dir), TOWERS[arguments.tower]
+    gains: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in arguments.seeds:
+            sets = divided(data, arguments.unlabelled, arguments.labels, seed)
+
+            def write(way: str, row: dict[str, Any], started: float, seed: int = seed) -> None:
+                row = {**row, "seconds": f"{time.process_time() - started:.0f}"}
+                print(f"seed {seed}, {way}: " + ", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+                if arguments.record:
+                    setting = {"tower": arguments.tower, "unlabelled": arguments.unlabelled, "labels": arguments.labels}
+                    results.append(arguments.record, {"way": way, **setting, "seed": seed, **row})
+
+            def few(name: str, weights: Path | None, seed: int = seed, sets: Any = sets) -> float:
+                """The accuracy after training on the labelled images."""
+                recipe = replace(FEW, head_epochs=15, layer_decay=0.8) if weights else FEW
+                run = zoo.train(
+                    arguments.tower, recipe, data=sets["labelled"], weights=weights, seed=seed, verbose=0,
+                    run=Path(folder) / f"{name}-{seed}", **({} if weights else options),
+                )  # fmt: skip
+                return float(run.metrics["accuracy"])
+
+            started = time.process_time()
+            write("pixels", {"accuracy": "", **worth(None, sets)}, started)
+            started = time.process_time()
+            scratch = few("scratch", None)
+            keras.utils.set_random_seed(seed)
+            untrained = zoo.build(arguments.tower, input_shape=(SIDE, SIDE, 1), num_classes=0, **options)
+            write("scratch", {"accuracy": f"{scratch:.4f}", **worth(untrained, sets)}, started)
+            for way in arguments.ways:
+                started = time.process_time()
+                recipe = replace(PRETEXT[way], **PRETRAINING)
+                recipe = replace(recipe, epochs=arguments.epochs or recipe.epochs)
+                run = zoo.train(
+                    way, recipe, data=without_labels(sets["unlabelled"]), seed=seed, tower=arguments.tower,
+                    tower_options=options, run=Path(folder) / f"{way}-{seed}", verbose=0,
+                )  # fmt: skip
+                tuned = few(f"{way}-tuned", run.path)
+                gains.setdefault(way, []).append(tuned - scratch)
+                body = zoo.build(arguments.tower, weights=run.path, num_classes=0)
+                write(way, {"accuracy": f"{tuned:.4f}", **worth(body, sets)}, started)
+    for way, each in gains.items():
+        print(f"{way}, fine-tuned less scratch, worst of {len(each)} seeds: {min(each):+.4f}")
+
+
+def without_labels(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same images, all of one class; of the test images a part, for they are only looked at."""
+    found = {key: np.zeros_like(each) if key.startswith("y_") else each for key, each in arrays.items()}
+    return {key: each[:1000] if key.endswith("_test") else each for key, each in found.items()}
+
+
+if __name__ == "__main__":
+    main()
