@@ -48,9 +48,9 @@ def test_other_numbers_of_attributes_and_features():
         (dict(tower="lenet5_1998"), "lenet5_1998 cannot be a tower"),
         (dict(tower_options={"num_classes": 5}), "tower_options has num_classes; expected options that the network"),
         (dict(tower_options={"depth": 5}), "there is no option of lenet5 'depth'"),
-        (dict(num_classes=0), "num_classes is 0"),
+        (dict(num_classes=0), "num_classes is 0"),  # which `zoo.build` takes for a network without its head
     ],
 )
 def test_wrong_requests(options, says):
     with pytest.raises(UsageError, match=says):
-        zoo.build("multi_task", **options)
+        zoo.builder("multi_task")(**options)

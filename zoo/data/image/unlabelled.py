@@ -12,7 +12,8 @@ import numpy as np
 from zoo.data.epochs import Epochs, shuffled, with_draws
 from zoo.data.image import pipeline
 from zoo.data.image.arrays import AnyTargets, ArrayDataModule
-from zoo.data.image.folder import ImageFile, ImageFolder, digest_of
+from zoo.data.image.dividing import ImageFile, digest_of
+from zoo.data.image.folder import ImageFolder
 from zoo.data.image.good_images import loose_images
 from zoo.data.image.listing import TABLE, labels_of
 from zoo.data.tensors import tensorflow
