@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from zoo.errors import unknown
-from zoo.losses.adversarial import Adversarial
+from zoo.losses.adversarial import Adversarial, CycleAdversarial
 from zoo.losses.cross_entropy import Hinge, MaskedCrossentropy, Perceptron, WeightedCrossentropy
 from zoo.losses.detection import GridDetection
 from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, Triplet
@@ -19,7 +19,7 @@ from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, n
 from zoo.metrics.segmentation import IGNORED
 
 __all__ = [
-    "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "Dice", "ExplicitTriplet", "Glove",
+    "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "CycleAdversarial", "Dice", "ExplicitTriplet", "Glove",
     "GridDetection", "Hinge", "MaskedCrossentropy", "NPair", "NegativeSampling", "NormalDivergence", "Perceptron",
     "Perceptual", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy", "candidate_losses", "get",
     "gram_matrix", "next_word", "relative_error", "total_variation",
@@ -50,6 +50,7 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "glove": Glove,
     "next_word": next_word,
     "adversarial": Adversarial,
+    "cycle_adversarial": CycleAdversarial,
 }
 
 
