@@ -1,5 +1,7 @@
 """CycleGAN: the published networks counted by hand; the patch that a logit sees."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ def generator_by_hand(blocks, channels=3, filters=64):
 
 def patch_by_hand(channels=3, filters=64):
     widths = (channels, filters, 2 * filters, 4 * filters, 8 * filters, 1)
-    return sum(convolution(4, before, after) for before, after in zip(widths, widths[1:]))
+    return sum(convolution(4, before, after) for before, after in itertools.pairwise(widths))
 
 
 def outline(**options):
@@ -51,7 +53,7 @@ def test_the_small_one_is_counted_as_well():
     _, (to_a, _, doubt_a, _) = outline(input_shape=(28, 28, 1), filters=16, blocks=2, patch_filters=16, patch_layers=1)
     assert to_a.count_params() == generator_by_hand(2, 1, 16)
     widths = (1, 16, 32, 1)
-    assert doubt_a.count_params() == sum(convolution(4, *pair) for pair in zip(widths, widths[1:]))
+    assert doubt_a.count_params() == sum(convolution(4, *pair) for pair in itertools.pairwise(widths))
 
 
 @pytest.mark.parametrize(("halvings", "patch"), [(1, 16), (2, 34), (3, 70)])

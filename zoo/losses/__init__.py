@@ -19,8 +19,8 @@ from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, n
 from zoo.metrics.segmentation import IGNORED
 
 __all__ = [
-    "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "CycleAdversarial", "Dice", "ExplicitTriplet", "Glove",
-    "GridDetection", "Hinge", "MaskedCrossentropy", "NPair", "NegativeSampling", "NormalDivergence", "Perceptron",
+    "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "CycleAdversarial", "Dice",
+    "ExplicitTriplet", "Glove", "GridDetection", "Hinge", "MaskedCrossentropy", "NPair", "NegativeSampling", "NormalDivergence", "Perceptron",
     "Perceptual", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy", "candidate_losses", "get",
     "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip

@@ -32,8 +32,8 @@ BETWEEN = {"least_squares": 0.5}  # what lies between "generated" and "real", wh
 class Adversarial(keras.Loss):
     """The discriminator's loss by itself; `of_generator` is the other side's.
 
-    Shapes: 1 for real and 0 for generated examples (batch, 1), and logits (batch, 1); or (batch, height, width, 1), where
-    each patch of an image is judged.
+    Shapes: 1 for real and 0 for generated examples (batch, 1), and logits (batch, 1); or (batch, height, width, 1),
+    where each patch of an image is judged.
 
     Args:
         objective: of `OBJECTIVES`. "saturating" is the game of Goodfellow's equation 1, whose gradient vanishes where
@@ -88,9 +88,9 @@ class CycleAdversarial(Adversarial):
     """What two generators that undo each other, and their discriminators, want.
 
     J.-Y. Zhu, T. Park, P. Isola and A. Efros, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial
-    Networks", ICCV 2017, equation 3 and sections 4 and 5.2: least squares; plus, with a weight, how far (L1) an image is
-    from what comes back when it is translated there and back; plus, if wanted, how far an image of the target set is
-    from its own translation. By itself it is the loss of a discriminator, as `Adversarial` is.
+    Networks", ICCV 2017, equation 3 and sections 4 and 5.2: least squares; plus, with a weight, how far (L1) an image
+    is from what comes back when it is translated there and back; plus, if wanted, how far an image of the target set
+    is from its own translation. By itself it is the loss of a discriminator, as `Adversarial` is.
 
     Args:
         objective: of `OBJECTIVES`.

@@ -134,8 +134,10 @@ def generator_layers(channels: int, filters: int, blocks: int, name: str) -> lis
         )
         found += normalised(convolution)
     return [
-        *found, ReflectionPadding(3, name=f"{name}_image_pad"), layers.Conv2D(channels, 7, name=f"{name}_image", **SMALL)
-    ]  # fmt: skip
+        *found,
+        ReflectionPadding(3, name=f"{name}_image_pad"),
+        layers.Conv2D(channels, 7, name=f"{name}_image", **SMALL),
+    ]
 
 
 def discriminator_layers(filters: int, halvings: int, side: str) -> list[Any]:
