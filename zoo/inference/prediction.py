@@ -28,6 +28,7 @@ def predict(
     loop: bool = False,
     score: float | None = None,
     iou: float | None = None,
+    to: str | None = None,
 ) -> list[str]:
     """What a trained network predicts for new inputs, a line or more for each.
 
@@ -42,6 +43,7 @@ def predict(
         loop: repeat clips that have fewer frames than the network takes.
         score: of detectors: things with no more than that are left out; by default .25.
         iou: of detectors: boxes that overlap a better one of their class by more are left out; by default .5.
+        to: of networks that translate between two sets of images: "a" or "b"; by default both are written.
 
     Raises:
         UsageError: if the folder holds no finished run, or an input is none of this network's.
@@ -53,7 +55,7 @@ def predict(
             check_there(path)
     trained = opened_to_predict(run, weights, preprocessing)
     trained.data.loop = loop
-    return answered(trained, inputs, folder=folder, explain=explain, score=score, iou=iou)
+    return answered(trained, inputs, folder=folder, explain=explain, score=score, iou=iou, to=to)
 
 
 def opened_to_predict(run: str | Path | Run, weights: str | Path | None, preprocessing: str | None) -> Trained:
@@ -78,6 +80,7 @@ def answered(
     explain: str | None = None,
     score: float | None = None,
     iou: float | None = None,
+    to: str | None = None,
 ) -> list[str]:
     """The lines of its task about inputs."""
     inputs = as_strings(inputs, "the path of an image or a clip, or a text")
@@ -86,11 +89,12 @@ def answered(
         folder = Path(folder)
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
-    settings = {"explain": explain, "score": score, "iou": iou}
+    settings = {"explain": explain, "score": score, "iou": iou, "to": to}
     given = {word: value for word, value in settings.items() if value is not None}
     for word in given:
         if word not in inspect.signature(task.predict).parameters:
-            raise UsageError(f"{trained.network.card.name} detects nothing; {word} is for detectors: leave it out")
+            what = ("translates no images", "networks that do") if word == "to" else ("detects nothing", "detectors")
+            raise UsageError(f"{trained.network.card.name} {what[0]}; {word} is for {what[1]}: leave it out")
     return task.predict(trained, inputs, folder, **given)
 
 

@@ -20,9 +20,9 @@ from zoo.metrics.segmentation import IGNORED
 
 __all__ = [
     "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "CycleAdversarial", "Dice",
-    "ExplicitTriplet", "Glove", "GridDetection", "Hinge", "MaskedCrossentropy", "NPair", "NegativeSampling", "NormalDivergence", "Perceptron",
-    "Perceptual", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy", "candidate_losses", "get",
-    "gram_matrix", "next_word", "relative_error", "total_variation",
+    "ExplicitTriplet", "Glove", "GridDetection", "Hinge", "MaskedCrossentropy", "NPair", "NegativeSampling",
+    "NormalDivergence", "Perceptron", "Perceptual", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy",
+    "candidate_losses", "get", "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip
 
 LOSSES: Mapping[str, Callable[..., keras.Loss]] = {

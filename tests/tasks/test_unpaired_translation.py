@@ -1,0 +1,79 @@
+"""The task of unpaired translation: what is measured beside what, pictures that are written, a run that goes on."""
+
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from zoo.tasks import unpaired_translation as task
+from zoo.training.stopping import Stopped, requests
+
+SMALL = {"filters": 4, "blocks": 1, "patch_filters": 4, "patch_layers": 1, "verbose": 0}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return zoo.train("cyclegan", run=tmp_path_factory.mktemp("runs") / "run", epochs=1, **SMALL)
+
+
+def test_a_run_is_measured_beside_images_as_they_are_and_an_untrained_network(run):
+    found, baselines = run.metrics, run.results["baselines"]
+    assert set(baselines) == {"untranslated", "untrained"}
+    assert found["label_accuracy"] == pytest.approx((found["label_accuracy_a"] + found["label_accuracy_b"]) / 2)
+    assert found["real_accuracy"] > 0.9, "the judges know the digits"
+    assert {"frechet_distance", "untranslated_distance", "cycle_error", "change"} <= set(found)
+    assert (run.path / "translated.png").exists()
+    header = (run.path / "history.csv").read_text().splitlines()[0]
+    assert all(word in header for word in ("generator_loss", "discriminator_loss", "cycle_loss"))
+
+
+def test_a_picture_is_translated_into_either_set(run, tmp_path):
+    file = tmp_path / "seven.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 30), dtype="uint8")).save(file)
+    lines = zoo.predict(run, file, folder=tmp_path / "out")
+    assert len(lines) == 2 and Image.open(tmp_path / "out" / "seven-to-a.png").size == (16, 16)
+    (line,) = zoo.predict(run, file, folder=tmp_path / "only", to="b")
+    assert line.endswith("seven-to-b.png") and [each.name for each in (tmp_path / "only").iterdir()] == [
+        "seven-to-b.png"
+    ]
+    with pytest.raises(zoo.UsageError, match="to is 'c'; expected the set that images are translated into, a or b"):
+        zoo.predict(run, file, folder=tmp_path / "only", to="c")
+    with pytest.raises(zoo.UsageError, match="a translated image needs a place"):
+        zoo.predict(run, file)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_is_the_undisturbed_one(tmp_path, monkeypatch):
+    """With the optimizers' state of all four networks, and both pools."""
+    settings = {**SMALL, "epochs": 2, "batch_size": 256}
+    whole = zoo.train("cyclegan", run=tmp_path / "whole", **settings)
+    usual = task.UnpairedTranslation.callbacks
+
+    def callbacks(self, network, data):
+        from keras.callbacks import LambdaCallback
+
+        stop = LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(requests, "pending", signal.SIGTERM))
+        return [*usual(self, network, data), stop]
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(task.UnpairedTranslation, "callbacks", callbacks)
+        zoo.train("cyclegan", run=tmp_path / "part", **settings)
+    with monkeypatch.context() as patch:
+        from keras.callbacks import LambdaCallback
+
+        patch.setattr(task.UnpairedTranslation, "callbacks", lambda *_: [LambdaCallback()])
+        part = zoo.train(resume=tmp_path / "part", verbose=0)
+    for a, b in zip(whole.model().get_weights(), part.model().get_weights()):
+        np.testing.assert_array_equal(a, b)
+    assert whole.metrics == part.metrics
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_demo_keeps_the_digits(seed, tmp_path):
+    run = zoo.train("cyclegan", seed=seed, run=tmp_path / "run", verbose=0)
+    baselines = run.results["baselines"]
+    assert run.metrics["label_accuracy"] > max(baselines.values())
+    assert run.metrics["frechet_distance"] < 0.5 * run.metrics["untranslated_distance"]
