@@ -14,7 +14,6 @@ import keras
 from keras import ops
 
 from zoo.errors import UsageError
-from zoo.losses import CycleAdversarial
 from zoo.optimizers.finetuning import scaled_copy
 
 POOL_SIZE = 50  # translations (Zhu 2017, section 4)
@@ -108,7 +107,7 @@ class UnpairedTrainer(keras.Model):
             UsageError: for another loss.
         """
         self.objective = loss["real_a"] if isinstance(loss, dict) else loss
-        if not isinstance(self.objective, CycleAdversarial):
+        if not hasattr(self.objective, "cycle_weight"):
             raise UsageError(f"the loss is {self.objective!r}; expected a zoo.losses.CycleAdversarial")
         optimizer = keras.optimizers.get(optimizer)
         other = discriminator_optimizer or scaled_copy(optimizer, 1.0)

@@ -30,7 +30,7 @@ class DigitsAndNegatives(Embedded):
         )
 
     def examples(self) -> tuple[np.ndarray, np.ndarray]:
-        images, digits = Digits.examples(self)  # type: ignore[arg-type]
+        images, digits = Digits.examples(self)
         negative = np.zeros(len(digits), bool)
         for digit in range(10):
             negative[np.flatnonzero(digits == digit)[1::2]] = True
