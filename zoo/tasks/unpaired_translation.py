@@ -132,7 +132,8 @@ class UnpairedTranslation(Task):
         for number, path in enumerate(paths):
             for side in SIDES if to is None else (to,):
                 file = free_name(folder / f"{Path(path).stem}-to-{side}.png")
-                image_files.write(shown(data, found[side][number : number + 1])[0], file)
+                image = shown(data, found[side][number])
+                image_files.write(image[..., 0] if image.shape[-1] == 1 else image, file)
                 lines.append(f"{path}: into {side}, {file}")
         return lines
 
@@ -169,7 +170,7 @@ def distance(judge: Judge, images: np.ndarray, real: np.ndarray) -> float:
 
 
 def shown(data: UnpairedImages, images: np.ndarray) -> np.ndarray:
-    """Images of 0 to 1."""
+    """An image, or several, of 0 to 1."""
     return np.clip(data.scaling.undo(images) / max(data.high, 1e-6), 0, 1)
 
 
