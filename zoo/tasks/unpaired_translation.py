@@ -44,7 +44,7 @@ class Translated:
 
 class UnpairedTranslation(Task):
     metric = "label_accuracy"
-    advice = "more epochs (--epochs) or another seed may help"
+    advice = "the losses do not say which image becomes which: another seed (--seed) or more epochs may help"
     data_module = UnpairedImages
     folder = UnpairedFolder
 
