@@ -51,7 +51,7 @@ class UnpairedFolder(ImageFolder):
             raise UsageError(f"{path} is no folder; expected one with {WANTED}")
         missing = [f"train{side.upper()}/" for side in SIDES if not self._files("train", side)]
         if missing:
-            found = some([f"{name}/" for name in subfolders(path)] or ["nothing"])
+            found = some([f"{name}/" for name in subfolders(path)] or ["no folders"])
             raise UsageError(f"{path} has no images in {' and '.join(missing)}; expected {WANTED}; it holds {found}")
 
     def _files(self, split: str, side: str) -> list[Path]:
