@@ -182,3 +182,22 @@ def test_pools_are_part_of_what_a_checkpoint_keeps(x):
     of_weights = sum(np.prod(each.shape) for each in trainer.trainable_variables)
     assert sum(np.prod(each.shape) for each in moments) >= 2 * of_weights, "Adam's two moments of all four networks"
     assert {id(each) for each in moments} <= ids
+
+
+def test_a_training_that_is_put_back_goes_on_as_the_undisturbed_one(x):
+    """Weights, both optimizers' moments of all four networks, pools and random states."""
+    from types import SimpleNamespace
+
+    from zoo.training.state import put_variables, take_variables, variables_of
+
+    one, other = (trainer_of(optimizer=keras.optimizers.Adam(1e-2, beta_1=0.5)) for _ in "12")
+    one.train_on_batch(x)
+    kept = take_variables(variables_of(one.network, one))
+    one.train_on_batch(x)
+    put_variables(variables_of(other.network, other), SimpleNamespace(arrays=kept), of="a run")
+    other.train_on_batch(x)
+    for sides in zip(one.trainable_variables, other.trainable_variables):
+        np.testing.assert_array_equal(*map(array, sides))
+    for pool, again in ((one.pool_a, other.pool_a), (one.pool_b, other.pool_b)):
+        np.testing.assert_array_equal(array(pool.images), array(again.images))
+        assert int(array(again.count)) == 6
