@@ -1,6 +1,4 @@
-"""The task of unpaired translation: what is measured beside what, pictures that are written, a run that goes on."""
-
-import signal
+"""The task of unpaired translation: what is measured beside what, and pictures that are written."""
 
 import keras
 import numpy as np
@@ -13,7 +11,6 @@ from zoo.inference.prediction import answered
 from zoo.tasks import unpaired_translation as task
 from zoo.tasks.base import Network, Trained
 from zoo.trainers.unpaired import parts
-from zoo.training.stopping import Stopped, requests
 
 SMALL = {"filters": 4, "blocks": 1, "patch_filters": 4, "patch_layers": 1, "verbose": 0}
 
@@ -65,34 +62,6 @@ def test_a_run_is_measured_beside_images_as_they_are_and_an_untrained_network(tm
     assert (run.path / "translated.png").exists()
     header = (run.path / "history.csv").read_text().splitlines()[0]
     assert all(word in header for word in ("generator_loss", "discriminator_loss", "cycle_loss"))
-
-
-@pytest.mark.slow
-def test_a_resumed_run_is_the_undisturbed_one(tmp_path, monkeypatch):
-    """With the optimizers' state of all four networks, and both pools."""
-    judge = task.Judge("nothing", lambda x: x.reshape(len(x), -1)[:, :2], lambda x: x.reshape(len(x), -1)[:, :10])
-    monkeypatch.setattr(task, "judge_of_images", lambda *_: judge)  # which takes long to learn
-    settings = {**SMALL, "epochs": 2, "batch_size": 256}
-    whole = zoo.train("cyclegan", run=tmp_path / "whole", **settings)
-    usual = task.UnpairedTranslation.callbacks
-
-    def callbacks(self, network, data):
-        from keras.callbacks import LambdaCallback
-
-        stop = LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(requests, "pending", signal.SIGTERM))
-        return [*usual(self, network, data), stop]
-
-    with monkeypatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(task.UnpairedTranslation, "callbacks", callbacks)
-        zoo.train("cyclegan", run=tmp_path / "part", **settings)
-    with monkeypatch.context() as patch:
-        from keras.callbacks import LambdaCallback
-
-        patch.setattr(task.UnpairedTranslation, "callbacks", lambda *_: [LambdaCallback()])
-        part = zoo.train(resume=tmp_path / "part", verbose=0)
-    for a, b in zip(whole.model().get_weights(), part.model().get_weights()):
-        np.testing.assert_array_equal(a, b)
-    assert whole.metrics == part.metrics
 
 
 @pytest.mark.slow
