@@ -260,9 +260,16 @@ lesson.claim("points within five deviations, worst seed", min(part for _, part i
 # fraction of the drawings that lie among real digits) and by recall (the fraction of the real digits that lie among
 # drawings). Beside each drawing stands the training image nearest to it: does the network copy? `conv_autoencoder` is
 # an autoencoder with convolutions.
+#
+# No input of a GAN has a target of its own. `cyclegan` (Zhu et al. 2017,
+# [arXiv:1703.10593](https://arxiv.org/abs/1703.10593)) turns images of one set into another's, horses into zebras,
+# where nobody has paired them: two generators, each against a discriminator of its own. Looking right is not enough,
+# since a generator could draw any zebra for any horse. So what one has translated the other must bring back (**cycle
+# consistency**). Even that does not *find the pairs*: whoever swaps all threes and fives on the way there and swaps
+# them again on the way back loses nothing.
 
 # %%
-for name in ("conv_autoencoder", "vae", "gan", "dcgan"):
+for name in ("conv_autoencoder", "vae", "gan", "dcgan", "cyclegan"):
     print(f"{name:>16}: {zoo.info(name).params:>10,} parameters, {zoo.info(name).summary}")
 
 # %% [markdown]

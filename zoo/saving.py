@@ -36,7 +36,7 @@ CLASSES = {
     "zoo.layers.residual": "LayerScale",
     "zoo.layers.sampling": "NormalSample",
     "zoo.layers.sequence": "PoolSequence ReverseSequence",
-    "zoo.losses.adversarial": "Adversarial",
+    "zoo.losses.adversarial": "Adversarial CycleAdversarial",
     "zoo.losses.cross_entropy": "Hinge MaskedCrossentropy Perceptron WeightedCrossentropy",
     "zoo.losses.detection": "GridDetection",
     "zoo.losses.metric_learning": "Contrastive ExplicitTriplet NPair NTXent Triplet",

@@ -10,6 +10,7 @@ from zoo.cli import _terminal
 from zoo.errors import UsageError
 
 HELP = "predict with a trained network for new images, clips or texts"
+OWN = {"score": "detectors", "iou": "detectors", "to": "networks that translate images"}  # words, and whose they are
 EXPLAINED = 8  # images that are explained without being asked for it
 
 log = logging.getLogger("zoo")
@@ -59,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--iou", type=float, help="of detectors: leave out boxes that overlap a better one by more (default: 0.5)"
     )
+    parser.add_argument(
+        "--to", help="of networks that translate between two sets of images: a or b, the set to go to (default: both)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -78,10 +82,11 @@ def run(arguments: argparse.Namespace) -> int:
     words = ("weights", "preprocessing", "loop", "data", "data_dir")
     settings = {name: getattr(arguments, name) for name in words}
     ready = predictor.load(run_or_name, **settings)
-    thresholds = {word: getattr(arguments, word) for word in ("score", "iou") if getattr(arguments, word) is not None}
+    thresholds = {word: getattr(arguments, word) for word in OWN if getattr(arguments, word) is not None}
     if ready.has_records:
         if thresholds:
-            raise UsageError(f"--{next(iter(thresholds))} is for detectors; {arguments.run} is none: leave it out")
+            word = next(iter(thresholds))
+            raise UsageError(f"--{word} is for {OWN[word]}; {arguments.run} is none: leave it out")
         return answer(ready, arguments)
     for word in ("top", "json", "csv"):
         if getattr(arguments, word):

@@ -15,6 +15,7 @@ from zoo.data.builtin import (  # noqa: F401
     tables,
     texts,
     tiny_english,
+    two_renderings,
     two_senses,
 )
 from zoo.data.image.keras_layers import AUGMENT_LAYERS

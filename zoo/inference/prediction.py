@@ -34,6 +34,7 @@ def predict(
     reject_score: str | None = None,
     data: Any = None,
     data_dir: str | Path | None = None,
+    to: str | None = None,
 ) -> list[str]:
     """What a trained network predicts for new inputs, a line or more for each.
 
@@ -53,6 +54,7 @@ def predict(
         reject_score: how that is told: "softmax", "energy" or "mahalanobis"; see `zoo.metrics.novelty`.
         data: for this: the arrays that the run was trained on, or where its data are now.
         data_dir: likewise: where tfds keeps its data sets, if not where the run found them.
+        to: of networks that translate between two sets of images: "a" or "b"; by default both are written.
 
     Raises:
         UsageError: if the folder holds no finished run, or an input is none of this network's.
@@ -66,7 +68,7 @@ def predict(
     trained = opened_to_predict(run, weights, preprocessing)
     trained.data.loop = loop
     rejector = None if reject is None else rejector_of(trained, reject, reject_score, data=data, data_dir=data_dir)
-    return answered(trained, inputs, folder=folder, explain=explain, score=score, iou=iou, rejector=rejector)
+    return answered(trained, inputs, folder=folder, explain=explain, score=score, iou=iou, rejector=rejector, to=to)
 
 
 def opened_to_predict(run: str | Path | Run, weights: str | Path | None, preprocessing: str | None) -> Trained:
@@ -92,6 +94,7 @@ def answered(
     score: float | None = None,
     iou: float | None = None,
     rejector: Rejector | None = None,
+    to: str | None = None,
 ) -> list[str]:
     """The lines of its task about inputs."""
     inputs = as_strings(inputs, "the path of an image or a clip, or a text")
@@ -100,11 +103,12 @@ def answered(
         folder = Path(folder)
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
-    settings: dict[str, Any] = {"explain": explain, "score": score, "iou": iou}
+    settings: dict[str, Any] = {"explain": explain, "score": score, "iou": iou, "to": to}
     given = {word: value for word, value in settings.items() if value is not None}
     for word in given:
         if word not in inspect.signature(task.predict).parameters:
-            raise UsageError(f"{trained.network.card.name} detects nothing; {word} is for detectors: leave it out")
+            what = ("translates no images", "networks that do") if word == "to" else ("detects nothing", "detectors")
+            raise UsageError(f"{trained.network.card.name} {what[0]}; {word} is for {what[1]}: leave it out")
     if rejector is not None:
         given["rejector"] = rejector
     return task.predict(trained, inputs, folder, **given)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from zoo.errors import unknown
-from zoo.losses.adversarial import Adversarial
+from zoo.losses.adversarial import Adversarial, CycleAdversarial
 from zoo.losses.cross_entropy import Hinge, MaskedCrossentropy, Perceptron, WeightedCrossentropy
 from zoo.losses.detection import GridDetection
 from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, NTXent, Triplet
@@ -20,10 +20,10 @@ from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, n
 from zoo.metrics.segmentation import IGNORED
 
 __all__ = [
-    "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "Dice", "ExplicitTriplet", "Glove",
-    "GridDetection", "Hinge", "MaskedBinaryCrossentropy", "MaskedCrossentropy", "NPair", "NTXent", "NegativeSampling",
-    "NormalDivergence", "Perceptron", "Perceptual", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy",
-    "candidate_losses", "get", "gram_matrix", "next_word", "relative_error", "total_variation",
+    "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "CycleAdversarial", "Dice",
+    "ExplicitTriplet", "Glove", "GridDetection", "Hinge", "MaskedBinaryCrossentropy", "MaskedCrossentropy", "NPair",
+    "NTXent", "NegativeSampling", "NormalDivergence", "Perceptron", "Perceptual", "SoftIoU", "TagLikelihood", "Triplet",
+    "WeightedCrossentropy", "candidate_losses", "get", "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip
 
 LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
@@ -53,6 +53,7 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "glove": Glove,
     "next_word": next_word,
     "adversarial": Adversarial,
+    "cycle_adversarial": CycleAdversarial,
 }
 
 

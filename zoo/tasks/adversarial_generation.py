@@ -13,10 +13,10 @@ import numpy as np
 from zoo import factory, losses, plots
 from zoo.backend import random_states_kept
 from zoo.data.image.arrays import AnyTargets
-from zoo.metrics import classification
 from zoo.metrics import generation as metrics
 from zoo.records import Card
 from zoo.tasks._generation import DrawingTask, noise_of
+from zoo.tasks._judge import Judge, flat, judge_of_images
 from zoo.tasks.base import Evaluation, Network, Sample
 from zoo.trainers.adversarial import AdversarialTrainer, halves
 
@@ -27,8 +27,6 @@ log = logging.getLogger("zoo")
 
 MOST_EXAMPLES = 10_000  # that are drawn and compared, for a distance
 MOST_PAIRED = 2_000  # for distances of all from all: precision, recall, the nearest training example
-JUDGE_STEPS, JUDGE_BATCH = 600, 128  # of the LeNet-5 whose features are compared
-COMPONENTS = 32  # of PCA, where there are no classes
 WATCHED = 256  # examples that are drawn after each epoch
 COLLAPSED, COLLAPSE_STEPS = 0.2, 200  # spread below which, and steps after which, it is said
 PLOTTED = 12
@@ -53,16 +51,6 @@ class Drawn:
     real: np.ndarray  # of the split
     untrained: np.ndarray
     nearest: np.ndarray  # the training example next to each of the first ones
-
-
-@dataclass(frozen=True)
-class Judge:
-    """What examples are compared by."""
-
-    name: str
-    features: Any  # examples -> (examples, size)
-    probabilities: Any = None  # examples -> (examples, classes), of a classifier
-    accuracy: float = math.nan  # of that, on the split
 
 
 class AdversarialGeneration(DrawingTask):
@@ -198,10 +186,6 @@ def spread(x: np.ndarray) -> float:
     return float(np.linalg.norm(x - np.roll(x, len(x) // 2, axis=0), axis=1).mean()) if len(x) > 1 else 0.0
 
 
-def flat(x: np.ndarray) -> np.ndarray:
-    return x.reshape(len(x), -1)
-
-
 def untrained_network(task: AdversarialGeneration, data: GeneratorData) -> Network:
     """The network as it was built, before it learned."""
     with random_states_kept():
@@ -220,32 +204,4 @@ def judge_of(data: GeneratorData, real: np.ndarray, labels: Any) -> Judge:
 def _judge(data: GeneratorData, real: np.ndarray, labels: Any) -> Judge:
     if len(data.shape) != 3:
         return Judge("the numbers themselves", flat)
-    x, y = data.arrays("train")
-    if len(data.class_names) < 2 or min(data.shape[:2]) < 12:
-        from sklearn.decomposition import PCA
-
-        axes = PCA(min(COMPONENTS, *flat(x).shape), svd_solver="randomized", random_state=0).fit(flat(x))
-        return Judge(f"{axes.n_components_} principal components", lambda x: axes.transform(flat(x)))
-    with random_states_kept():
-        keras.utils.set_random_seed(0)
-        model = factory.build("lenet5", input_shape=data.shape, num_classes=len(data.class_names))
-        steps = -(-len(x) // JUDGE_BATCH)
-        epochs = max(1, round(JUDGE_STEPS / steps))
-        rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * steps)
-        model.compile(
-            keras.optimizers.Adam(rate),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        )
-        model.fit(x, np.asarray(y), batch_size=JUDGE_BATCH, epochs=epochs, verbose=0)
-    features = keras.Model(model.input, model.get_layer("f6").output)
-
-    def probabilities(x: np.ndarray) -> np.ndarray:
-        return classification.probabilities(model.predict(x, verbose=0))
-
-    accuracy = float((probabilities(real).argmax(1) == np.asarray(labels)).mean())
-    return Judge(
-        f"a LeNet-5 ({accuracy:.1%} of the real ones right)",
-        lambda x: np.asarray(features.predict(x, verbose=0)),
-        probabilities,
-        accuracy,
-    )
+    return judge_of_images(*data.arrays("train"), len(data.class_names), real, labels)

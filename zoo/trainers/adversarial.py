@@ -124,7 +124,8 @@ class AdversarialTrainer(keras.Model):
         if "penalty" in y_pred:
             of_discriminator += self.adversarial.gradient_penalty * ops.mean(y_pred["penalty"])
         of_generator = self.adversarial.of_generator(y_pred["deceiving"])
-        right = ops.concatenate([real > 0, fake <= 0])
+        threshold = self.adversarial.threshold
+        right = ops.concatenate([real > threshold, fake <= threshold])
         self.discriminator_loss.update_state(of_discriminator)
         self.generator_loss.update_state(of_generator)
         self.discriminator_accuracy.update_state(ops.cast(right, "float32"))
