@@ -221,6 +221,10 @@ lesson.plot(plots.latent_map(means, y[1400:], [str(number) for number in range(1
 #
 # The data are points in eight small heaps on a ring. A GAN that has learned should draw from all eight. One that draws
 # from few of them, whatever the noise, has had a **mode collapse** (a mode is a place where points are dense).
+#
+# The discriminator learns at twice the generator's rate (Heusel et al. 2017,
+# [arXiv:1706.08500](https://arxiv.org/abs/1706.08500), give each a rate of its own): a generator can only be as good as
+# the one who judges it.
 
 # %%
 angles = 2 * np.pi * np.arange(8) / 8
@@ -234,7 +238,7 @@ noise = np.random.default_rng(2).normal(size=(2000, 2)).astype("float32")
 def played(seed, objective="non_saturating"):
     """A GAN after 220 epochs, and its history."""
     keras.utils.set_random_seed(seed)
-    trainer = AdversarialTrainer(zoo.build("gan", latent_size=2))
+    trainer = AdversarialTrainer(zoo.build("gan", latent_size=2), discriminator_rate=2.0)
     epochs = 1 if lesson.smoke else 220
     rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * -(-len(ring) // 256))
     trainer.compile(keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.9), loss=losses.Adversarial(objective))

@@ -12,6 +12,7 @@ ADAM: dict[str, Any] = {"optimizer": "adam", "optimizer_options": {"beta_1": 0.5
 RING = Recipe(
     name="demo",
     dataset="ring_of_gaussians:1.0.0",
+    expected=Expected("frechet_distance", 0.01, "worst of 3 seeds: results/demo.csv"),
     epochs=220,
     batch_size=256,
     optimizer="adam",
