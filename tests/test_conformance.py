@@ -187,6 +187,16 @@ def test_network_is_flat_and_functional(subject):
     assert not [layer.name for layer in subject.fresh.layers if isinstance(layer, (keras.Model, keras.layers.Lambda))]
 
 
+def test_no_two_matrices_begin_alike(subject):
+    """An initializer that layers share gives those of one shape the same numbers (`zoo.layers.initializers`)."""
+    drawn = {}
+    for variable in subject.fresh.trainable_variables:
+        values = ops.convert_to_numpy(variable)
+        if values.ndim > 1 and not subject.name.startswith("fcn8"):  # whose enlarging layers begin as interpolation
+            other = drawn.setdefault((values.shape, values.tobytes()), variable.path)
+            assert other == variable.path or np.ptp(values) == 0, f"{other} and {variable.path} begin alike"
+
+
 def test_layer_names_are_readable_and_stable(subject):
     names, again = [[layer.name for layer in model.layers] for model in outline(subject.build, times=2)]
     assert len(set(names)) == len(names)

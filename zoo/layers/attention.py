@@ -17,6 +17,7 @@ from keras import layers, ops
 
 from zoo.checks import is_whole
 from zoo.errors import UsageError
+from zoo.layers.initializers import fresh
 from zoo.layers.sequence import is_real
 
 
@@ -84,7 +85,7 @@ class Attention(layers.MultiHeadAttention):
 
     def _make_output_dense(self, query_shape: Any, common_kwargs: dict[str, Any], name: str | None = None) -> Any:
         if self.output_initializer is not None:
-            common_kwargs = {**common_kwargs, "kernel_initializer": self.output_initializer}
+            common_kwargs = {**common_kwargs, "kernel_initializer": fresh(self.output_initializer)}
         return super()._make_output_dense(query_shape, common_kwargs, name)
 
     def call(

@@ -20,6 +20,7 @@ from keras import layers, ops
 from zoo.checks import check_whole
 from zoo.errors import UsageError
 from zoo.layers.attention import Cache, check_heads, sinusoids
+from zoo.layers.initializers import fresh
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -82,7 +83,7 @@ class RelativeAttention(layers.Layer):
         self.sines = sinusoids(self.seen, self.dim)
 
     def fresh(self) -> Any:
-        return self.kernel_initializer.clone()
+        return fresh(self.kernel_initializer)
 
     def distances(self) -> Any:
         """W_r R of the distances 0, 1, ...: (seen, heads, dim / heads)."""

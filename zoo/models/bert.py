@@ -19,6 +19,7 @@ import keras
 from keras import layers
 
 from zoo.layers.attention import Padding, Positions
+from zoo.layers.initializers import fresh
 from zoo.layers.sequence import PoolSequence
 from zoo.models.transformer import encode
 from zoo.recipes import AGREEMENT, IMDB_REVIEWS, TEXTS
@@ -73,9 +74,9 @@ def network(
     sizes: dict[str, Any] = dict(dim=dim, num_heads=num_heads, mlp_dim=4 * dim, dropout=dropout, norm="post")
     x = encode(x, mask, num_layers, **sizes, activation="gelu", epsilon=1e-12, initializer=normal)
     x = PoolSequence("first", name="first")(x, tokens)  # (batch, dim)
-    x = layers.Dense(dim, activation="tanh", kernel_initializer=normal, name="pooler")(x)
+    x = layers.Dense(dim, activation="tanh", kernel_initializer=fresh(normal), name="pooler")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(num_classes, kernel_initializer=normal, dtype="float32", name="logits")(x)
+    logits = layers.Dense(num_classes, kernel_initializer=fresh(normal), dtype="float32", name="logits")(x)
     return keras.Model([tokens, *others] if others else tokens, logits, name=name)
 
 

@@ -32,8 +32,12 @@ from zoo.registry import register
 
 SLOPE = 0.2  # of the leaky ReLU (appendix 7.2)
 EPSILON = 1e-5
-SMALL: dict[str, Any] = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
 LARGEST_PATCH_FILTERS = 8  # times `patch_filters`
+
+
+def small() -> keras.initializers.Initializer:
+    """The start of a kernel (section 4); each has one of its own, or all would have the same numbers."""
+    return keras.initializers.RandomNormal(stddev=0.02)
 
 
 @register(
@@ -119,29 +123,37 @@ def check_shape(shape: tuple[int, ...], patch_layers: int) -> None:
 def generator_layers(channels: int, filters: int, blocks: int, name: str) -> list[Any]:
     """The layers of a generator but for the last tanh: (batch, h, w, channels) to the same. A tuple is a block."""
     found: list[Any] = [ReflectionPadding(3, name=f"{name}_pad")]
-    found += normalised(layers.Conv2D(filters, 7, use_bias=False, name=f"{name}_conv", **SMALL))
+    found += normalised(layers.Conv2D(filters, 7, use_bias=False, name=f"{name}_conv", kernel_initializer=small()))
     for number in (1, 2):
         found.append(layers.ZeroPadding2D(1, name=f"{name}_down{number}_pad"))
         found += normalised(
-            layers.Conv2D(filters * 2**number, 3, 2, use_bias=False, name=f"{name}_down{number}", **SMALL)
+            layers.Conv2D(
+                filters * 2**number, 3, 2, use_bias=False, name=f"{name}_down{number}", kernel_initializer=small()
+            )
         )
     for number in range(1, blocks + 1):
         block: list[Any] = []
         for half in (1, 2):
             word = f"{name}_block{number}_{half}"
             block.append(ReflectionPadding(1, name=f"{word}_pad"))
-            convolution = layers.Conv2D(4 * filters, 3, use_bias=False, name=word, **SMALL)
+            convolution = layers.Conv2D(4 * filters, 3, use_bias=False, name=word, kernel_initializer=small())
             block += normalised(convolution, relu=half == 1)
         found.append((block, layers.Add(name=f"{name}_block{number}_add")))
     for number in (1, 2):
         convolution = layers.Conv2DTranspose(
-            4 * filters // 2**number, 3, 2, padding="same", use_bias=False, name=f"{name}_up{number}", **SMALL
+            4 * filters // 2**number,
+            3,
+            2,
+            padding="same",
+            use_bias=False,
+            name=f"{name}_up{number}",
+            kernel_initializer=small(),
         )
         found += normalised(convolution)
     return [
         *found,
         ReflectionPadding(3, name=f"{name}_image_pad"),
-        layers.Conv2D(channels, 7, name=f"{name}_image", **SMALL),
+        layers.Conv2D(channels, 7, name=f"{name}_image", kernel_initializer=small()),
     ]
 
 
@@ -152,13 +164,13 @@ def discriminator_layers(filters: int, halvings: int, side: str) -> list[Any]:
         name, strides = f"patch_{side}{number + 1}", 2 if number < halvings else 1
         count = filters * min(2**number, LARGEST_PATCH_FILTERS)
         found.append(layers.ZeroPadding2D(1, name=f"{name}_pad"))
-        convolution = layers.Conv2D(count, 4, strides, use_bias=number == 0, name=name, **SMALL)
+        convolution = layers.Conv2D(count, 4, strides, use_bias=number == 0, name=name, kernel_initializer=small())
         found += [convolution] if number == 0 else normalised(convolution, relu=False)
         found.append(layers.LeakyReLU(SLOPE, name=f"{name}_relu"))
     return [
         *found,
         layers.ZeroPadding2D(1, name=f"patch_{side}_logit_pad"),
-        layers.Conv2D(1, 4, dtype="float32", name=f"patch_{side}_logit", **SMALL),
+        layers.Conv2D(1, 4, dtype="float32", name=f"patch_{side}_logit", kernel_initializer=small()),
     ]
 
 

@@ -24,6 +24,7 @@ import keras
 from keras import layers
 
 from zoo.errors import UsageError
+from zoo.layers.initializers import fresh
 from zoo.layers.normalization import BatchNormalization
 from zoo.recipes.gan import DCGAN_RECIPES, GAN_RECIPES
 from zoo.records import Card, Input
@@ -146,27 +147,48 @@ def dcgan(
             f"input_shape is {input_shape}; expected (height, width, channels), multiples of {halved}: as many filters "
             "as it can be halved, filters=(128, 64) for 28x28"
         )
-    small: dict[str, Any] = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
+    small = keras.initializers.RandomNormal(stddev=0.02)  # section 4
     image, latent = keras.Input(input_shape, name="image"), keras.Input((latent_size,), name="latent")
     height, width = (side // halved for side in input_shape[:2])
-    x = layers.Dense(height * width * filters[0], use_bias=False, name="project", **small)(latent)
+    x = layers.Dense(height * width * filters[0], use_bias=False, name="project", kernel_initializer=fresh(small))(
+        latent
+    )
     x = layers.Reshape((height, width, filters[0]), name="maps")(x)
     for number, count in enumerate((*filters[1:], None), start=1):
         x = BatchNormalization(name=f"up{number}_bn")(x)
         x = layers.ReLU(name=f"up{number}_relu")(x)
         if count:
             x = layers.Conv2DTranspose(
-                count, kernel_size, 2, padding="same", use_bias=False, name=f"up{number}", **small
+                count,
+                kernel_size,
+                2,
+                padding="same",
+                use_bias=False,
+                name=f"up{number}",
+                kernel_initializer=fresh(small),
             )(x)
     generated = layers.Conv2DTranspose(
-        input_shape[2], kernel_size, 2, padding="same", activation="tanh", dtype="float32", name="generated", **small
+        input_shape[2],
+        kernel_size,
+        2,
+        padding="same",
+        activation="tanh",
+        dtype="float32",
+        name="generated",
+        kernel_initializer=fresh(small),
     )(x)
     doubting: list[Any] = []
     for number, count in enumerate(reversed(filters), start=1):
         normalised = normalise and number > 1  # not what sees the image (section 3)
         doubting.append(
             layers.Conv2D(
-                count // 2, kernel_size, 2, padding="same", use_bias=not normalised, name=f"down{number}", **small
+                count // 2,
+                kernel_size,
+                2,
+                padding="same",
+                use_bias=not normalised,
+                name=f"down{number}",
+                kernel_initializer=fresh(small),
             )
         )
         doubting += [BatchNormalization(name=f"down{number}_bn")] if normalised else []

@@ -33,6 +33,7 @@ from keras import KerasTensor, layers
 from zoo.checks import check_whole
 from zoo.errors import UsageError
 from zoo.layers.attention import Attention, Cache, Padding, Positions
+from zoo.layers.initializers import fresh
 from zoo.layers.residual import depth_rates, dropped
 from zoo.layers.sequence import PoolSequence
 from zoo.recipes.transformer import (
@@ -127,7 +128,7 @@ class Block:
             return Residual(normalization, silenced, layers.Add(name=f"{name}_{part}_add"), norm == "pre", path)
 
         def dense(part: str, units: int, initializer: Any, activation: Any = None) -> layers.Dense:
-            return layers.Dense(units, activation, kernel_initializer=initializer, name=f"{name}_{part}")
+            return layers.Dense(units, activation, kernel_initializer=fresh(initializer), name=f"{name}_{part}")
 
         self.attention = attention or attending("attention", causal=causal)
         self.attention_residual = residual("attention")

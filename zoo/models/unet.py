@@ -24,6 +24,7 @@ from keras import KerasTensor, layers
 
 from zoo.checks import check_whole, is_whole
 from zoo.errors import UsageError
+from zoo.layers.initializers import fresh
 from zoo.layers.normalization import BatchNormalization
 from zoo.recipes.segmentation import MASK_FOLDER, PETS, SHAPE_MASKS
 from zoo.records import Card, Input, replace
@@ -38,7 +39,7 @@ def two_convolutions(
     """Two 3x3 convolutions with ReLU; without padding each takes a pixel off every side."""
     for number in (1, 2):
         x = layers.Conv2D(
-            filters, 3, padding=padding, kernel_initializer=initializer, use_bias=not batch_norm,
+            filters, 3, padding=padding, kernel_initializer=fresh(initializer), use_bias=not batch_norm,
             name=f"{name}_conv{number}",
         )(x)  # fmt: skip
         if batch_norm:
@@ -146,7 +147,7 @@ def unet(
             x = layers.MaxPooling2D(2, name=f"down{level}_pool")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     for level in range(len(filters) - 1, 0, -1):
-        x = layers.Conv2DTranspose(filters[level - 1], 2, strides=2, kernel_initializer=he, name=f"up{level}")(x)
+        x = layers.Conv2DTranspose(filters[level - 1], 2, strides=2, kernel_initializer=fresh(he), name=f"up{level}")(x)
         skip = beside.pop()
         if level >= len(filters) - skips:
             skip = cropped(skip, x, f"up{level}_crop")
