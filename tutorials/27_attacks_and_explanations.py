@@ -17,7 +17,7 @@
 #
 # **Beside them** noise of the same size, a network that was trained on noise, untrained networks, and an honest one.
 #
-# **Takes** under three minutes on two cores.
+# **Takes** about four minutes on one core.
 #
 # **To read on** I. Goodfellow, J. Shlens and C. Szegedy, "Explaining and Harnessing Adversarial Examples", 2015
 # ([arXiv:1412.6572](https://arxiv.org/abs/1412.6572)); M. Sundararajan, A. Taly and Q. Yan, "Axiomatic Attribution for

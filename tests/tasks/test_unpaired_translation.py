@@ -65,9 +65,8 @@ def test_a_run_is_measured_beside_images_as_they_are_and_an_untrained_network(tm
 
 
 @pytest.mark.slow
-def test_the_demo_keeps_the_digits(tmp_path):
-    """Of seed 0; that of seed 1 has found other pairs (benchmarks/unpaired_translation.py)."""
+def test_the_demo_comes_back_and_looks_like_the_other_set(tmp_path):
+    """It need not keep the digits: see benchmarks/unpaired_translation.py."""
     run = zoo.train("cyclegan", run=tmp_path / "run", verbose=0)
-    assert run.metrics["label_accuracy"] > 0.9 > 2 * max(run.results["baselines"].values())
     assert run.metrics["frechet_distance"] < 0.1 * run.metrics["untranslated_distance"]
     assert run.metrics["cycle_error"] < 0.1

@@ -52,8 +52,8 @@ def small() -> keras.initializers.Initializer:
             "a cosine schedule in place of 100 epochs at one rate and 100 that fall to 0",
         ),
         notes=(
-            "which image becomes which is not told by the losses: in the demo seed 0 keeps 96 % of the digits and "
-            "seed 1 keeps 2 %, though its images come back as well (benchmarks/unpaired_translation.py)",
+            "which image becomes which is not told by the losses: the demo at seed 0 keeps 2 % of the digits, though "
+            "its images come back to .05 of the range (benchmarks/unpaired_translation.py)",
             "look at label_accuracy or at translated.png before you trust a run, and try another seed",
         ),
         inputs=(
