@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from zoo import factory, losses, plots
-from zoo.backend import random_states_kept
+from zoo import losses, plots
 from zoo.data.image.arrays import AnyTargets
 from zoo.metrics import generation as metrics
 from zoo.records import Card
@@ -105,7 +104,7 @@ class AdversarialGeneration(DrawingTask):
         elif data.class_names:
             modes, within = metrics.coverage(drawn, real, np.asarray(labels))
             found |= {"modes": float(modes), "within": within}
-        untrained = self._scaled(untrained_network(self, data), data, len(real))
+        untrained = self._scaled(Network.untrained(self, data), data, len(real))
         return Evaluation(found, labels, Drawn(drawn, real, untrained, train[rows[:PLOTTED]]), tuple(notes))
 
     def baselines(self, data: GeneratorData) -> dict[str, float]:
@@ -113,7 +112,7 @@ class AdversarialGeneration(DrawingTask):
         is no baseline but a limit: what draws better has learned them by heart.)"""
         real, labels = (each[:MOST_EXAMPLES] for each in data.arrays("test"))
         judge = judge_of(data, real, labels)
-        untrained = self._scaled(untrained_network(self, data), data, len(real))
+        untrained = self._scaled(Network.untrained(self, data), data, len(real))
         return {"untrained": metrics.frechet_distance(judge.features(untrained), judge.features(real))}
 
     def plots(self, data: GeneratorData, evaluation: Evaluation) -> dict[str, Figure | None]:
@@ -184,14 +183,6 @@ def spread(x: np.ndarray) -> float:
     """The mean distance between two examples."""
     x = flat(x)
     return float(np.linalg.norm(x - np.roll(x, len(x) // 2, axis=0), axis=1).mean()) if len(x) > 1 else 0.0
-
-
-def untrained_network(task: AdversarialGeneration, data: GeneratorData) -> Network:
-    """The network as it was built, before it learned."""
-    with random_states_kept():
-        keras.utils.set_random_seed(data.recipe.seed)
-        model = factory.build(data.card.name, **{**data.model_options(), **data.recipe.model})
-    return Network.of(model, data.card, task, data.recipe)
 
 
 def judge_of(data: GeneratorData, real: np.ndarray, labels: Any) -> Judge:

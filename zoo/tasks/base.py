@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import keras
 import numpy as np
 
-from zoo import losses, tasks
-from zoo.backend import batch_divisor, released
+from zoo import factory, losses, tasks
+from zoo.backend import batch_divisor, random_states_kept, released
 from zoo.data.base import DataModule
 from zoo.data.batching import shared_equally
 from zoo.errors import UsageError
@@ -76,6 +76,14 @@ class Network:
         found = task.losses(heads, chosen)
         checks.check_heads(card, task, heads, found)
         return cls(model, card, task, found)
+
+    @classmethod
+    def untrained(cls, task: Task, data: DataModule) -> Network:
+        """The network of a recipe as it was built, before it learned."""
+        with random_states_kept():
+            keras.utils.set_random_seed(data.recipe.seed)
+            model = factory.build(data.card.name, **{**data.model_options(), **data.recipe.model})
+        return cls.of(model, data.card, task, data.recipe)
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -90,13 +90,8 @@ class ImageClassification(Classification):
         images, best = data.scaling.undo(inputs), probabilities.argmax(-1)
         method = explain or DEFAULT_EXPLANATION
         heats = attribution.heatmaps(network.model, inputs, best, method, head=network.main or None)
-        explained = []
-        for each, image, heat in zip(found, images, heats):
-            file = explanation_file(folder, each.input, explain)
-            title = f"{each.label} {each.probability:.0%}"
-            plots.save(plots.overlay(image, grad_cam.stretch(heat[None], image.shape[:2])[0], title), file)
-            explained.append(dataclasses.replace(each, explanation=file))
-        return explained
+        titles = [f"{each.label} {each.probability:.0%}" for each in found]
+        return explained(found, images, heats, titles, folder, explain)
 
     def attack(self, trained: Trained, epsilons: Sequence[float], folder: Path | None, **settings: Any) -> Robustness:
         """The accuracy on the test set where each pixel may move by epsilon; a picture of it in `folder`."""
@@ -114,6 +109,19 @@ def seen(network: Network, x: np.ndarray, class_index: int, explain: str | None,
     method = explain or DEFAULT_EXPLANATION
     heat = attribution.heatmaps(network.model, x[None], class_index, method, head=network.main or None)
     return grad_cam.stretch(heat, size)[0]
+
+
+def explained(
+    found: Sequence[Any], images: np.ndarray, heats: Iterable[np.ndarray], titles: Sequence[str], folder: Path,
+    explain: str | None,
+) -> list[Any]:  # fmt: skip
+    """The records with a picture each, written into the folder: the image, and over it where it was looked at."""
+    told = []
+    for each, image, heat, title in zip(found, images, heats, titles):
+        file = explanation_file(folder, each.input, explain)
+        plots.save(plots.overlay(image, grad_cam.stretch(heat[None], image.shape[:2])[0], title), file)
+        told.append(dataclasses.replace(each, explanation=file))
+    return told
 
 
 def explanation_file(folder: Path, path: str, explain: str | None) -> Path:

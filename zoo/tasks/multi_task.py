@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import numpy as np
+from scipy.special import expit
 
-from zoo import losses, plots
+from zoo import losses
 from zoo.data.image.attribute_folder import AttributeFolder
 from zoo.data.image.attributes import AttributeDataModule
 from zoo.errors import UsageError, some
@@ -23,7 +24,7 @@ from zoo.plots import multi_task as figures
 from zoo.records import Card
 from zoo.tasks._classification import names_of
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
-from zoo.tasks.image_classification import explanation_file
+from zoo.tasks.image_classification import explained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -170,21 +171,15 @@ class MultiTask(Task):
         if explain == "gradcam":
             grad_cam.map_layer(model)  # which raises where there is none
         logits = asked.network.predict(inputs)
-        yes = 1 / (1 + np.exp(-np.clip(logits.astype("float64"), -500, 500)))
+        yes = expit(logits.astype("float64"))
         attributes = tuple(data.class_names)
         found = [Answers(name, attributes, *row, top=top) for name, row in zip(names, zip(yes, logits))]
         if folder is None or not explain:
             return found
         images, best = data.scaling.undo(inputs), yes.argmax(-1)
-        explained = []
-        for each, image, number, heat in zip(
-            found, images, best, attribution.heatmaps(model, inputs, best, explain, head=None)
-        ):
-            file = explanation_file(folder, each.input, explain)
-            title = f"{attributes[number]} {each.probabilities[number]:.0%}"
-            plots.save(plots.overlay(image, grad_cam.stretch(heat[None], image.shape[:2])[0], title), file)
-            explained.append(dataclasses.replace(each, explanation=file))
-        return explained
+        heats = attribution.heatmaps(model, inputs, best, explain, head=None)
+        titles = [f"{attributes[number]} {each.probabilities[number]:.0%}" for each, number in zip(found, best)]
+        return explained(found, images, heats, titles, folder, explain)
 
 
 def by_attribute(names: Sequence[str], answers: np.ndarray, logits: np.ndarray) -> list[dict[str, Any]]:
@@ -222,7 +217,7 @@ def mistakes(data: AttributeDataModule, evaluation: Evaluation) -> list[dict[str
             "file" if files else "example": files[row] if files else int(row),
             "attribute": data.class_names[number],
             "answer": int(answers[row, number]),
-            "probability": f"{1 / (1 + np.exp(-np.clip(float(logits[row, number]), -500, 500))):.4f}",
+            "probability": f"{expit(float(logits[row, number])):.4f}",
         }
         for row, number in wrong[order]
     ]

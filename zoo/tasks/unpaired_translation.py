@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from zoo import factory, losses, plots
-from zoo.backend import random_states_kept
+from zoo import losses, plots
 from zoo.data.image import files as image_files
 from zoo.data.image.files import free_name
 from zoo.data.image.unpaired import SIDES, UnpairedFolder, UnpairedImages
@@ -85,7 +84,7 @@ class UnpairedTranslation(Task):
             measured |= {f"label_accuracy_{to}": right(judges[to], found[to], numbers[OTHER[to]]) for to in SIDES}
             measured["label_accuracy"] = (measured["label_accuracy_a"] + measured["label_accuracy_b"]) / 2
             measured["real_accuracy"] = (judges["a"].accuracy + judges["b"].accuracy) / 2
-        untrained = translations(untrained_network(self, data), real)
+        untrained = translations(Network.untrained(self, data), real)
         return Evaluation(measured, numbers, Translated(real, found, untrained, back), notes)
 
     def baselines(self, data: UnpairedImages) -> dict[str, float]:
@@ -94,7 +93,7 @@ class UnpairedTranslation(Task):
             return {}
         real, numbers = both(data, "test")
         judges = judges_of(data, real, numbers)
-        images = {"untranslated": swapped(real), "untrained": translations(untrained_network(self, data), real)}
+        images = {"untranslated": swapped(real), "untrained": translations(Network.untrained(self, data), real)}
         return {
             name: float(np.mean([right(judges[to], each[to], numbers[OTHER[to]]) for to in SIDES]))
             for name, each in images.items()
@@ -183,11 +182,3 @@ def judges_of(data: UnpairedImages, real: Translations, numbers: Mapping[str, np
         }
         data.judges = judges  # type: ignore[attr-defined]
     return data.judges  # type: ignore[attr-defined]
-
-
-def untrained_network(task: UnpairedTranslation, data: UnpairedImages) -> Network:
-    """The network as it was built, before it learned."""
-    with random_states_kept():
-        keras.utils.set_random_seed(data.recipe.seed)
-        model = factory.build(data.card.name, **{**data.model_options(), **data.recipe.model})
-    return Network.of(model, data.card, task, data.recipe)

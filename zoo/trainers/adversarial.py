@@ -12,6 +12,7 @@ give it five steps for one) it gets a higher rate instead (M. Heusel et al., "GA
 Rule Converge to a Local Nash Equilibrium", NeurIPS 2017).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -73,12 +74,8 @@ class AdversarialTrainer(keras.Model):
         self.adversarial = loss["real"] if isinstance(loss, dict) else loss
         if not hasattr(self.adversarial, "of_generator"):
             raise UsageError(f"the loss is {self.adversarial!r}; expected a zoo.losses.Adversarial")
-        optimizer = keras.optimizers.get(optimizer)
-        other = discriminator_optimizer or scaled_copy(optimizer, self.discriminator_rate)
-        mine = {id(variable) for variable in self.generator.trainable_variables}
-        # found by which variable it is: names may be alike in both halves
-        both = keras.optimizers.MultiOptimizer(
-            lambda variable: optimizer if id(variable) in mine else other, name="adversarial"
+        both = two_sides(
+            optimizer, discriminator_optimizer, [self.generator], rate=self.discriminator_rate, name="adversarial"
         )
         super().compile(both, **options)
         both.build(self.trainable_variables)
@@ -130,6 +127,20 @@ class AdversarialTrainer(keras.Model):
         self.generator_loss.update_state(of_generator)
         self.discriminator_accuracy.update_state(ops.cast(right, "float32"))
         return of_discriminator + of_generator
+
+
+def two_sides(
+    optimizer: Any, other: keras.Optimizer | None, generators: Sequence[keras.Model], *, rate: float = 1.0, name: str
+) -> keras.Optimizer:
+    """An optimizer for the variables of generators, and another for all that are not: one like it, at `rate` times its
+    learning rate, where there is none."""
+    mine_optimizer = keras.optimizers.get(optimizer)
+    others = other or scaled_copy(mine_optimizer, rate)
+    mine = {id(variable) for each in generators for variable in each.trainable_variables}
+    # found by which variable it is: names may be alike on both sides
+    return keras.optimizers.MultiOptimizer(
+        lambda variable: mine_optimizer if id(variable) in mine else others, name=name
+    )
 
 
 def halves(network: keras.Model) -> tuple[keras.Model, keras.Model]:

@@ -14,7 +14,7 @@ import keras
 from keras import ops
 
 from zoo.errors import UsageError
-from zoo.optimizers.finetuning import scaled_copy
+from zoo.trainers.adversarial import two_sides
 
 POOL_SIZE = 50  # translations (Zhu 2017, section 4)
 
@@ -109,12 +109,7 @@ class UnpairedTrainer(keras.Model):
         self.objective = loss["real_a"] if isinstance(loss, dict) else loss
         if not hasattr(self.objective, "cycle_weight"):
             raise UsageError(f"the loss is {self.objective!r}; expected a zoo.losses.CycleAdversarial")
-        optimizer = keras.optimizers.get(optimizer)
-        other = discriminator_optimizer or scaled_copy(optimizer, 1.0)
-        mine = {id(variable) for part in (self.to_a, self.to_b) for variable in part.trainable_variables}
-        both = keras.optimizers.MultiOptimizer(
-            lambda variable: optimizer if id(variable) in mine else other, name="unpaired"
-        )
+        both = two_sides(optimizer, discriminator_optimizer, [self.to_a, self.to_b], name="unpaired")
         super().compile(both, **options)
         both.build(self.trainable_variables)
 
