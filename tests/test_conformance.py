@@ -188,12 +188,12 @@ def test_network_is_flat_and_functional(subject):
 
 
 def test_no_two_matrices_begin_alike(subject):
-    """An initializer that layers share gives those of one shape the same numbers (`zoo.layers.initializers`)."""
+    """An initializer that layers share gives all the same numbers, one after another (`zoo.layers.initializers`)."""
     drawn = {}
     for variable in subject.fresh.trainable_variables:
         values = ops.convert_to_numpy(variable)
         if values.ndim > 1 and not subject.name.startswith("fcn8"):  # whose enlarging layers begin as interpolation
-            other = drawn.setdefault((values.shape, values.tobytes()), variable.path)
+            other = drawn.setdefault(values.ravel()[:8].tobytes(), variable.path)
             assert other == variable.path or np.ptp(values) == 0, f"{other} and {variable.path} begin alike"
 
 

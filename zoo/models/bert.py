@@ -66,9 +66,9 @@ def network(
     tokens = keras.Input(input_shape, dtype="int32", name="tokens")
     mask = Padding(name="mask")(tokens)  # (batch, 1, time)
     x = layers.Embedding(vocabulary_size, dim, embeddings_initializer=normal, name="embedding")(tokens)
-    x = Positions(max_length, "learned", initializer=normal, name="positions")(x)  # (batch, time, dim)
+    x = Positions(max_length, "learned", initializer=fresh(normal), name="positions")(x)  # (batch, time, dim)
     others = [keras.Input(input_shape, dtype="int32", name="segments")] if segments else []
-    x = Segment(normal, name="segment")(x, *others)
+    x = Segment(fresh(normal), name="segment")(x, *others)
     x = layers.LayerNormalization(epsilon=1e-12, name="embedding_norm")(x)
     x = layers.Dropout(dropout, name="embedding_dropout")(x)
     sizes: dict[str, Any] = dict(dim=dim, num_heads=num_heads, mlp_dim=4 * dim, dropout=dropout, norm="post")
