@@ -312,7 +312,7 @@ lesson.plot(plots.clouds(clouds), "ring")
 print("the discriminator's loss at the end:", round(games[0][1]["discriminator_loss"][-1], 2), "of 1.39 for a guess")
 
 # %% [markdown]
-# It learns all the same, and finds all eight places, with somewhat fewer of its points. Both halves start together, and
+# It learns all the same, and finds all eight places, with fewer of its points. Both halves start together, and
 # the discriminator is never sure here. Adam may help, too: it divides each step by the size of the gradients (lesson
 # 03), so small ones still move the weights. A small gradient is a warning, not yet a failure: train, and look. (One
 # seed: a tendency, no claim.)
