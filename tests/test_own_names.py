@@ -179,6 +179,7 @@ def test_the_backend_of_a_file_is_quiet(tmp_path):
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "no such luck" in done.stderr
 
 
+@pytest.mark.slow
 def test_another_process_writes_text_with_a_users_language_model(trained):
     done = another_process("generate", str(trained), "--prompt", "one", "--length", "5")
     assert done.returncode == 0, done.stderr

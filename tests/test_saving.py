@@ -57,6 +57,7 @@ def layer_types(pickled):
     return [type(layer).__name__ for layer in pickle.loads(pickled).layers]
 
 
+@pytest.mark.slow
 def test_a_pickled_network_opens_in_a_spawned_worker(files):
     model = next(iter(files.values()))
     with multiprocessing.get_context("spawn").Pool(1) as pool:

@@ -127,6 +127,7 @@ def test_memory_that_runs_out(at_batch, data_dir, tmp_path, capsys):
     assert "the memory ran out" in line and "lower batch_size" in line and "keeps 1 epoch" in line
 
 
+@pytest.mark.slow
 def test_the_same_command_offers_to_go_on(at_batch, data_dir, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = []

@@ -23,6 +23,7 @@ def test_a_missing_baseline_is_explained_where_the_task_defines_some(defined, li
     assert ("beside" in told) == defined
 
 
+@pytest.mark.slow
 def test_a_log_in_a_file_has_a_line_an_epoch_and_says_what_comes_next(tmp_path, capsys):
     """No bars, which are kilobytes of control characters there."""
     command = ["train", "lenet5", "--epochs", "1", "--run", str(tmp_path / "run")]

@@ -11,11 +11,17 @@ from zoo.data import open_source
 
 FEW = 64  # examples of the other splits, which are only looked at
 MODULES = {tasks.get(zoo.info(name).task).data_module: name for name in zoo.list_models()}
+DEAR = ("BidirectionalCorpus", "BoxDataModule", "MaskDataModule", "WordVectorDataModule")  # seconds a split
+SPLITS = [
+    pytest.param(split, name, id=f"{split}-{module.__name__}", marks=[pytest.mark.slow] * (
+        split != "train" and module.__name__ in DEAR
+    ))
+    for split in ("train", "validation", "test") for module, name in MODULES.items()
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, id=module.__name__) for module, name in MODULES.items()])
-@pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_an_empty_split_is_refused(name, split, data_dir):
+@pytest.mark.parametrize(("split", "name"), SPLITS)
+def test_an_empty_split_is_refused(split, name, data_dir):
     card = zoo.info(name)
     module = tasks.get(card.task).data_module
     recipe = card.recipe("demo")

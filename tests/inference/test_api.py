@@ -154,6 +154,7 @@ def test_an_attack_is_measured_as_evaluate_does(run):
     assert found.examples == found.test_examples == 360 and found.pixels == (0, 255) and found.picture is None
 
 
+@pytest.mark.slow
 def test_the_command_line_tabulates_attacks(run, tmp_path, capsys):
     options = ["--epsilon", "0.1", "--examples", "40", "--method", "fgsm", "--out", str(tmp_path / "out")]
     assert main(["attack", str(run.path), *options]) == 0

@@ -176,7 +176,14 @@ def here():
     return computed()
 
 
-@pytest.mark.parametrize("backend", [name for name in ("tensorflow", "jax", "torch") if name != keras.config.backend()])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name == "jax"))  # compiles each operation by itself
+        for name in ("tensorflow", "jax", "torch")
+        if name != keras.config.backend()
+    ],
+)
 def test_explanations_and_attacks_are_the_same_on_every_backend(backend, here):
     pytest.importorskip(backend)
     path = os.pathsep.join([*map(str, (HERE.parents[1], HERE.parent, HERE)), os.environ.get("PYTHONPATH", "")])

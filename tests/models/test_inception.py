@@ -81,7 +81,9 @@ def test_table_1_of_v1():
     assert sum(n for name, n in kernels.items() if name.startswith("inception_3a")) == 163_328  # "159K"
 
 
-@pytest.mark.parametrize(("shape", "options"), [((75, 107, 3), {"top": False}), ((299, 299, 3), {})])
+@pytest.mark.parametrize(
+    ("shape", "options"), [((75, 107, 3), {"top": False}), pytest.param((299, 299, 3), {}, marks=pytest.mark.slow)]
+)
 def test_v3_equals_keras(shape, options):
     ours = zoo.build("inception_v3", input_shape=shape, **options)
     theirs = keras.applications.InceptionV3(

@@ -10,7 +10,9 @@ from weight_files import save_state_safetensors
 import zoo
 
 RECORDED = state_dicts.recorded()
-LONG = ("torchvision/densenet121", "timm/efficientnet_b0", "torchvision/mobilenet_v3_small")
+LONG = (
+    "torchvision/densenet121", "timm/efficientnet_b0", "torchvision/efficientnet_b0", "torchvision/mobilenet_v3_small",
+)  # fmt: skip
 NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in RECORDED]
 
 

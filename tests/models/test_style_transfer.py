@@ -202,6 +202,7 @@ def test_the_one_trainable_weight_is_the_image():
     np.testing.assert_array_equal(array(model(np.zeros(2, "int32"))), [image, image])
 
 
+@pytest.mark.slow
 def test_content_alone_brings_a_photograph_back_from_noise():
     content, style = small_pair()
     found, *_ = painted(
@@ -312,6 +313,7 @@ def test_the_task_is_judged_by_the_share_of_the_style_that_is_missing(tmp_path):
         zoo.predict(run, ["a.jpg"], folder=tmp_path / "answers")
 
 
+@pytest.mark.slow
 def test_a_trained_fast_style_paints_files(tmp_path):
     run = zoo.train(
         "fast_style", run=tmp_path / "run", data_dir=tmp_path / "data", epochs=1, width=0.25, blocks=1, verbose=0

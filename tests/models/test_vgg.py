@@ -59,6 +59,7 @@ def test_counts(name):
     assert outline(zoo.builder(name))[0].count_params() == by_hand == COUNTS[name] == zoo.info(name).params
 
 
+@pytest.mark.slow
 def test_a_full_vgg16_is_that_of_keras():
     """The same weights by name, the same image of 224 x 224: the same 1,000 logits."""
     ours = zoo.build("vgg16")

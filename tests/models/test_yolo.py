@@ -92,6 +92,7 @@ def said(boxes, probabilities):
     return np.concatenate([boxes, boxes, np.log(np.float32(probabilities))], axis=1)[None]
 
 
+@pytest.mark.slow
 def test_suppression_leaves_one_box_for_each_thing():
     boxes = [[0, 0, 0.5, 0.5], [0.02, 0, 0.5, 0.5], [0, 0, 0.5, 0.48], [0.6, 0.6, 1.2, 1.0]]
     chances = [[0.1, 0.8, 0.1], [0.1, 0.7, 0.2], [0.2, 0.1, 0.7], [0.4, 0.6, 1e-6]]

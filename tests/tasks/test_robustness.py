@@ -79,6 +79,7 @@ def test_examples_are_chosen_at_random_with_their_classes(network):
     np.testing.assert_array_equal(classes[rows], y)
 
 
+@pytest.mark.slow
 def test_the_head_that_is_measured_is_the_one_attacked(network):
     plain = network.model
     other = keras.layers.Dense(4, name="other")(plain.get_layer("f6").output)

@@ -76,6 +76,7 @@ def test_maps_before_a_head_are_averaged():
     np.testing.assert_allclose(shared.embed(body, x), body.predict(x, verbose=0).mean((1, 2)), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_images_without_labels_are_enough(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()

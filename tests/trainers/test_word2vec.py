@@ -111,6 +111,7 @@ def test_places_beyond_the_text_change_nothing():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_rate_that_falls_step_by_step_is_followed():
     block = a_block(np.random.default_rng(3))
     rates = keras.optimizers.schedules.PiecewiseConstantDecay([0], [RATE, 0.0])  # one step, then none

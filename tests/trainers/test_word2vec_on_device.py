@@ -103,7 +103,9 @@ def test_an_epoch_has_every_block_once_and_full_calls(tokens):
     assert (numbers <= text.blocks).all()
 
 
-@pytest.mark.parametrize("step", [4, 5], ids=["side by side", "in one"])
+@pytest.mark.parametrize(
+    "step", [pytest.param(4, id="side by side"), pytest.param(5, id="in one", marks=pytest.mark.slow)]
+)
 def test_a_call_learns_what_its_steps_learn_one_by_one(tokens, step):
     text = corpus(tokens)
     models = []

@@ -83,6 +83,7 @@ def test_batch_statistics_stay_those_of_the_weights(run, weights):
     assert moved > 5, "the second phase trains the convolutions"
 
 
+@pytest.mark.slow
 def test_the_head_alone_leaves_the_body_as_it_was(photos, weights, tmp_path):
     prepared = run_plan.prepare(
         "resnet18", weights=weights, preprocessing="torch", data=photos, run=tmp_path / "run", verbose=0, **SMALL
@@ -114,6 +115,7 @@ def test_predicting_scales_as_the_weights_ask(run, photos):
     assert "red" in line and "blue" in line
 
 
+@pytest.mark.slow
 def test_early_stopping_takes_the_best_epoch(photos, weights, tmp_path, monkeypatch):
     settings = dict(weights=weights, preprocessing="torch", data=photos, run=tmp_path / "run", verbose=0)
     prepared = run_plan.prepare("resnet18", **settings, **SMALL)
@@ -210,6 +212,7 @@ def test_what_watches_the_training_sees_the_whole_network(photos, weights, tmp_p
     assert len({*Watch.layers}) == 1 and Watch.layers[0] > 20
 
 
+@pytest.mark.slow
 def test_the_best_epoch_of_the_head_is_kept_where_fine_tuning_spoils_it(photos, weights, tmp_path, caplog):
     settings = dict(weights=weights, preprocessing="torch", data=photos, image_size=32, batch_size=8, verbose=0)
     with caplog.at_level("INFO", "zoo"):

@@ -64,7 +64,7 @@ def train(run):
     COUNTS.append((len(gc.get_objects()), threading.active_count(), descriptors))
 
 
-@pytest.mark.parametrize("seed", [None, 7])
+@pytest.mark.parametrize("seed", [pytest.param(None, marks=pytest.mark.slow), 7])
 def test_training_leaves_the_process_as_it_was(seed, tmp_path):
     random.seed(1)
     np.random.seed(2)
@@ -76,6 +76,7 @@ def test_training_leaves_the_process_as_it_was(seed, tmp_path):
     tf.random.set_seed(None)
 
 
+@pytest.mark.slow
 def test_a_process_that_trains_again_and_again_does_not_grow(tmp_path):
     """TensorFlow and tfds would keep some 1,700 objects of each training: its graph, its pipelines, its builders."""
     while len(COUNTS) < 3:

@@ -56,6 +56,7 @@ def test_a_recipe_of_one_s_own(tmp_path):
     assert zoo.evaluate(run)["accuracy"] == pytest.approx(run.metrics["accuracy"])
 
 
+@pytest.mark.slow
 def test_class_weights_reach_the_loss(tmp_path):
     """Of two classes one alone counts: nothing is learned but it."""
     two = Y < 2

@@ -145,6 +145,7 @@ def test_all_state_is_kept(place, everything, data_dir, tmp_path, stop_at, monke
     assert differences(everything.path, resumed.path) == []
 
 
+@pytest.mark.slow
 def test_the_comparison_sees_a_difference(data_dir, tmp_path, monkeypatch):
     monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
     one, other = (
@@ -158,6 +159,7 @@ def finished(tmp_path_factory, data_dir):
     return zoo.train("mlp", run=tmp_path_factory.mktemp("runs") / "mlp", epochs=2, data_dir=data_dir, verbose=0)
 
 
+@pytest.mark.slow
 def test_more_epochs_for_a_finished_run(everything, data_dir, tmp_path, monkeypatch):
     """With a constant rate it is the longer training, bit for bit; else the schedule is another, which is said."""
     monkeypatch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
@@ -228,6 +230,7 @@ def test_an_unfinished_run_is_what_its_checkpoint_says(data_dir, tmp_path, stop_
     assert 0 < zoo.evaluate(run.path)["accuracy"] < 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no SIGKILL")
 def test_killed_inside_a_write(data_dir, tmp_path, monkeypatch):
     """kill -9, when half of the second checkpoint is written."""

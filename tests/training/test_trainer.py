@@ -95,6 +95,7 @@ def test_measuring_the_speed_leaves_the_model_as_it_was(data_dir):
         np.testing.assert_array_equal(np.asarray(variable), value, err_msg=variable.path)
 
 
+@pytest.mark.slow
 def test_forecasting_and_binary_tasks(data_dir, tmp_path):
     quick = dict(data_dir=data_dir, verbose=0, epochs=15, learning_rate=0.05)
     views = zoo.train("lagged_linear", run=tmp_path / "views", **quick)

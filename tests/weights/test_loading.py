@@ -124,6 +124,7 @@ def same_outputs(ours, theirs, x):
     np.testing.assert_allclose(outputs(ours, x), expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_resnet50_of_keras_applications(tmp_path):
     """Its file, from its own layers; the head is called "probs" in the published one."""
     shape = (64, 64, 3)
@@ -151,6 +152,7 @@ def test_vgg16_of_keras_applications_without_its_top(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_inception_v3_of_keras_applications_by_order(tmp_path):
     """Its layers are conv2d_17 and the like: Keras's count in one process, so that only the order can tell."""
     keras.layers.Conv2D(1, 1)  # moves the count on

@@ -209,6 +209,7 @@ def test_a_text_is_continued():
     assert "expected the folder of a run, or weights" in error(lambda: zoo.generate("gpt2", "The cat"))
 
 
+@pytest.mark.slow
 def test_fine_tuning_keeps_the_tokenizer(tmp_path):
     pytest.importorskip("tokenizers")
     rng = np.random.default_rng(0)
