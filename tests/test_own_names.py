@@ -170,6 +170,7 @@ def test_a_file_is_imported_for_any_command(tmp_path, capsys):
     assert (zoo.info("my_lm").family, zoo.build("my_lm", units=2).count_params()) == ("my_lm", 60 * 2 + 2 * 60 + 60)
 
 
+@pytest.mark.slow
 def test_the_backend_of_a_file_is_quiet(tmp_path):
     (tmp_path / "my_lm.py").write_text(MY_LM + "\nimport os\nos.write(2, b'a line of the backend')")
     done = another_process("--import", str(tmp_path / "my_lm.py"), "list", "my*")

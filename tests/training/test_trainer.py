@@ -272,6 +272,7 @@ def test_wrong_data(changes, says, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_numpy_numbers_are_numbers(tmp_path):
     numbers = dict(epochs=np.int64(1), batch_size=np.int32(64), seed=np.uint8(3), learning_rate=np.float32(0.001))
     run = zoo.train("lenet5", run=tmp_path / "run", num_classes=np.int64(10), verbose=0, **numbers)

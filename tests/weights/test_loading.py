@@ -88,6 +88,7 @@ def test_other_families_round_trip_too(name, tmp_path):
     assert same(values(one), values(two))
 
 
+@pytest.mark.slow
 def test_an_optimizer_in_the_file_is_not_the_networks(network, tmp_path):
     trained = small()
     trained.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -792,6 +793,7 @@ def fuzz(layout, count, seed):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux tells it")
+@pytest.mark.slow
 def test_damaged_files_are_refused_in_one_line():
     for counts in fuzz("all", 40, seed=0):
         assert counts["refused with the hash"] == counts["mutants"] > 25
