@@ -4,12 +4,17 @@ import argparse
 
 from zoo.cli import _terminal
 
-HELP = "write what a run has learned in a format of other programs"
+HELP = "write what a run has learned in a format of other programs, and read it back to compare"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
-    parser.add_argument("--format", required=True, help="word vectors: word2vec, word2vec-binary or projector")
+    parser.add_argument(
+        "--format",
+        required=True,
+        help="keras, saved_model, onnx, litert, torch or openvino; of word vectors also word2vec, word2vec-binary "
+        "and projector",
+    )
     parser.add_argument("--out", metavar="PATH", required=True, help="the file or folder to write")
 
 
@@ -17,4 +22,6 @@ def run(arguments: argparse.Namespace) -> None:
     run_folder = _terminal.open_run(arguments.run, arguments.debug)
     from zoo.inference import api
 
-    print(f"{api.export(run_folder, arguments.format, arguments.out)}: {arguments.format}")
+    with _terminal.quietly(arguments.debug):  # six libraries write of their work into stderr
+        written = api.export(run_folder, arguments.format, arguments.out)
+    print(f"{written}: {arguments.format}, read back and compared")

@@ -8,7 +8,7 @@ from typing import Any
 from zoo import registry
 from zoo.checks import as_strings
 from zoo.errors import UsageError
-from zoo.inference import pretrained, published
+from zoo.inference import exporting, pretrained, published
 from zoo.inference.prediction import check_supported, is_name
 from zoo.inference.reopening import reopen
 from zoo.tasks.base import Evaluation
@@ -89,21 +89,25 @@ def evaluation(
 
 
 def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
-    """Write what a run has learned for other programs.
+    """Write what a run has learned for other programs; what is written is read back and compared before it is left.
+
+    The file takes pixels, or whatever numbers the run learned from, as they are: scaling is inside. A classifier
+    answers with probabilities, a detector with the boxes that are left. The names of the classes are inside.
 
     Args:
         run: a run folder, or what `train` returned.
-        format: of those of the network's task.
+        format: "keras", "saved_model", "onnx", "litert", "torch" or "openvino", or one of its task's own, as
+            "word2vec".
         path: the file or folder to write; it must not exist.
 
     Raises:
-        UsageError: for a format that this network has not, or a path that is taken or cannot be written.
+        UsageError: for a format that this network cannot have, or a path that is taken or cannot be written.
     """
     path = Path(path)
     if os.path.lexists(path):  # a link to nothing as well, which would be followed
         raise UsageError(f"{path} is there already; choose another, or remove it first")
     try:
-        return run_command(run, "export", format, path)
+        return exporting.export(reopen(run), format, path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}; choose another") from None
 

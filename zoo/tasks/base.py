@@ -32,9 +32,12 @@ from zoo.data.batching import shared_equally
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
 from zoo.tasks import _checks as checks
+from zoo.tasks._answering import takes_unscaled
 from zoo.tasks._columns import as_column, columns_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.figure import Figure
 
 
@@ -198,6 +201,7 @@ class Task:
     data_module: ClassVar[type[DataModule]]
     # From the path of a user's folder or file, and words of `preprocess` that it takes by name, to what opens it.
     folder: ClassVar[Callable[..., Any] | None] = None
+    formats: ClassVar[Mapping[str, Callable[[Trained, Path], Path]]] = {}  # of export, beside those that Keras writes
     takes_question_files: ClassVar[bool] = (
         False  # whether `zoo evaluate --with FILE` asks more; `data.files` holds them
     )
@@ -254,6 +258,10 @@ class Task:
     def trainer(self, network: Network, data: Any) -> tuple[Network, DataModule]:
         """What is compiled and fitted, and on what: the network on its data, or another way to train its weights."""
         return network, data
+
+    def answering(self, network: Network, data: Any) -> keras.Model:
+        """The network as other programs get it: from what they have, unscaled, to what it says."""
+        return takes_unscaled(network.model, data)
 
     # Judging
 

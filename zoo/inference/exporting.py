@@ -1,0 +1,307 @@
+"""A trained network for other programs: a file that takes what a user has, and that was read back before it is given.
+
+The file takes pixels as they are in a picture (0 to 255, or whatever the run learned from), numbers as they are in a
+table, or the ids of tokens; scaling is inside. A classifier answers with probabilities, a detector with the boxes that
+suppression leaves. Class names are inside, each where its format has room for them.
+"""
+
+import contextlib
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.errors import UsageError, first_line, unknown
+from zoo.tasks.base import Trained
+
+TOLERANCE = 1e-4  # of what the file answers, as a part of the largest number that the network does
+EXAMPLES = 3  # that the file and the network answer
+FREE_SIZES = {1: 12, 3: 64, 4: 16}  # in place of None, by the rank of an example
+LONGEST_REASON = 160  # letters of a library's message
+CLASSES = "classes.json"  # the list of their names, inside of a file or folder
+
+Answer = Callable[[Sequence[np.ndarray]], list[np.ndarray]]  # of all inputs at once, in the order of the network's
+
+
+@dataclass(frozen=True)
+class Format:
+    """One that Keras writes."""
+
+    keras_name: str  # for `keras.Model.export`; "" for `save`
+    suffix: str  # of the file; "" for a folder
+    backends: tuple[str, ...]  # that write it
+    packages: tuple[str, ...]  # that write and read it
+    read: Callable[[Path], Answer]
+    name_classes: Callable[[Path, list[str]], None]
+
+
+def export(trained: Trained, format: str, path: Path) -> Path:
+    """Write a network, read it back, compare; only a file that answers as the network does is left.
+
+    Raises:
+        UsageError: for a format that there is not or that this network cannot have, with the reason.
+    """
+    own = trained.network.task.formats
+    if format in own:
+        return own[format](trained, path)
+    if format not in FORMATS:
+        raise unknown(f"format of {trained.network.card.name}", format, [*own, *FORMATS])
+    chosen = FORMATS[format]
+    check_possible(format, chosen, path)
+    model = trained.network.task.answering(trained.network, trained.data)
+    examples = examples_for(model, trained.data)
+    expected = flat(model(keras.tree.pack_sequence_as(model.input, examples), training=False))
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".zoo-") as folder:
+        written = Path(folder) / path.name
+        try:
+            with quiet():
+                write(model, chosen, written)
+                chosen.name_classes(written, list(trained.data.class_names))
+                answers = chosen.read(written)(examples)
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except Exception as error:  # of any of six libraries
+            raise UsageError(
+                f"{trained.network.card.name} cannot be {format} ({reason(error)}); another format may do: "
+                + ", ".join(name for name in FORMATS if name != format)
+            ) from error
+        check_same(expected, answers, f"{trained.network.card.name} as {format}")
+        for file in Path(folder).iterdir():  # of OpenVINO two
+            shutil.move(file, path.parent / file.name)
+    return path
+
+
+def reason(error: Exception) -> str:
+    """What a library says, as far as it helps."""
+    if "Select TensorFlow op" in str(error):
+        return "the interpreter of LiteRT lacks operations of TensorFlow that it needs"
+    if "unconverted_ops" in str(error):
+        return "OpenVINO has no words for some of its operations"
+    told = first_line(error)
+    return told if len(told) <= LONGEST_REASON else told[: LONGEST_REASON - 3] + "..."
+
+
+def check_possible(format: str, chosen: Format, path: Path) -> None:
+    """Raise before the work where a format cannot be written here."""
+    if chosen.suffix and path.suffix != chosen.suffix:
+        raise UsageError(f"{path} does not end in {chosen.suffix}, by which {format} is known; name it so")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path.parent} is no folder; make it first, or choose another path")
+    if chosen.backends and (backend := keras.config.backend()) not in chosen.backends:
+        able = " or ".join(f"KERAS_BACKEND={each}" for each in chosen.backends)
+        raise UsageError(f"{format} is not written by the backend {backend}: set {able}")
+    needed = [name for name in chosen.packages if not importlib.util.find_spec(name.replace("-", "_"))]
+    if needed:
+        raise UsageError(f"{format} needs {' and '.join(needed)}: pip install 'keras-zoo[export]'")
+
+
+def write(model: keras.Model, format: Format, path: Path) -> None:
+    if not format.keras_name:
+        model.save(path)
+    else:
+        model.export(str(path), format=format.keras_name, verbose=False, **any_batch(model, format))
+
+
+def any_batch(model: keras.Model, format: Format) -> dict[str, Any]:
+    """What it takes that a file answers any number of examples at once: PyTorch's with several inputs answers one."""
+    if format.keras_name != "torch" or len(keras.tree.flatten(model.input)) > 1:
+        return {}
+    import torch
+
+    return {"dynamic_shapes": {0: torch.export.Dim("batch", min=1)}}
+
+
+def examples_for(model: keras.Model, data: Any) -> list[np.ndarray]:
+    """Numbers of the kind that each input takes, drawn evenly."""
+    rng = np.random.default_rng(0)
+    known = [layer.input_dim for layer in model._flatten_layers() if isinstance(layer, keras.layers.Embedding)]
+    tokens, high = min(known, default=10), getattr(data, "high", 1.0)
+
+    def drawn(given: Any) -> np.ndarray:
+        shape = [size or FREE_SIZES.get(len(given.shape) - 1, 6) for size in (EXAMPLES, *given.shape[1:])]
+        if "int" in given.dtype:
+            return rng.integers(0, 256 if given.dtype == "uint8" else tokens, shape).astype(given.dtype)
+        return rng.uniform(0, high, shape).astype(given.dtype)
+
+    return [drawn(given) for given in keras.tree.flatten(model.input)]
+
+
+def flat(outputs: Any) -> list[np.ndarray]:
+    """All outputs, those of a dictionary in the order of their names."""
+    return [np.asarray(keras.ops.convert_to_numpy(each), "float32") for each in keras.tree.flatten(outputs)]
+
+
+def check_same(expected: list[np.ndarray], answers: list[np.ndarray], what: str) -> None:
+    """Raise where a file does not answer as its network does."""
+    there = sorted(each.shape for each in answers)
+    if there != sorted(each.shape for each in expected):
+        raise UsageError(f"{what} gives outputs of the shapes {there}; expected {[each.shape for each in expected]}")
+    for one in expected:
+        apart = min(np.abs(one - each).max(initial=0) for each in answers if each.shape == one.shape)
+        if not apart <= TOLERANCE * max(1.0, np.abs(one).max(initial=0)):
+            raise UsageError(f"{what} answers otherwise than the network, by {apart:.2g}: it is not kept")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """What the libraries have to tell of their work, on any road, is not for the user."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), open(os.devnull, "w") as nowhere:
+            warnings.simplefilter("ignore")
+            with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+                yield
+    finally:
+        logging.disable(before)
+
+
+# Reading back
+
+
+def read_keras(path: Path) -> Answer:
+    model = keras.saving.load_model(path, compile=False)
+    return lambda x: flat(model(keras.tree.pack_sequence_as(model.input, list(x)), training=False))
+
+
+def read_saved_model(path: Path) -> Answer:
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(path))
+    wanted = served.signatures["serving_default"].structured_input_signature[1]
+    by_name = sorted(wanted, key=natural)
+
+    def answer(x: Sequence[np.ndarray]) -> list[np.ndarray]:
+        given = {name: tf.constant(each) for name, each in zip(by_name, x)}
+        return flat(served.signatures["serving_default"](**given))
+
+    return answer
+
+
+def read_onnx(path: Path) -> Answer:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
+    return lambda x: flat(session.run(None, dict(zip(names, x))))
+
+
+def read_litert(path: Path) -> Answer:
+    runner = litert_interpreter(path).get_signature_runner()
+    names = sorted(runner.get_input_details(), key=natural)
+    return lambda x: flat(runner(**dict(zip(names, x))))
+
+
+def litert_interpreter(path: Path) -> Any:
+    """Google's own small package where it is installed, else TensorFlow's."""
+    with contextlib.suppress(ImportError):
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter(model_path=str(path))
+    import tensorflow as tf
+
+    return tf.lite.Interpreter(model_path=str(path))
+
+
+def read_torch(path: Path) -> Answer:
+    import torch
+
+    module = torch.export.load(str(path)).module()
+
+    def answer(x: Sequence[np.ndarray]) -> list[np.ndarray]:
+        rows = [flat(module(*[torch.from_numpy(each[row : row + 1]) for each in x])) for row in range(len(x[0]))]
+        return [np.concatenate(each) for each in zip(*rows)]
+
+    return answer
+
+
+def read_openvino(path: Path) -> Answer:
+    import openvino
+
+    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    wanted = [each for each in compiled.outputs if each.partial_shape.rank.get_length()]  # the others are assertions
+
+    def answer(x: Sequence[np.ndarray]) -> list[np.ndarray]:
+        found = compiled(list(x))
+        return flat([found[each] for each in wanted])
+
+    return answer
+
+
+def natural(name: str) -> tuple[str, int]:
+    """The order of "args_0", "args_0_1", "args_0_10"."""
+    stem, _, number = name.rpartition("_")
+    return (stem, int(number)) if number.isdecimal() else (name, -1)
+
+
+# Class names
+
+
+def in_zip(path: Path, names: list[str]) -> None:
+    """As one more file of an archive; a LiteRT file may have one behind it (its "associated files")."""
+    if names:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(CLASSES, json.dumps(names, ensure_ascii=False))
+
+
+def in_torch(path: Path, names: list[str]) -> None:
+    """As an extra file of the archive, which `torch.export.load` gives back."""
+    if names:
+        import torch
+
+        named = {CLASSES: json.dumps(names, ensure_ascii=False)}
+        torch.export.save(torch.export.load(str(path)), str(path), extra_files=named)
+
+
+def in_folder(path: Path, names: list[str]) -> None:
+    """Among the assets that a SavedModel carries for its users."""
+    if names:
+        (path / "assets.extra").mkdir(exist_ok=True)
+        (path / "assets.extra" / CLASSES).write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+
+
+def in_onnx(path: Path, names: list[str]) -> None:
+    """Among the model's metadata, which `session.get_modelmeta()` shows."""
+    if names:
+        import onnx
+
+        model = onnx.load(path)
+        onnx.helper.set_model_props(model, {"classes": json.dumps(names, ensure_ascii=False)})
+        onnx.save(model, path)
+
+
+def in_openvino(path: Path, names: list[str]) -> None:
+    """Among the model's runtime information."""
+    if names:
+        import openvino
+
+        model = openvino.Core().read_model(path)
+        model.set_rt_info(json.dumps(names, ensure_ascii=False), ["model_info", "classes"])
+        beside = path.with_name("named.xml")
+        openvino.save_model(model, beside, compress_to_fp16=False)
+        del model  # which maps the weights from the file that is replaced now
+        for suffix in (".xml", ".bin"):
+            beside.with_suffix(suffix).replace(path.with_suffix(suffix))
+
+
+FORMATS = {
+    "keras": Format("", ".keras", (), (), read_keras, in_zip),
+    "saved_model": Format("tf_saved_model", "", ("tensorflow", "jax"), ("tensorflow",), read_saved_model, in_folder),
+    "onnx": Format("onnx", ".onnx", ("tensorflow",), ("onnx", "tf2onnx", "onnxruntime"), read_onnx, in_onnx),
+    "litert": Format("litert", ".tflite", ("tensorflow",), ("tensorflow",), read_litert, in_zip),
+    "torch": Format("torch", ".pt2", ("torch",), ("torch",), read_torch, in_torch),
+    "openvino": Format("openvino", ".xml", ("tensorflow",), ("openvino",), read_openvino, in_openvino),
+}
