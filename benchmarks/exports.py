@@ -55,8 +55,8 @@ def main() -> None:
                 found = outcome(trained, format, Path(folder))
             print(f"{card.family:20} {name:24} {format:12} {found}", flush=True)
             if arguments.into:
-                row = {"family": card.family, "model": name, "format": format, "outcome": found, "backend": backend}
-                results.append(arguments.into, row | {"keras": keras.__version__})
+                row = {"family": card.family, "model": name, "format": format, "outcome": found}
+                results.append(arguments.into, row)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.inference import api, exporting
+from zoo.inference import api, export_formats, exporting
 
 tf = pytest.importorskip("tensorflow")
 
@@ -51,7 +51,7 @@ def test_colours_are_turned_round_where_the_weights_want_it(tmp_path):
 def test_tensorflow_and_litert_answer_alike(run, digits, tmp_path):
     served = tf.saved_model.load(str(api.export(run, "saved_model", tmp_path / "served")))
     path = api.export(run, "litert", tmp_path / "m.tflite")
-    answer = exporting.read_litert(path)
+    answer = export_formats.read_litert(path)
     np.testing.assert_allclose(answer([digits])[0], served.serve(digits), atol=1e-5)
     for names in (
         (tmp_path / "served" / "assets.extra" / "classes.json").read_text(),
@@ -87,7 +87,7 @@ def test_what_cannot_be_is_one_line(format, file, told, run, tmp_path):
 
 
 def test_a_file_that_answers_otherwise_is_not_left(run, tmp_path, monkeypatch):
-    wrong = exporting.Format(
+    wrong = export_formats.Format(
         "", ".keras", (), (), lambda path: lambda x: [np.zeros((3, 10), "float32")], lambda *_: None
     )
     monkeypatch.setitem(exporting.FORMATS, "keras", wrong)
@@ -100,7 +100,8 @@ def test_what_a_library_cannot_write_is_its_reason(run, tmp_path, monkeypatch):
     def broken(path):
         raise RuntimeError("Select TensorFlow op(s), included in the given model, is(are) not supported")
 
-    monkeypatch.setitem(exporting.FORMATS, "keras", exporting.Format("", ".keras", (), (), broken, lambda *_: None))
+    form = export_formats.Format("", ".keras", (), (), broken, lambda *_: None)
+    monkeypatch.setitem(exporting.FORMATS, "keras", form)
     with pytest.raises(zoo.UsageError, match="the interpreter of LiteRT lacks operations"):
         api.export(run, "keras", tmp_path / "m.keras")
     assert list(tmp_path.iterdir()) == []

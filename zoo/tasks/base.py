@@ -36,8 +36,6 @@ from zoo.tasks._answering import takes_unscaled
 from zoo.tasks._columns import as_column, columns_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from matplotlib.figure import Figure
 
 
@@ -187,10 +185,7 @@ class Trained:
 
 
 class Task:
-    """What a kind of problem asks of a run.
-
-    The data module that a method takes is of the class that the task names: its own signature says which.
-    """
+    """What a kind of problem asks of a run; the data module that a method takes is of the class that it names."""
 
     name: ClassVar[str] = ""
     metric: ClassVar[str]  # the main one, by which runs are compared
@@ -201,10 +196,8 @@ class Task:
     data_module: ClassVar[type[DataModule]]
     # From the path of a user's folder or file, and words of `preprocess` that it takes by name, to what opens it.
     folder: ClassVar[Callable[..., Any] | None] = None
-    formats: ClassVar[Mapping[str, Callable[[Trained, Path], Path]]] = {}  # of export, beside those that Keras writes
-    takes_question_files: ClassVar[bool] = (
-        False  # whether `zoo evaluate --with FILE` asks more; `data.files` holds them
-    )
+    formats: ClassVar[Mapping[str, Callable[[Trained, Any], Any]]] = {}  # of export, beside those that Keras writes
+    takes_question_files: ClassVar[bool] = False  # of `zoo evaluate --with FILE`; `data.files` holds them
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
