@@ -28,6 +28,23 @@ class Format:
     name_classes: Callable[[Path, list[str]], None]
 
 
+def write(model: keras.Model, format: Format, path: Path) -> None:
+    """A network in a format, without the names of its classes."""
+    if not format.keras_name:
+        model.save(path)
+    else:
+        model.export(str(path), format=format.keras_name, verbose=False, **any_batch(model, format))
+
+
+def any_batch(model: keras.Model, format: Format) -> dict[str, Any]:
+    """What it takes that a file answers any number of examples at once: PyTorch's with several inputs answers one."""
+    if format.keras_name != "torch" or len(keras.tree.flatten(model.input)) > 1:
+        return {}
+    import torch
+
+    return {"dynamic_shapes": {0: torch.export.Dim("batch", min=1)}}
+
+
 def flat(outputs: Any) -> list[np.ndarray]:
     """All outputs, those of a dictionary in the order of their names."""
     return [np.asarray(keras.ops.convert_to_numpy(each), "float32") for each in keras.tree.flatten(outputs)]

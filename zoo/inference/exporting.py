@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from zoo.errors import UsageError, first_line, unknown
-from zoo.inference.export_formats import FORMATS, Format, flat
+from zoo.inference.export_formats import FORMATS, Format, flat, write
 from zoo.tasks.base import Trained
 
 TOLERANCE = 1e-4  # of what the file answers, as a part of the largest number that the network does
@@ -87,22 +87,6 @@ def check_possible(format: str, chosen: Format, path: Path) -> None:
     needed = [name for name in chosen.packages if not importlib.util.find_spec(name.replace("-", "_"))]
     if needed:
         raise UsageError(f"{format} needs {' and '.join(needed)}: pip install 'keras-zoo[export]'")
-
-
-def write(model: keras.Model, format: Format, path: Path) -> None:
-    if not format.keras_name:
-        model.save(path)
-    else:
-        model.export(str(path), format=format.keras_name, verbose=False, **any_batch(model, format))
-
-
-def any_batch(model: keras.Model, format: Format) -> dict[str, Any]:
-    """What it takes that a file answers any number of examples at once: PyTorch's with several inputs answers one."""
-    if format.keras_name != "torch" or len(keras.tree.flatten(model.input)) > 1:
-        return {}
-    import torch
-
-    return {"dynamic_shapes": {0: torch.export.Dim("batch", min=1)}}
 
 
 def examples_for(model: keras.Model, data: Any) -> list[np.ndarray]:
