@@ -105,3 +105,18 @@ def test_what_a_library_cannot_write_is_its_reason(run, tmp_path, monkeypatch):
     with pytest.raises(zoo.UsageError, match="the interpreter of LiteRT lacks operations"):
         api.export(run, "keras", tmp_path / "m.keras")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whole_numbers_are_smaller_and_nearly_as_good(tmp_path, data_dir):
+    run = zoo.train("lenet5", run=tmp_path / "run", epochs=2, data_dir=data_dir, verbose=0)
+    found = api.quantise(run, tmp_path / "m.tflite", data_dir=data_dir)
+    assert found.size < 0.35 * found.float_size and found.examples == 360
+    assert found.float_accuracy == pytest.approx(run.metrics["accuracy"], abs=0.003)
+    assert found.accuracy >= found.float_accuracy - 0.02
+    assert json.loads(zipfile.ZipFile(found.path).read("classes.json"))[3] == "3"
+
+
+def test_what_has_no_accuracy_is_not_quantised(tmp_path, data_dir):
+    run = zoo.train("autoencoder", run=tmp_path / "run", epochs=1, data_dir=data_dir, verbose=0)
+    with pytest.raises(zoo.UsageError, match="autoencoder cannot be litert in int8: expected a classifier"):
+        api.quantise(run, tmp_path / "m.tflite", data_dir=data_dir)

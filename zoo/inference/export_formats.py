@@ -3,7 +3,7 @@
 import contextlib
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,19 @@ class Format:
     name_classes: Callable[[Path, list[str]], None]
 
 
-def write(model: keras.Model, format: Format, path: Path) -> None:
+def write(model: keras.Model, format: Format, path: Path, **options: Any) -> None:
     """A network in a format, without the names of its classes."""
     if not format.keras_name:
         model.save(path)
     else:
-        model.export(str(path), format=format.keras_name, verbose=False, **any_batch(model, format))
+        model.export(str(path), format=format.keras_name, verbose=False, **any_batch(model, format), **options)
+
+
+def in_whole_numbers(examples: Callable[[], Iterable[list[np.ndarray]]]) -> dict[str, Any]:
+    """Options of `write` for LiteRT in int8, calibrated on examples."""
+    import tensorflow as tf
+
+    return {"optimizations": [tf.lite.Optimize.DEFAULT], "representative_dataset": examples}
 
 
 def any_batch(model: keras.Model, format: Format) -> dict[str, Any]:

@@ -47,22 +47,26 @@ def export(trained: Trained, format: str, path: Path) -> Path:
     expected = flat(model(keras.tree.pack_sequence_as(model.input, examples), training=False))
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".zoo-") as folder:
         written = Path(folder) / path.name
-        try:
-            with quiet():
-                write(model, chosen, written)
-                chosen.name_classes(written, list(trained.data.class_names))
-                answers = chosen.read(written)(examples)
-        except (KeyboardInterrupt, MemoryError):
-            raise
-        except Exception as error:  # of any of six libraries
-            raise UsageError(
-                f"{trained.network.card.name} cannot be {format} ({reason(error)}); another format may do: "
-                + ", ".join(name for name in FORMATS if name != format)
-            ) from error
+        with explained(trained.network.card.name, format), quiet():
+            write(model, chosen, written)
+            chosen.name_classes(written, list(trained.data.class_names))
+            answers = chosen.read(written)(examples)
         check_same(expected, answers, f"{trained.network.card.name} as {format}")
         for file in Path(folder).iterdir():  # of OpenVINO two
             shutil.move(file, path.parent / file.name)
     return path
+
+
+@contextlib.contextmanager
+def explained(name: str, format: str) -> Iterator[None]:
+    """Whatever one of six libraries cannot do, in one line."""
+    try:
+        yield
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:
+        others = ", ".join(each for each in FORMATS if each != format)
+        raise UsageError(f"{name} cannot be {format} ({reason(error)}); another format may do: {others}") from error
 
 
 def reason(error: Exception) -> str:
