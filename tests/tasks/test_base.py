@@ -191,7 +191,7 @@ def test_commands_are_what_a_trained_network_is_asked():
 
     assert Asked().commands == ["count"]
     assert tasks.get("translation").commands == ["predict", "translate"]
-    assert tasks.get("word_vectors").commands == ["export", "predict"]
+    assert tasks.get("word_vectors").commands == ["predict"]
 
 
 def test_a_builder_that_returns_nothing(monkeypatch):

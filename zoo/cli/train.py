@@ -29,7 +29,6 @@ NEXT = {  # what is done with a finished run, and with what
     "compare": "A.png B.png",
     "translate": "TEXT...",
     "generate": "--prompt TEXT",
-    "export": "--format word2vec --out vectors.txt",
 }
 TEXT_OPTIONS = (("text-column", "texts"), ("label-column", "their classes"))
 

@@ -8,7 +8,7 @@ from typing import Any
 from zoo import registry
 from zoo.checks import as_strings
 from zoo.errors import UsageError
-from zoo.inference import pretrained, published
+from zoo.inference import exporting, pretrained, published, quantization
 from zoo.inference.prediction import check_supported, is_name
 from zoo.inference.reopening import reopen
 from zoo.tasks.base import Evaluation
@@ -88,24 +88,49 @@ def evaluation(
     return network.judge(module, "test")
 
 
+def check_free(path: str | Path) -> None:
+    """Raise where something is in the place of a file to write."""
+    if os.path.lexists(path):  # a link to nothing as well, which would be followed
+        raise UsageError(f"{path} is there already; choose another, or remove it first")
+
+
 def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
-    """Write what a run has learned for other programs.
+    """Write what a run has learned for other programs; what is written is read back and compared before it is left.
+
+    The file takes pixels, or whatever numbers the run learned from, as they are: scaling is inside. A classifier
+    answers with probabilities, a detector with the boxes that are left. The names of the classes are inside.
 
     Args:
         run: a run folder, or what `train` returned.
-        format: of those of the network's task.
+        format: "keras", "saved_model", "onnx", "litert", "torch" or "openvino", or one of its task's own, as
+            "word2vec".
         path: the file or folder to write; it must not exist.
 
     Raises:
-        UsageError: for a format that this network has not, or a path that is taken or cannot be written.
+        UsageError: for a format that this network cannot have, or a path that is taken or cannot be written.
     """
-    path = Path(path)
-    if os.path.lexists(path):  # a link to nothing as well, which would be followed
-        raise UsageError(f"{path} is there already; choose another, or remove it first")
+    check_free(path)
     try:
-        return run_command(run, "export", format, path)
+        return exporting.export(reopen(run), format, Path(path))
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}; choose another") from None
+
+
+def quantise(
+    run: str | Path | Run, path: str | Path, *, data: Any = None, data_dir: str | Path | None = None
+) -> quantization.Quantised:
+    """Write a classifier for LiteRT in int8, a quarter of the size, with its accuracy before and after.
+
+    Args:
+        run: a run folder, or what `train` returned.
+        path: the ``.tflite`` file to write; it must not exist.
+        data, data_dir: as in `evaluate`: training examples calibrate, and the test set measures.
+
+    Raises:
+        UsageError: for a network that is no classifier of one input, or a path that is taken.
+    """
+    check_free(path)
+    return quantization.quantise(reopen(run, with_source=True, data=data, data_dir=data_dir), Path(path))
 
 
 def translate(

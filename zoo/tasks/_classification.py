@@ -19,6 +19,7 @@ from zoo.losses import MaskedCrossentropy
 from zoo.metrics import classification, diagnosis
 from zoo.metrics.diagnosis import Diagnosis
 from zoo.records import Card
+from zoo.tasks._answering import says_probabilities
 from zoo.tasks._predictions import NAMED_CLASSES
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained, class_ids
 
@@ -56,6 +57,10 @@ class Classification(Task):
 
     def keras_metrics(self) -> list[keras.Metric]:
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def answering(self, network: Network, data: Any) -> keras.Model:
+        """To the probabilities of the classes."""
+        return says_probabilities(super().answering(network, data))
 
     def scores(self, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
         return classification.scores(targets, outputs)

@@ -32,6 +32,7 @@ from zoo.data.batching import shared_equally
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe
 from zoo.tasks import _checks as checks
+from zoo.tasks._answering import takes_unscaled
 from zoo.tasks._columns import as_column, columns_of
 
 if TYPE_CHECKING:
@@ -184,10 +185,7 @@ class Trained:
 
 
 class Task:
-    """What a kind of problem asks of a run.
-
-    The data module that a method takes is of the class that the task names: its own signature says which.
-    """
+    """What a kind of problem asks of a run; the data module that a method takes is of the class that it names."""
 
     name: ClassVar[str] = ""
     metric: ClassVar[str]  # the main one, by which runs are compared
@@ -198,9 +196,8 @@ class Task:
     data_module: ClassVar[type[DataModule]]
     # From the path of a user's folder or file, and words of `preprocess` that it takes by name, to what opens it.
     folder: ClassVar[Callable[..., Any] | None] = None
-    takes_question_files: ClassVar[bool] = (
-        False  # whether `zoo evaluate --with FILE` asks more; `data.files` holds them
-    )
+    formats: ClassVar[Mapping[str, Callable[[Trained, Any], Any]]] = {}  # of export, beside those that Keras writes
+    takes_question_files: ClassVar[bool] = False  # of `zoo evaluate --with FILE`; `data.files` holds them
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -254,6 +251,10 @@ class Task:
     def trainer(self, network: Network, data: Any) -> tuple[Network, DataModule]:
         """What is compiled and fitted, and on what: the network on its data, or another way to train its weights."""
         return network, data
+
+    def answering(self, network: Network, data: Any) -> keras.Model:
+        """The network as other programs get it: from what they have, unscaled, to what it says."""
+        return takes_unscaled(network.model, data)
 
     # Judging
 

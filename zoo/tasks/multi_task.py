@@ -22,6 +22,7 @@ from zoo.metrics import multi_task as metrics
 from zoo.metrics.multi_task import UNKNOWN
 from zoo.plots import multi_task as figures
 from zoo.records import Card
+from zoo.tasks._answering import says_probabilities
 from zoo.tasks._classification import names_of
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
 from zoo.tasks.image_classification import explained
@@ -96,6 +97,10 @@ class MultiTask(Task):
                 f"{network.card.name} gives {'x'.join(map(str, found))} numbers; expected {wanted[0]}, a logit for "
                 f"each attribute of {data.source.name}"
             )
+
+    def answering(self, network: Network, data: AttributeDataModule) -> keras.Model:
+        """To probabilities: of each attribute."""
+        return says_probabilities(super().answering(network, data), apart=True)
 
     def evaluate(self, network: Network, data: AttributeDataModule, split: str) -> Evaluation:
         """AUC and accuracy, means over the attributes; the accuracy says something beside the base rate only."""

@@ -16,10 +16,10 @@ from zoo.data.image.box_folder import BoxFolder
 from zoo.data.image.boxes import BoxDataModule
 from zoo.data.image.geometry import out_of
 from zoo.decoding.detections import detections, with_suppression
-from zoo.errors import unknown
 from zoo.metrics import detection
 from zoo.metrics.detection import Detections, Truth
 from zoo.records import Card
+from zoo.tasks._answering import takes_unscaled
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
 
 if TYPE_CHECKING:
@@ -141,24 +141,9 @@ class ObjectDetection(Task):
                 lines.append(f"  with its boxes: {file}")
         return lines
 
-    def export(self, trained: Trained, format: str, path: Path) -> Path:
-        """The detector for TensorFlow Serving, from pixels of 0 to 255 to the boxes that are left: a SavedModel.
-
-        Args:
-            trained: a detector.
-            format: "saved_model".
-            path: of the folder to write.
-        """
-        if format != "saved_model":
-            raise unknown("format of export", format, ["saved_model"])
-        model, scaling = trained.network.model, trained.data.scaling
-        pixels = keras.Input(model.input_shape[1:], name="image")
-        scale = (1 / np.array(scaling.std)).tolist()
-        offset = (-np.array(scaling.mean) / scaling.std).tolist()
-        x = pixels[..., ::-1] if scaling.reverse else pixels
-        x = keras.layers.Rescaling(scale, offset, name="scaling")(x)
-        keras.Model(pixels, with_suppression(model)(x)).export(path, format="tf_saved_model", verbose=False)
-        return path
+    def answering(self, network: Network, data: BoxDataModule) -> keras.Model:
+        """To the boxes that are left."""
+        return takes_unscaled(with_suppression(network.model), data)
 
     def sample(self, card: Card, head: str = "") -> Sample:
         """One thing in each image. A detector that knows nothing finds it with a probability of a hundredth, says any

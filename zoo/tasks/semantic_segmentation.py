@@ -21,6 +21,7 @@ from zoo.metrics import segmentation
 from zoo.metrics.segmentation import IGNORED
 from zoo.plots import segmentation as figures
 from zoo.records import Card
+from zoo.tasks._answering import says_probabilities
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained, class_ids
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class SemanticSegmentation(Task):
                 f"{network.card.name} gives {'x'.join(map(str, found))}; expected {'x'.join(map(str, wanted))}, "
                 f"a logit for each pixel and class{hint}"
             )
+
+    def answering(self, network: Network, data: MaskDataModule) -> keras.Model:
+        """To probabilities: of the classes, pixel by pixel."""
+        return says_probabilities(super().answering(network, data))
 
     def evaluate(self, network: Network, data: MaskDataModule, split: str) -> Evaluation:
         """Mean IoU over the pixels of the whole split. The loss is the mean over the images."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ from zoo.data.builtin import tiny_english
 from zoo.data.text.files import TextFiles
 from zoo.data.text.skipgram_blocks import SkipGramBlocks
 from zoo.data.text.word_vectors import WordVectorDataModule
-from zoo.errors import UsageError, unknown
+from zoo.errors import UsageError
 from zoo.metrics.word_vectors import WordVectors, known_judgements, read_judgement, vectors_of
 from zoo.records import Card
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained, class_ids
@@ -31,11 +31,6 @@ PLANTED = {"tiny_english": tiny_english.QUESTIONS}  # data sets that know their 
 MAX_TOKENS_ON_DEVICE = 20_000_000  # of the training text, ends of sentences among them; a longer one is streamed
 MAX_FACTORED_WORDS = 3_000  # beyond which no matrix is factored for comparison: it takes minutes
 COOCCURRENCE_COUNTS = np.arange(1, 100)  # for the sample of GloVe
-EXPORTS: Mapping[str, Callable[[WordVectors, Path], Path]] = {  # format -> (vectors, path) -> the path written
-    "word2vec": lambda vectors, path: vectors.save_word2vec(path),
-    "word2vec-binary": lambda vectors, path: vectors.save_word2vec(path, binary=True),
-    "projector": lambda vectors, path: vectors.save_projector(path),
-}
 
 
 class WordVectorsTask(Task):
@@ -43,6 +38,11 @@ class WordVectorsTask(Task):
     data_module = WordVectorDataModule
     folder = TextFiles
     takes_question_files = True
+    formats: ClassVar[Mapping[str, Callable[[Trained, Path], Path]]] = {  # of the vectors alone
+        "word2vec": lambda asked, path: vectors_in(asked.network, asked.data).save_word2vec(path),
+        "word2vec-binary": lambda asked, path: vectors_in(asked.network, asked.data).save_word2vec(path, binary=True),
+        "projector": lambda asked, path: vectors_in(asked.network, asked.data).save_projector(path),
+    }
 
     def loss(self) -> keras.Loss:
         return losses.NegativeSampling()
@@ -120,12 +120,6 @@ class WordVectorsTask(Task):
             nearest = vectors.nearest(direction, [word for _, word in terms], 10)
             lines.append(f"{text}: " + ", ".join(f"{word} {cosine:.2f}" for word, cosine in nearest))
         return lines
-
-    def export(self, trained: Trained, format: str, path: Path) -> Path:
-        """The vectors as other programs read them."""
-        if format not in EXPORTS:
-            raise unknown(f"format of {trained.network.card.name}", format, EXPORTS)
-        return EXPORTS[format](vectors_in(trained.network, trained.data), path)
 
 
 def vectors_in(network: Network, data: WordVectorDataModule) -> WordVectors:

@@ -1,0 +1,127 @@
+"""A file for other programs answers as the network does, or is not left."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import tasks
+from zoo.inference import api, export_formats, exporting
+from zoo.inference.quantization import quantise
+from zoo.tasks.base import Network, Trained
+
+tf = pytest.importorskip("tensorflow")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, data_dir):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return zoo.train("softmax_regression", run=folder, epochs=2, data_dir=data_dir, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Pixels of 0 to 16, as they are in the data set."""
+    return np.random.default_rng(0).integers(0, 17, (5, 8, 8, 1)).astype("float32")
+
+
+def test_plain_keras_takes_pixels_and_says_probabilities(run, digits, tmp_path):
+    path = api.export(run, "keras", tmp_path / "m.keras")
+    answers = keras.saving.load_model(path).predict(digits, verbose=0)
+    trained = zoo.inference.reopening.reopen(run)
+    scaled = (digits - np.float32(trained.data.scaling.mean)) / np.float32(trained.data.scaling.std)
+    expected = keras.ops.softmax(trained.network.model.predict(scaled, verbose=0))
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+    assert json.loads(zipfile.ZipFile(path).read("classes.json")) == [str(digit) for digit in range(10)]
+
+
+def test_colours_are_turned_round_where_the_weights_want_it(tmp_path):
+    class Data:
+        shape, class_names, high = (4, 4, 3), (), 255.0
+
+        class scaling:
+            mean, std, reverse = (1.0, 2.0, 3.0), (1.0, 1.0, 2.0), True
+
+    given = keras.Input((4, 4, 3), name="image")
+    model = zoo.tasks._answering.takes_unscaled(keras.Model(given, keras.layers.Flatten()(given)), Data)
+    pixels = np.tile(np.float32([10, 20, 30]), (1, 4, 4, 1))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(pixels))[0, :3], [29, 18, 3.5], rtol=1e-6)
+
+
+def test_tensorflow_and_litert_answer_alike(run, digits, tmp_path):
+    served = tf.saved_model.load(str(api.export(run, "saved_model", tmp_path / "served")))
+    path = api.export(run, "litert", tmp_path / "m.tflite")
+    answer = export_formats.read_litert(path)
+    np.testing.assert_allclose(answer([digits])[0], served.serve(digits), atol=1e-5)
+    for names in (
+        (tmp_path / "served" / "assets.extra" / "classes.json").read_text(),
+        zipfile.ZipFile(path).read("classes.json"),
+    ):
+        assert json.loads(names)[-1] == "9"
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_other_programs_read_it(format, run, digits, tmp_path):
+    for package in exporting.FORMATS[format].packages:
+        pytest.importorskip(package)
+    path = api.export(run, format, tmp_path / f"m{exporting.FORMATS[format].suffix}")
+    answers = exporting.FORMATS[format].read(path)([digits])[0]
+    np.testing.assert_allclose(answers.sum(-1), 1.0, rtol=1e-5)
+    named = path.read_bytes()
+    assert b"classes" in named and b"9" in named
+
+
+@pytest.mark.parametrize(
+    ("format", "file", "told"),
+    [
+        ("onx", "m.onnx", "there is no format of softmax_regression 'onx'; did you mean onnx"),
+        ("keras", "m.h5", "does not end in .keras, by which keras is known"),
+        ("keras", "no/m.keras", "no is no folder; make it first"),
+        ("torch", "m.pt2", "torch is not written by the backend tensorflow: set KERAS_BACKEND=torch"),
+    ],
+)
+def test_what_cannot_be_is_one_line(format, file, told, run, tmp_path):
+    with pytest.raises(zoo.UsageError, match=told):
+        api.export(run, format, tmp_path / file)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_answers_otherwise_is_not_left(run, tmp_path, monkeypatch):
+    wrong = export_formats.Format(
+        "", ".keras", (), (), lambda path: lambda x: [np.zeros((3, 10), "float32")], lambda *_: None
+    )
+    monkeypatch.setitem(exporting.FORMATS, "keras", wrong)
+    with pytest.raises(zoo.UsageError, match="answers otherwise than the network, by 0"):
+        api.export(run, "keras", tmp_path / "m.keras")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_library_cannot_write_is_its_reason(run, tmp_path, monkeypatch):
+    def broken(path):
+        raise RuntimeError("Select TensorFlow op(s), included in the given model, is(are) not supported")
+
+    form = export_formats.Format("", ".keras", (), (), broken, lambda *_: None)
+    monkeypatch.setitem(exporting.FORMATS, "keras", form)
+    with pytest.raises(zoo.UsageError, match="the interpreter of LiteRT lacks operations"):
+        api.export(run, "keras", tmp_path / "m.keras")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_whole_numbers_are_smaller_and_nearly_as_good(tmp_path, data_dir):
+    run = zoo.train("lenet5", run=tmp_path / "run", epochs=2, data_dir=data_dir, verbose=0)
+    found = api.quantise(run, tmp_path / "m.tflite", data_dir=data_dir)
+    assert found.size < 0.35 * found.float_size and found.examples == 360
+    assert found.float_accuracy == pytest.approx(run.metrics["accuracy"], abs=0.003)
+    assert found.accuracy >= found.float_accuracy - 0.02
+    assert json.loads(zipfile.ZipFile(found.path).read("classes.json"))[3] == "3"
+
+
+def test_what_has_no_accuracy_is_not_quantised(tmp_path):
+    card = zoo.info("autoencoder")
+    network = Network.of(zoo.build("autoencoder", **card.tiny), card, tasks.get(card.task))
+    with pytest.raises(zoo.UsageError, match="autoencoder cannot be litert in int8: expected a classifier"):
+        quantise(Trained(network, None), tmp_path / "m.tflite")

@@ -1,0 +1,197 @@
+"""The formats of `zoo export`: what writes each, how it is read back, and where the names of classes are in it."""
+
+import contextlib
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+CLASSES = "classes.json"  # the list of their names, inside of a file or folder
+
+Answer = Callable[[Sequence[np.ndarray]], list[np.ndarray]]  # of all inputs at once, in the order of the network's
+
+
+@dataclass(frozen=True)
+class Format:
+    """One that Keras writes."""
+
+    keras_name: str  # for `keras.Model.export`; "" for `save`
+    suffix: str  # of the file; "" for a folder
+    backends: tuple[str, ...]  # that write it
+    packages: tuple[str, ...]  # that write and read it
+    read: Callable[[Path], Answer]
+    name_classes: Callable[[Path, list[str]], None]
+
+
+def write(model: keras.Model, format: Format, path: Path, **options: Any) -> None:
+    """A network in a format, without the names of its classes."""
+    if not format.keras_name:
+        model.save(path)
+    else:
+        model.export(str(path), format=format.keras_name, verbose=False, **any_batch(model, format), **options)
+
+
+def in_whole_numbers(examples: Callable[[], Iterable[list[np.ndarray]]]) -> dict[str, Any]:
+    """Options of `write` for LiteRT in int8, calibrated on examples."""
+    import tensorflow as tf
+
+    return {"optimizations": [tf.lite.Optimize.DEFAULT], "representative_dataset": examples}
+
+
+def any_batch(model: keras.Model, format: Format) -> dict[str, Any]:
+    """What it takes that a file answers any number of examples at once: PyTorch's with several inputs answers one."""
+    if format.keras_name != "torch" or len(keras.tree.flatten(model.input)) > 1:
+        return {}
+    import torch
+
+    return {"dynamic_shapes": {0: torch.export.Dim("batch", min=1)}}
+
+
+def flat(outputs: Any) -> list[np.ndarray]:
+    """All outputs, those of a dictionary in the order of their names."""
+    return [np.asarray(keras.ops.convert_to_numpy(each), "float32") for each in keras.tree.flatten(outputs)]
+
+
+# Reading back
+
+
+def read_keras(path: Path) -> Answer:
+    model = keras.saving.load_model(path, compile=False)
+    return lambda x: flat(model(keras.tree.pack_sequence_as(model.input, list(x)), training=False))
+
+
+def read_saved_model(path: Path) -> Answer:
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(path))
+    wanted = served.signatures["serving_default"].structured_input_signature[1]
+    by_name = sorted(wanted, key=natural)
+
+    def answer(x: Sequence[np.ndarray]) -> list[np.ndarray]:
+        given = {name: tf.constant(each) for name, each in zip(by_name, x)}
+        return flat(served.signatures["serving_default"](**given))
+
+    return answer
+
+
+def read_onnx(path: Path) -> Answer:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
+    return lambda x: flat(session.run(None, dict(zip(names, x))))
+
+
+def read_litert(path: Path) -> Answer:
+    runner = litert_interpreter(path).get_signature_runner()
+    names = sorted(runner.get_input_details(), key=natural)
+    return lambda x: flat(runner(**dict(zip(names, x))))
+
+
+def litert_interpreter(path: Path) -> Any:
+    """Google's own small package where it is installed, else TensorFlow's."""
+    with contextlib.suppress(ImportError):
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter(model_path=str(path))
+    import tensorflow as tf
+
+    return tf.lite.Interpreter(model_path=str(path))
+
+
+def read_torch(path: Path) -> Answer:
+    import torch
+
+    module = torch.export.load(str(path)).module()
+
+    def answer(x: Sequence[np.ndarray]) -> list[np.ndarray]:
+        rows = [flat(module(*[torch.from_numpy(each[row : row + 1]) for each in x])) for row in range(len(x[0]))]
+        return [np.concatenate(each) for each in zip(*rows)]
+
+    return answer
+
+
+def read_openvino(path: Path) -> Answer:
+    import openvino
+
+    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    wanted = [each for each in compiled.outputs if each.partial_shape.rank.get_length()]  # the others are assertions
+
+    def answer(x: Sequence[np.ndarray]) -> list[np.ndarray]:
+        found = compiled(list(x))
+        return flat([found[each] for each in wanted])
+
+    return answer
+
+
+def natural(name: str) -> tuple[str, int]:
+    """The order of "args_0", "args_0_1", "args_0_10"."""
+    stem, _, number = name.rpartition("_")
+    return (stem, int(number)) if number.isdecimal() else (name, -1)
+
+
+# Class names
+
+
+def in_zip(path: Path, names: list[str]) -> None:
+    """As one more file of an archive; a LiteRT file may have one behind it (its "associated files")."""
+    if names:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(CLASSES, json.dumps(names, ensure_ascii=False))
+
+
+def in_torch(path: Path, names: list[str]) -> None:
+    """As an extra file of the archive, which `torch.export.load` gives back."""
+    if names:
+        import torch
+
+        named = {CLASSES: json.dumps(names, ensure_ascii=False)}
+        torch.export.save(torch.export.load(str(path)), str(path), extra_files=named)
+
+
+def in_folder(path: Path, names: list[str]) -> None:
+    """Among the assets that a SavedModel carries for its users."""
+    if names:
+        (path / "assets.extra").mkdir(exist_ok=True)
+        (path / "assets.extra" / CLASSES).write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+
+
+def in_onnx(path: Path, names: list[str]) -> None:
+    """Among the model's metadata, which `session.get_modelmeta()` shows."""
+    if names:
+        import onnx
+
+        model = onnx.load(path)
+        onnx.helper.set_model_props(model, {"classes": json.dumps(names, ensure_ascii=False)})
+        onnx.save(model, path)
+
+
+def in_openvino(path: Path, names: list[str]) -> None:
+    """Among the model's runtime information."""
+    if names:
+        import openvino
+
+        model = openvino.Core().read_model(path)
+        model.set_rt_info(json.dumps(names, ensure_ascii=False), ["model_info", "classes"])
+        beside = path.with_name("named.xml")
+        openvino.save_model(model, beside, compress_to_fp16=False)
+        del model  # which maps the weights from the file that is replaced now
+        for suffix in (".xml", ".bin"):
+            beside.with_suffix(suffix).replace(path.with_suffix(suffix))
+
+
+FORMATS = {
+    "keras": Format("", ".keras", (), (), read_keras, in_zip),
+    "saved_model": Format("tf_saved_model", "", ("tensorflow", "jax"), ("tensorflow",), read_saved_model, in_folder),
+    "onnx": Format("onnx", ".onnx", ("tensorflow",), ("onnx", "tf2onnx", "onnxruntime"), read_onnx, in_onnx),
+    "litert": Format("litert", ".tflite", ("tensorflow",), ("tensorflow",), read_litert, in_zip),
+    "torch": Format("torch", ".pt2", ("torch",), ("torch",), read_torch, in_torch),
+    "openvino": Format("openvino", ".xml", ("tensorflow",), ("openvino",), read_openvino, in_openvino),
+}

@@ -1,0 +1,91 @@
+"""A classifier in whole numbers: LiteRT's quantisation after training, with what it costs.
+
+B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR
+2018, section 2: a real number r stands as r = S(q - Z), q of 8 bits; S and Z of a layer's outputs are those of the
+range they take on examples (calibration).
+"""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import UsageError
+from zoo.inference.export_formats import FORMATS, in_whole_numbers, read_litert, write
+from zoo.inference.exporting import check_possible, explained, quiet
+from zoo.tasks.base import Trained
+
+CALIBRATION = 200  # training examples
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """A file in int8, and the same network in float32 beside it."""
+
+    path: Path
+    examples: int  # of the test set
+    accuracy: float
+    float_accuracy: float
+    size: int  # bytes
+    float_size: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: litert in int8, {self.size / 1000:,.0f} kB for {self.float_size / 1000:,.0f}; accuracy on "
+            f"{self.examples:,} test examples {self.accuracy:.4f}, in float32 {self.float_accuracy:.4f}"
+        )
+
+
+def quantise(trained: Trained, path: Path) -> Quantised:
+    """Write a classifier with weights and outputs of layers in int8, and measure it on its test set.
+
+    Args:
+        trained: with its data set.
+        path: of the file, ``.tflite``.
+
+    Raises:
+        UsageError: for a network that is not measured by its accuracy, or that LiteRT cannot write.
+    """
+    task, card = trained.network.task, trained.network.card
+    if task.metric != "accuracy" or len(trained.network.model.inputs) > 1 or trained.network.heads:
+        raise UsageError(f"{card.name} cannot be litert in int8: expected a classifier of one input and one output")
+    form = FORMATS["litert"]
+    check_possible("litert", form, path)
+    model = task.answering(trained.network, trained.data)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".zoo-") as folder:
+        whole, small = Path(folder) / "whole.tflite", Path(folder) / path.name
+        with explained(card.name, "litert in int8"), quiet():
+            write(model, form, whole)
+            write(model, form, small, **in_whole_numbers(lambda: shown(trained.data)))
+            form.name_classes(small, list(trained.data.class_names))
+            found = {each: accuracy(read_litert(each), trained.data) for each in (whole, small)}
+        sizes = [each.stat().st_size for each in (small, whole)]
+        small.replace(path)
+    return Quantised(path, len(trained.data.targets("test")), found[small], found[whole], *sizes)
+
+
+def shown(data: Any) -> Iterator[list[np.ndarray]]:
+    """Training examples one by one, as they were before they were scaled."""
+    left = CALIBRATION
+    for x, *_ in data.batches("train").as_numpy_iterator():
+        for each in unscaled(data, x[:left]):
+            yield [each[None].astype("float32")]
+        left -= len(x)
+        if left <= 0:
+            return
+
+
+def unscaled(data: Any, x: np.ndarray) -> np.ndarray:
+    return data.scaling.undo(x) if hasattr(data, "scaling") else x
+
+
+def accuracy(answer: Any, data: Any) -> float:
+    """Of a file, on the test set."""
+    right = [
+        answer([unscaled(data, x).astype("float32")])[0].argmax(-1) == y
+        for x, y in data.batches("test").as_numpy_iterator()
+    ]
+    return float(np.concatenate(right).mean())
