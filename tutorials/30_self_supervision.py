@@ -110,7 +110,8 @@ lesson.claim("NT-Xent by hand less the zoo's", abs(by_hand - by_the_zoo), "<=", 
 # ## Before: four thousand drawings, no labels
 # The zoo's `simclr` is a classifier without its head (here LeNet-5, up to its 84 features $h$) and a **projection
 # head** of two dense layers behind it, which gives $z$. The loss makes $z$ forget whatever differs between two views;
-# before the projection, $h$ still has some of it. So it is $h$ that we keep, and the projection is thrown away.
+# before the projection, $h$ still has some of it (Chen and others 2020, section 4.2). So it is $h$ that we keep, and
+# the projection is thrown away.
 #
 # `rotnet` is the same classifier with another question: each image is shown in its four turns (0, 90, 180 and 270
 # degrees), and there are four classes, one for each. It gets as many steps as SimCLR, with as many images in each.
