@@ -24,7 +24,7 @@
 # **Beside them** the mean image and principal component analysis (PCA), which also detects; the confidence of a
 # classifier; a guess, which has an AUROC of .5.
 #
-# **Takes** 2.4 minutes on one core (AMD EPYC). To read on: Goodfellow, Bengio and Courville 2016,
+# **Takes** 2.5 minutes on one core (AMD EPYC). To read on: Goodfellow, Bengio and Courville 2016,
 # [chapter 14](https://www.deeplearningbook.org/contents/autoencoders.html).
 
 # %%
