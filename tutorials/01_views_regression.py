@@ -386,9 +386,10 @@ lesson.claim("updates in one epoch", int(model.optimizer.iterations), "==", 1_00
 #    without end (they **diverge**), across the valley, where it is steep.
 # 2. The first weight is the largest, the last comes next: seven days ago was the same weekday as tomorrow, and
 #    yesterday tells what is unusual now.
-# 3. The table above has both. They fall together, so there is no overfitting here: it shows where the training error
-#    goes on falling while the test error rises. (The test errors are larger throughout, as the views themselves have
-#    grown.)
+# 3. The table above has both. They fall together: from 1 sigmoid to 30 (seed 0) by .066 on the training days and by
+#    .119 on the test days. So there is no overfitting here: it shows where the training error goes on falling while the
+#    test error rises. (The test errors are larger throughout, as the views themselves have grown; the validation days
+#    lie in autumn, the season of the fewest.)
 # </details>
 
 # %%

@@ -1,24 +1,25 @@
 # %% [markdown]
 # # 24 · Five questions, one network
 #
-# A classifier chooses one class of several: a digit is a 3 or an 8. But one may ask several things of the same image.
-# Is the digit even? Is it above four? Has it a closed loop? Any number of these may be true: this is **multi-label
-# classification**, and each yes/no question is an **attribute**. One network that answers them all is an example of
-# **multi-task learning** (Caruana 1997, [doi:10.1023/A:1007379606734](https://doi.org/10.1023/A:1007379606734)).
+# A classifier chooses one class of several: a digit is a 3 or an 8. But one may ask several questions about the same
+# image. Is the digit even? Is it above four? Has it a closed loop? The answer may be yes to any number of them: this is
+# **multi-label classification**, and each yes/no question is an **attribute**. One network that answers them all is an
+# example of **multi-task learning** (Caruana 1997,
+# [doi:10.1023/A:1007379606734](https://doi.org/10.1023/A:1007379606734)).
 #
-# **You will see** how well each question is answered, a loss with one hat too few that says yes to everything, and what
-# may be done where answers are missing.
+# **You will see** how well each question is answered, what a small slip in the formula of the loss does (the network
+# says yes to everything), and what may be done where answers are missing.
 #
-# **Claims** In the worst of three seeds the mean area under the ROC curve is at least .98. The wrong loss says yes to
-# every question about every digit, and its accuracy is the base rate. With half of all answers missing, the network
-# loses less than a point; one that learns from complete examples only loses more, as does one that takes a missing
-# answer for a no. Five networks, one for each question, are no better, and have nearly five times as many weights. A
-# question with few answers gains by the others.
+# **Claims** In the worst of three seeds the mean area under the ROC curve (AUC) is at least .98. With the wrong loss
+# the network says yes to every question about every digit, and is right as often as the answer is yes. With half of all
+# answers missing, the mean AUC falls by less than .01; it falls further where only complete examples are learned from.
+# Where a missing answer is taken for a no, at least .15 of the accuracy is lost. Five networks, one for each question,
+# are no better, and have nearly five times as many weights. A question with few answers gains by the others.
 #
-# **Beside them** any order of the digits (.5), a logistic regression for each question, and who always gives the
-# commoner answer.
+# **Beside them** a random order of the digits (AUC .5), a logistic regression for each question, and an answerer that
+# always gives the commoner answer.
 #
-# **Takes** 1.6 minutes of one core (AMD EPYC). To read on: Ruder 2017,
+# **Takes** 1.6 minutes on one core (AMD EPYC). To read on: Ruder 2017,
 # [arXiv:1706.05098](https://arxiv.org/abs/1706.05098).
 
 # %%
@@ -50,10 +51,12 @@ print(f"the first digit is a {digits.target[order][0]}: {answers[0]}")
 
 # %% [markdown]
 # ## A sigmoid for each question
-# The labels of an example are now a vector such as $y = (0, 1, 1, 1, 0)$. Over the classes of a classifier stands a
-# softmax, which makes probabilities that add up to 1. Attributes do not exclude each other, so each has a logit $z_j$
-# and a sigmoid $\hat y_j = 1 / (1 + e^{-z_j})$ of its own. The loss of one question is the binary cross-entropy; the
-# loss of the network is the sum over the questions, and the mean over the $m$ examples:
+# The label of an image is now a vector with a number for each question, in the order printed above. For the digit 0 it
+# is $y = (0, 1, 1, 1, 0)$. A classifier ends in a softmax, whose probabilities add up to 1. Attributes do not exclude
+# each other, so each has a logit $z_j$ and a sigmoid of its own, $\hat y_j = 1 / (1 + e^{-z_j})$: the predicted
+# probability of a yes. (The hat says that it is a prediction; $y_j$ without it is the true answer.) The loss of one
+# question is the binary cross-entropy (lesson 06). The loss of the network is its sum over the five questions, and the
+# mean of that over the $m$ examples:
 #
 # $$L = \frac{1}{m} \sum_{i=1}^m \sum_{j=1}^5 \Big( -y_j^{(i)} \log \hat y_j^{(i)}
 #       - \big(1 - y_j^{(i)}\big) \log \big(1 - \hat y_j^{(i)}\big) \Big).$$
@@ -71,9 +74,9 @@ lesson.claim("the loss, less scikit-learn's log loss summed", gap, "<=", 1e-5, b
 
 
 # %% [markdown]
-# The network is `multi_task` on the tower `mlp`, a perceptron with hidden layers; any image classifier of the zoo may
-# be the tower. For each question the **AUC** (lesson 06) is the chance that a digit with the answer yes gets a higher
-# logit than one with the answer no. We report the mean over the questions.
+# The network is `multi_task`. Its body (the option `tower`) may be any image classifier of the zoo; here it is `mlp`, a
+# multilayer perceptron (lesson 09). For each question the **AUC** (lesson 06) is the chance that a digit with the
+# answer yes gets a higher logit than one with the answer no. We report the mean over the questions.
 
 
 # %%
@@ -110,12 +113,14 @@ names = [name.replace("_", " ") for name in ATTRIBUTES]
 lesson.plot(precision_recall(names, answers[test], logits_of(models[0])), "precision_recall")
 
 # %% [markdown]
-# The figure has a curve for each question: what part of the digits that are called even *are* even (precision), by what
-# part of the even ones is found (recall). The dotted line is the part of all digits that is even, its **base rate**:
-# the precision of who says yes to all. The dot is where the network stands with a threshold of one half.
+# The figure has a curve for each question, the hardest first. Take "even": what part of the digits that are called even
+# *are* even (precision), against what part of the even ones is found (recall). The dotted line is the part of all
+# digits that is even, the **base rate** of "even": the precision of saying yes to all. The dot is where the network
+# stands with a threshold of one half.
 #
-# Accuracy alone says little here. A question that is true of one image in a hundred is answered with an accuracy of .99
-# by who has not looked. So it stands beside the accuracy of the commoner answer.
+# Accuracy alone says little here. If the answer is yes for one image in a hundred, always saying no has an accuracy of
+# .99. So each accuracy stands beside that of always giving the commoner answer. (It is the base rate or 1 less the base
+# rate, whichever is larger; the zoo's `base_rates` gives that.)
 
 # %%
 told = zip(names, accuracies(answers[test], logits_of(models[0])), base_rates(answers[test]))
@@ -124,19 +129,19 @@ for name, accuracy, base in told:
 
 # %% [markdown]
 # ## Failure: one hat too few
-# Leave one hat out of the formula, as is soon done at a blackboard:
+# Copy the formula and leave out one of the two hats. It is easily done:
 #
 # $$L_{wrong}(\hat y, y) = -y \log \hat y - (1 - y) \log (1 - y).$$
 #
-# The second term holds the label in place of the prediction. Where the answer is no, $y = 0$, it is $\log 1 = 0$,
-# whatever was predicted: to say yes with .9 costs nothing. It should cost $-\log(1 - .9) = 2.303$. (Where $y = 1$ it
-# is $0 \cdot \log 0$, which a computer calls NaN; below, 0 is taken.) What is left punishes every no to a question
-# whose answer is yes, and no yes at all. The cheapest network says yes, always.
+# The second term now holds the label in place of the prediction. Where the answer is no, $y = 0$, it is $\log 1 = 0$,
+# whatever was predicted: a yes with probability .9 costs nothing. It should cost $-\log(1 - .9) = 2.303$. (Where
+# $y = 1$ it is $0 \cdot \log 0$, which a computer calls NaN, "not a number"; below, 0 is taken.) So a wrong no is still
+# punished, and a wrong yes is not. The cheapest network always says yes.
 
 
 # %%
 class OneHatTooFew(keras.Loss):
-    """The formula above."""
+    """The formula above, summed over the questions."""
 
     def call(self, y, z):
         y = ops.cast(y, "float32")
@@ -177,14 +182,17 @@ figure.axes[1].legend(frameon=False, fontsize=8)
 lesson.plot(figure, "wrong_loss")
 
 # %% [markdown]
+# In the figure all logits of the wrong loss are to the right of 0, those of a no as well. They are not all equal, and
+# their order still tells a little: the mean AUC that is printed above is better than a random order's .5.
+#
 # ## Answers that nobody has given
-# With five questions for each image, some answers will be missing: a **missing label**. The sum over the questions
-# takes that easily: leave the term out. In the zoo an unknown answer is -1, and the loss is **masked** there; the
-# others of its image teach as before. Three ways, with half of all answers taken away at random:
+# With five questions for each image, some answers will be missing: a **missing label**. A sum over the questions copes
+# with that: leave the term out. In the zoo an unknown answer is -1, and the loss is **masked** there (lesson 21); the
+# other answers of the image teach as before. We take half of all answers away at random and try three ways:
 #
 # * *masked*: the sum over what is known;
-# * *complete only*: drop each image with a gap. With five questions, one image in $2^5 = 32$ is left;
-# * *taken for no*: an empty cell is a 0. It is the easiest mistake of all, for that is what many a table holds.
+# * *complete only*: drop each image with a gap. With five questions, about one image in $2^5 = 32$ is left;
+# * *taken for no*: a missing answer becomes a 0. It is an easy mistake: many tables hold a 0 where nobody has answered.
 
 
 # %%
@@ -229,12 +237,14 @@ for axes, (title, found, whole) in zip(
 lesson.plot(figure, "missing_answers")
 
 # %% [markdown]
-# The right figure tells of the zeros what the left one hides. If half of the yeses are written down as no, the network
-# learns half of the probability: the *order* of the images stays, and so does the AUC, but few of them pass one half.
+# The right figure shows what the left one hides about gaps that are taken for a no. If half of the yeses are written
+# down as no, the network learns half of their probability. The *order* of the images hardly changes, and neither does
+# the AUC, but a threshold of one half finds few of the yeses.
 #
 # ## One network or five?
-# Is anything lost by sharing? Train five networks with one question each. And is anything gained? Take away the answers
-# to one question, "prime", from all but 60 images, and keep the others: they may teach what a digit looks like.
+# Is anything lost by sharing? Train five networks with one question each. And is anything gained? Take the answers to
+# one question, "prime", away from all but 60 images, and keep the answers to the other four: they may teach what a
+# digit looks like. Beside it stands a network for "prime" alone, trained on the 60 images.
 
 # %%
 alone = [[trained(x[train], each[train, None], seed) for each in answers.T] for seed in lesson.seeds]
@@ -259,34 +269,35 @@ gain = min(np.subtract(among, by_itself))
 lesson.claim("AUC of prime, 60 answers, among others less by itself", gain, ">=", 0.01, baseline=beside)
 
 # %% [markdown]
-# With an answer to every question one network does what five do. Do not expect it to be *better* then: that it is, is
-# said of many tasks with little data each. That is the last case, and there it helps: the others teach the shared
-# layers what a digit looks like, and 60 answers are enough to say which digits are prime.
+# Where every question is answered, one network does what five do; it is not *better*. Sharing helps where a task has
+# little data of its own, as in the last case: the other questions teach the shared layers what a digit looks like, and
+# then 60 answers say which digits are prime.
 #
 # ## Your own images
-# A folder with a table `labels.csv`: a column `file`, and one for each question with 1, 0 or nothing.
+# Put them into a folder with a table `labels.csv`: a column `file`, and one for each question with 1, 0 or nothing.
 #
 # ```
 # zoo train multi_task --data PHOTOS/ --option tower=resnet18
 # zoo predict runs/multi_task-folder-0 new.jpg
 # ```
 #
-# The run folder has precision and recall of each question, and the surest of the wrong answers.
+# The run folder has the precision and the recall of each question, and the surest of the wrong answers.
 
 # %% [markdown]
 # ## Try it
 # * Which question is the hardest, with all answers and with half? Print `areas(answers[test], kept["masked"][0])`.
-# * Leave the hat out of the *first* term as well. What is left to learn from?
+# * Leave the hat out of the *first* term as well, with 0 for $0 \log 0$. What is left to learn from?
 # * Replace the sum over the questions by the mean. What else has to change, so that the training is the same?
 #
 # <details><summary>Solution</summary>
 #
-# * Multiple of three in both cases: .9983 with all answers and .9974 with half of them (seed 0). 0, 3, 6 and 9 have
-#   the least in common to look at.
-# * Nothing: $-y \log y - (1 - y) \log (1 - y)$ is 0 for yes and for no, and holds no prediction. There is no gradient,
-#   the network stays as it was drawn, and its mean AUC is about one half (.49).
-# * The gradient is a fifth, so with stochastic gradient descent the learning rate must be five times as large. Adam
-#   divides the gradient by its own size: here nothing changes (mean AUC .9992 with the sum and with the mean).
+# * "Multiple of three" in both cases: .9983 with all answers and .9974 with half of them (seed 0); seeds 1 and 2 say
+#   the same. Perhaps 0, 3, 6 and 9 have the least in common to look at.
+# * Nothing: $-y \log y - (1 - y) \log (1 - y)$ is 0 for yes and for no, and holds no prediction. The gradient is 0,
+#   the network keeps its first random weights, and its mean AUC is that of a guess (.49 for seed 0).
+# * The gradient becomes a fifth, so with stochastic gradient descent the learning rate must be five times as large.
+#   Adam divides the gradient by its own size: here nothing has to change (mean AUC of seed 0: .9992 with the sum, .9992
+#   with the mean).
 #
 # </details>
 

@@ -325,8 +325,9 @@ print("the discriminator's loss at the end:", round(games[0][1]["discriminator_l
 #
 # <details><summary>Solutions</summary>
 #
-# * Half way on the straight line the noise would be shorter than noise is. So the way goes along a great circle, on
-#   which the length stays.
+# * Half way on the straight line the noise would be too short: here 2.9, where its ends have the lengths 3.9 and 3.7.
+#   (Two draws from $N(0, 1)$ are at right angles on average, and half way between them the length is about .7 of
+#   theirs.) So the way goes along a great circle, on which the length goes evenly from one to the other.
 # * No. It learns to draw from the same distribution, and nothing ties a drawing to an input. That takes a loss of its
 #   own (CycleGAN, [arXiv:1703.10593](https://arxiv.org/abs/1703.10593): there and back must give the same).
 #
