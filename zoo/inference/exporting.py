@@ -75,7 +75,7 @@ def reason(error: Exception) -> str:
         return "the interpreter of LiteRT lacks operations of TensorFlow that it needs"
     if "unconverted_ops" in str(error):
         return "OpenVINO has no words for some of its operations"
-    told = first_line(error)
+    told = first_line(error).rpartition(" failed:")[2]
     return told if len(told) <= LONGEST_REASON else told[: LONGEST_REASON - 3] + "..."
 
 
