@@ -100,7 +100,7 @@ def train(
     image_size: int | str | Sequence[int] | None = None,
     augment: Mapping[str, Any] | str | None = None,
     loop: bool = False,
-    tensorboard: bool = False,
+    tracker: str = "",
     verbose: str | int = "auto",
     resume: bool | str | Path = False,
     checkpoint_minutes: float = 10.0,
@@ -138,7 +138,8 @@ def train(
         augment: augmentations with their options, beside the recipe's or in place of those of the same name; None for
             an option leaves one out, ``"none"`` all.
         loop: repeat clips that have fewer frames than the network takes.
-        tensorboard: write TensorBoard logs into the run folder.
+        tracker: "tensorboard" (logs in the run folder), "mlflow" or "wandb": who is told of every epoch, by its own
+            callback for Keras.
         verbose: as in `keras.Model.fit`: 0 silent, 1 a progress bar, 2 a line an epoch.
         resume: go on with a run that was stopped or killed, to the same result as without that; or, with more `epochs`,
             with one that was finished. The folder of the run, or True for the one that the same call wrote; where

@@ -126,7 +126,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "measure on that part",
     )
     parser.add_argument("--quiet", action="store_true", help="print warnings and the result, and no more")
-    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard logs into the run folder")
+    parser.add_argument("--tracker", help="tensorboard (logs in the run folder), mlflow or wandb: told of every epoch")
     parser.add_argument("--record", metavar="FILE.csv", help="append the metrics as a row to this table")
 
 

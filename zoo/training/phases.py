@@ -125,8 +125,7 @@ class Phase:
         if self.patience:
             before = [row for row in self.journal.rows if row["epoch"] < self.since]
             callbacks.append(BestEpoch(self.patience, best_loss(before)))
-        if plan.tensorboard:
-            callbacks.append(keras.callbacks.TensorBoard(plan.run.path / "tensorboard"))
+        callbacks += plan.tracker.callbacks(plan.run)
         done = start.batch if rest and start else 0
         for callback in callbacks if rest else ():
             shift(callback, done)

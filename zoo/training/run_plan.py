@@ -7,7 +7,6 @@ without Keras); then the data is looked at, the network built and trained, and l
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import factory, records, registry, tasks
+from zoo import deprecated, factory, records, registry, tasks
 from zoo.cards import FIELDS, SCALINGS, check
 from zoo.checks import check_not_negative, is_number, plain
 from zoo.errors import UsageError, unknown
@@ -28,6 +27,7 @@ from zoo.training.malloc import one_heap
 from zoo.training.own_data import arrays_or_data, with_data
 from zoo.training.pretrained import with_file, with_weights
 from zoo.training.run_folder import Run
+from zoo.training.tracking import Tracker, tracker_of
 from zoo.weights import tags
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ OVERRIDES = {  # of a recipe, for one run
 }  # fmt: skip
 SETTINGS = (
     *OVERRIDES, "weight_decay", "image_size", "augment", "optimizer", "class_weight", "weights", "preprocessing", "run",
-    "data", "data_dir", "loop", "tensorboard", "verbose", "resume", "checkpoint_minutes",
+    "data", "data_dir", "loop", "tracker", "verbose", "resume", "checkpoint_minutes",
 )  # fmt: skip
 MINUTES = 10.0  # between two checkpoints inside a long epoch
 
@@ -59,7 +59,7 @@ class RunPlan:
     source: DataSet  # opened, not yet loaded
     run: Run
     data_dir: str | Path | None
-    tensorboard: bool
+    tracker: Tracker
     verbose: str | int
     checkpoint_minutes: float = MINUTES
     resumed: bool = False  # whether the folder is that of a run which was begun before
@@ -96,7 +96,7 @@ def prepare(
     image_size: int | str | Sequence[int] | None = None,
     augment: Mapping[str, Any] | str | None = None,
     loop: bool = False,
-    tensorboard: bool = False,
+    tracker: str = "",
     verbose: str | int = "auto",
     resume: bool | str | Path = False,
     checkpoint_minutes: float = MINUTES,
@@ -112,6 +112,9 @@ def prepare(
 
     Keras is imported only where files of the user's own (`data`, `weights`) must be held against the task or network.
     """
+    if "tensorboard" in options:
+        deprecated.warn("tensorboard=True", "tracker='tensorboard'")
+        tracker = "tensorboard" if options.pop("tensorboard") else tracker
     check_not_negative("checkpoint_minutes", checkpoint_minutes)
     for word, given in {"callbacks": callbacks, "metrics": metrics}.items():
         if not isinstance(given, list | tuple | None):
@@ -127,7 +130,7 @@ def prepare(
     chosen = optimizer if isinstance(optimizer, str) else ""
     extras = Extras(tuple(callbacks or ()), tuple(metrics or ()), None if chosen else optimizer, class_weight, model)
     how: dict[str, Any] = dict(
-        data_dir=data_dir, tensorboard=tensorboard, verbose=verbose, checkpoint_minutes=checkpoint_minutes,
+        data_dir=data_dir, tracker=tracker_of(tracker), verbose=verbose, checkpoint_minutes=checkpoint_minutes,
         extras=extras,
     )  # fmt: skip
     if not isinstance(resume, bool):
@@ -153,8 +156,6 @@ def prepare(
     if head_epochs and not planned.weights:
         raise UsageError(f"head_epochs is {head_epochs} without weights; expected both, or neither")
     planned = with_data(planned, card, data, loop)
-    if tensorboard and importlib.util.find_spec("tensorboard") is None:
-        raise UsageError("TensorBoard is not installed; to write its logs: pip install tensorboard")
     if card.one_heap:
         one_heap()
     default = f"{name}-{planned.name}-{planned.seed}"

@@ -1,5 +1,6 @@
 """Training: `fit` takes a plan that has passed its checks and writes a run folder."""
 
+import contextlib
 import json
 import logging
 import math
@@ -37,8 +38,12 @@ def fit(plan: RunPlan) -> Run:
     """Train, evaluate and draw; if it fails before an epoch is finished, leave no run folder behind."""
     try:
         with requests.watch(), checkpoint.alone(plan.run.path):
-            return _fit(plan)
+            run = _fit(plan)
+        plan.tracker.finish(run.metrics)
+        return run
     except BaseException as error:  # Ctrl-C as well
+        with contextlib.suppress(Exception):
+            plan.tracker.finish({})
         plan.run.discard_if_untrained()
         if isinstance(error, Stopped):
             raise Stopped(error.number, kept(plan.run)) from None

@@ -1,0 +1,115 @@
+"""Trackers are told of every epoch and of what was measured, by their own callbacks."""
+
+import sys
+import types
+
+import keras
+import pytest
+
+import zoo
+from zoo.training import tracking
+
+
+class Epochs(keras.callbacks.Callback):
+    """In the place of the callbacks of MLflow and W&B."""
+
+    def __init__(self, told):
+        super().__init__()
+        self.told = told
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.told.append((epoch, sorted(logs)))
+
+
+def with_module(monkeypatch, name, **members):
+    module = types.ModuleType(name)
+    module.__spec__ = types.SimpleNamespace()  # of what is installed
+    vars(module).update(members)
+    monkeypatch.setitem(sys.modules, name, module)
+    return module
+
+
+@pytest.fixture
+def wandb(monkeypatch):
+    told = types.SimpleNamespace(epochs=[], begun=[], ended=[], summary={})
+    with_module(monkeypatch, "wandb.integration")
+    with_module(monkeypatch, "wandb.integration.keras", WandbMetricsLogger=lambda: Epochs(told.epochs))
+    module = with_module(monkeypatch, "wandb", run=None)
+
+    def init(**settings):
+        told.begun.append(settings)
+        module.run = types.SimpleNamespace(summary=told.summary)
+
+    def finish(**settings):
+        told.ended.append(settings)
+        module.run = None
+
+    module.init, module.finish, module.told = init, finish, told
+    return module
+
+
+@pytest.fixture
+def mlflow(monkeypatch):
+    told = types.SimpleNamespace(epochs=[], begun=[], ended=[], metrics={})
+    with_module(monkeypatch, "mlflow.keras", MlflowCallback=lambda: Epochs(told.epochs))
+    module = with_module(monkeypatch, "mlflow", log_metrics=told.metrics.update, active_run=lambda: None)
+    module.start_run = lambda **settings: told.begun.append(settings)
+    module.end_run, module.told = told.ended.append, told
+    return module
+
+
+def train(tracker, tmp_path, data_dir, **settings):
+    settings = {"epochs": 2, "data_dir": data_dir, "verbose": 0, **settings}
+    return zoo.train("softmax_regression", run=tmp_path / "run", tracker=tracker, **settings)
+
+
+def test_wandb_is_told(wandb, tmp_path, data_dir):
+    run = train("wandb", tmp_path, data_dir)
+    (settings,) = wandb.told.begun
+    assert (settings["project"], settings["name"], settings["config"]["model"]) == ("zoo", "run", "softmax_regression")
+    assert [epoch for epoch, _ in wandb.told.epochs] == [0, 1] and "val_accuracy" in wandb.told.epochs[0][1]
+    assert wandb.told.summary["test/accuracy"] == run.metrics["accuracy"]
+    assert wandb.told.ended == [{"exit_code": 0}]
+
+
+def test_a_run_that_is_open_stays_open(wandb, tmp_path, data_dir):
+    wandb.init()
+    train("wandb", tmp_path, data_dir, epochs=1)
+    assert len(wandb.told.begun) == 1 and wandb.told.ended == [] and "test/accuracy" in wandb.told.summary
+
+
+def test_mlflow_is_told(mlflow, tmp_path, data_dir):
+    run = train("mlflow", tmp_path, data_dir)
+    (settings,) = mlflow.told.begun
+    assert settings["run_name"] == "run" and settings["tags"]["command"].startswith("zoo train softmax_regression")
+    assert len(mlflow.told.epochs) == 2 and mlflow.told.metrics["test_accuracy"] == run.metrics["accuracy"]
+    assert mlflow.told.ended == ["FINISHED"]
+
+
+def test_a_failure_is_told(mlflow, tmp_path, data_dir):
+    class Broken(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise RuntimeError("no such luck")
+
+    with pytest.raises(RuntimeError, match="no such luck"):
+        train("mlflow", tmp_path, data_dir, callbacks=[Broken()])
+    assert mlflow.told.ended == ["FAILED"]
+
+
+@pytest.mark.parametrize(
+    ("tracker", "told"),
+    [("wandbb", "there is no tracker 'wandbb'; did you mean wandb"), ("mlflow", "mlflow is not installed")],
+)
+def test_what_is_not_there_is_said_before_the_run_folder_exists(tracker, told, tmp_path, monkeypatch):
+    monkeypatch.setattr(tracking.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(zoo.UsageError, match=told):
+        zoo.train("softmax_regression", run=tmp_path / "run", tracker=tracker)
+    assert not (tmp_path / "run").exists()
+
+
+def test_tensorboard_writes_into_the_run_folder(tmp_path, data_dir):
+    pytest.importorskip("tensorboard")
+    with pytest.warns(DeprecationWarning, match="tracker='tensorboard'"):
+        run = zoo.train("softmax_regression", run=tmp_path / "run", epochs=1, data_dir=data_dir, verbose=0,
+                        tensorboard=True)  # fmt: skip
+    assert list((run.path / "tensorboard" / "train").iterdir())
