@@ -9,7 +9,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -215,6 +215,25 @@ def gradient(function: Callable[[Any], Any], at: Any, *, differentiable: bool = 
 
     at = at.detach().requires_grad_()
     return torch.autograd.grad(function(at), at, create_graph=differentiable)[0]
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of tensors that is called many times: a graph on TensorFlow, a program on JAX, itself on PyTorch.
+
+    What it encloses, as the weights of a model, must stay as it is: JAX has it in the program.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return cast(Callable[..., Any], tf.function(function))
+    if backend == "jax":
+        import jax
+
+        return cast(Callable[..., Any], jax.jit(function))
+    return function
 
 
 def fused_batch_norm(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, *, epsilon: float, training: bool) -> Any:

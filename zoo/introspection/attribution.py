@@ -14,13 +14,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.backend import gradient
+from zoo.backend import compiled, gradient
 from zoo.checks import check_whole
 from zoo.errors import UsageError, unknown
 from zoo.introspection.grad_cam import grad_cam, one_output, stretch, weights_of_classes
 
 METHODS = ("gradcam", "saliency", "integrated", "occlusion")
 LARGEST, MOST = 2**20, 512  # numbers in a batch of inputs, and examples: seven photographs of 224x224, many digits
+OFTEN = 8  # calls from which on it pays to compile
 WINDOWS = 6  # that occlusion covers the length of an axis with, unless told otherwise
 
 Classes = int | Sequence[int] | np.ndarray
@@ -54,7 +55,7 @@ def saliency(model: Any, x: Any, class_index: Classes, *, head: str | None = Non
     """
     score, x = scorer(model, head), as_array(x)
     weights = weights_of_classes(class_index, len(x), score.output_shape[-1])
-    parts = [gradient_of(score, x[part], weights[part]) for part in parts_of(len(x), x)]
+    parts = [as_array(gradients(score, x[part], weights[part])) for part in parts_of(len(x), x)]
     return np.concatenate(parts) if parts else np.zeros_like(x)
 
 
@@ -90,11 +91,11 @@ def integrated_gradients(
     weights = weights_of_classes(class_index, len(x), score.output_shape[-1])
     reference = like(reference, x, "reference")
     middles = ((np.arange(steps) + 0.5) / steps).astype("float32").reshape(-1, *[1] * (x.ndim - 1))
-    total = np.zeros(x.shape, "float64")
+    total, score = np.zeros(x.shape, "float64"), often(score, gradients, len(x))
     for row, (start, end) in enumerate(zip(reference, x)):
         for part in parts_of(steps, x):
             points = start + middles[part] * (end - start)  # (points, *axes, channels)
-            total[row] += gradient_of(score, points, weights[[row] * len(points)]).sum(0, dtype="float64")
+            total[row] += as_array(score(points, weights[[row] * len(points)])).sum(0, dtype="float64")
     return ((x - reference) * total / steps).astype("float32")
 
 
@@ -143,15 +144,16 @@ def occlusion(
         tuple(slice(at, at + width) for at, width in zip(corner, windows)) for corner in itertools.product(*starts)
     ]
     heat, hidden = np.zeros(x.shape[:-1], "float64"), np.zeros(axes)
+    score = often(score, scores, len(x))
     for cover in covers:
         hidden[cover] += 1
     for row, example in enumerate(x):
-        whole = score_of(score, example[None], weights[[row]])
+        whole = as_array(score(example[None], weights[[row]]))
         for part in parts_of(len(covers), x):
             covered = np.repeat(example[None], len(covers[part]), axis=0)
             for each, cover in zip(covered, covers[part]):
                 each[cover] = fill
-            for cover, lost in zip(covers[part], whole - score_of(score, covered, weights[[row] * len(covered)])):
+            for cover, lost in zip(covers[part], whole - as_array(score(covered, weights[[row] * len(covered)]))):
                 heat[row][cover] += lost
     return (heat / hidden).astype("float32")
 
@@ -200,20 +202,27 @@ def scorer(model: Any, head: str | None) -> Any:
     return keras.Model(model.inputs[0], logits, name=model.name)
 
 
-def score_of(score: Any, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def scores(score: Any, x: Any, weights: Any) -> Any:
     """The logit that is explained, of each example: (batch,)."""
-    return (np.asarray(ops.convert_to_numpy(score(x, training=False)), "float32") * weights).sum(-1)
+    return ops.sum(ops.cast(score(ops.convert_to_tensor(x), training=False), "float32") * ops.convert_to_tensor(weights), axis=-1)
 
 
-def gradient_of(score: Any, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def gradients(score: Any, x: Any, weights: Any) -> Any:
     """The gradient of the logit that is explained, with respect to each example: (batch, *axes, channels)."""
+    return ops.cast(gradient(lambda x: ops.sum(scores(score, x, weights)), ops.convert_to_tensor(x)), "float32")
 
-    def total(x: Any) -> Any:
-        logits = ops.cast(score(x, training=False), "float32")  # (batch, classes)
-        return ops.sum(logits * ops.convert_to_tensor(weights))
 
-    found = ops.cast(gradient(total, ops.convert_to_tensor(x)), "float32")
-    return np.asarray(ops.convert_to_numpy(found))
+def often(score: Any, function: Any, times: int) -> Any:
+    """`scores` or `gradients` of a network, as a function of inputs and weights of the classes; where it is called so
+    often that it pays, compiled."""
+
+    def of_tensors(x: Any, weights: Any) -> Any:
+        return function(score, x, weights)
+
+    if times < OFTEN:
+        return of_tensors
+    fast = compiled(of_tensors)
+    return lambda x, weights: fast(ops.convert_to_tensor(x), ops.convert_to_tensor(weights))
 
 
 def parts_of(count: int, like: np.ndarray) -> list[slice]:
