@@ -204,7 +204,8 @@ def scorer(model: Any, head: str | None) -> Any:
 
 def scores(score: Any, x: Any, weights: Any) -> Any:
     """The logit that is explained, of each example: (batch,)."""
-    return ops.sum(ops.cast(score(ops.convert_to_tensor(x), training=False), "float32") * ops.convert_to_tensor(weights), axis=-1)
+    logits = ops.cast(score(ops.convert_to_tensor(x), training=False), "float32")  # (batch, classes)
+    return ops.sum(logits * ops.convert_to_tensor(weights), axis=-1)
 
 
 def gradients(score: Any, x: Any, weights: Any) -> Any:
