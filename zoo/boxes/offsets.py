@@ -1,0 +1,46 @@
+"""Boxes as offsets from anchors, in units in which all four numbers vary about as much: what SSD and R-CNN learn.
+
+R. Girshick et al., "Rich Feature Hierarchies for Accurate Object Detection", CVPR 2014, appendix C:
+
+    t_x = (x - x_anchor) / (width_anchor * v_x)        t_w = log(width / width_anchor) / v_w
+
+and y and height likewise. The v are called variances, after the code that came with SSD.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+Tensor = Any
+VARIANCES = (0.1, 0.1, 0.2, 0.2)
+LARGEST = math.log(1000 / 16)  # of the logarithm of a side by that of its anchor: 1,000 pixels from an anchor of 16
+LEAST = 1e-12  # of a side by that of its anchor
+
+
+def encoded(boxes: Tensor, anchors: Tensor, variances: Sequence[float] = VARIANCES) -> Tensor:
+    """Boxes (..., 4) as offsets (..., 4) from anchors (..., 4), both "rel_center_xywh".
+
+    >>> found = encoded([0.5, 0.5, 0.4, 0.2], [0.4, 0.5, 0.2, 0.2])
+    >>> ops.convert_to_numpy(found).round(3).tolist()  # half a side to the right, twice as wide
+    [5.0, 0.0, 3.466, 0.0]
+    """
+    boxes, anchors = ops.convert_to_tensor(boxes), ops.convert_to_tensor(anchors)
+    units = ops.convert_to_tensor(variances, anchors.dtype)
+    centres = (boxes[..., :2] - anchors[..., :2]) / anchors[..., 2:]
+    sides = ops.log(ops.maximum(boxes[..., 2:] / anchors[..., 2:], LEAST))
+    return ops.concatenate([centres, sides], axis=-1) / units
+
+
+def decoded(offsets: Tensor, anchors: Tensor, variances: Sequence[float] = VARIANCES) -> Tensor:
+    """The way back of `encoded`; a side is at most 62.5 times that of its anchor.
+
+    >>> ops.convert_to_numpy(decoded([5.0, 0.0, 3.4657, 0.0], [0.4, 0.5, 0.2, 0.2])).round(3).tolist()
+    [0.5, 0.5, 0.4, 0.2]
+    """
+    offsets, anchors = ops.convert_to_tensor(offsets), ops.convert_to_tensor(anchors)
+    offsets = offsets * ops.convert_to_tensor(variances, offsets.dtype)
+    centres = anchors[..., :2] + offsets[..., :2] * anchors[..., 2:]
+    sides = anchors[..., 2:] * ops.exp(ops.minimum(offsets[..., 2:], LARGEST))
+    return ops.concatenate([centres, sides], axis=-1)
