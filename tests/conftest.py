@@ -22,8 +22,8 @@ def pytest_addoption(parser):
 # Networks of parts that other families are made of too: what trains or saves them in the conformance suite is slow.
 LONG = (
     "alexnet_owt", "bert_large", "conv_autoencoder", "cyclegan", "dcgan", "densenet*", "denoising_autoencoder",
-    "efficientnet_*", "fcn8_vgg16", "inception_v3", "lenet5_1998", "mobilenet_v3_*", "transformer_classifier", "vgg19",
-    "xception", "yolo_v2*",
+    "efficientnet_*", "fcn8_vgg16", "inception_v3", "lenet5_1998", "mobilenet_v3_*", "ssd300_vgg16",
+    "transformer_classifier", "vgg19", "xception", "yolo_v2*",
 )  # fmt: skip
 
 

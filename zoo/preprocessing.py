@@ -29,6 +29,7 @@ class Pixels:
 
 PIXELS = {  # the names and numbers of keras.applications
     "caffe": Pixels("bgr", (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
+    "caffe_rgb": Pixels("rgb", (0.48235 * 255, 0.45882 * 255, 0.40784 * 255), (1.0, 1.0, 1.0)),  # torchvision's SSD
     "torch": Pixels("rgb", (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)),
     "tf": Pixels("rgb", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
     "tf128": Pixels("rgb", (128.0, 128.0, 128.0), (128.0, 128.0, 128.0)),  # inside of its EfficientNetV2 S, M and L
