@@ -1,6 +1,6 @@
 """What torchvision makes of random boxes, and its SSD of images, recorded for the tests of detectors.
 
-    python benchmarks/torchvision_detection.py           writes tests/recorded/torchvision_nms.json and ..._ssd.json.gz
+    python benchmarks/torchvision_detection.py           writes tests/recorded/torchvision_{nms,roi_align,ssd}.*
     python benchmarks/torchvision_detection.py --full    SSD300 of full size, as torchvision draws its weights, and the
                                                          zoo's: a row in results/benchmarks/torchvision_detection.csv
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import state_dicts  # noqa: E402
-from box_scenes import blocks, scenes, truths  # noqa: E402
+from box_scenes import blocks, regions, scenes, truths  # noqa: E402
 
 RECORDED = ROOT / "tests" / "recorded"
 NARROW, CLASSES, GAIN = 8, 5, 1.2  # what the channels are divided by; with the background; of `state_dicts.numbers`
@@ -42,6 +42,35 @@ def kept(boxes, scores):
 def short(tensor):
     """With seven digits."""
     return [float(f"{each:.7g}") for each in tensor.detach().flatten().tolist()]
+
+
+# RoIAlign
+
+ROI_CASES = [
+    {"size": (7, 7), "scale": 1.0, "samples": 2, "aligned": False},
+    {"size": (7, 7), "scale": 1.0, "samples": 2, "aligned": True},
+    {"size": (3, 5), "scale": 0.5, "samples": 1, "aligned": False},
+    {"size": (14, 14), "scale": 1.25, "samples": 3, "aligned": True},
+]
+ROI_EVERY = 11  # number of a box that is recorded
+
+
+def record_roi_align():
+    maps, boxes = regions()
+    cases = []
+    for options in ROI_CASES:
+        found = ops.roi_align(
+            torch.from_numpy(maps.transpose(0, 3, 1, 2).copy()),
+            [torch.from_numpy(each) for each in boxes],
+            options["size"],
+            options["scale"],
+            options["samples"],
+            options["aligned"],
+        ).permute(0, 2, 3, 1)  # (boxes of all images, rows, columns, channels)
+        rows = [short(each) for each in found.flatten(1)[:, ::ROI_EVERY]]
+        cases.append({"options": options, "sum": float(found.double().abs().sum()), "found": rows})
+    rows = {"torchvision": torchvision.__version__, "every": ROI_EVERY, "cases": cases}
+    (RECORDED / "torchvision_roi_align.json").write_text(json.dumps(rows) + "\n")
 
 
 # SSD
@@ -190,6 +219,7 @@ def main():
     found = [kept(*scene) for scene in zip(*scenes(1000, 20))]
     rows = {"torchvision": torchvision.__version__, "iou_threshold": 0.5, "kept": found}
     (RECORDED / "torchvision_nms.json").write_text(json.dumps(rows) + "\n")
+    record_roi_align()
     record_ssd()
 
 

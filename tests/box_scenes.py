@@ -24,3 +24,13 @@ def truths(images, seed=0):
     corners = [rng.uniform(0, 0.6, (count, 2)) for count in counts]
     boxes = [np.concatenate([each, each + rng.uniform(0.05, 0.4, each.shape)], axis=1) for each in corners]
     return [each.astype("float32") for each in boxes], [rng.integers(0, 4, count) for count in counts]
+
+
+def regions(seed=0):
+    """Maps (2, 12, 16, 3) and boxes (2, 8, 4) in places of the map, some over its edge, one outside, one empty."""
+    rng = np.random.default_rng(seed)
+    maps = rng.normal(size=(2, 12, 16, 3)).astype("float32")
+    corners = rng.uniform(-3, 12, (2, 8, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(0.5, 9, corners.shape)], axis=-1).astype("float32")
+    boxes[0, 0], boxes[1, 0] = [-9, -9, -6, -6], [3, 4, 3, 4]
+    return maps, boxes
