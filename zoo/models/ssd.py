@@ -54,6 +54,11 @@ STRIDE = 8  # of the finest map, in pixels; each next one has twice as many, as 
         deviations=(
             "scales of boxes as for COCO (section 3.4) and as torchvision's: .07, then .15 to .87, on any data",
             "the weights of fc6 and fc7 are not those of VGG-16, thinned out, but fresh",
+            "images are cropped and mirrored; no crops by overlap, no zooming out, no colours (section 2.2)",
+        ),
+        notes=(
+            "the weights for COCO number its classes from 1 to 90 as COCO does, ten of them unused; they could not be "
+            "fetched here, and were not loaded: a state dict of torchvision's own drawing was",
         ),
         inputs=(Input("image", (300, 300, 3), holds="colours, as the weights want them"),),
         preprocessing="standardise",

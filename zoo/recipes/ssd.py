@@ -5,14 +5,11 @@ from zoo.recipes.vgg import WEIGHTS as VGG_WEIGHTS
 from zoo.recipes.yolo import SHAPES
 from zoo.records import Expected, Recipe, Weights, replace
 
-SSD_DEMO = replace(
+SSD_DEMO = replace(  # images of 64 pixels, with shapes of 8 to 32: four maps, of 8, 4, 2 and 1 places a side
     SHAPES,
-    preprocess={"resize": (128, 128)},
-    augment={"flip": True, "shift": 16},
     epochs=12,
-    learning_rate=2e-3,
     loss_options={},
-    model={"width": 0.125, "batch_norm": True},
+    model={"width": 0.125, "batch_norm": True, "scales": (0.15, 0.22, 0.34, 0.5, 0.7)},
 )
 # Section 3: momentum .9, weight decay .0005, batches of 32. Inside of the momentum that decay adds up ten times.
 SSD_FINETUNE = Recipe(
