@@ -146,7 +146,7 @@ def test_a_perfect_detector_has_a_precision_of_1():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["yolo_grid", "ssd300_vgg16"])
-def test_the_demo_finds_shapes(name, tmp_path):
+@pytest.mark.parametrize(("name", "map50", "map75"), [("yolo_grid", 0.95, 0.70), ("ssd300_vgg16", 0.80, 0.55)])
+def test_the_demo_finds_shapes(name, map50, map75, tmp_path):
     run = zoo.train(name, run=tmp_path / "run", verbose=0)
-    assert run.metrics["map50"] >= 0.95 and run.metrics["map75"] >= 0.70
+    assert run.metrics["map50"] >= map50 and run.metrics["map75"] >= map75

@@ -4,7 +4,8 @@ R. Girshick et al., "Rich Feature Hierarchies for Accurate Object Detection", CV
 
     t_x = (x - x_anchor) / (width_anchor * v_x)        t_w = log(width / width_anchor) / v_w
 
-and y and height likewise. The v are called variances, after the code that came with SSD.
+and y and height likewise. The v are called variances, after the code that came with SSD. The formulas are Keras's, with
+a limit to what comes out: an exponential of a wild number would be infinite.
 """
 
 import math
@@ -12,11 +13,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
+from keras.utils import bounding_boxes
 
 Tensor = Any
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 LARGEST = math.log(1000 / 16)  # of the logarithm of a side by that of its anchor: 1,000 pixels from an anchor of 16
-LEAST = 1e-12  # of a side by that of its anchor
+FORM = "center_xywh"
 
 
 def encoded(boxes: Tensor, anchors: Tensor, variances: Sequence[float] = VARIANCES) -> Tensor:
@@ -27,10 +29,8 @@ def encoded(boxes: Tensor, anchors: Tensor, variances: Sequence[float] = VARIANC
     [5.0, 0.0, 3.466, 0.0]
     """
     boxes, anchors = ops.convert_to_tensor(boxes), ops.convert_to_tensor(anchors)
-    units = ops.convert_to_tensor(variances, anchors.dtype)
-    centres = (boxes[..., :2] - anchors[..., :2]) / anchors[..., 2:]
-    sides = ops.log(ops.maximum(boxes[..., 2:] / anchors[..., 2:], LEAST))
-    return ops.concatenate([centres, sides], axis=-1) / units
+    how = dict(anchor_format=FORM, box_format=FORM, encoding_format=FORM, variance=list(variances))
+    return bounding_boxes.encode_box_to_deltas(anchors, boxes, **how)
 
 
 def decoded(offsets: Tensor, anchors: Tensor, variances: Sequence[float] = VARIANCES) -> Tensor:
@@ -40,7 +40,6 @@ def decoded(offsets: Tensor, anchors: Tensor, variances: Sequence[float] = VARIA
     [0.5, 0.5, 0.4, 0.2]
     """
     offsets, anchors = ops.convert_to_tensor(offsets), ops.convert_to_tensor(anchors)
-    offsets = offsets * ops.convert_to_tensor(variances, offsets.dtype)
-    centres = anchors[..., :2] + offsets[..., :2] * anchors[..., 2:]
-    sides = anchors[..., 2:] * ops.exp(ops.minimum(offsets[..., 2:], LARGEST))
-    return ops.concatenate([centres, sides], axis=-1)
+    most = ops.convert_to_tensor([math.inf, math.inf, *(LARGEST / each for each in variances[2:])], offsets.dtype)
+    how = dict(anchor_format=FORM, box_format=FORM, encoded_format=FORM, variance=list(variances))
+    return bounding_boxes.decode_deltas_to_boxes(anchors, ops.minimum(offsets, most), **how)

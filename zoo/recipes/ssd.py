@@ -7,9 +7,10 @@ from zoo.records import Expected, Recipe, Weights, replace
 
 SSD_DEMO = replace(  # images of 64 pixels, with shapes of 8 to 32: four maps, of 8, 4, 2 and 1 places a side
     SHAPES,
-    epochs=12,
+    epochs=14,
+    batch_size=16,
     loss_options={},
-    model={"width": 0.125, "batch_norm": True, "scales": (0.15, 0.22, 0.34, 0.5, 0.7)},
+    model={"width": 0.125, "batch_norm": True, "scales": (0.16, 0.28, 0.42, 0.6, 0.8)},
 )
 # Section 3: momentum .9, weight decay .0005, batches of 32. Inside of the momentum that decay adds up ten times.
 SSD_FINETUNE = Recipe(
