@@ -73,8 +73,8 @@ def preprocessing_of(card: records.Card, weights: str, given: str | None) -> str
     if not given:
         raise UsageError(
             f"{weights} does not say what its weights were trained on; say it: --preprocessing caffe (BGR less the "
-            "mean: keras.applications' VGG and ResNet), caffe_rgb (torchvision's SSD), torch (PyTorch's others, but for "
-            "its GoogLeNet and Inception) or tf (-1..1: those two, and keras.applications' Inception)"
+            "mean: keras.applications' VGG and ResNet), caffe_rgb (torchvision's SSD), torch (PyTorch's others, but "
+            "for its GoogLeNet and Inception) or tf (-1..1: those two, and keras.applications' Inception)"
         )
     return given
 
