@@ -24,8 +24,8 @@ FORM = "center_xywh"
 def encoded(boxes: Tensor, anchors: Tensor, variances: Sequence[float] = VARIANCES) -> Tensor:
     """Boxes (..., 4) as offsets (..., 4) from anchors (..., 4), both "rel_center_xywh".
 
-    >>> found = encoded([0.5, 0.5, 0.4, 0.2], [0.4, 0.5, 0.2, 0.2])
-    >>> ops.convert_to_numpy(found).round(3).tolist()  # half a side to the right, twice as wide
+    >>> found = encoded([0.5, 0.5, 0.4, 0.2], [0.4, 0.5, 0.2, 0.2])  # half a side to the right, twice as wide
+    >>> [round(float(each), 3) for each in found]
     [5.0, 0.0, 3.466, 0.0]
     """
     boxes, anchors = ops.convert_to_tensor(boxes), ops.convert_to_tensor(anchors)
@@ -36,7 +36,7 @@ def encoded(boxes: Tensor, anchors: Tensor, variances: Sequence[float] = VARIANC
 def decoded(offsets: Tensor, anchors: Tensor, variances: Sequence[float] = VARIANCES) -> Tensor:
     """The way back of `encoded`; a side is at most 62.5 times that of its anchor.
 
-    >>> ops.convert_to_numpy(decoded([5.0, 0.0, 3.4657, 0.0], [0.4, 0.5, 0.2, 0.2])).round(3).tolist()
+    >>> [round(float(each), 3) for each in decoded([5.0, 0.0, 3.4657, 0.0], [0.4, 0.5, 0.2, 0.2])]
     [0.5, 0.5, 0.4, 0.2]
     """
     offsets, anchors = ops.convert_to_tensor(offsets), ops.convert_to_tensor(anchors)
