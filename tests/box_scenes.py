@@ -9,3 +9,28 @@ def scenes(count, boxes, seed=0):
     corner, side = rng.random((2, count, boxes, 2))
     found = np.concatenate([corner, corner + 0.05 + 0.5 * side], axis=-1).astype("float32")
     return found, (rng.integers(1, 17, (count, boxes)) / 16).astype("float32")
+
+
+def blocks(count, side=300, seed=0):
+    """Images of 10 x 10 coloured squares, (count, side, side, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, 10, 10, 3), "uint8").repeat(side // 10, 1).repeat(side // 10, 2)
+
+
+def truths(images, seed=0):
+    """What is in each image: one to six boxes (left, top, right, bottom as fractions) and a class of four for each."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, 7, images)
+    corners = [rng.uniform(0, 0.6, (count, 2)) for count in counts]
+    boxes = [np.concatenate([each, each + rng.uniform(0.05, 0.4, each.shape)], axis=1) for each in corners]
+    return [each.astype("float32") for each in boxes], [rng.integers(0, 4, count) for count in counts]
+
+
+def regions(seed=0):
+    """Maps (2, 12, 16, 3) and boxes (2, 8, 4) in places of the map, some over its edge, one outside, one empty."""
+    rng = np.random.default_rng(seed)
+    maps = rng.normal(size=(2, 12, 16, 3)).astype("float32")
+    corners = rng.uniform(-3, 12, (2, 8, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(0.5, 9, corners.shape)], axis=-1).astype("float32")
+    boxes[0, 0], boxes[1, 0] = [-9, -9, -6, -6], [3, 4, 3, 4]
+    return maps, boxes

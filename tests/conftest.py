@@ -23,7 +23,7 @@ def pytest_addoption(parser):
 LONG = (
     "alexnet_owt", "bert_large", "conv_autoencoder", "cyclegan", "dcgan", "densenet*", "denoising_autoencoder",
     "efficientnet_*", "fcn8_vgg16", "inception_v*", "lenet5_1998", "mc3_18", "mobilenet_v3_*", "plain20",
-    "r2plus1d_18", "transformer_classifier", "vgg1[1369]", "xception", "yolo_v2*",
+    "r2plus1d_18", "ssd300_vgg16", "transformer_classifier", "vgg1[1369]", "xception", "yolo_v2*",
 )  # fmt: skip
 
 

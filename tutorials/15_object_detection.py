@@ -356,6 +356,10 @@ print(f"mAP with a threshold of .5: {suppressed:.3f}, of .7: {loose:.3f}")
 #    and its small sister are `zoo.build("yolo_v2")` and `zoo.build("yolo_v2_tiny")`. Why do they need images whose
 #    sides are multiples of 32?
 # 3. What does mAP become if every true box is found twice, with the same score?
+# 4. SSD ([Liu 2016](https://arxiv.org/abs/1512.02325), `zoo.build("ssd300_vgg16")`) looks for small things in fine maps
+#    and for large ones in coarse maps: of 38, 19, 10, 5, 3 and 1 cells a side, with 4, 6, 6, 6, 4 and 4 anchors in each
+#    cell. How many anchors are that? Its loss counts every anchor that tells of a thing, and of the others only the
+#    three worst for each of these (`zoo.losses.MultiBox`). Why not all?
 #
 # <details><summary>Solutions</summary>
 #
@@ -364,6 +368,9 @@ print(f"mAP with a threshold of .5: {suppressed:.3f}, of .7: {loose:.3f}")
 # 3. With `Detections(np.repeat(t.boxes, 2, 0), np.repeat(t.classes, 2), np.ones(2 * len(t.classes)))` for each `t` in
 #    `truths`, `mean_average_precision` gives .51. Of each pair one is correct and one is a double, so at every recall
 #    the precision is a little above one half.
+# 4. 38² · 4 + (19² + 10² + 5²) · 6 + (3² + 1²) · 4 = 8,732. Of 200 scenes as above, three things in each, some 18
+#    anchors tell of one (`zoo.boxes.matching.by_overlap`), and 8,714 are empty: the sum of their losses, each small,
+#    outweighs the others, and the network learns that nothing is anywhere.
 # </details>
 
 # %%

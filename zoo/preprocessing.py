@@ -29,6 +29,7 @@ class Pixels:
 
 PIXELS = {  # the names and numbers of keras.applications
     "caffe": Pixels("bgr", (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
+    "caffe_rgb": Pixels("rgb", (0.48235 * 255, 0.45882 * 255, 0.40784 * 255), (1.0, 1.0, 1.0)),  # torchvision's SSD
     "torch": Pixels("rgb", (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)),
     "tf": Pixels("rgb", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
     "tf128": Pixels("rgb", (128.0, 128.0, 128.0), (128.0, 128.0, 128.0)),  # inside of its EfficientNetV2 S, M and L
@@ -72,8 +73,8 @@ def preprocessing_of(card: records.Card, weights: str, given: str | None) -> str
     if not given:
         raise UsageError(
             f"{weights} does not say what its weights were trained on; say it: --preprocessing caffe (BGR less the "
-            "mean: keras.applications' VGG and ResNet), torch (PyTorch's, but for its GoogLeNet and Inception) or tf "
-            "(-1..1: those two, and keras.applications' Inception)"
+            "mean: keras.applications' VGG and ResNet), caffe_rgb (torchvision's SSD), torch (PyTorch's others, but "
+            "for its GoogLeNet and Inception) or tf (-1..1: those two, and keras.applications' Inception)"
         )
     return given
 

@@ -112,6 +112,7 @@ class Card:
     loss_weights: Mapping[str, float] = field(default_factory=dict)  # of auxiliary heads, where a network has them
     weights: tuple[Weights, ...] = ()  # pretrained weights that can be loaded
     head: tuple[str, ...] = ()  # its last layers, which `zoo.freeze` leaves: where the graph's last one is not meant
+    backbone: tuple[str, ...] = ()  # names, or patterns, of the layers that weights of a classifier may fill alone
     fixed: tuple[str, ...] = ()  # layers that never learn, and that `zoo.unfreeze` leaves as they are
     tutorial: str = ""
     name: str = ""  # of the builder, set by `register`

@@ -10,7 +10,7 @@ from box_scenes import scenes
 from keras import ops
 from keras.utils import bounding_boxes
 
-from zoo.boxes import anchors, matching, overlap, suppression
+from zoo.boxes import anchors, matching, offsets, overlap, rows, suppression
 from zoo.errors import UsageError
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "torchvision_nms.json"
@@ -157,3 +157,51 @@ def test_sizes_of_anchors_are_those_of_the_boxes():
     assert anchors.shape_iou(sizes, found).max(1).mean() > 0.85 > anchors.shape_iou(sizes, found[:1]).max(1).mean()
     with pytest.raises(UsageError, match="2 boxes have different sizes; expected at least 3"):
         anchors.cluster_sizes(np.array([[1.0, 1.0], [2.0, 1.0], [2.0, 1.0]]), 3)
+
+
+# Default boxes, offsets, and matching as SSD has them
+
+
+def test_default_boxes_by_hand():
+    """Two maps: 2 x 2 places of a square, and one place of four boxes, the wide one cut to the image's width."""
+    expected = [(0.25, 0.25), (0.45, 0.45), (0.5, 0.125), (0.125, 0.5)]
+    np.testing.assert_allclose(anchors.default_sizes(0.25, 0.81, [4.0]), expected)
+    np.testing.assert_allclose(anchors.default_sizes(0.8, 0.8, [4.0])[2:], [(1.0, 0.4), (0.4, 1.0)])
+    sizes = [[(0.3, 0.2)], anchors.default_sizes(0.5, 0.72, [4.0])]
+    found = anchors.default_boxes([(2, 2), (1, 1)], [(0.5, 0.4), (1.0, 1.0)], sizes)
+    np.testing.assert_allclose(
+        found,
+        [
+            [0.2, 0.25, 0.3, 0.2], [0.6, 0.25, 0.3, 0.2], [0.2, 0.75, 0.3, 0.2], [0.6, 0.75, 0.3, 0.2],
+            [0.5, 0.5, 0.5, 0.5], [0.5, 0.5, 0.6, 0.6], [0.5, 0.5, 1.0, 0.25], [0.5, 0.5, 0.25, 1.0],
+        ],
+        atol=1e-6,
+    )  # fmt: skip
+
+
+def test_offsets_there_and_back():
+    """By hand: half a side to the right in tenths, e times as high in fifths."""
+    found = offsets.encoded([0.6, 0.5, 0.2, 0.1 * np.e], [0.5, 0.5, 0.2, 0.1])
+    np.testing.assert_allclose(ops.convert_to_numpy(found), [5, 0, 0, 5], atol=1e-4)
+    boxes, priors = (ops.convert_to_numpy(rows.centres(each)) for each in scenes(2, 50)[0])
+    there = offsets.encoded(boxes, priors)
+    np.testing.assert_allclose(ops.convert_to_numpy(offsets.decoded(there, priors)), boxes, atol=1e-6)
+
+
+def test_a_side_that_runs_away_stops_at_625_tenths():
+    far = ops.convert_to_numpy(offsets.decoded([0.0, 0.0, 1e4, -1e4], [0.5, 0.5, 0.01, 0.01]))
+    np.testing.assert_allclose(far, [0.5, 0.5, 0.625, 0.0], rtol=1e-6)
+
+
+def test_an_anchor_tells_of_what_it_overlaps_most_and_no_thing_is_left_out():
+    grid = np.float32([[0, 0, 0.5, 1], [0.5, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0.5, 0.5], [0, 0, 0.5, 0.4]])
+    things = np.float32([[[0, 0, 0.5, 1], [0.5, 0, 1, 1], [0.9, 0.9, 1, 1], [0, 0, 1, 1]]])
+    real = [[True, True, True, False]]  # the last is none, though it fits the third anchor
+    has, which = (ops.convert_to_numpy(each)[0] for each in matching.by_overlap(things, real, grid))
+    # the small thing takes the second anchor, its best, from the thing that this fits; the third and the fourth have an
+    # IoU of .5 with the first thing, the fifth of .4
+    assert has.tolist() == [True, True, True, True, False] and which[:4].tolist() == [0, 2, 0, 0]
+    has, which = matching.by_overlap(things, real, grid, 0.55)
+    assert ops.convert_to_numpy(has)[0].tolist() == [True, True, False, False, False]
+    none = matching.by_overlap(things, [[False] * 4], grid)[0]
+    assert not ops.convert_to_numpy(none).any()

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from weight_files import save_legacy
 
 import zoo
 from zoo import tasks
@@ -92,6 +93,43 @@ def test_it_is_exported_with_suppression_inside(run, tmp_path):
         api.export(run, "onnx2", tmp_path / "other")
 
 
+@pytest.fixture(scope="module")
+def ssd_run(tmp_path_factory):
+    """SSD on the same folder, its convolutions from a classifier's file, as ``--weights`` gives it."""
+    folder = tmp_path_factory.mktemp("ssd")
+    (folder / "data").mkdir()
+    write_folder(folder / "data")
+    small = {"width": 1 / 64}
+    weights = save_legacy(zoo.build("vgg16", top=False, input_shape=(32, 32, 3), **small), folder / "vgg16_notop.h5")
+    recipe = replace(
+        zoo.info("ssd300_vgg16").recipe("finetune"), preprocess={"letterbox": (48, 48)}, epochs=1, model=small
+    )
+    how = dict(data=folder / "data", run=folder / "run", weights=weights, preprocessing="torch", verbose=0)
+    return zoo.train("ssd300_vgg16", recipe, **how)
+
+
+@pytest.mark.slow
+def test_ssd_starts_from_a_classifier_and_is_trained_alike(ssd_run, tmp_path):
+    assert set(ssd_run.metrics) == {"loss", "map50", "map75", "map", "map_voc2007"}
+    assert ssd_run.config["options"]["num_classes"] == 3 and ssd_run.config["options"]["input_shape"] == [48, 48, 3]
+    assert zoo.evaluate(ssd_run) == pytest.approx(ssd_run.metrics, abs=1e-5, nan_ok=True)
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.full((50, 90, 3), 200, "uint8")).save(photo)
+    lines = zoo.predict(ssd_run, photo, folder=tmp_path / "out", score=0.0)
+    assert any(" from " in line and " to " in line for line in lines[1:])
+    assert (tmp_path / "out" / "photo-boxes.png").is_file()
+
+
+@pytest.mark.slow
+def test_ssd_is_exported_with_suppression_inside(ssd_run, tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    from zoo.inference import api
+
+    exported = tf.saved_model.load(str(api.export(ssd_run, "saved_model", tmp_path / "detector")))
+    found = exported.serve(np.full((1, 48, 48, 3), 200, "float32"))
+    assert found["boxes"].shape == (1, 100, 4) and found["classes"].shape == (1, 100)
+
+
 def test_a_perfect_detector_has_a_precision_of_1():
     task = tasks.get("object_detection")
     truth = Truth(np.float32([[0.1, 0.1, 0.5, 0.5], [0.5, 0.5, 0.9, 0.9]]), np.array([0, 1]))
@@ -108,6 +146,7 @@ def test_a_perfect_detector_has_a_precision_of_1():
 
 
 @pytest.mark.slow
-def test_the_demo_finds_shapes(tmp_path):
-    run = zoo.train("yolo_grid", run=tmp_path / "run", verbose=0)
-    assert run.metrics["map50"] >= 0.95 and run.metrics["map75"] >= 0.70
+@pytest.mark.parametrize(("name", "map50", "map75"), [("yolo_grid", 0.95, 0.70), ("ssd300_vgg16", 0.80, 0.55)])
+def test_the_demo_finds_shapes(name, map50, map75, tmp_path):
+    run = zoo.train(name, run=tmp_path / "run", verbose=0)
+    assert run.metrics["map50"] >= map50 and run.metrics["map75"] >= map75

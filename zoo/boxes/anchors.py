@@ -1,5 +1,6 @@
 """Anchors: the boxes that a detector has in every place before it sees an image, and from which it measures."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,6 +24,52 @@ def grid_anchors(rows: int, columns: int, sizes: Sequence[tuple[float, float]]) 
     centres = np.stack([x, y], axis=-1)[:, :, None].repeat(len(sizes), axis=2)  # (rows, columns, anchors, 2)
     sides = np.broadcast_to(np.array(sizes, "float64") / [columns, rows], centres.shape)
     return np.concatenate([centres, sides], axis=-1).astype("float32")
+
+
+def default_sizes(scale: float, larger: float, ratios: Sequence[float]) -> list[tuple[float, float]]:
+    """The (width, height) of SSD's boxes in each place of one map, as fractions of the image; none exceeds it.
+
+    W. Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, section 2.2: a square of the map's own scale, one
+    between it and that of the next map, and for each ratio a wide box and a tall one, both of the first one's area.
+
+    Args:
+        scale: of this map.
+        larger: of the next one.
+        ratios: of the longer side to the shorter.
+
+    >>> default_sizes(0.25, 1.0, [4.0])
+    [(0.25, 0.25), (0.5, 0.5), (0.5, 0.125), (0.125, 0.5)]
+    """
+    between = math.sqrt(scale * larger)
+    sizes = [(scale, scale), (between, between)]
+    for root in map(math.sqrt, ratios):
+        sizes += [(scale * root, scale / root), (scale / root, scale * root)]
+    return [(min(width, 1.0), min(height, 1.0)) for width, height in sizes]
+
+
+def default_boxes(
+    maps: Sequence[tuple[int, int]],
+    steps: Sequence[tuple[float, float]],
+    sizes: Sequence[Sequence[tuple[float, float]]],
+) -> np.ndarray:
+    """SSD's boxes of all maps, one map after the other, in each row by row: (boxes, 4) float32, "rel_center_xywh".
+
+    Args:
+        maps: (rows, columns) of each.
+        steps: (down, across) from the middle of one place to the next, as fractions of the image. With 1 / rows and 1 /
+            columns, the paper's rule, a map fills the image; of maps that are rounded up, the last may lie outside.
+        sizes: (width, height) of the boxes in each place of each map, as fractions of the image.
+
+    >>> default_boxes([(1, 2)], [(1.0, 0.5)], [[(0.5, 0.5)]]).tolist()
+    [[0.25, 0.5, 0.5, 0.5], [0.75, 0.5, 0.5, 0.5]]
+    """
+    found = []
+    for (rows, columns), (down, across), here in zip(maps, steps, sizes):
+        y, x = np.meshgrid((np.arange(rows) + 0.5) * down, (np.arange(columns) + 0.5) * across, indexing="ij")
+        centres = np.stack([x, y], axis=-1)[:, :, None].repeat(len(here), axis=2)  # (rows, columns, sizes, 2)
+        boxes = np.concatenate([centres, np.broadcast_to(np.array(here, "float64"), centres.shape)], axis=-1)
+        found.append(boxes.reshape(-1, 4))
+    return np.concatenate(found).astype("float32")
 
 
 def shape_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:

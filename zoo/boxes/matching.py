@@ -4,6 +4,8 @@ from typing import Any
 
 from keras import ops
 
+from zoo.boxes.overlap import pairwise_iou
+
 Tensor = Any
 FAR = 1e4  # outweighs every overlap: the cell comes first
 
@@ -49,3 +51,34 @@ def taken_by(matches: Tensor, real: Tensor, count: int) -> tuple[Tensor, Tensor]
     claims = (ops.convert_to_tensor(matches)[:, None, :] == anchors[None, :, None]) & real[:, None, :]  # (batch, n, m)
     claims = ops.cast(claims, "int32")
     return ops.max(claims, axis=-1) > 0, ops.cast(ops.argmax(claims, axis=-1), "int32")
+
+
+def by_overlap(truths: Tensor, real: Tensor, anchors: Tensor, threshold: float = 0.5) -> tuple[Tensor, Tensor]:
+    """Which thing each anchor tells of: the one that it overlaps most, if by enough; each thing has its best anchor.
+
+    The rule of SSD (W. Liu et al. 2016, section 2.2): an anchor that is the best of a thing tells of it, however little
+    they overlap. Where it is the best of two, it tells of the last.
+
+    Args:
+        truths: (batch, m, 4), left, top, right and bottom.
+        real: (batch, m), whether there is such a thing.
+        anchors: (batch, n, 4) or (n, 4), the same.
+        threshold: IoU from which on it is enough.
+
+    Returns:
+        Whether an anchor has one, (batch, n), and its number, (batch, n) int32.
+
+    >>> truths = [[[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.1, 0.1]]]
+    >>> anchors = [[0.0, 0.0, 1.0, 0.6], [0.0, 0.0, 0.4, 0.4], [0.6, 0.6, 1.0, 1.0]]
+    >>> has, which = by_overlap(truths, [[True, True]], anchors)
+    >>> ops.convert_to_numpy(has)[0].tolist(), ops.convert_to_numpy(which)[0, :2].tolist()
+    ([True, True, False], [0, 1])
+    """
+    real = ops.convert_to_tensor(real)
+    overlaps = ops.where(real[:, None], pairwise_iou(anchors, truths), -1.0)  # (batch, n, m)
+    best = ops.cast(ops.argmax(overlaps, axis=1), "int32")  # (batch, m), an anchor
+    number = ops.arange(overlaps.shape[1], dtype="int32")
+    claims = (best[:, None, :] == number[None, :, None]) & real[:, None, :]  # (batch, n, m)
+    claimed = ops.max(ops.where(claims, ops.arange(overlaps.shape[2], dtype="int32"), -1), axis=-1)
+    which = ops.where(claimed >= 0, claimed, ops.cast(ops.argmax(overlaps, axis=-1), "int32"))
+    return (claimed >= 0) | (ops.max(overlaps, axis=-1) >= threshold), which

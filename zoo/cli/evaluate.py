@@ -16,7 +16,7 @@ HELP = "compute the metrics of a finished run on its test set again, or of publi
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder, or the name of a network with published weights")
     parser.add_argument("--weights", help="for a name: a tag of its card (default: imagenet), a file, an address")
-    parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
+    parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch, tf, ...")
     parser.add_argument(
         "--confusion", metavar="FILE.csv", help="for a name: write what was taken for what into this table"
     )

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "quotes, a file of one, or - (standard input)",
     )
     parser.add_argument("--weights", help="for a name: a tag of its card (default: imagenet), a file, an address")
-    parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
+    parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch, tf, ...")
     parser.add_argument(
         "--out",
         metavar="DIR",

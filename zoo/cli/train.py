@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WEIGHTS",
         help="pretrained: a tag of the card (imagenet), a file, an address, hf://owner/name, or the folder of a run",
     )
-    parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
+    parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch, tf, ...")
     parser.add_argument("--run", metavar="DIR", help="the folder to write (default: runs/NAME-RECIPE-SEED)")
     parser.add_argument(
         "--data",

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="PATH", help="your own data, as for `zoo train`")
     parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
     parser.add_argument("--weights", metavar="WEIGHTS", help="pretrained, as for `zoo train`")
-    parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch or tf")
+    parser.add_argument("--preprocessing", help="what the weights in a file were trained on: caffe, torch, tf, ...")
     for name, kind in SAME:
         parser.add_argument(f"--{name}", type=kind, help="the same in each trial, and not searched")
     parser.add_argument("--seed", type=int, help="of the search, and of each training")

@@ -28,14 +28,17 @@ class Suppression(keras.layers.Layer):
         score: boxes with no more than that go.
         iou: boxes that overlap a better one of their class by more go.
         max_boxes: how many may stay.
+        candidates: how many pairs of a box and a class, the best ones, are looked at.
     """
 
-    def __init__(self, score: float = 0.25, iou: float = 0.5, max_boxes: int = 100, **kwargs: Any):
+    def __init__(
+        self, score: float = 0.25, iou: float = 0.5, max_boxes: int = 100, candidates: int = 1000, **kwargs: Any
+    ):
         super().__init__(**{"dtype": "float32", **kwargs})
         for word, value in (("score", score), ("iou", iou)):
             if not is_number(value, 0, 1):
                 raise UsageError(f"{word} is {value!r}; expected a number from 0 to 1")
-        self.score, self.iou, self.max_boxes = score, iou, max_boxes
+        self.score, self.iou, self.max_boxes, self.candidates = score, iou, max_boxes, candidates
 
     def call(self, rows: Any) -> dict[str, Any]:
         return best_detections(
@@ -44,6 +47,7 @@ class Suppression(keras.layers.Layer):
             score_threshold=self.score,
             iou_threshold=self.iou,
             max_boxes=self.max_boxes,
+            candidates=self.candidates,
         )
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> dict[str, tuple[int | None, ...]]:
@@ -51,7 +55,8 @@ class Suppression(keras.layers.Layer):
         return {"boxes": (*each, 4), "scores": each, "classes": each}
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "score": self.score, "iou": self.iou, "max_boxes": self.max_boxes}
+        own = {name: getattr(self, name) for name in ("score", "iou", "max_boxes", "candidates")}
+        return {**super().get_config(), **own}
 
 
 def with_suppression(model: keras.Model, **options: Any) -> keras.Model:
@@ -65,9 +70,9 @@ def with_suppression(model: keras.Model, **options: Any) -> keras.Model:
     return keras.Model(model.input, Suppression(name="suppression", **options)(model.output), name=model.name)
 
 
-def detections(rows: np.ndarray, *, score: float = 0.25, iou: float = 0.5, max_boxes: int = 100) -> list[Detections]:
-    """Of each image, what is left: rows (images, n, 9 + classes); the rest as in `Suppression`."""
-    layer = Suppression(score, iou, max_boxes)
+def detections(rows: np.ndarray, **options: Any) -> list[Detections]:
+    """Of each image, what is left: rows (images, n, 9 + classes); the options are those of `Suppression`."""
+    layer = Suppression(**options)
     found = []
     for start in range(0, len(rows), BATCH):
         kept = keras.tree.map_structure(ops.convert_to_numpy, layer(rows[start : start + BATCH]))

@@ -52,7 +52,8 @@ def published(name: str) -> tuple[Card, Recipe]:
     if not names_classes(card):
         able = [each for each in registry.list_models(pretrained=True) if names_classes(registry.info(each))]
         with_weights = ", ".join(able)
-        raise UsageError(f"there are no published weights for {name}; train it, or take one of {with_weights}")
+        what = " that name what an image shows" if card.weights else ""
+        raise UsageError(f"there are no published weights for {name}{what}; train it, or take one of {with_weights}")
     return card, card.recipe("finetune")
 
 
@@ -60,7 +61,8 @@ def names_classes(card: Card) -> bool:
     """Whether it takes weights that tell classes of images apart: not where those that there are stop before."""
     stops_before = bool(card.weights) and not any(each.top for each in card.weights)
     fine_tuned = "finetune" in {recipe.name for recipe in card.recipes}
-    return fine_tuned and card.inputs[0].dtype.startswith("float") and not stops_before
+    places = card.task == "object_detection"  # of things, whose classes are others
+    return fine_tuned and card.inputs[0].dtype.startswith("float") and not stops_before and not places
 
 
 def preparation(name: str, weights: str | Path, *, preprocessing: str | None) -> ArrayDataModule:

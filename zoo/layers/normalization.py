@@ -118,6 +118,45 @@ class LocalResponseNormalization(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("zoo")
+class ScaledL2Normalization(layers.Layer):
+    """The channels of each position as a vector of length 1, times a number for each channel that is learned.
+
+    W. Liu, A. Rabinovich and A. Berg, "ParseNet: Looking Wider to See Better", 2015, section 3.3: maps of different
+    layers have values of different sizes, and a detector that reads several looks at the largest alone.
+
+    Shapes: (batch, ..., channels) -> the same. Squares are summed in float32: half precision ends at 256^2.
+
+    Args:
+        start: of each number; the paper's 20.
+
+    >>> ops.convert_to_numpy(ScaledL2Normalization(10.0)(ops.convert_to_tensor([[3.0, 4.0]]))).round(4).tolist()
+    [[6.0, 8.0]]
+    """
+
+    def __init__(self, start: float = 20.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.start = start
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        starts = keras.initializers.Constant(self.start)
+        self.scale = self.add_weight(shape=(shape[-1],), initializer=starts, name="scale")
+
+    def call(self, x: Any) -> Any:
+        wide = ops.cast(x, "float32")
+        length = ops.rsqrt(ops.maximum(ops.sum(ops.square(wide), axis=-1, keepdims=True), 1e-24))
+        return ops.cast(wide * length * ops.cast(self.scale, "float32"), self.compute_dtype)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return shape
+
+    def multiply_adds(self, before: tuple[int, ...], after: tuple[int, ...]) -> int:
+        return 0  # normalisation is not counted
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "start": self.start}
+
+
+@keras.saving.register_keras_serializable("zoo")
 class AdaptiveInstanceNormalization(layers.Layer):
     """Maps of photographs take the mean and the standard deviation, channel by channel, of maps of styles.
 

@@ -9,7 +9,7 @@ import keras
 from zoo.errors import unknown
 from zoo.losses.adversarial import Adversarial, CycleAdversarial
 from zoo.losses.cross_entropy import Hinge, MaskedCrossentropy, Perceptron, WeightedCrossentropy
-from zoo.losses.detection import GridDetection
+from zoo.losses.detection import GridDetection, MultiBox
 from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, NTXent, Triplet
 from zoo.losses.multi_task import MaskedBinaryCrossentropy
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
@@ -21,9 +21,10 @@ from zoo.metrics.segmentation import IGNORED
 
 __all__ = [
     "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "CycleAdversarial", "Dice",
-    "ExplicitTriplet", "Glove", "GridDetection", "Hinge", "MaskedBinaryCrossentropy", "MaskedCrossentropy", "NPair",
-    "NTXent", "NegativeSampling", "NormalDivergence", "Perceptron", "Perceptual", "SoftIoU", "TagLikelihood", "Triplet",
-    "WeightedCrossentropy", "candidate_losses", "get", "gram_matrix", "next_word", "relative_error", "total_variation",
+    "ExplicitTriplet", "Glove", "GridDetection", "Hinge", "MaskedBinaryCrossentropy", "MaskedCrossentropy", "MultiBox",
+    "NPair", "NTXent", "NegativeSampling", "NormalDivergence", "Perceptron", "Perceptual", "SoftIoU", "TagLikelihood",
+    "Triplet", "WeightedCrossentropy", "candidate_losses", "get", "gram_matrix", "next_word", "relative_error",
+    "total_variation",
 ]  # fmt: skip
 
 LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
@@ -35,6 +36,7 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "smoothed_crossentropy": partial(MaskedCrossentropy, label_smoothing=0.1),
     "tag_likelihood": TagLikelihood,
     "grid_detection": GridDetection,
+    "multibox": MultiBox,
     "triplet_all": Triplet,
     "triplet_semi_hard": partial(Triplet, mining="semi_hard"),
     "triplet_hard": partial(Triplet, mining="hard"),

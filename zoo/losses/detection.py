@@ -1,11 +1,12 @@
 """Losses of detectors: from the rows of `zoo.boxes.rows`, and what is truly there, to a number for each image."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from zoo.boxes import matching
+from zoo.boxes import matching, offsets
 from zoo.boxes.overlap import generalised_iou, pairwise_iou
 from zoo.boxes.rows import anchors_of, boxes_of, centres, corners, log_probabilities
 from zoo.errors import unknown
@@ -94,3 +95,92 @@ class GridDetection(keras.Loss):
     def get_config(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("boxes", "place", "nothing", "ignored")}
         return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class MultiBox(keras.Loss):
+    """SSD's loss: what each default box holds, with the hardest of the many empty ones alone, and where it is.
+
+    W. Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, section 2.2. A box tells of the thing that it
+    overlaps most, if by at least `overlap`; and the best box of each thing tells of it
+    (`zoo.boxes.matching.by_overlap`). The sum over
+
+        -log P(class)                       of boxes that tell of a thing
+        -log P(nothing)                     of others: the least likely ones, `negatives` for each that tells of a thing
+        smooth L1 of the offsets' error     of boxes that tell of a thing, times `place`
+
+    by the number of boxes that tell of a thing in all of the batch, as in torchvision, so that the mean over the images
+    is that of these boxes. A box that overlaps what is to be ignored by `overlap` is not told to be empty.
+
+    Shapes: truth (batch, m, 6): left, top, right, bottom as fractions of the image, the class (-1: no such thing), and
+    1 where it is not to be learned from; rows (batch, n, 9 + classes). The result: (batch,).
+
+    Args:
+        negatives: how many empty boxes for each that is not.
+        overlap: IoU from which on a box tells of a thing.
+        place: weight of the offsets; the paper's 1.
+        variances: units of the offsets (`zoo.boxes.offsets`).
+
+    >>> truth = [[[0.2, 0.2, 0.4, 0.4, 0.0, 0.0]]]
+    >>> right = [[[0.3, 0.3, 0.2, 0.2, 0.3, 0.3, 0.2, 0.2, -50.0, 0.0, -50.0]]]
+    >>> round(float(MultiBox()(truth, right)), 4)
+    0.0
+    """
+
+    def __init__(
+        self,
+        negatives: float = 3.0,
+        overlap: float = 0.5,
+        place: float = 1.0,
+        variances: Sequence[float] = offsets.VARIANCES,
+        name: str = "multibox",
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, **kwargs)
+        self.negatives, self.overlap, self.place, self.variances = negatives, overlap, place, tuple(variances)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        kinds, places, count = self.parts(y_true, y_pred)
+        images = ops.cast(ops.shape(count)[0], "float32")
+        return (kinds + self.place * places) * images / ops.maximum(ops.sum(count), 1.0)
+
+    def parts(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+        """Of each image the sums over classes and over offsets, and the number of boxes that tell of a thing: (batch,)
+        each."""
+        true, rows = ops.cast(y_true, "float32"), ops.convert_to_tensor(y_pred)
+        label = ops.cast(true[..., 4], "int32")  # (batch, m)
+        ignored = (label >= 0) & (true[..., 5] >= 0.5)
+        real = (label >= 0) & ~ignored
+        anchors = anchors_of(rows)
+        has, which = matching.by_overlap(true[..., :4], real, corners(anchors), self.overlap)
+        full = ops.cast(has, "float32")  # (batch, n)
+
+        kind = ops.where(has, 1 + ops.take_along_axis(ops.maximum(label, 0), which, axis=1), 0)
+        kinds = -ops.take_along_axis(log_probabilities(rows), kind[..., None], axis=-1)[..., 0]
+        overlaps = ops.where(ignored[:, None], pairwise_iou(corners(anchors), true[..., :4]), 0.0)
+        empty = ~has & (ops.max(overlaps, axis=-1) < self.overlap)
+        hard = hardest(kinds, empty, self.negatives * ops.sum(full, axis=-1, keepdims=True))
+
+        things = ops.where(real[..., None], centres(true[..., :4]), 1.0)
+        wanted = ops.take_along_axis(things, which[..., None], axis=1)  # (batch, n, 4)
+        wanted = offsets.encoded(ops.where(has[..., None], wanted, anchors), anchors, self.variances)
+        error = ops.abs(offsets.encoded(boxes_of(rows), anchors, self.variances) - wanted)
+        places = ops.sum(ops.where(error < 1.0, 0.5 * ops.square(error), error - 0.5), axis=-1)
+        return (
+            ops.sum(kinds * ops.maximum(full, hard), axis=-1),
+            ops.sum(places * full, axis=-1),
+            ops.sum(full, axis=-1),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        own = {name: getattr(self, name) for name in ("negatives", "overlap", "place", "variances")}
+        return {**super().get_config(), **own}
+
+
+def hardest(losses: Any, among: Any, count: Any) -> Any:
+    """1 for so many of the largest losses, among those that may be taken, else 0: (batch, n), (batch, n), (batch, 1)
+    to (batch, n)."""
+    losses = ops.where(among, ops.stop_gradient(losses), -1.0)
+    order = ops.argsort(-losses, axis=-1)
+    place = ops.argsort(order, axis=-1)  # of each, the largest first
+    return ops.cast(among & (ops.cast(place, "float32") < count), "float32")

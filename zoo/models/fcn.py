@@ -54,6 +54,7 @@ class Bilinear(keras.initializers.Initializer):
         params=134_376_863,
         non_trainable_params=112_896,
         head=("score32", "up16", "score16", "sum16", "up8", "score8", "sum8", "logits"),
+        backbone=("block*_conv*",),
         paper="Long, Shelhamer & Darrell 2015, CVPR, arXiv:1411.4038, section 4, Figure 3",
         deviations=(
             "padded convolutions on images of a multiple of 32 pixels, in place of 100 pixels around and crops",

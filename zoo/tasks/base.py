@@ -146,18 +146,17 @@ class Network:
         """The outputs of the main head, for batches (a ``tf.data.Dataset``) or for one array of inputs."""
         devices = batch_divisor()
         if devices > 1 and hasattr(inputs, "as_numpy_iterator"):
-            parts = [self._predict_filled_up(x, devices) for x, *_ in inputs.as_numpy_iterator()]
-            outputs = keras.tree.map_structure(lambda *each: np.concatenate(each), *parts)
-        else:
-            outputs = self.model.predict(inputs, verbose=0)
+            return np.concatenate([self.predict_batch(x) for x, *_ in inputs.as_numpy_iterator()])
+        outputs = self.model.predict(inputs, verbose=0)
         return outputs[self.main] if self.heads else outputs
 
-    def _predict_filled_up(self, x: Any, devices: int) -> Any:
-        """Of one batch whose last example is repeated until the devices can share it."""
+    def predict_batch(self, x: Any) -> np.ndarray:
+        """The same of one batch, whose last example is repeated until the devices can share it."""
         count = len(keras.tree.flatten(x)[0])
-        more = -count % devices
+        more = -count % batch_divisor()
         filled = keras.tree.map_structure(lambda part: np.concatenate([part, *[part[-1:]] * more]), x)
-        return keras.tree.map_structure(lambda part: part[:count], self.model.predict_on_batch(filled))
+        outputs = self.model.predict_on_batch(filled)
+        return (outputs[self.main] if self.heads else outputs)[:count]
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,32 @@ def vgg(blocks: Sequence[int], batch_norm: bool) -> dict[str, str]:
     return table | VGG_TOP
 
 
+SSD_FC = {"7.1": "fc6", "7.3": "fc7"}  # torchvision's `ssd300_vgg16`: behind the fifth block, in its place in a list
+SSD_BLOCK5 = {"1": "block5_conv1", "3": "block5_conv2", "5": "block5_conv3"}
+SSD_HEADS = {"classification": "classes", "regression": "offsets"}
+SSD_SOURCES = ("block4", "fc7", "conv8", "conv9", "conv10", "conv11")
+
+
+def ssd(layer: str) -> str | None:
+    """torchvision's `ssd300_vgg16`.
+
+    >>> ssd("backbone.features.21"), ssd("backbone.extra.0.7.1"), ssd("backbone.extra.2.0")
+    ('block4_conv3', 'fc6', 'conv9_1')
+    >>> ssd("backbone.scale_weight"), ssd("head.classification_head.module_list.5")
+    ('norm4', 'conv11_classes')
+    """
+    if layer == "backbone.scale_weight":
+        return "norm4"
+    if layer.startswith("backbone.features."):
+        return vgg(VGG_BLOCKS[2], batch_norm=False)[layer.removeprefix("backbone.")]
+    if behind := re.fullmatch(r"backbone\.extra\.0\.(.*)", layer):
+        return (SSD_BLOCK5 | SSD_FC)[behind[1]]
+    if extra := re.fullmatch(r"backbone\.extra\.([1-4])\.([02])", layer):
+        return f"conv{int(extra[1]) + 7}_{1 + int(extra[2]) // 2}"
+    kind, number = groups(r"head\.(classification|regression)_head\.module_list\.([0-5])", layer)
+    return f"{SSD_SOURCES[int(number)]}_{SSD_HEADS[kind]}"
+
+
 def video_resnet(layer: str, factored: bool) -> str | None:
     """Of torchvision, with whole kernels or with those of space and of time one after the other.
 
@@ -153,6 +179,7 @@ CONVERTERS: Mapping[str, Sequence[Converter]] = {
     ],
     "ConvNeXt": [backbone_names.convnext],
     "ViT": [backbone_names.vit],
+    "SSD": [ssd],
 }
 
 

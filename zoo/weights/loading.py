@@ -12,9 +12,12 @@ Nothing is read before the file's size and hash are right and its header (names,
 nothing is assigned before everything is read and finite. What the file lacks, or has too much, must have one of the
 explanations below; else it is a `UsageError`, and the network is left bit for bit as it was.
 
-* **Another number of classes**: the layer of the logits keeps its fresh values. The same number keeps the file's.
+* **Another number of classes**: the layer of the logits, or those layers of the head that depend on it, keep their
+  fresh values. The same number keeps the file's.
 * **No top** in the file: all dense layers after the maps keep their fresh values. No top in the network: those of the
   file are not used.
+* **A backbone alone** in the file, that of a classifier without its top: all that the network builds upon it keeps its
+  fresh values.
 * **Auxiliary heads** that only one of the two has.
 * **Of another question**: a run whose network has this one for its tower gives the body. The head keeps its fresh
   values, whatever its size, and what the run had behind the body is not used.

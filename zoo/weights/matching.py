@@ -102,11 +102,11 @@ def plan_loading(model: Any, content: Content, path: Path, *, body: bool = False
         if wrong and other_classes(pairs, wrong, parts):
             sizes = zip(wrong[0].shape, wrong[0].variable.shape)
             there, here = next((there, here) for there, here in sizes if there != here)
-            why = f"{there:,} classes in the file, {here:,} here"
+            is_head = parts.owner[id(pairs[0].variable)] == parts.head
+            why = f"{there:,} {'classes' if is_head else 'outputs'} in the file, {here:,} here"
             new |= {pair.variable.path: why for pair in pairs}
             unused |= {pair.tensor.key: why for pair in pairs}
-            if parts.owner[id(pairs[0].variable)] == parts.head:
-                classes = there
+            classes = there if is_head else classes
             continue
         if wrong and other_channels(wrong, parts):
             first = first_layer(parts.first)
@@ -187,6 +187,7 @@ def explain_missing(groups: Groups, units: Units, parts: NetworkParts) -> tuple[
         (parts.auxiliary, NO_AUXILIARY),
         (parts.top, "no top in the file"),
         ({parts.head} & parts.top, "no head in the file"),
+        (parts.upon, "built upon the backbone, which the file has alone"),
     )
     for part, why in reasons:
         if part and part <= names:

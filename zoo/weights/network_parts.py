@@ -1,9 +1,11 @@
-"""The parts of a network that the rules for loading speak of, read from its graph."""
+"""The parts of a network that the rules for loading speak of, read from its graph and its card."""
 
+import fnmatch
 from typing import Any
 
 from keras import layers, tree
 
+from zoo import registry
 from zoo.introspection.graph import ancestors, last_operation, main_output, producer
 from zoo.weights.input_channels import FirstLayer
 
@@ -22,7 +24,14 @@ class NetworkParts:
         main = main_output(model)
         trunk = ancestors(main)
         self.auxiliary = {name for name, layer in self.layers.items() if layer not in trunk}
-        self.outputs = {last_operation(tensor).name for tensor in tree.flatten(model.output)} & set(self.layers)
+        name, _ = registry.origin(model) or ("", {})
+        card = registry.cards().get(name)
+        ends = {last_operation(tensor).name for tensor in tree.flatten(model.output)}
+        self.outputs = {*ends, *(card.head if card else ())} & set(self.layers)
+        backbone = card.backbone if card else ()
+        self.upon = {
+            name for name in self.layers if backbone and not any(fnmatch.fnmatchcase(name, each) for each in backbone)
+        }
         self.head = last_operation(main).name
         reads_maps = any(len(tensor.shape) > 2 for tensor in model.inputs)
         self.top = {
