@@ -8,10 +8,12 @@ SHAPE_MASKS = Recipe(
     name="demo",
     dataset="shape_masks:1.0.0",
     augment={"flip": True},
-    epochs=12,
-    batch_size=32,
+    epochs=20,
+    batch_size=16,
     learning_rate=3e-3,
     schedule="cosine",
+    loss="dice",
+    loss_options={"crossentropy": 1.0},
 )
 PETS = Recipe(
     name="oxford_iiit_pet",
