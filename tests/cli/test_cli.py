@@ -71,6 +71,19 @@ def test_list_sorts(by, order, capsys):
     assert sizes["resnet18"] == {"params": 11_689_512, "multiply-adds": 1_814_073_344}[by]
 
 
+def test_list_sorts_by_what_is_published(capsys):
+    """The best first; what nobody published comes last."""
+    _, out, _ = zoo_command(capsys, "list", "resnet*", "--sort", "accuracy")
+    shown = [tuple(line.split()[:2]) for line in out.splitlines()]
+    known = [float(number) for _, number in shown if number != "unknown"]
+    assert known == sorted(known, reverse=True) and ("resnet18", "0.698") in shown
+    assert {number for _, number in shown[len(known) :]} == {"unknown"} and ("resnet20", "unknown") in shown
+    _, out, _ = zoo_command(capsys, "list", "resnet*", "--sort", "accuracy", "--json")
+    assert [row["published_accuracy"] is None for row in json.loads(out)] == [
+        number == "unknown" for _, number in shown
+    ]
+
+
 @pytest.mark.slow  # it imports Keras in a process of its own
 @pytest.mark.parametrize("name, megabytes", [("gpt2_xl", 500), ("vgg19", 500)])
 def test_info_makes_no_numbers(name, megabytes):

@@ -93,11 +93,12 @@ def test_an_enlarged_mask_and_its_colours():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["unet", "fcn8_vgg16"])
 def test_the_demo_tells_shapes_from_textures(name, tmp_path):
-    """Worst of three seeds, far above what the colour of a pixel tells."""
+    """Worst of three seeds, as the recipe expects, or far above what the colour of a pixel tells."""
     runs = [zoo.train(name, seed=seed, run=tmp_path / str(seed), verbose=0) for seed in range(3)]
     found = [run.metrics["mean_iou"] for run in runs]
     print(name, found, runs[0].results["baselines"])
-    assert min(found) > runs[0].results["baselines"]["colour alone"] + 0.15
+    expected = zoo.info(name).recipe("demo").expected
+    assert min(found) >= (expected.bound if expected else runs[0].results["baselines"]["colour alone"] + 0.15)
 
 
 def made_up_pets(builder, split, **_):

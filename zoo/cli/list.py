@@ -1,4 +1,5 @@
-"""`zoo list`: the names of the zoo, each with its parameters, or its multiply-adds where it is sorted by them."""
+"""`zoo list`: the names of the zoo, each with its parameters, or with its multiply-adds or its published accuracy where
+it is sorted by them."""
 
 import argparse
 import math
@@ -8,7 +9,8 @@ from zoo import registry
 from zoo.cli import _terminal
 from zoo.errors import UsageError, unknown
 
-SORTS = ("name", "params", "multiply-adds")
+SORTS = ("name", "params", "multiply-adds", "accuracy")
+SORT_HELP = "params, multiply-adds: the smallest first; accuracy, as published of weights for ImageNet: the best first"
 SIZE = 17  # digits and commas of the most multiply-adds that one may expect
 HELP = "list the networks of the zoo"
 
@@ -17,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pattern", nargs="?", metavar="PATTERN", help="of names, with wildcards: 'lenet*'")
     parser.add_argument("--task", help="only networks for this task")
     parser.add_argument("--pretrained", action="store_true", default=None, help="only networks with pretrained weights")
-    parser.add_argument("--sort", choices=SORTS, default="name", help="the smallest first; name: the default")
+    parser.add_argument("--sort", choices=SORTS, default="name", help=SORT_HELP)
     parser.add_argument("--json", action="store_true", help=_terminal.JSON_HELP)
 
 
@@ -29,11 +31,13 @@ def run(arguments: argparse.Namespace) -> None:
         tell_broken()  # it may be the one that was looked for
         asked = repr(arguments.pattern) if arguments.pattern else "what was asked for"
         raise UsageError(f"no name matches {asked}; `zoo list` shows all {len(registry.list_models())}")
-    work = registry.multiply_adds()
+    work, accuracy = registry.multiply_adds(), registry.published_accuracies()
     if arguments.sort == "params":
         names.sort(key=lambda name: registry.info(name).params)
     elif arguments.sort == "multiply-adds":  # what is not known comes last
         names.sort(key=lambda name: work.get(name, math.inf))
+    elif arguments.sort == "accuracy":  # the best first
+        names.sort(key=lambda name: -accuracy.get(name, -math.inf))
     if arguments.json:
         fields = ("name", "task", "family", "params", "summary", "paper")
         cards = [registry.info(name) for name in names]
@@ -41,6 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
             {
                 **{field: getattr(card, field) for field in fields},
                 "multiply_adds": work.get(card.name),
+                "published_accuracy": accuracy.get(card.name),
                 "weights": [each.tag for each in card.weights],
             }
             for card in cards
@@ -49,8 +54,14 @@ def run(arguments: argparse.Namespace) -> None:
     width = max(map(len, names))
     for name in names:
         card = registry.info(name)
-        size = card.params if arguments.sort != "multiply-adds" else work.get(name)
-        print(f"{name:<{width}}  {'unknown' if size is None else f'{size:,}':>{SIZE}}  {card.summary}")
+        number = "unknown"
+        if arguments.sort == "accuracy" and name in accuracy:
+            number = f"{accuracy[name]:.3f}"
+        elif arguments.sort == "multiply-adds" and name in work:
+            number = f"{work[name]:,}"
+        elif arguments.sort in ("name", "params"):
+            number = f"{card.params:,}"
+        print(f"{name:<{width}}  {number:>{SIZE}}  {card.summary}")
     tell_broken()
     known = _terminal.known_tasks()
     for name in names:

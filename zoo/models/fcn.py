@@ -71,7 +71,7 @@ class Bilinear(keras.initializers.Initializer):
             replace(MASK_FOLDER, name="finetune", weights="imagenet_notop", preprocess={"resize": (224, 224)}),
         ),
         tiny={"input_shape": (32, 32, 3), "num_classes": 3, "width": 0.0625, "batch_norm": True},
-        tutorial="12_resnet_vs_plain.py",
+        tutorial="31_segmentation.py",
     )
 )
 def fcn8_vgg16(

@@ -26,11 +26,9 @@ from zoo.checks import check_whole, is_whole
 from zoo.errors import UsageError
 from zoo.layers.initializers import fresh
 from zoo.layers.normalization import BatchNormalization
-from zoo.recipes.segmentation import MASK_FOLDER, PETS, SHAPE_MASKS
+from zoo.recipes.segmentation import MASK_FOLDER, PETS, UNET_SHAPE_MASKS
 from zoo.records import Card, Input, replace
 from zoo.registry import register
-
-SMALL: dict[str, Any] = {"padding": "same", "batch_norm": True, "filters": (16, 32, 64)}
 
 
 def two_convolutions(
@@ -87,12 +85,12 @@ def check_sizes(input_shape: Sequence[int | None], levels: int, padding: str) ->
         inputs=(Input("image", (572, 572, 1), holds="colours or grey, standardised by the training set"),),
         preprocessing="standardise",
         recipes=(
-            replace(SHAPE_MASKS, model=SMALL),
+            UNET_SHAPE_MASKS,
             replace(PETS, model={"padding": "same", "batch_norm": True}),
             replace(MASK_FOLDER, model={"padding": "same", "batch_norm": True, "filters": (32, 64, 128, 256, 512)}),
         ),
         tiny={"input_shape": (16, 16, 3), "num_classes": 3, "filters": (4, 8), "padding": "same"},
-        tutorial="12_resnet_vs_plain.py",
+        tutorial="31_segmentation.py",
     )
 )
 def unet(
