@@ -52,7 +52,8 @@ def wandb(monkeypatch):
 def mlflow(monkeypatch):
     told = types.SimpleNamespace(epochs=[], begun=[], ended=[], metrics={})
     with_module(monkeypatch, "mlflow.keras", MlflowCallback=lambda: Epochs(told.epochs))
-    module = with_module(monkeypatch, "mlflow", log_metrics=told.metrics.update, active_run=lambda: None)
+    module = with_module(monkeypatch, "mlflow", log_metrics=told.metrics.update)
+    module.active_run = lambda: True if len(told.begun) > len(told.ended) else None
     module.start_run = lambda **settings: told.begun.append(settings)
     module.end_run, module.told = told.ended.append, told
     return module
@@ -94,6 +95,44 @@ def test_a_failure_is_told(mlflow, tmp_path, data_dir):
     with pytest.raises(RuntimeError, match="no such luck"):
         train("mlflow", tmp_path, data_dir, callbacks=[Broken()])
     assert mlflow.told.ended == ["FAILED"]
+
+
+def test_what_fails_before_the_training_begins_no_run_of_mlflow(mlflow, monkeypatch):
+    monkeypatch.setattr(mlflow, "log_metrics", lambda metrics: pytest.fail("it would begin a run by itself"))
+    tracking.MLflow().finish({})
+
+
+class StopsIn(keras.callbacks.Callback):
+    """Ctrl-C at the beginning of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_before_an_epoch_is_finished_leaves_no_run_folder(wandb, tmp_path, data_dir, monkeypatch):
+    def init(dir, **settings):
+        (tmp_path / "run" / "wandb").mkdir()
+        wandb.run = types.SimpleNamespace(summary={})
+
+    monkeypatch.setattr(wandb, "init", init)
+    with pytest.raises(KeyboardInterrupt):
+        train("wandb", tmp_path, data_dir, callbacks=[StopsIn(0)])
+    assert wandb.told.ended == [{"exit_code": 1}] and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("first", "then"), [("wandb", ""), ("", "wandb")])
+def test_a_run_goes_on_whoever_watched_it_before(first, then, wandb, tmp_path, data_dir):
+    stop = StopsIn(1)
+    with pytest.raises(KeyboardInterrupt):
+        train(first, tmp_path, data_dir, callbacks=[stop])
+    stop.epoch = None
+    run = zoo.train(resume=tmp_path / "run", tracker=then, callbacks=[stop], data_dir=data_dir, verbose=0)
+    assert run.metrics["accuracy"] > 0 and len(wandb.told.epochs) == 1
 
 
 @pytest.mark.parametrize(

@@ -125,9 +125,9 @@ class Phase:
         if self.patience:
             before = [row for row in self.journal.rows if row["epoch"] < self.since]
             callbacks.append(BestEpoch(self.patience, best_loss(before)))
-        callbacks += plan.tracker.callbacks(plan.run)
+        told = plan.tracker.callbacks(plan.run)  # of no moment to the training: whoever resumes may take another
         done = start.batch if rest and start else 0
-        for callback in callbacks if rest else ():
+        for callback in [*callbacks, *told] if rest else ():
             shift(callback, done)
         keeper = Keeper(
             self.journal,
@@ -146,7 +146,7 @@ class Phase:
                 validation_data=trainer.with_targets(data.batches("validation")) if data.holds_out(plan.card) else None,
                 initial_epoch=since,
                 epochs=since if stopped else self.until,
-                callbacks=[*callbacks, keeper],
+                callbacks=[*callbacks, *told, keeper],
                 verbose=plan.verbose,
                 class_weight=class_weights(plan.extras.class_weight, trainer, data),
                 shuffle=False,  # the pipeline does

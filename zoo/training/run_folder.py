@@ -30,6 +30,7 @@ from zoo.training import checkpoint
 
 MAX_JSON = 256 * 2**20  # bytes of a file of settings: a vocabulary of millions of words has fewer
 KINDS = {"model": str, "options": dict, "recipe": dict, "data": dict}  # of what `config.json` holds at least
+OF_TRACKERS = ("tensorboard", "wandb")  # folders that they write into a run's
 PACKAGES = ("keras", "tensorflow", "tensorflow-datasets", "jax", "torch", "numpy", "scikit-learn")
 
 
@@ -229,6 +230,8 @@ class Run:
         with contextlib.suppress(OSError):
             for name in ("config.json", "splits.csv", "history.csv"):
                 (self.path / name).unlink(missing_ok=True)
+        for name in OF_TRACKERS:
+            shutil.rmtree(self.path / name, ignore_errors=True)
         checkpoint.remove(self.path)
         with contextlib.suppress(OSError):  # something of the user's is in it
             self.path.rmdir()

@@ -50,14 +50,15 @@ class MLflow(Tracker):
         from mlflow.keras import MlflowCallback
 
         if mlflow.active_run() is None:
-            mlflow.start_run(run_name=run.path.name, tags={"command": run.read_json("config.json")["command"]})
+            mlflow.start_run(run_name=called(run), tags={"command": run.read_json("config.json")["command"]})
             self.begun = True
         return [MlflowCallback()]
 
     def finish(self, metrics: Mapping[str, float]) -> None:
         import mlflow
 
-        mlflow.log_metrics({f"test_{name}": value for name, value in metrics.items()})
+        if mlflow.active_run() is not None:  # it would begin one by itself
+            mlflow.log_metrics({f"test_{name}": value for name, value in metrics.items()})
         if self.begun:
             mlflow.end_run("FINISHED" if metrics else "FAILED")
 
@@ -78,7 +79,7 @@ class WandB(Tracker):
 
         if wandb.run is None:
             project = os.environ.get("WANDB_PROJECT", PROJECT)
-            wandb.init(project=project, name=run.path.name, config=run.read_json("config.json"), dir=str(run.path))
+            wandb.init(project=project, name=called(run), config=run.read_json("config.json"), dir=str(run.path))
             self.begun = True
         return [WandbMetricsLogger()]
 
@@ -89,6 +90,17 @@ class WandB(Tracker):
             wandb.run.summary.update({f"test/{name}": value for name, value in metrics.items()})
             if self.begun:
                 wandb.finish(exit_code=0 if metrics else 1)
+
+
+def called(run: Run) -> str:
+    """The name of its folder; of a fold or a trial with that of the folder they are in.
+
+    >>> from pathlib import Path
+    >>> called(Run(Path("runs/mlp-demo-0"))), called(Run(Path("runs/mlp-5-folds/fold-1")))
+    ('mlp-demo-0', 'mlp-5-folds/fold-1')
+    """
+    path = run.path.absolute()
+    return f"{path.parent.name}/{path.name}" if path.name.startswith(("fold-", "trial-")) else path.name
 
 
 TRACKERS: Mapping[str, type[Tracker]] = {"tensorboard": TensorBoard, "mlflow": MLflow, "wandb": WandB}
