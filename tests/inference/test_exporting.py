@@ -1,6 +1,7 @@
 """A file for other programs answers as the network does, or is not left."""
 
 import json
+import types
 import zipfile
 
 import keras
@@ -9,7 +10,7 @@ import pytest
 
 import zoo
 from zoo import tasks
-from zoo.inference import api, export_formats, exporting
+from zoo.inference import api, export_formats, exporting, quantization
 from zoo.inference.quantization import quantise
 from zoo.tasks.base import Network, Trained
 
@@ -113,7 +114,7 @@ def test_what_a_library_cannot_write_is_its_reason(run, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_whole_numbers_are_smaller_and_nearly_as_good(tmp_path, data_dir):
     run = zoo.train("lenet5", run=tmp_path / "run", epochs=2, data_dir=data_dir, verbose=0)
-    found = api.quantise(run, tmp_path / "m.tflite", data_dir=data_dir)
+    found = api.quantise(run, tmp_path / "whole.tflite", data_dir=data_dir)
     assert found.size < 0.35 * found.float_size and found.examples == 360
     assert found.float_accuracy == pytest.approx(run.metrics["accuracy"], abs=0.003)
     assert found.accuracy >= found.float_accuracy - 0.02
@@ -125,3 +126,71 @@ def test_what_has_no_accuracy_is_not_quantised(tmp_path):
     network = Network.of(zoo.build("autoencoder", **card.tiny), card, tasks.get(card.task))
     with pytest.raises(zoo.UsageError, match="autoencoder cannot be litert in int8: expected a classifier"):
         quantise(Trained(network, None), tmp_path / "m.tflite")
+
+
+@pytest.mark.parametrize("answers", [[[0.9], [0.2], [0.6]], [[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]]])
+def test_one_probability_alone_is_that_of_the_second_class(answers):
+    class Data:
+        def batches(self, split):
+            return tf.data.Dataset.from_tensors((np.zeros((3, 2), "float32"), np.array([1, 0, 0])))
+
+    assert quantization.accuracy(lambda x: [np.array(answers)], Data()) == pytest.approx(2 / 3)
+
+
+def test_examples_to_calibrate_on_are_from_all_of_the_set():
+    """A folder's are in the order of their classes."""
+
+    class Data:
+        examples = {"train": 1000}
+
+        def batches(self, split):
+            return tf.data.Dataset.range(1000).map(lambda x: ([tf.cast(x, tf.float32)], 0)).batch(32)
+
+    found = [each[0].item() for each in quantization.shown(Data())]
+    assert found == list(range(0, 1000, 5)) and len(found) == quantization.CALIBRATION
+
+
+def test_what_was_trained_in_mixed_precision_is_written_in_float32(tmp_path):
+    given = keras.Input((8, 8, 1), name="image")
+    x = keras.layers.Dense(64, "relu", dtype="mixed_bfloat16")(keras.layers.Flatten(dtype="mixed_bfloat16")(given))
+    model = keras.Model(given, keras.layers.Dense(10, dtype="mixed_bfloat16")(x))
+    card = zoo.info("mlp")
+    data = types.SimpleNamespace(class_names=("a", "b"), high=255.0)
+    trained = Trained(Network.of(model, card, tasks.get(card.task)), data)
+    kept = keras.saving.load_model(exporting.export(trained, "keras", tmp_path / "m.keras"))
+    assert {layer.compute_dtype for layer in kept._flatten_layers()} == {"float32"}
+
+
+@pytest.mark.parametrize("name", ["m.xml", "named.xml"])
+def test_openvino_writes_two_files_and_overwrites_none(name, run, tmp_path):
+    pytest.importorskip("openvino")
+    path = api.export(run, "openvino", tmp_path / name)
+    assert sorted(each.suffix for each in tmp_path.iterdir()) == [".bin", ".xml"]
+    path.unlink()
+    with pytest.raises(zoo.UsageError, match=r"\.bin, where openvino writes the weights, is there already"):
+        api.export(run, "openvino", path)
+
+
+@pytest.mark.parametrize("path", ["", 7])
+def test_what_is_no_path_is_refused(path, run):
+    with pytest.raises(zoo.UsageError, match=f"the path is {path!r}; expected that of a file or folder"):
+        api.export(run, "saved_model", path)
+
+
+@pytest.mark.parametrize("write", [lambda run, path: api.export(run, "litert", path), api.quantise])
+def test_a_place_that_cannot_be_written_is_one_line(write, run, tmp_path):
+    with pytest.raises(zoo.UsageError, match="cannot be written: File name too long; choose another"):
+        write(run, tmp_path / f"{'x' * 300}.tflite")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("Exception from src/core.cpp:132:\nCheck 'a' failed at b.cpp:1:\nno such type"), "no such type"),
+        (RuntimeError("failed to create XNNPACK runtimeNode number 4 failed to prepare."), "on numbers of 8 bits"),
+        (RuntimeError("Check failed: too large"), "too large"),
+    ],
+)
+def test_the_line_that_helps_is_taken(error, told):
+    assert exporting.reason(error).endswith(told)

@@ -1,5 +1,6 @@
 """What a finished run is asked beside predictions (`zoo.inference.prediction`): metrics again, texts, comparisons."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -89,9 +90,20 @@ def evaluation(
 
 
 def check_free(path: str | Path) -> None:
-    """Raise where something is in the place of a file to write."""
+    """Raise for what is no path, and where something is in the place of a file to write."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise UsageError(f"the path is {path!r}; expected that of a file or folder to write")
     if os.path.lexists(path):  # a link to nothing as well, which would be followed
         raise UsageError(f"{path} is there already; choose another, or remove it first")
+
+
+@contextlib.contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """A place that cannot be written, or is full, in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}; choose another") from None
 
 
 def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
@@ -110,10 +122,8 @@ def export(run: str | Path | Run, format: str, path: str | Path) -> Path:
         UsageError: for a format that this network cannot have, or a path that is taken or cannot be written.
     """
     check_free(path)
-    try:
+    with writing(path):
         return exporting.export(reopen(run), format, Path(path))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}; choose another") from None
 
 
 def quantise(
@@ -130,7 +140,9 @@ def quantise(
         UsageError: for a network that is no classifier of one input, or a path that is taken.
     """
     check_free(path)
-    return quantization.quantise(reopen(run, with_source=True, data=data, data_dir=data_dir), Path(path))
+    trained = reopen(run, with_source=True, data=data, data_dir=data_dir)
+    with writing(path):
+        return quantization.quantise(trained, Path(path))
 
 
 def translate(

@@ -195,7 +195,7 @@ def in_openvino(path: Path, names: list[str]) -> None:
         if all("/" in name for name in result.output(0).get_names()):  # an output is "Identity:0", or has its own name
             model.remove_result(result)
     model.set_rt_info(json.dumps(names, ensure_ascii=False), ["model_info", "classes"])
-    beside = path.with_name("named.xml")
+    beside = path.with_name(f"named-{path.name}")
     openvino.save_model(model, beside, compress_to_fp16=False)
     del model  # which maps the weights from the file that is replaced now
     for suffix in (".xml", ".bin"):

@@ -42,6 +42,7 @@ def export(trained: Trained, format: str, path: Path) -> Path:
         raise unknown(f"format of {trained.network.card.name}", format, [*own, *FORMATS])
     chosen = FORMATS[format]
     check_possible(format, chosen, path)
+    in_full_precision(trained.network.model)
     model = trained.network.task.answering(trained.network, trained.data)
     examples = examples_for(model, trained.data)
     expected = flat(model(keras.tree.pack_sequence_as(model.input, examples), training=False))
@@ -57,6 +58,14 @@ def export(trained: Trained, format: str, path: Path) -> Path:
     return path
 
 
+def in_full_precision(model: keras.Model) -> None:
+    """Have a network that was trained in mixed precision compute in float32, as its variables are: no other program
+    has the bfloat16 of a GPU on every device."""
+    for layer in model._flatten_layers():
+        if layer.dtype_policy.name.startswith("mixed_"):
+            layer.dtype_policy = "float32"
+
+
 @contextlib.contextmanager
 def explained(name: str, format: str) -> Iterator[None]:
     """Whatever one of six libraries cannot do, in one line."""
@@ -65,6 +74,8 @@ def explained(name: str, format: str) -> Iterator[None]:
     except (KeyboardInterrupt, MemoryError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk is full, the name too long
+            raise
         others = ", ".join(each for each in FORMATS if each != format)
         raise UsageError(f"{name} cannot be {format} ({reason(error)}); another format may do: {others}") from error
 
@@ -75,7 +86,10 @@ def reason(error: Exception) -> str:
         return "the interpreter of LiteRT lacks operations of TensorFlow that it needs"
     if "unconverted_ops" in str(error):
         return "OpenVINO has no words for some of its operations"
-    told = first_line(error).rpartition(" failed:")[2]
+    if "XNNPACK" in str(error):
+        return "the interpreter of LiteRT cannot run some of its operations on numbers of 8 bits"
+    lines = [line for line in str(error).splitlines() if not line.startswith(("Exception from src/", "Check '"))]
+    told = first_line(type(error)("\n".join(lines))).rpartition(" failed:")[2]
     return told if len(told) <= LONGEST_REASON else told[: LONGEST_REASON - 3] + "..."
 
 
@@ -83,6 +97,9 @@ def check_possible(format: str, chosen: Format, path: Path) -> None:
     """Raise before the work where a format cannot be written here."""
     if chosen.suffix and path.suffix != chosen.suffix:
         raise UsageError(f"{path} does not end in {chosen.suffix}, by which {format} is known; name it so")
+    beside = path.with_suffix(".bin")
+    if path.suffix == ".xml" and os.path.lexists(beside):
+        raise UsageError(f"{beside}, where {format} writes the weights, is there already; choose another name")
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent} is no folder; make it first, or choose another path")
     if chosen.backends and (backend := keras.config.backend()) not in chosen.backends:

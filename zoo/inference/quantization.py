@@ -15,10 +15,10 @@ import numpy as np
 
 from zoo.errors import UsageError
 from zoo.inference.export_formats import FORMATS, in_whole_numbers, read_litert, write
-from zoo.inference.exporting import check_possible, explained, quiet
+from zoo.inference.exporting import check_possible, explained, in_full_precision, quiet
 from zoo.tasks.base import Trained
 
-CALIBRATION = 200  # training examples
+CALIBRATION = 200  # training examples at most
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,10 @@ def quantise(trained: Trained, path: Path) -> Quantised:
         raise UsageError(f"{card.name} cannot be litert in int8: expected a classifier of one input and one output")
     form = FORMATS["litert"]
     check_possible("litert", form, path)
+    in_full_precision(trained.network.model)
     model = task.answering(trained.network, trained.data)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".zoo-") as folder:
-        whole, small = Path(folder) / "whole.tflite", Path(folder) / path.name
+        whole, small = Path(folder) / f"whole-{path.name}", Path(folder) / path.name
         with explained(card.name, "litert in int8"), quiet():
             write(model, form, whole)
             write(model, form, small, **in_whole_numbers(lambda: shown(trained.data)))
@@ -68,14 +69,13 @@ def quantise(trained: Trained, path: Path) -> Quantised:
 
 
 def shown(data: Any) -> Iterator[list[np.ndarray]]:
-    """Training examples one by one, as they were before they were scaled."""
-    left = CALIBRATION
+    """Training examples one by one, as they were before they were scaled: from all of the set, for a folder is in the
+    order of its classes."""
+    apart, start = max(1, -(-data.examples["train"] // CALIBRATION)), 0
     for x, *_ in data.batches("train").as_numpy_iterator():
-        for each in unscaled(data, x[:left]):
+        for each in unscaled(data, x[-start % apart :: apart]):
             yield [each[None].astype("float32")]
-        left -= len(x)
-        if left <= 0:
-            return
+        start += len(x)
 
 
 def unscaled(data: Any, x: np.ndarray) -> np.ndarray:
@@ -85,7 +85,18 @@ def unscaled(data: Any, x: np.ndarray) -> np.ndarray:
 def accuracy(answer: Any, data: Any) -> float:
     """Of a file, on the test set."""
     right = [
-        answer([unscaled(data, x).astype("float32")])[0].argmax(-1) == y
+        classes(answer([unscaled(data, x).astype("float32")])[0]) == y
         for x, y in data.batches("test").as_numpy_iterator()
     ]
     return float(np.concatenate(right).mean())
+
+
+def classes(probabilities: np.ndarray) -> np.ndarray:
+    """The likeliest: (examples, classes) to (examples,); one probability alone is that of the second class.
+
+    >>> classes(np.array([[0.4], [0.6]]))
+    array([0, 1])
+    """
+    if probabilities.shape[-1] == 1:
+        probabilities = np.concatenate([1 - probabilities, probabilities], axis=-1)
+    return np.asarray(probabilities.argmax(-1))
