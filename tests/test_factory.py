@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo import registry
 from zoo.optimizers import finetuning
 
 HEADLESS = {"resnet20": 32, "vgg16": 512, "lenet5": 84, "bert_base": 16, "c3d": 512, "inception_v1": 128, "mlp": 12}
@@ -82,3 +83,14 @@ def test_features_by_the_names_of_layers():
     }
     with pytest.raises(zoo.UsageError, match="no stage or layer of resnet20 'conv2_block1_ou'; did you mean conv2_bl"):
         zoo.features(model, ["conv2_block1_ou"])
+
+
+def test_a_sequential_of_ones_own_is_a_network_like_another(monkeypatch):
+    layers = [keras.layers.Flatten(), keras.layers.Dense(10, name="logits")]
+    monkeypatch.setattr(registry, "builder", lambda name: lambda: keras.Sequential([keras.Input((8, 8, 1)), *layers]))
+    model = zoo.build("mlp")
+    assert (model.input.shape, model.output.shape) == ((None, 8, 8, 1), (None, 10))
+    assert registry.origin(model) == ("mlp", {})
+    monkeypatch.setattr(registry, "builder", lambda name: lambda: keras.Sequential([keras.layers.Dense(10)]))
+    with pytest.raises(zoo.UsageError, match=r"mlp returned a Sequential without an input: begin it with keras.Input"):
+        zoo.build("mlp")

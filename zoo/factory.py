@@ -207,8 +207,22 @@ def _built(name: str, options: Mapping[str, Any]) -> Any:
         raise UsageError(f"{name} cannot be built with {given or 'its defaults'}: {first_line(error)}") from error
     if model is None:
         raise UsageError(f"the builder of {name} returned None; expected a keras.Model: end it with `return model`")
+    model = _with_ends(model, name)
     registry.remember(model, name, options)
     return model
+
+
+def _with_ends(model: Any, name: str) -> Any:
+    """A `keras.Sequential` as a network that knows its input and output before it is called."""
+    import keras
+
+    if not isinstance(model, keras.Sequential):
+        return model
+    if not model.built:
+        raise UsageError(
+            f"the builder of {name} returned a Sequential without an input: begin it with keras.Input(...)"
+        )
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def checked_options(name: str, options: Mapping[str, Any], beside: Sequence[str] = ()) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A file for other programs answers as the network does, or is not left."""
 
 import json
+import logging
 import types
 import zipfile
 
@@ -141,13 +142,11 @@ def test_examples_to_calibrate_on_are_from_all_of_the_set():
     """A folder's are in the order of their classes."""
 
     class Data:
-        examples = {"train": 1000}
-
         def batches(self, split):
             return tf.data.Dataset.range(1000).map(lambda x: ([tf.cast(x, tf.float32)], 0)).batch(32)
 
     found = [each[0].item() for each in quantization.shown(Data())]
-    assert found == list(range(0, 1000, 5)) and len(found) == quantization.CALIBRATION
+    assert found == list(range(0, 1000, 8))
 
 
 def test_what_was_trained_in_mixed_precision_is_written_in_float32(tmp_path):
@@ -194,3 +193,14 @@ def test_a_place_that_cannot_be_written_is_one_line(write, run, tmp_path):
 )
 def test_the_line_that_helps_is_taken(error, told):
     assert exporting.reason(error).endswith(told)
+
+
+def test_the_log_goes_on_after_a_library_has_taken_it():
+    before = logging.root.handlers[:]
+    logging.root.handlers.clear()
+    try:
+        with exporting.quiet():
+            logging.basicConfig()  # to a stderr that is closed at the end
+        assert logging.root.handlers == []
+    finally:
+        logging.root.handlers[:] = before

@@ -139,7 +139,7 @@ def check_same(expected: list[np.ndarray], answers: list[np.ndarray], what: str)
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """What the libraries have to tell of their work, on any road, is not for the user."""
-    before = logging.root.manager.disable
+    before, handlers = logging.root.manager.disable, logging.root.handlers[:]
     logging.disable(logging.ERROR)
     try:
         with warnings.catch_warnings(), open(os.devnull, "w") as nowhere:
@@ -148,3 +148,4 @@ def quiet() -> Iterator[None]:
                 yield
     finally:
         logging.disable(before)
+        logging.root.handlers[:] = handlers  # a library's would write to what is closed now

@@ -6,7 +6,7 @@ range they take on examples (calibration).
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,11 +71,24 @@ def quantise(trained: Trained, path: Path) -> Quantised:
 def shown(data: Any) -> Iterator[list[np.ndarray]]:
     """Training examples one by one, as they were before they were scaled: from all of the set, for a folder is in the
     order of its classes."""
-    apart, start = max(1, -(-data.examples["train"] // CALIBRATION)), 0
-    for x, *_ in data.batches("train").as_numpy_iterator():
-        for each in unscaled(data, x[-start % apart :: apart]):
-            yield [each[None].astype("float32")]
-        start += len(x)
+    batches = data.batches("train").as_numpy_iterator()
+    for each in spread((each for x, *_ in batches for each in x), CALIBRATION):
+        yield [unscaled(data, each[None]).astype("float32")]
+
+
+def spread(examples: Iterable[Any], most: int) -> list[Any]:
+    """At most so many, at equal distances, of all that come.
+
+    >>> spread(range(12), 5)
+    [0, 4, 8]
+    """
+    kept, apart = list[Any](), 1
+    for number, each in enumerate(examples):
+        if number % apart == 0:
+            kept.append(each)
+        if len(kept) > most:
+            kept, apart = kept[::2], 2 * apart
+    return kept
 
 
 def unscaled(data: Any, x: np.ndarray) -> np.ndarray:
