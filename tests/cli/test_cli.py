@@ -352,6 +352,18 @@ def test_the_readme_shows_what_was_recorded():
     assert results.table(sorted((root / "results").glob("*.csv"))) in (root / "README.md").read_text(encoding="utf-8")
 
 
+def test_every_command_of_the_readme_is_one():
+    """As far as its words and options go, and the recipes that it names."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w*\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("zoo ")]
+    for line in lines:
+        arguments = cli.parse([word for word in shlex.split(line.partition(" > ")[0], comments=True)[1:] if word])
+        if getattr(arguments, "recipe", None):
+            zoo.info(arguments.name).recipe(arguments.recipe)
+    assert len(lines) > 40
+
+
 def test_names_of_somebody_elses_do_not_write_on_the_terminal(capsys):
     _terminal.show(["cat\x1b[2J: 90%", "a\nb"])
     _terminal.show_log()
