@@ -109,7 +109,21 @@ def test_what_is_not_there_is_said_before_the_run_folder_exists(tracker, told, t
 
 def test_tensorboard_writes_into_the_run_folder(tmp_path, data_dir):
     pytest.importorskip("tensorboard")
-    with pytest.warns(DeprecationWarning, match="tracker='tensorboard'"):
-        run = zoo.train("softmax_regression", run=tmp_path / "run", epochs=1, data_dir=data_dir, verbose=0,
-                        tensorboard=True)  # fmt: skip
+    run = train("tensorboard", tmp_path, data_dir, epochs=1)
     assert list((run.path / "tensorboard" / "train").iterdir())
+
+
+def test_the_name_of_before_still_works(tmp_path, data_dir, monkeypatch):
+    asked = []
+
+    class Watched(tracking.Tracker):
+        package = "sys"
+
+        def callbacks(self, run):
+            asked.append(run.path.name)
+            return []
+
+    monkeypatch.setitem(tracking.TRACKERS, "tensorboard", Watched)
+    with pytest.warns(FutureWarning, match="tracker='tensorboard'"):
+        train("", tmp_path, data_dir, epochs=1, tensorboard=True)
+    assert asked == ["run"]
