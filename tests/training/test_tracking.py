@@ -81,7 +81,7 @@ def test_a_run_that_is_open_stays_open(wandb, tmp_path, data_dir):
 def test_mlflow_is_told(mlflow, tmp_path, data_dir):
     run = train("mlflow", tmp_path, data_dir)
     (settings,) = mlflow.told.begun
-    assert settings["run_name"] == "run" and settings["tags"]["command"].startswith("zoo train softmax_regression")
+    assert settings["run_name"] == "run" and "train softmax_regression" in settings["tags"]["command"]
     assert len(mlflow.told.epochs) == 2 and mlflow.told.metrics["test_accuracy"] == run.metrics["accuracy"]
     assert mlflow.told.ended == ["FINISHED"]
 
