@@ -72,6 +72,7 @@ def test_wandb_is_told(wandb, tmp_path, data_dir):
     assert wandb.told.ended == [{"exit_code": 0}]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_open_stays_open(wandb, tmp_path, data_dir):
     wandb.init()
     train("wandb", tmp_path, data_dir, epochs=1)
