@@ -1,12 +1,12 @@
 """What holds for every test. Imports nothing heavy: the tests of the registry run without Keras."""
 
-import fnmatch
 import functools
 import os
 import re
 import sys
 
 import pytest
+from long_names import is_long
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow writes pages about processors it could use
 os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files, also where there is no screen
@@ -19,19 +19,11 @@ def pytest_addoption(parser):
     parser.addoption("--record", action="store_true", help="record the outputs of names that have no record yet")
 
 
-# Networks of parts that other families are made of too: what trains or saves them in the conformance suite is slow.
-LONG = (
-    "alexnet_owt", "bert_large", "conv_autoencoder", "cyclegan", "dcgan", "densenet*", "denoising_autoencoder",
-    "efficientnet_*", "fcn8_vgg16", "inception_v*", "lenet5_1998", "mc3_18", "mobilenet_v3_*", "plain20",
-    "r2plus1d_18", "ssd300_vgg16", "transformer_classifier", "vgg1[1369]", "xception", "yolo_v2*",
-)  # fmt: skip
-
-
 @pytest.hookimpl(tryfirst=True)  # before those that are slow are left out
 def pytest_collection_modifyitems(items):
     for item in items:
         name = getattr(item, "callspec", None) and item.callspec.params.get("subject")
-        if name and "network" in item.fixturenames and any(fnmatch.fnmatchcase(name, each) for each in LONG):
+        if name and "network" in item.fixturenames and is_long(name):
             item.add_marker(pytest.mark.slow)
 
 

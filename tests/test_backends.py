@@ -15,20 +15,29 @@ from pathlib import Path
 import backend_outputs
 import keras
 import pytest
+from long_names import is_long
 
 import zoo
 
 HERE = Path(__file__).parent
 BACKENDS = ["tensorflow", "jax", "torch"]
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] * is_long(name)) for name in zoo.list_models()]
 
 
 @pytest.fixture(scope="module")
-def started():
+def names(request):
+    """Those that are asked for."""
+    asked = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    return sorted({each["name"] for each in asked if {*each} == {"name", "outputs"}})
+
+
+@pytest.fixture(scope="module")
+def started(names):
     """The other backends that are installed, all at work at once."""
     path = os.pathsep.join([str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")])
     return {
         backend: subprocess.Popen(
-            [sys.executable, str(HERE / "backend_outputs.py"), *zoo.list_models()],
+            [sys.executable, str(HERE / "backend_outputs.py"), *names],
             env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -40,7 +49,7 @@ def started():
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
-def outputs(request, started):
+def outputs(request, started, names):
     """The digests of all names on one backend, by name."""
     backend = request.param
     if backend == keras.config.backend():
@@ -49,12 +58,12 @@ def outputs(request, started):
         pytest.skip(f"{backend} is not installed")
     printed, said = started[backend].communicate()
     found = dict(json.loads(line) for line in printed.splitlines() if line.startswith("["))
-    missing = sorted(set(zoo.list_models()) - set(found))
+    missing = sorted({*names} - {*found})
     assert not missing, f"{backend} stopped before {missing[0]}:\n{said[-2000:]}"
     return found
 
 
-@pytest.mark.parametrize("name", zoo.list_models())
+@pytest.mark.parametrize("name", NAMES)
 def test_outputs_equal_the_recorded_ones(outputs, name):
     backend_outputs.check(name, outputs[name])
 

@@ -237,6 +237,7 @@ def test_a_task_of_ones_own(tmp_path):
     assert zoo.list_models(task="upside_down") == ["my_digits"]
 
 
+@pytest.mark.slow
 def test_a_data_set_of_ones_own(tmp_path):
     (tmp_path / "mine.py").write_text(MY_DATA)
     where = ["--data-dir", str(tmp_path / "data"), "--run", str(tmp_path / "run")]

@@ -447,7 +447,7 @@ def looker():
 
 
 def trained_looker(seed):
-    made = scenes(256 if lesson.smoke else 2400, np.random.default_rng([seed, 1]))
+    made = scenes(256 if lesson.smoke else 3000, np.random.default_rng([seed, 1]))
     keras.utils.set_random_seed(seed)
     return fit(looker(), *made[:2], 1 if lesson.smoke else 10, 64, RATE)
 

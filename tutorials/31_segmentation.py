@@ -8,8 +8,8 @@
 # convolutional network that came before it (Long et al. 2015, [arXiv:1411.4038](https://arxiv.org/abs/1411.4038)).
 #
 # **You will see** masks and how they are compared, how far a network sees, what is lost by seeing it coarsely, and
-# what U-Nets with and without their skip connections draw. Then two failures: a network that knows what a thing is and
-# not where it ends, and a measure that praises the one who has not looked.
+# what U-Nets with and without their skip connections draw. Two failures are among it: a measure that praises the one
+# who has not looked, and a network that finds a thing and not where it ends.
 #
 # **Claims** Intersection over union and Dice by hand are Keras's. Pixels that do not count change nothing. A receptive
 # field computed by hand is the one measured. A transposed convolution in NumPy is Keras's, and three of them make
@@ -357,16 +357,17 @@ figure.axes[0].legend(frameon=False, fontsize=8, loc="lower left")
 lesson.plot(figure, "edges")
 
 # %% [markdown]
-# Both find the shapes. The one without skips rounds the corners, swallows the tips of the wedges and joins neighbours:
-# of its lowest maps 4 x 4 are left for the whole image. It does better than the all-knowing whose answers are whole
-# cells, for the many channels of a cell may also say *where* in it an edge lies. But that has to be learned and carried
-# up through every level, where a skip simply hands it across. Over all pixels the two are .05 apart, which is easily
-# overlooked; at the edges it is .14. Where edges matter, measure there.
+# The judge of colours says background everywhere: a shape may have any colour. Both networks find the shapes. The one
+# without skips rounds the corners, swallows the tips of the wedges and joins neighbours: of its lowest maps 4 x 4 are
+# left for the whole image. It does better than the all-knowing whose answers are whole cells, for the many channels
+# of a cell may also say *where* in it an edge lies. But that has to be learned and carried up through every level,
+# where a skip simply hands it across. Over all pixels the two are .05 apart, which is easily overlooked; at the edges
+# it is .14. Where edges matter, measure there.
 #
 # Skips have a price, too: a network that finds edges without its lowest maps may be slow to listen to them. `zoo train
 # unet` must tell discs, bars and wedges apart, and only the lowest maps see enough of a shape for that. It learns in
-# its first epochs to tell shapes from the background, and the classes some epochs later. A dropout of one half at the
-# lowest level, which the paper has, makes that harder; the demo does without.
+# its first epochs to tell shapes from the background, and the classes some epochs later. So it does without the dropout
+# that the paper has at the lowest level.
 
 # %% [markdown]
 # ## Your own images

@@ -168,21 +168,6 @@ def multiply_adds() -> dict[str, int]:
     return dict[str, int](json.loads((MODELS / "multiply_adds.json").read_text()))
 
 
-def published_accuracies() -> dict[str, float]:
-    """By name, the best accuracy on ImageNet's validation images that is published of its weights; not measured here.
-
-    >>> found = published_accuracies()
-    >>> found["vgg16"], "lenet5" in found
-    (0.713, False)
-    """
-    found = dict[str, float]()
-    for name, card in cards().items():
-        told = [each.bound for weights in card.weights for each in weights.published if each.metric == "accuracy"]
-        if told:
-            found[name] = max(told)
-    return found
-
-
 def as_people_count(name: str) -> list[tuple[int, str]]:
     """A key for sorting in which numbers count as numbers.
 

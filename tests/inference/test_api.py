@@ -116,6 +116,7 @@ def figure():
     return found
 
 
+@pytest.mark.slow
 def test_a_network_without_maps_is_explained_by_its_pixels(digits, tmp_path):
     mlp = zoo.train("mlp", run=tmp_path / "mlp", epochs=1, verbose=0)
     assert len(zoo.predict(mlp, digits[0][0], folder=tmp_path)) == 1, "no maps, nothing to say by default"

@@ -201,6 +201,7 @@ def python(program, backend, folder):
     return done.stdout.split("\n")[-2]
 
 
+@pytest.mark.slow
 def test_saved_models_are_plain_keras(tmp_path):
     model = network(BatchNormalization)
     model.get_layer("bn").set_weights([np.full(4, value, "float32") for value in (1.5, 0.5, 0.1, 2.0)])

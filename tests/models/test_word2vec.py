@@ -219,6 +219,7 @@ def test_factored_counts_know_the_topics(text):
 # From a text of one's own to files
 
 
+@pytest.mark.slow
 def test_a_text_of_ones_own(text, tmp_path, capsys):
     folder = tmp_path / "run"
     settings = dict(data=text, run=folder, window=3, min_count=2, epochs=8, learning_rate=0.1, verbose=0)

@@ -109,6 +109,7 @@ def good_run(tmp_path_factory):
     return zoo.train("autoencoder", data=root / "GOOD", run=root / "run", **SETTINGS)
 
 
+@pytest.mark.slow
 def test_a_flat_folder_of_good_images_is_enough(good_run, tmp_path, capsys):
     assert good_run.config["recipe"]["name"] == "folder" and "auroc" not in good_run.metrics
     assert good_run.config["examples"] == {"train": 86, "validation": 10, "test": 24}

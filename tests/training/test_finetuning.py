@@ -162,6 +162,7 @@ def history(run):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_the_head_alone_learns_from_features_that_are_computed_once(photos, weights, tmp_path, caplog, monkeypatch):
     seen = []
     original = head_alone.on_features

@@ -279,6 +279,7 @@ def test_numpy_numbers_are_numbers(tmp_path):
     assert run.config["recipe"]["seed"] == 3 and run.config["options"]["num_classes"] == 10
 
 
+@pytest.mark.slow
 def test_sound_arrays_train(tmp_path):
     run = zoo.train(
         "lenet5", "mnist", data=write(tmp_path / "data.npz"), run=tmp_path / "run", epochs=1, batch_size=64, verbose=0

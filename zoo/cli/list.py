@@ -4,6 +4,7 @@ it is sorted by them."""
 import argparse
 import math
 import sys
+from itertools import chain
 
 from zoo import registry
 from zoo.cli import _terminal
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
         tell_broken()  # it may be the one that was looked for
         asked = repr(arguments.pattern) if arguments.pattern else "what was asked for"
         raise UsageError(f"no name matches {asked}; `zoo list` shows all {len(registry.list_models())}")
-    work, accuracy = registry.multiply_adds(), registry.published_accuracies()
+    work, accuracy = registry.multiply_adds(), published_accuracies()
     if arguments.sort == "params":
         names.sort(key=lambda name: registry.info(name).params)
     elif arguments.sort == "multiply-adds":  # what is not known comes last
@@ -67,6 +68,17 @@ def run(arguments: argparse.Namespace) -> None:
     for name in names:
         if (task := registry.info(name).task) not in known:
             print(f"zoo: cannot be trained: {unknown(f'task (of {name})', task, known)}", file=sys.stderr)
+
+
+def published_accuracies() -> dict[str, float]:
+    """By name, the best accuracy on ImageNet's validation images that is published of its weights; not measured here.
+
+    >>> published_accuracies()["vgg16"], "lenet5" in published_accuracies()
+    (0.713, False)
+    """
+    told = {name: [each.published for each in card.weights] for name, card in registry.cards().items()}
+    found = {name: [each.bound for each in chain(*rows) if each.metric == "accuracy"] for name, rows in told.items()}
+    return {name: max(bounds) for name, bounds in found.items() if bounds}
 
 
 def tell_broken() -> None:

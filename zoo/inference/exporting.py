@@ -84,6 +84,8 @@ def reason(error: Exception) -> str:
     """What a library says, as far as it helps."""
     if "Select TensorFlow op" in str(error):
         return "the interpreter of LiteRT lacks operations of TensorFlow that it needs"
+    if "Guard failed" in str(error):
+        return "PyTorch's file would take inputs of one length only"
     if "unconverted_ops" in str(error):
         return "OpenVINO has no words for some of its operations"
     if "XNNPACK" in str(error):
