@@ -63,12 +63,13 @@ def in_whole_numbers(examples: Callable[[], Iterable[list[np.ndarray]]]) -> dict
 
 
 def any_batch(model: keras.Model, format: Format) -> dict[str, Any]:
-    """What it takes that a file answers any number of examples at once: PyTorch's with several inputs answers one."""
-    if format.keras_name != "torch" or len(keras.tree.flatten(model.input)) > 1:
+    """What it takes that a file answers any number of examples, of any length: PyTorch's of several inputs answers one."""
+    if format.keras_name != "torch" or len(model.inputs) > 1:
         return {}
     import torch
 
-    return {"dynamic_shapes": {0: torch.export.Dim("batch", min=1)}}
+    sizes = enumerate(model.inputs[0].shape)
+    return {"dynamic_shapes": {axis: torch.export.Dim.AUTO for axis, size in sizes if size is None}}
 
 
 def flat(outputs: Any) -> list[np.ndarray]:
@@ -128,10 +129,15 @@ def litert_interpreter(path: Path) -> Any:
 def read_torch(path: Path) -> Answer:
     import torch
 
-    module = torch.export.load(str(path)).module()
+    program = torch.export.load(str(path))
+    module, structure = program.module(), program.call_spec.in_spec
 
     def answer(x: Sequence[np.ndarray]) -> list[np.ndarray]:
-        rows = [flat(module(*[torch.from_numpy(each[row : row + 1]) for each in x])) for row in range(len(x[0]))]
+        rows = []
+        for row in range(len(x[0])):  # where it has several inputs, it answers one by one
+            given = [torch.from_numpy(each[row : row + 1]) for each in x]
+            arguments, named = torch.utils._pytree.tree_unflatten(given, structure)
+            rows.append(flat(module(*arguments, **named)))
         return [np.concatenate(each) for each in zip(*rows)]
 
     return answer
