@@ -63,7 +63,7 @@ def in_whole_numbers(examples: Callable[[], Iterable[list[np.ndarray]]]) -> dict
 
 
 def any_batch(model: keras.Model, format: Format) -> dict[str, Any]:
-    """What it takes that a file answers any number of examples, of any length: PyTorch's of several inputs answers one."""
+    """What it takes that a file answers any number of examples of any length; of several inputs PyTorch answers one."""
     if format.keras_name != "torch" or len(model.inputs) > 1:
         return {}
     import torch
