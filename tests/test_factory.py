@@ -92,5 +92,7 @@ def test_a_sequential_of_ones_own_is_a_network_like_another(monkeypatch):
     assert (model.input.shape, model.output.shape) == ((None, 8, 8, 1), (None, 10))
     assert registry.origin(model) == ("mlp", {})
     monkeypatch.setattr(registry, "builder", lambda name: lambda: keras.Sequential([keras.layers.Dense(10)]))
-    with pytest.raises(zoo.UsageError, match=r"mlp returned a Sequential without an input: begin it with keras.Input"):
+    with pytest.raises(
+        zoo.UsageError, match=r"mlp returned a Sequential without an input: give it a keras.Input first"
+    ):
         zoo.build("mlp")

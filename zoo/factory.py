@@ -219,9 +219,7 @@ def _with_ends(model: Any, name: str) -> Any:
     if not isinstance(model, keras.Sequential):
         return model
     if not model.built:
-        raise UsageError(
-            f"the builder of {name} returned a Sequential without an input: begin it with keras.Input(...)"
-        )
+        raise UsageError(f"the builder of {name} returned a Sequential without an input: give it a keras.Input first")
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
