@@ -21,7 +21,7 @@
 #
 # **Beside them** chance, and two models that only count.
 #
-# **Takes** 4.5 minutes of one core's time (AMD EPYC). `--data full` trains on Shakespeare by the recipe, a job for a GPU.
+# **Takes** 4.5 minutes of one core's time (AMD EPYC). `--data full` trains on Shakespeare by the recipe, for a GPU.
 # Background: Goodfellow, Bengio and Courville 2016, [chapter 10](https://www.deeplearningbook.org/contents/rnn.html).
 
 # %%
