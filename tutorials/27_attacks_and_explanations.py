@@ -17,7 +17,7 @@
 #
 # **Beside them** noise of the same size, a network that was trained on noise, untrained networks, and an honest one.
 #
-# **Takes** about four minutes on one core.
+# **Takes** 3.5 minutes of one core's time (AMD EPYC).
 #
 # **To read on** I. Goodfellow, J. Shlens and C. Szegedy, "Explaining and Harnessing Adversarial Examples", 2015
 # ([arXiv:1412.6572](https://arxiv.org/abs/1412.6572)); M. Sundararajan, A. Taly and Q. Yan, "Axiomatic Attribution for
