@@ -1,5 +1,7 @@
 """A file for other programs answers as the network does, or is not left."""
 
+import csv
+import itertools
 import json
 import logging
 import types
@@ -8,6 +10,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from scripts import ROOT
 
 import zoo
 from zoo import tasks
@@ -154,7 +157,7 @@ def test_what_was_trained_in_mixed_precision_is_written_in_float32(tmp_path):
     x = keras.layers.Dense(64, "relu", dtype="mixed_bfloat16")(keras.layers.Flatten(dtype="mixed_bfloat16")(given))
     model = keras.Model(given, keras.layers.Dense(10, dtype="mixed_bfloat16")(x))
     card = zoo.info("mlp")
-    data = types.SimpleNamespace(class_names=("a", "b"), high=255.0)
+    data = types.types.SimpleNamespace(class_names=("a", "b"), high=255.0)
     trained = Trained(Network.of(model, card, tasks.get(card.task)), data)
     kept = keras.saving.load_model(exporting.export(trained, "keras", tmp_path / "m.keras"))
     assert {layer.compute_dtype for layer in kept._flatten_layers()} == {"float32"}
@@ -204,3 +207,27 @@ def test_the_log_goes_on_after_a_library_has_taken_it():
         assert logging.root.handlers == []
     finally:
         logging.root.handlers[:] = before
+
+
+TABLE = list(csv.DictReader((ROOT / "results/benchmarks/exports.csv").read_text(encoding="utf-8").splitlines()))
+ROWS = [row for row in TABLE if row["backend"] == keras.config.backend()]
+
+
+def test_the_table_has_every_family_in_every_format():
+    families = {zoo.info(name).family for name in zoo.list_models()}
+    assert {(row["family"], row["format"]) for row in TABLE} == {*itertools.product(families, exporting.FORMATS)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS, ids=[f"{row['model']}-{row['format']}" for row in ROWS])
+def test_the_table_says_what_can_be_exported(row, tmp_path):
+    form, card = exporting.FORMATS[row["format"]], zoo.info(row["model"])
+    for package in form.packages:
+        pytest.importorskip(package)
+    network = Network.of(zoo.build(card.name, **card.tiny), card, tasks.get(card.task))
+    trained = Trained(network, types.SimpleNamespace(class_names=("a", "b")))
+    if row["outcome"] == "equal":
+        assert exporting.export(trained, row["format"], tmp_path / f"network{form.suffix}").exists()
+    else:
+        with pytest.raises(zoo.UsageError, match=f"{card.name} cannot be {row['format']}"):
+            exporting.export(trained, row["format"], tmp_path / f"network{form.suffix}")
