@@ -157,7 +157,7 @@ def test_what_was_trained_in_mixed_precision_is_written_in_float32(tmp_path):
     x = keras.layers.Dense(64, "relu", dtype="mixed_bfloat16")(keras.layers.Flatten(dtype="mixed_bfloat16")(given))
     model = keras.Model(given, keras.layers.Dense(10, dtype="mixed_bfloat16")(x))
     card = zoo.info("mlp")
-    data = types.types.SimpleNamespace(class_names=("a", "b"), high=255.0)
+    data = types.SimpleNamespace(class_names=("a", "b"), high=255.0)
     trained = Trained(Network.of(model, card, tasks.get(card.task)), data)
     kept = keras.saving.load_model(exporting.export(trained, "keras", tmp_path / "m.keras"))
     assert {layer.compute_dtype for layer in kept._flatten_layers()} == {"float32"}
