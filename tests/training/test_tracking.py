@@ -1,5 +1,6 @@
 """Trackers are told of every epoch and of what was measured, by their own callbacks."""
 
+import argparse
 import sys
 import types
 
@@ -7,6 +8,7 @@ import keras
 import pytest
 
 import zoo
+from zoo.cli import train as train_command
 from zoo.training import tracking
 
 
@@ -167,3 +169,10 @@ def test_the_name_of_before_still_works(tmp_path, data_dir, monkeypatch):
     with pytest.warns(FutureWarning, match="tracker='tensorboard'"):
         train("", tmp_path, data_dir, epochs=1, tensorboard=True)
     assert asked == ["run"]
+
+
+def test_the_option_of_before_is_still_read():
+    parser = argparse.ArgumentParser()
+    train_command.add_arguments(parser)
+    assert parser.parse_args(["mlp", "--tensorboard"]).tracker == "tensorboard"
+    assert parser.parse_args(["mlp", "--tracker", "wandb"]).tracker == "wandb" and not parser.parse_args([]).tracker

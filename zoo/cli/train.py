@@ -127,6 +127,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="print warnings and the result, and no more")
     parser.add_argument("--tracker", help="tensorboard (logs in the run folder), mlflow or wandb: told of every epoch")
+    parser.add_argument(  # its name up to 0.1
+        "--tensorboard", dest="tracker", action="store_const", const="tensorboard", help=argparse.SUPPRESS
+    )
     parser.add_argument("--record", metavar="FILE.csv", help="append the metrics as a row to this table")
 
 
