@@ -104,6 +104,14 @@ def test_a_file_that_answers_otherwise_is_not_left(run, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_answer_that_belongs_to_no_output_is_seen():
+    one, other = np.zeros((3, 2), "float32"), np.ones((3, 2), "float32")
+    exporting.check_same([one, other], [other, one], "it")  # formats have orders of their own
+    exporting.check_same([one, one], [one, one], "it")
+    with pytest.raises(zoo.UsageError, match="it answers otherwise than the network, by 1"):
+        exporting.check_same([one, one], [one, other], "it")
+
+
 def test_what_a_library_cannot_write_is_its_reason(run, tmp_path, monkeypatch):
     def broken(path):
         raise RuntimeError("Select TensorFlow op(s), included in the given model, is(are) not supported")
@@ -138,7 +146,7 @@ def test_one_probability_alone_is_that_of_the_second_class(answers):
         def batches(self, split):
             return tf.data.Dataset.from_tensors((np.zeros((3, 2), "float32"), np.array([1, 0, 0])))
 
-    assert quantization.accuracy(lambda x: [np.array(answers)], Data()) == pytest.approx(2 / 3)
+    assert quantization.right_of(lambda x: [np.array(answers)], Data()).mean() == pytest.approx(2 / 3)
 
 
 def test_examples_to_calibrate_on_are_from_all_of_the_set():

@@ -25,17 +25,22 @@ class Format:
     backends: tuple[str, ...]  # that write it
     packages: tuple[str, ...]  # that write and read it
     read: Callable[[Path], Answer]
-    name_classes: Callable[[Path, list[str]], None]
+    name_classes: Callable[[Path, str], None]  # by a list in JSON
+    also: str = ""  # suffix of a second file, beside the first
 
 
-def write(model: keras.Model, format: Format, path: Path, **options: Any) -> None:
-    """A network in a format, without the names of its classes."""
+def write(model: keras.Model, format: Format, path: Path, classes: Sequence[str] = (), **options: Any) -> None:
+    """A network in a format, with the names of its classes."""
     if not format.keras_name:
         model.save(path)
-        return
-    if format.keras_name == "onnx":
-        teach_erfc()
-    model.export(str(path), format=format.keras_name, verbose=False, **any_batch(model, format), **options)
+    else:
+        if format.keras_name == "onnx":
+            teach_erfc()
+        model.export(str(path), format=format.keras_name, verbose=False, **any_batch(model, format), **options)
+    if format.keras_name == "openvino":
+        change_openvino(path, leave_outputs)
+    if classes:
+        format.name_classes(path, json.dumps([*classes], ensure_ascii=False))
 
 
 def teach_erfc() -> None:
@@ -89,11 +94,10 @@ def read_saved_model(path: Path) -> Answer:
     import tensorflow as tf
 
     served = tf.saved_model.load(str(path))
-    wanted = served.signatures["serving_default"].structured_input_signature[1]
-    by_name = sorted(wanted, key=natural)
+    names = sorted(served.signatures["serving_default"].structured_input_signature[1], key=natural)
 
     def answer(x: Sequence[np.ndarray]) -> list[np.ndarray]:
-        given = {name: tf.constant(each) for name, each in zip(by_name, x)}
+        given = {name: tf.constant(each) for name, each in zip(names, x)}
         return flat(served.signatures["serving_default"](**given))
 
     return answer
@@ -147,7 +151,7 @@ def read_openvino(path: Path) -> Answer:
     import openvino
 
     compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return lambda x: flat([found[each] for found in [compiled(list(x))] for each in compiled.outputs])
+    return lambda x: flat(compiled(list(x)).to_tuple())
 
 
 def natural(name: str) -> tuple[str, int]:
@@ -156,52 +160,56 @@ def natural(name: str) -> tuple[str, int]:
     return (stem, int(number)) if number.isdecimal() else (name, -1)
 
 
-# Class names
+# Class names, a list in JSON
 
 
-def in_zip(path: Path, names: list[str]) -> None:
+def in_zip(path: Path, classes: str) -> None:
     """As one more file of an archive; a LiteRT file may have one behind it (its "associated files")."""
-    if names:
-        with zipfile.ZipFile(path, "a") as archive:
-            archive.writestr(CLASSES, json.dumps(names, ensure_ascii=False))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(CLASSES, classes)
 
 
-def in_torch(path: Path, names: list[str]) -> None:
+def in_torch(path: Path, classes: str) -> None:
     """As an extra file of the archive, which `torch.export.load` gives back."""
-    if names:
-        import torch
+    import torch
 
-        named = {CLASSES: json.dumps(names, ensure_ascii=False)}
-        torch.export.save(torch.export.load(str(path)), str(path), extra_files=named)
+    torch.export.save(torch.export.load(str(path)), str(path), extra_files={CLASSES: classes})
 
 
-def in_folder(path: Path, names: list[str]) -> None:
+def in_folder(path: Path, classes: str) -> None:
     """Among the assets that a SavedModel carries for its users."""
-    if names:
-        (path / "assets.extra").mkdir(exist_ok=True)
-        (path / "assets.extra" / CLASSES).write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+    (path / "assets.extra").mkdir(exist_ok=True)
+    (path / "assets.extra" / CLASSES).write_text(classes, encoding="utf-8")
 
 
-def in_onnx(path: Path, names: list[str]) -> None:
+def in_onnx(path: Path, classes: str) -> None:
     """Among the model's metadata, which `session.get_modelmeta()` shows."""
-    if names:
-        import onnx
+    import onnx
 
-        model = onnx.load(path)
-        onnx.helper.set_model_props(model, {"classes": json.dumps(names, ensure_ascii=False)})
-        onnx.save(model, path)
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {"classes": classes})
+    onnx.save(model, path)
 
 
-def in_openvino(path: Path, names: list[str]) -> None:
-    """Among the model's runtime information. What is no output of the network, as its assertions, goes out of it."""
-    import openvino
+def in_openvino(path: Path, classes: str) -> None:
+    """Among the model's runtime information."""
+    change_openvino(path, lambda model: model.set_rt_info(classes, ["model_info", "classes"]))
 
-    model = openvino.Core().read_model(path)
+
+def leave_outputs(model: Any) -> None:
+    """Take out of OpenVINO's model what is no output of the network, as its assertions."""
     for result in model.get_results():
         if all("/" in name for name in result.output(0).get_names()):  # an output is "Identity:0", or has its own name
             model.remove_result(result)
-    model.set_rt_info(json.dumps(names, ensure_ascii=False), ["model_info", "classes"])
-    beside = path.with_name(f"named-{path.name}")
+
+
+def change_openvino(path: Path, change: Callable[[Any], None]) -> None:
+    """Read OpenVINO's file, change the model and write it back."""
+    import openvino
+
+    model = openvino.Core().read_model(path)
+    change(model)
+    beside = path.with_name(f"changed-{path.name}")
     openvino.save_model(model, beside, compress_to_fp16=False)
     del model  # which maps the weights from the file that is replaced now
     for suffix in (".xml", ".bin"):
@@ -214,5 +222,5 @@ FORMATS = {
     "onnx": Format("onnx", ".onnx", ("tensorflow",), ("onnx", "tf2onnx", "onnxruntime"), read_onnx, in_onnx),
     "litert": Format("litert", ".tflite", ("tensorflow",), ("tensorflow",), read_litert, in_zip),
     "torch": Format("torch", ".pt2", ("torch",), ("torch",), read_torch, in_torch),
-    "openvino": Format("openvino", ".xml", ("tensorflow",), ("openvino",), read_openvino, in_openvino),
+    "openvino": Format("openvino", ".xml", ("tensorflow",), ("openvino",), read_openvino, in_openvino, ".bin"),
 }

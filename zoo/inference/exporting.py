@@ -49,8 +49,7 @@ def export(trained: Trained, format: str, path: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".zoo-") as folder:
         written = Path(folder) / path.name
         with explained(trained.network.card.name, format), quiet():
-            write(model, chosen, written)
-            chosen.name_classes(written, list(trained.data.class_names))
+            write(model, chosen, written, trained.data.class_names)
             answers = chosen.read(written)(examples)
         check_same(expected, answers, f"{trained.network.card.name} as {format}")
         for file in Path(folder).iterdir():  # of OpenVINO two
@@ -99,8 +98,7 @@ def check_possible(format: str, chosen: Format, path: Path) -> None:
     """Raise before the work where a format cannot be written here."""
     if chosen.suffix and path.suffix != chosen.suffix:
         raise UsageError(f"{path} does not end in {chosen.suffix}, by which {format} is known; name it so")
-    beside = path.with_suffix(".bin")
-    if path.suffix == ".xml" and os.path.lexists(beside):
+    if chosen.also and os.path.lexists(beside := path.with_suffix(chosen.also)):
         raise UsageError(f"{beside}, where {format} writes the weights, is there already; choose another name")
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent} is no folder; make it first, or choose another path")
@@ -132,8 +130,8 @@ def check_same(expected: list[np.ndarray], answers: list[np.ndarray], what: str)
     there = sorted(each.shape for each in answers)
     if there != sorted(each.shape for each in expected):
         raise UsageError(f"{what} gives outputs of the shapes {there}; expected {[each.shape for each in expected]}")
-    for one in expected:
-        apart = min(np.abs(one - each).max(initial=0) for each in answers if each.shape == one.shape)
+    for one, others in [*((each, answers) for each in expected), *((each, expected) for each in answers)]:
+        apart = min(np.abs(one - each).max(initial=0) for each in others if each.shape == one.shape)
         if not apart <= TOLERANCE * max(1.0, np.abs(one).max(initial=0)):
             raise UsageError(f"{what} answers otherwise than the network, by {apart:.2g}: it is not kept")
 

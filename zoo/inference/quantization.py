@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UsageError
-from zoo.inference.export_formats import FORMATS, in_whole_numbers, read_litert, write
+from zoo.inference.export_formats import FORMATS, Answer, in_whole_numbers, read_litert, write
 from zoo.inference.exporting import check_possible, explained, in_full_precision, quiet
 from zoo.tasks.base import Trained
 
@@ -60,12 +60,11 @@ def quantise(trained: Trained, path: Path) -> Quantised:
         whole, small = Path(folder) / f"whole-{path.name}", Path(folder) / path.name
         with explained(card.name, "litert in int8"), quiet():
             write(model, form, whole)
-            write(model, form, small, **in_whole_numbers(lambda: shown(trained.data)))
-            form.name_classes(small, list(trained.data.class_names))
-            found = {each: accuracy(read_litert(each), trained.data) for each in (whole, small)}
+            write(model, form, small, trained.data.class_names, **in_whole_numbers(lambda: shown(trained.data)))
+            right, right_before = (right_of(read_litert(each), trained.data) for each in (small, whole))
         sizes = [each.stat().st_size for each in (small, whole)]
         small.replace(path)
-    return Quantised(path, len(trained.data.targets("test")), found[small], found[whole], *sizes)
+    return Quantised(path, len(right), float(right.mean()), float(right_before.mean()), *sizes)
 
 
 def shown(data: Any) -> Iterator[list[np.ndarray]]:
@@ -95,13 +94,10 @@ def unscaled(data: Any, x: np.ndarray) -> np.ndarray:
     return data.scaling.undo(x) if hasattr(data, "scaling") else x
 
 
-def accuracy(answer: Any, data: Any) -> float:
-    """Of a file, on the test set."""
-    right = [
-        classes(answer([unscaled(data, x).astype("float32")])[0]) == y
-        for x, y in data.batches("test").as_numpy_iterator()
-    ]
-    return float(np.concatenate(right).mean())
+def right_of(answer: Answer, data: Any) -> np.ndarray:
+    """Which examples of the test set a file answers right: (examples,)."""
+    batches = data.batches("test").as_numpy_iterator()
+    return np.concatenate([classes(answer([unscaled(data, x).astype("float32")])[0]) == y for x, y in batches])
 
 
 def classes(probabilities: np.ndarray) -> np.ndarray:

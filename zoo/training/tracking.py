@@ -4,6 +4,7 @@ A run of MLflow's or W&B's that the caller has begun is used, and left open.
 """
 
 import importlib.util
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,8 +73,6 @@ class WandB(Tracker):
         self.begun = False
 
     def callbacks(self, run: Run) -> list[Any]:
-        import os
-
         import wandb
         from wandb.integration.keras import WandbMetricsLogger
 
