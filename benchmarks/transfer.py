@@ -143,8 +143,9 @@ def few_labels(arguments):
     print(f"fine-tuning less scratch, worst of {len(arguments.seeds)} seeds: {gain:+.4f}")
 
 
-def keras_script(folder, weights, *, size, head_epochs, epochs, seed, careful):
-    """A script on keras.applications: the part of the test images that it gets right."""
+def keras_script(folder, weights, *, size, head_epochs, epochs, seed, careful, until=None):
+    """A script on keras.applications: the part of the test images that it gets right. A callback `until` may stop it:
+    then nothing is validated, and the last weights are kept."""
     keras.utils.set_random_seed(seed)
 
     def images(split, shuffle=False):
@@ -168,10 +169,11 @@ def keras_script(folder, weights, *, size, head_epochs, epochs, seed, careful):
     outputs = layers.Dense(len(train.class_names))(layers.Dropout(0.2)(x))
     model = keras.Model(inputs, outputs)
 
-    def fit(rate, since, until, callbacks=()):
+    def fit(rate, since, last, callbacks=()):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
-        model.fit(train, validation_data=validation, initial_epoch=since, epochs=until, callbacks=[*callbacks],
+        told, validated = ([until], None) if until else (callbacks, validation)
+        model.fit(train, validation_data=validated, initial_epoch=since, epochs=last, callbacks=[*told],
                   verbose=0)  # fmt: skip
 
     fit(1e-3, 0, head_epochs)

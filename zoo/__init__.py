@@ -109,13 +109,15 @@ def train(
     optimizer: Any = None,
     class_weight: Mapping[int | str, float] | str | None = None,
     folds: int | None = None,
+    budget: str | float | None = None,
     **options: Any,
 ) -> "Run | CrossValidation":
     """Train a network by one of its recipes and write a run folder.
 
     Args:
         name: a name of `zoo.list_models()`, or what `zoo.build` returned, which is then trained in place; with the
-            folder of a run to resume it may be left out.
+            folder of a run to resume it may be left out. "best" is chosen for images of one's own and a `budget`, with
+            the size of the images and the schedule.
         recipe: a recipe of its card, or a `zoo.Recipe` of one's own; ``"demo"``, the default, needs no network. From
             weights it is ``"finetune"``, and with `data` the recipe for data of one's own, where the card has one.
         weights: pretrained weights to start from: a tag of the card, a file, or an https address.
@@ -151,6 +153,7 @@ def train(
         class_weight: a number for each class, by its number or name; or "balanced".
         folds: k-fold cross-validation: train so many times, each time without another part of all examples that are not
             for testing, and measure on that part; the test set is not touched.
+        budget: of "best": the time for all of it, "90s", "10min", "1h", or minutes.
         **options: of the builder, or of what the recipe does to the data, in place of the recipe's own.
 
     Returns:
@@ -162,6 +165,11 @@ def train(
     """
     arguments = dict(locals())
     arguments |= arguments.pop("options")
+    if budget is not None or (isinstance(name, str) and name == "best"):
+        from zoo.training.choosing import with_choice
+
+        arguments = with_choice(arguments)
+    arguments.pop("budget", None)
     del arguments["folds"]
     if folds is not None:
         from zoo.training.folds import check, cross_validate

@@ -13,6 +13,7 @@ from typing import Any
 from zoo.cli import _terminal
 from zoo.cli.info import describe_expected
 from zoo.errors import UsageError
+from zoo.training import choosing
 from zoo.training.run_folder import Run
 from zoo.training.run_plan import MINUTES, SETTINGS, RunPlan, prepare
 from zoo.training.stopping import requests
@@ -34,7 +35,13 @@ TEXT_OPTIONS = (("text-column", "texts"), ("label-column", "their classes"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", nargs="?", help="of a network: one of `zoo list`")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="of a network: one of `zoo list`; or best")
+    parser.add_argument(
+        "--budget",
+        metavar="TIME",
+        help="of best, which chooses the network, the image size and the epochs for --data PHOTOS/ and this machine: "
+        "10min, 90s, 1h",
+    )
     parser.add_argument(
         "--recipe",
         help="a recipe of its card (default: demo, which needs no download; finetune with --weights; with --data the "
@@ -149,6 +156,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def train(arguments: argparse.Namespace, options: dict[str, Any]) -> None:
     """Plan and train; what a signal interrupts while Keras is imported is made up for afterwards."""
+    choosing.check(vars(arguments))
     if arguments.weights or arguments.data:  # a file is held against the network, a folder opened by its task
         _terminal.start_keras(arguments.debug)
         requests.check()
@@ -161,7 +169,8 @@ def train(arguments: argparse.Namespace, options: dict[str, Any]) -> None:
     if arguments.folds is not None:
         cross_validate(arguments, settings | options)
         return
-    plan = prepare(arguments.name, arguments.recipe, offer=_terminal.agrees, **settings, **options)
+    named = dict(name=arguments.name, recipe=arguments.recipe, budget=arguments.budget)
+    plan = prepare(offer=_terminal.agrees, **choosing.with_choice(settings | options | named))
     try:
         _terminal.start_keras(arguments.debug)
         requests.check()
