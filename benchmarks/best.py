@@ -4,9 +4,9 @@
 
 FOLDER is one of `photograph_sets.py`, called NAME-SEED. `best` has the weights in the file and nothing else to choose a
 network from: what it can choose is the size of the images and the schedule. `plain` is a script on keras.applications
-with the same weights: ResNet-50 at 224 pixels, batch normalisation frozen, flips, zoom and translation, one epoch of the
-head by Adam at 1e-3, then all of it at 5e-5, until the time is up in the middle of an epoch; the weights of its last
-step are tested, and its test is not counted.
+with the same weights: ResNet-50 at 224 pixels, batch normalisation frozen, flips, zoom and translation, one epoch of
+the head by Adam at 1e-3, then all of it at 5e-5, until the time is up in the middle of an epoch; the weights of its
+last step are tested, and its test is not counted.
 
 So that others on the machine do not change the figures, time is that of the processor, two seconds of it to a second:
 run with TF_NUM_INTRAOP_THREADS=1.

@@ -236,12 +236,13 @@ lesson.claim("the same two layers in Inception v1, module 3a", before + after, "
 # filter sees one map alone, and a 1x1 convolution behind it mixes the maps. Of $f f c d$ multiplications a pixel
 # $f f c + c d$ are left. The MobileNets are made of such pairs; the EfficientNets grow one of them in width, depth and
 # pixels by a rule; ConvNeXt takes larger filters, of 7x7, which cost little where each sees one map. DenseNets keep the
-# maps of all layers in place of a sum. ViT has one convolution, of 16x16 pixels, at its beginning; what follows is the
-# subject of lesson 22.
+# maps of all layers in place of a sum; Inception-ResNet adds what Inception's towers found to what they read. ViT has
+# one convolution, of 16x16 pixels, at its beginning; what follows is the subject of lesson 22.
 
 # %%
 LATER = {
     "DenseNet": ("densenet121", "densenet169", "densenet201"),
+    "Inception-ResNet": ("inception_resnet_v2",),
     "Xception": ("xception",),
     "MobileNet": ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"),
     "EfficientNet": (

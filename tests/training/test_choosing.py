@@ -1,8 +1,8 @@
 """`best`: which network, which size and how many epochs; what it says, and that its run can be repeated."""
 
 import dataclasses
-import logging
 import shlex
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ import zoo
 from zoo import cli
 from zoo.recipes import FINETUNE
 from zoo.training import candidates, choosing, throughput
-from zoo.training.candidates import Candidate
-from zoo.training.choosing import Speed, Work, choose, plans, promising
+from zoo.training.candidates import Candidate, Speed
+from zoo.training.choosing import Work, choose, plans, promising
 from zoo.weights import fetching
 
 SMALL = {"width": 8, "blocks": (1, 1, 1, 1)}
@@ -48,6 +48,7 @@ def measured(monkeypatch):
         asked.append(name)
         return SPEEDS[name]
 
+    monkeypatch.setattr(choosing, "time", SimpleNamespace(perf_counter=lambda: 0.0))  # nothing else takes time
     monkeypatch.setattr(throughput, "training_speed", speed)
     monkeypatch.setattr(choosing, "candidates", lambda weights: [FAST, FINE, HUGE])
     monkeypatch.setattr(choosing, "looked_at", lambda *_: WORK)
@@ -56,7 +57,7 @@ def measured(monkeypatch):
 
 @pytest.mark.parametrize(
     ("budget", "name", "side", "learns"),
-    [(26, "mobilenet_v3_small", 160, False), (100, "mobilenet_v3_small", 192, True), (300, "resnet50", 96, True),
+    [(28, "mobilenet_v3_small", 160, False), (100, "mobilenet_v3_small", 192, True), (600, "resnet50", 160, True),
      (900, "resnet50", 224, True), (20_000, "convnext_xlarge", 224, True)],
 )  # fmt: skip
 def test_more_time_buys_a_better_network_and_larger_images(budget, name, side, learns, measured):
@@ -67,7 +68,7 @@ def test_more_time_buys_a_better_network_and_larger_images(budget, name, side, l
 
 
 def test_what_cannot_fit_is_not_measured(measured):
-    choose({"data": "photos"}, 300, "5min")
+    choose({"data": "photos"}, 600, "10min")
     assert measured == ["mobilenet_v3_small", "resnet50"]
     measured.clear()
     choose({"data": "photos"}, 20_000, "20000s")
@@ -112,27 +113,45 @@ def test_a_speed_is_measured_and_a_flat_head_keeps_its_size():
     assert flat.side == 32 and not flat.any_size
 
 
-def test_the_run_stands_under_the_network_that_was_chosen(photos, tmp_path, monkeypatch, caplog):
-    weights = tmp_path / "my_resnet18.weights.h5"
-    zoo.build("resnet18", input_shape=(96, 96, 3), num_classes=5, **SMALL).save_weights(weights)
-    monkeypatch.setattr(throughput, "training_speed", lambda *_: Speed(96, 0.01, 0.003, 1.0))
-    monkeypatch.setattr(choosing, "STEPS", (1, 1))
-    monkeypatch.setattr(choosing, "EPOCHS", 1)
-    monkeypatch.setattr(choosing, "HEAD_EPOCHS", 1)
-    monkeypatch.setattr(choosing, "SIZES", (48,))
-    monkeypatch.setattr(candidates, "side_of", lambda card: 64)
-    how = dict(weights=weights, preprocessing="torch", data=photos, verbose=0, **SMALL)
-    with caplog.at_level(logging.INFO, logger="zoo"):
-        run = zoo.train("best", budget="1min", run=tmp_path / "best", **how)
-    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("best: ")]
+@pytest.fixture(scope="module")
+def chosen_run(photos, tmp_path_factory):
+    """A run of `best` with what it said, from weights in a file; what is chosen from is made small."""
+    folder = tmp_path_factory.mktemp("best")
+    zoo.build("resnet18", input_shape=(64, 64, 3), num_classes=5, **SMALL).save_weights(
+        folder / "my_resnet18.weights.h5"
+    )
+    told = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(throughput, "training_speed", lambda *_: Speed(96, 0.01, 0.003, 1.0))
+        for name, value in {"STEPS": (1, 1), "EPOCHS": 1, "HEAD_EPOCHS": 1, "SIZES": (48,)}.items():
+            patch.setattr(choosing, name, value)
+        patch.setattr(candidates, "side_of", lambda card: 64)
+        patch.setattr(choosing.log, "info", lambda line: told.append(str(line)))
+        run = zoo.train(
+            "best", budget="1min", weights=folder / "my_resnet18.weights.h5", preprocessing="torch", data=photos,
+            verbose=0, run=folder / "run", **SMALL,
+        )  # fmt: skip
+    return run, [line for line in told if line.startswith("best: ")]
+
+
+def test_the_run_stands_under_the_network_that_was_chosen(chosen_run):
+    run, told = chosen_run
     assert len(told) == 3 and "resnet18" in told[1] and "64x64 pixels" in told[1] and "of 1min" in told[2]
-    config = run.config
+    config, recipe = run.config, run.config["recipe"]
     assert config["model"] == "resnet18" and run.results["recipe"] == "finetune"
-    recipe = config["recipe"]
     assert (recipe["epochs"], recipe["head_epochs"], recipe["batch_size"]) == (2, 1, 16)
     assert recipe["preprocess"] == {"cover": [64, 64]}
     words = shlex.split(config["command"])
     assert words[:3] == ["zoo", "train", "resnet18"] and "best" not in words and "--budget" not in words
+    for option, value in {"--epochs": "2", "--head-epochs": "1", "--batch-size": "16"}.items():
+        assert words[words.index(option) + 1] == value
+    assert "cover=(64, 64)" in words
+
+
+@pytest.mark.slow
+def test_the_command_repeats_the_run_exactly(chosen_run, tmp_path):
+    run, _ = chosen_run
+    words = shlex.split(run.config["command"])
     assert cli.main([*words[1:], "--quiet", "--run", str(tmp_path / "again")]) == 0
     again = zoo.Run.open(tmp_path / "again")
     assert again.metrics == run.metrics

@@ -1,4 +1,4 @@
-"""The networks that can be fine-tuned from weights that are on this machine, or can be fetched."""
+"""Networks that can be fine-tuned from weights that are on this machine or can be fetched, and how fast they are."""
 
 import math
 import re
@@ -32,6 +32,26 @@ class Candidate:
     @property
     def recipe(self) -> Recipe:
         return registry.info(self.name).recipe("finetune")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds that a network takes on this machine, for an image of `side` pixels."""
+
+    side: int
+    train: float  # forward and backward
+    predict: float  # forward
+    start: float  # to be built and compiled
+    any_size: bool = True  # whether images of other sizes leave its weights as they are
+
+    def at(self, side: int) -> "Speed":
+        """For images of another size: the work goes with the pixels.
+
+        >>> Speed(128, train=0.1, predict=0.03, start=9.0).at(64).train
+        0.025
+        """
+        times = (side / self.side) ** 2
+        return Speed(side, times * self.train, times * self.predict, self.start, self.any_size)
 
 
 def candidates(weights: Any) -> list[Candidate]:

@@ -18,7 +18,7 @@ from typing import Any
 from zoo import registry, tasks
 from zoo.errors import UsageError
 from zoo.records import Card
-from zoo.training.candidates import TASK, Candidate, candidates
+from zoo.training.candidates import TASK, Candidate, Speed, candidates
 from zoo.training.own_data import arrays_or_data, on_own_data
 
 log = logging.getLogger("zoo")
@@ -39,26 +39,6 @@ EPOCHS = 15  # at most
 FEW_IMAGES, FEW_BATCH, BATCH = 1000, 16, 32  # few images have small batches, for more steps
 READINGS = 4  # of all images, around the training: looked at, summarised, neighbours found, mistakes drawn
 STARTS = 2.0  # times a network is compiled again: to learn, and to be asked
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Seconds that a network takes on this machine, for an image of `side` pixels."""
-
-    side: int
-    train: float  # forward and backward
-    predict: float  # forward
-    start: float  # to be built and compiled
-    any_size: bool = True  # whether images of other sizes leave its weights as they are
-
-    def at(self, side: int) -> "Speed":
-        """For images of another size: the work goes with the pixels.
-
-        >>> Speed(128, train=0.1, predict=0.03, start=9.0).at(64).train
-        0.025
-        """
-        times = (side / self.side) ** 2
-        return Speed(side, times * self.train, times * self.predict, self.start, self.any_size)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from zoo.data.batching import Batches, RepeatedBatch
 from zoo.errors import UsageError
 from zoo.optimizers import finetuning
 from zoo.records import Recipe
-from zoo.training.choosing import Speed
+from zoo.training.candidates import Speed
 from zoo.training.state import optimizers_of
 
 
