@@ -1,4 +1,4 @@
-"""FCN-8s: a classifier of images that is asked about every pixel.
+"""FCN-8s, 16s and 32s: a classifier of images that is asked about every pixel.
 
 J. Long, E. Shelhamer and T. Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015,
 arXiv:1411.4038: sections 4.1 to 4.3, Figure 3.
@@ -9,7 +9,9 @@ arXiv:1411.4038: sections 4.1 to 4.3, Figure 3.
     score8      1x1 from block3's pool           up to eight times its size
 
 What goes up is a transposed convolution that starts as bilinear interpolation; the two of 4x4 learn, the last, of
-16x16, stays what it is (section 4.3). The weights are those of VGG-16's convolutions, whose layers have its names here.
+16x16, stays what it is (section 4.3). FCN-16s (``finest=16``) ends after the first sum and goes up sixteen times at
+once, FCN-32s with the scores of the coarsest maps. The weights are those of VGG-16's convolutions, whose layers have
+its names here.
 """
 
 from typing import Any
@@ -26,6 +28,7 @@ from zoo.records import Card, Input, replace
 from zoo.registry import register
 
 STRIDE = 32
+STRIDES = (8, 16, 32)
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -81,6 +84,7 @@ def fcn8_vgg16(
     width: float = 1.0,
     batch_norm: bool = False,
     dropout: float = 0.5,
+    finest: int = 8,
     name: str = "fcn8_vgg16",
 ) -> keras.Model:
     """FCN-8s on VGG-16 (Long et al. 2015, Figure 3).
@@ -91,19 +95,22 @@ def fcn8_vgg16(
         width: multiplies the channels of VGG-16.
         batch_norm: normalise between each 3x3 convolution and its ReLU.
         dropout: fraction of the activations zeroed in training after the former dense layers.
+        finest: the stride of the finest maps that are scored: 8, or 16 or 32 for FCN-16s and FCN-32s.
         name: of the returned model.
 
     Returns:
         A `keras.Model`: (batch, height, width, channels) to (batch, height, width, num_classes) logits.
 
     Raises:
-        UsageError: for a size that is no multiple of 32.
+        UsageError: for a size that is no multiple of 32, or another stride.
 
     >>> fcn8_vgg16(input_shape=(None, None, 3), width=0.125).output_shape
     (None, None, None, 21)
     """
     if any(size is not None and (size < STRIDE or size % STRIDE) for size in input_shape[:2]):
         raise UsageError(f"images of {input_shape[0]}x{input_shape[1]}; expected multiples of {STRIDE}: resize them")
+    if finest not in STRIDES:
+        raise UsageError(f"finest is {finest!r}; expected a stride: {', '.join(map(str, STRIDES))}")
     image = keras.Input(input_shape, name="image")
     x = blocks(image, CONVOLUTIONS["D"], batch_norm=batch_norm, width=width)
     body = keras.Model(image, x)
@@ -124,6 +131,7 @@ def fcn8_vgg16(
 
     x = score(x, 32)
     for stride, block in ((16, "block4_pool"), (8, "block3_pool")):
-        finer = score(body.get_layer(block).output, stride)
-        x = layers.Add(name=f"sum{stride}")([up(x, 2, f"up{stride}"), finer])
-    return keras.Model(image, up(x, 8, "logits", trainable=False, dtype="float32"), name=name)
+        if stride >= finest:
+            finer = score(body.get_layer(block).output, stride)
+            x = layers.Add(name=f"sum{stride}")([up(x, 2, f"up{stride}"), finer])
+    return keras.Model(image, up(x, finest, "logits", trainable=False, dtype="float32"), name=name)
