@@ -1,6 +1,7 @@
 """`best`: which network, which size and how many epochs; what it says, and that its run can be repeated."""
 
 import dataclasses
+import json
 import shlex
 from types import SimpleNamespace
 
@@ -219,3 +220,13 @@ def test_what_does_not_go_with_it_is_told_in_a_line(given, told):
 def test_the_command_tells_a_bad_budget_before_keras_is_imported(capsys):
     assert cli.main(["train", "best", "--data", "photos", "--budget", "soon"]) == 2
     assert capsys.readouterr().err == "zoo: budget is 'soon'; expected a time: 90s, 10min or 1h\n"
+
+
+def test_the_bench_tells_milliseconds(capsys):
+    assert cli.main(["bench", "lenet5", "--batch-size", "4", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["name"] == "lenet5" and row["pixels"] == 28 and row["learn_ms"] > 0 and row["predict_ms"] > 0
+    assert cli.main(["bench", "gpt"]) == 2
+    assert "gpt is for language_modelling; expected networks that take an image" in capsys.readouterr().err
+    assert cli.main(["bench", "lenet5", "--image-size", "32x48"]) == 2
+    assert "expected one number of pixels" in capsys.readouterr().err

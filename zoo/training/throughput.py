@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import factory
+from zoo import factory, registry
 from zoo.backend import random_states_kept, released
 from zoo.data.batching import Batches, RepeatedBatch
 from zoo.errors import UsageError
@@ -69,11 +69,14 @@ def model_rate(model: Any, dataset: Any, *, steps: int = 10, warmup: int = 2) ->
 def training_speed(name: str, recipe: Recipe, side: int, batch_size: int, num_classes: int) -> Speed:
     """How fast a network is fine-tuned by a recipe, measured in two steps. The weights do not matter, and are fresh."""
     own = min(recipe.preprocess.get("cover", (side, side)))
+    channels = registry.info(name).inputs[0].shape[-1]
     with random_states_kept(), released():
         began = time.perf_counter()
 
         def built(side: int) -> keras.Model:
-            return factory.build(name, **{**recipe.model, "input_shape": (side, side, 3), "num_classes": num_classes})
+            return factory.build(
+                name, **{**recipe.model, "input_shape": (side, side, channels), "num_classes": num_classes}
+            )
 
         model = built(side)
         any_size = not any(isinstance(layer, keras.layers.Flatten) for layer in model.layers)
@@ -81,7 +84,7 @@ def training_speed(name: str, recipe: Recipe, side: int, batch_size: int, num_cl
             side, model = own, built(own)
         finetuning.unfreeze(finetuning.freeze(model))
         model.compile(recipe.optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-        batch = np.zeros((batch_size, side, side, 3), "float32"), np.zeros(batch_size, "int32")
+        batch = np.zeros((batch_size, side, side, channels or 1), "float32"), np.zeros(batch_size, "int32")
         rate = model_rate(model, Batches(lambda rows: batch, lambda: [np.arange(batch_size)]), steps=2, warmup=1)
         start = time.perf_counter() - began - 3 * batch_size / rate
         model.predict_on_batch(batch[0])
