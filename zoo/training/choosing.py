@@ -120,11 +120,9 @@ def check(given: Mapping[str, Any]) -> None:
     if budget is None:
         raise UsageError("best chooses for the time that there is; say how long: --budget 10min (budget=)")
     seconds_of(budget)
-    for setting, why in {
-        **dict.fromkeys(CHOOSES, "which chooses it"),
-        **dict.fromkeys(ANEW, "which is no one run"),
-    }.items():
+    for setting in (*CHOOSES, *ANEW):
         if given.get(setting) not in (None, False):
+            why = "which chooses it" if setting in CHOOSES else "which chooses anew each time"
             raise UsageError(f"{setting} is given with best, {why}: leave it out, or name a network")
     if given.get("data") is None:
         raise UsageError("best is for images of your own; name them: --data FOLDER (data=)")
@@ -153,9 +151,9 @@ def choose(given: Mapping[str, Any], seconds: float, budget: str) -> Choice:
     speeds: dict[str, Speed] = {}
     chosen: Choice | None = None
     while (candidate := promising(found, speeds, work, chosen, seconds - time.perf_counter() + began)) is not None:
-        side = min(candidate.side, MEASURED_AT)
-        recipe = candidate.recipe
-        speeds[candidate.name] = training_speed(candidate.name, recipe, side, work.batch_size, work.num_classes)
+        log.info(f"best: measuring how fast {candidate.name} learns here")
+        name, side = candidate.name, min(candidate.side, MEASURED_AT)
+        speeds[name] = training_speed(name, candidate.recipe, side, work.batch_size, work.num_classes)
         left = (1 - KEPT_FREE) * (seconds - time.perf_counter() + began)
         all_plans = [each for c in found if c.name in speeds for each in plans(c, speeds[c.name], work)]
         fitting = [each for each in all_plans if each.seconds <= left]
@@ -180,9 +178,7 @@ def looked_at(data: Any, card: Card, data_dir: Any) -> Work:
     source = arrays_or_data(data, recipe.dataset, card, data_dir, recipe.preprocess).load()
     module = tasks.get(TASK).data_module.adapt(card, recipe, source)
     counts = module.examples
-    reading = (
-        (time.perf_counter() - began) / 2 / max(sum(counts.values()), 1)
-    )  # read to be looked at, and to be summarised
+    reading = (time.perf_counter() - began) / 2 / sum(counts.values())  # they are looked at, then summarised
     return Work(counts["train"], counts["validation"], counts["test"], reading, source.num_classes)
 
 
@@ -222,7 +218,6 @@ def plans(candidate: Candidate, speed: Speed, work: Work) -> Iterator[Choice]:
         train, ask = here.train + work.reading, here.predict + work.reading
         ready = STARTS * speed.start + READINGS * work.reading * everything + work.test * ask
         ready += (views * work.train + work.validation) * ask
-        alone = 2 * HEAD_EPOCHS
 
         def plan(head_epochs: int, epochs: int, seconds: float, side: int = side, image: float = here.train) -> Choice:
             return Choice(candidate, side, head_epochs, head_epochs + epochs, work.batch_size, image, seconds)
@@ -243,15 +238,11 @@ def told(
     fetched = f", {len(found) - here} can be fetched" if here < len(found) else ""
     measured = ", ".join(f"{name} {1000 * each.train:.0f} ms at {each.side} pixels" for name, each in speeds.items())
     rest = chosen.epochs - chosen.head_epochs
-    why = (
-        f"at least {STEPS[0]} steps of the whole network fit"
-        if rest
-        else "the head can learn; for more there is no time"
-    )
+    fits = f"{STEPS[0]} steps of all of it" if rest else "the head"
     return (
-        f"weights of {here} networks are here{fetched}; to learn from an image takes {measured}",
-        f"{best.name} (published accuracy {best.accuracy:g}) at {chosen.side}x{chosen.side} pixels: the best for which "
-        f"{why}",
+        f"networks with weights: {here} here{fetched}; to learn from an image takes {measured}",
+        f"{best.name} (published accuracy {best.accuracy:g}) at {chosen.side}x{chosen.side} pixels promises most of "
+        f"those for which there is time to train {fits}",
         f"{chosen.head_epochs} epochs of the head, {rest} of the whole network, {work.train:,} images in batches of "
         f"{chosen.batch_size}: about {chosen.seconds / 60:.1f} min, of {budget}",
     )
