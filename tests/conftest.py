@@ -80,3 +80,34 @@ def short_measurements():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "throughput", Short)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_once():
+    """Each figure of a run is drawn once, and then blank but of its size: drawing is a fifth of a small training. The
+    tests that look at what was drawn ask for `drawn`."""
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    draw, seen = Figure.savefig, set()
+
+    def savefig(figure, path, **options):
+        kind = os.path.basename(path)
+        if kind in seen and not wanted:
+            Image.new("1", tuple(map(int, figure.bbox.size))).save(path, format="png")
+        else:
+            draw(figure, path, **options)
+            seen.add(kind)
+
+    wanted = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", savefig)
+        yield wanted
+
+
+@pytest.fixture(scope="module")
+def drawn(drawn_once):
+    """From here on, figures are drawn."""
+    drawn_once.append(True)
+    yield
+    drawn_once.pop()

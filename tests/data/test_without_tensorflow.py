@@ -367,6 +367,7 @@ def alone(tmp_path_factory):
 
 
 def on_jax_alone(what, folder):
+    pytest.importorskip("jax")
     program = Path(__file__).parents[1] / "jax_alone.py"
     environment = {**os.environ, "PYTHONPATH": str(program.parents[1]), "KERAS_HOME": str(folder / "keras")}
     environment.pop("KERAS_BACKEND", None)

@@ -15,6 +15,8 @@ from zoo.inference import pretrained, reopening
 from zoo.inference.robustness import robustness
 from zoo.introspection.attribution import heatmaps
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

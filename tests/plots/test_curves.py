@@ -5,6 +5,8 @@ import pytest
 
 from zoo import plots
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 
 @pytest.mark.parametrize(("last", "scale"), [(0.1, "log"), (0.0, "linear"), (-2.5, "linear")])
 def test_a_loss_is_drawn_by_its_logarithm_where_it_has_one(last, scale, tmp_path):

@@ -8,6 +8,8 @@ from zoo import plots
 from zoo.plots import base
 from zoo.plots.classification import shortened
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 
 def test_long_names_keep_their_ends():
     names = [f"Prunus avium (sweet cherry, {size} fruit)" for size in ("large", "small")]

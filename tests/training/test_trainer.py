@@ -30,7 +30,7 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def short_run(tmp_path_factory, data_dir):
+def short_run(tmp_path_factory, data_dir, drawn):
     """Two epochs of the main job."""
     folder = tmp_path_factory.mktemp("runs") / "short"
     return zoo.train("lenet5", run=folder, data_dir=data_dir, epochs=2, verbose=0)
