@@ -8,8 +8,10 @@ time. What it finds wrong is raised here; what it opens, this process can open: 
 import atexit
 import contextlib
 import json
+import math
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +19,9 @@ from pathlib import Path
 
 from zoo.errors import UsageError
 
-TIMEOUT = 20.0  # seconds; the largest header takes less than one
+TIMEOUT = 20.0  # seconds of the processor; the largest header takes less than one
+PATIENCE = 15  # times as long by the clock: other programs may leave the helper little of the processor
+OUT_OF_TIME = -getattr(signal, "SIGXCPU", 1000)  # how a process ends that has computed for too long
 EXTRA_MEMORY = 200 * 2**20  # bytes that the helper may take beyond the file's size
 _helpers: dict[int, "subprocess.Popen[bytes]"] = {}  # by the process that started it; kept for the next file
 _one_file_at_a_time = threading.Lock()
@@ -56,27 +60,30 @@ def answer_of(process: "subprocess.Popen[bytes]", path: str) -> bytes | None:
     assert stdin is not None and stdout is not None  # both are pipes
     answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     with contextlib.suppress(BrokenPipeError):
-        stdin.write(f"{json.dumps(path)}\n".encode())
+        stdin.write(f"{json.dumps([path, TIMEOUT])}\n".encode())
         stdin.flush()
     threading.Thread(target=lambda: answers.put(stdout.readline()), daemon=True).start()
     answer: bytes | None
     try:
-        answer = answers.get(timeout=TIMEOUT)
+        answer = answers.get(timeout=PATIENCE * TIMEOUT)
     except queue.Empty:
         answer = None
     if not answer:
         process.kill()
         process.wait()
-    return answer
+    return None if process.returncode == OUT_OF_TIME else answer
 
 
 def serve() -> None:
-    """The helper's life: a path comes in, the file is opened and forgotten, a line goes out: what is wrong, or none."""
+    """The helper's life: a path and seconds come in, the file is opened and forgotten, a line goes out: what is wrong,
+    or none."""
     from zoo.weights import checkpoint, hdf5
 
     for line in sys.stdin.buffer:
-        path = Path(json.loads(line))
+        name, seconds = json.loads(line)
+        path = Path(name)
         limit_memory(path)
+        limit_time(seconds)
         wrong = ""
         try:
             with checkpoint.explained(path, "HDF5"), hdf5.opened(path):
@@ -94,3 +101,13 @@ def limit_memory(path: Path) -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + path.stat().st_size + EXTRA_MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def limit_time(seconds: float) -> None:
+    """Let this process compute so long from now on, where the system can do that; then SIGXCPU ends it."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        limit = math.ceil(used.ru_utime + used.ru_stime + seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
