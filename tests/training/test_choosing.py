@@ -11,6 +11,7 @@ from matplotlib.image import imsave
 
 import zoo
 from zoo import cli
+from zoo.data import reachability
 from zoo.recipes import FINETUNE
 from zoo.training import candidates, choosing, throughput
 from zoo.training.candidates import Candidate, Speed
@@ -179,11 +180,11 @@ def test_what_can_be_fetched_counts_as_well(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
     monkeypatch.delenv("ZOO_OFFLINE", raising=False)
     monkeypatch.delenv("ZOO_MIRROR", raising=False)
-    monkeypatch.setattr(candidates, "reachable", lambda host: host == "download.pytorch.org")
+    monkeypatch.setattr(reachability, "reachable", lambda host: host == "download.pytorch.org")
     found = {each.name: each for each in candidates.candidates("torchvision")}
     assert "mobilenet_v2" not in found  # they are for variant="torch"
     assert not found["convnext_tiny"].at_hand
-    monkeypatch.setattr(candidates, "reachable", lambda host: False)
+    monkeypatch.setattr(reachability, "reachable", lambda host: False)
     with pytest.raises(zoo.UsageError, match=r"download\.pytorch.org cannot be reached"):
         candidates.candidates("torchvision")
 

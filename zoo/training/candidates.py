@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from zoo import registry
-from zoo.data.reachability import reachable
 from zoo.errors import UsageError, some
 from zoo.records import Card, Recipe
 from zoo.training.image_options import size_in
@@ -60,6 +59,8 @@ def candidates(weights: Any) -> list[Candidate]:
     Raises:
         UsageError: where there are none.
     """
+    from zoo.data import reachability  # and with it NumPy
+
     tag = str(weights or "imagenet")
     cards = [card for card in registry.cards().values() if card.task == TASK and fine_tunes(card)]
     tagged = [(card, each) for card in cards for each in card.weights if each.tag == tag and each.top]
@@ -67,7 +68,7 @@ def candidates(weights: Any) -> list[Candidate]:
         return [named_in(tag, cards)]
     work, found = registry.multiply_adds(), []
     hosts = {host_of(record.url) for _, record in tagged}
-    open_hosts = set() if fetching.offline() else {host for host in hosts if reachable(host)}
+    open_hosts = set() if fetching.offline() else {host for host in hosts if reachability.reachable(host)}
     for card, record in tagged:
         options = {**tags.defaults(card.name), **card.recipe("finetune").model}
         here = fetching.cached_path(record.url).is_file()
