@@ -72,7 +72,7 @@ def residual(x: KerasTensor, kind: str, conv: Convolution, name: str, *, last: b
         deviations=(
             "layers of the published weights (TensorFlow, keras.applications), not of the figures: the stem of"
             " Inception v3, 10, 20 and 10 blocks where there are 5, 10 and 5, other maps in the reductions",
-            "averaged weights forget nothing: the recipes do not average",
+            "the recipes take AdamW, without averaged weights, in place of RMSProp with them",
         ),
         inputs=(Input("image", (299, 299, 3), holds="colours, standardised by the training set"),),
         preprocessing="standardise",
