@@ -3,10 +3,10 @@
     python benchmarks/drawn_digits.py --record results/benchmarks/drawn_digits.csv --data FOLDER
 
 FOLDER holds mnist/ with t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz; without it tensorflow-datasets is
-asked. The fonts are those that come with matplotlib; each digit is drawn once, dark on light, of 64 points somewhere on a
-page of 96 x 120 pixels, and looked at the other way round as well. Nothing of either set is seen in training. `--resize`
-trains the twin that only resizes and shifts its digits. One row for each seed: accuracies on the run's own test set,
-MNIST's, the fonts', and the fonts' in negative; a guess has .1.
+asked. The fonts are those that come with matplotlib; each digit is drawn once, dark on light, of 64 points somewhere on
+a page of 96 x 120 pixels, and looked at the other way round as well. Nothing of either set is seen in training.
+`--resize` trains the twin that only resizes and shifts its digits. One row for each seed: accuracies on the run's own
+test set, MNIST's, the fonts', and the fonts' in negative; a guess has .1.
 """
 
 import argparse

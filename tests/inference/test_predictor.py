@@ -77,6 +77,21 @@ def test_files_pil_images_arrays_and_datasets_are_answered_alike(ready, images, 
     assert ready(ways["PIL"])[0].input.endswith("00.png")
 
 
+def test_what_is_unlike_the_training_is_said(photos, tmp_path, caplog):
+    """Of a run on images as they are: the demo's own recipe turns dark on light over."""
+    plain = zoo.info("lenet5").recipe("demo")
+    plain = zoo.records.replace(plain, name="plain", preprocess={"pad": (28, 28)}, augment={})
+    ready = zoo.load(zoo.train("lenet5", plain, run=tmp_path / "run", epochs=1, verbose=0))
+    ready(photos / "00.png")
+    assert not caplog.text
+    pixels = np.asarray(Image.open(photos / "00.png"))
+    for name, image in (("negative", 255 - pixels), ("empty", 0 * pixels)):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+        ready(tmp_path / f"{name}.png")
+    assert f"{tmp_path / 'negative.png'} is brighter than the images of the training" in caplog.text
+    assert f"{tmp_path / 'empty.png'} is nearly of one colour" in caplog.text
+
+
 def test_a_pil_image_is_taken_upright(ready, photos):
     upright, turned = Image.open(photos / "03.png"), Image.open(photos / "03.png").rotate(90, expand=True)
     turned.getexif()[0x0112] = 6  # which says: turn me by 90 degrees clockwise
