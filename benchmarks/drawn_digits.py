@@ -21,6 +21,7 @@ from strangers import arrays_of
 
 import zoo
 from zoo import results
+from zoo.inference.predictor import Predictor
 
 FONTS = (
     "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif", "DejaVuSerif-Bold",
@@ -62,7 +63,7 @@ def main() -> None:
             run = zoo.train("lenet5", recipe, run=Path(folder) / "run", seed=seed, verbose=0)
             reader = zoo.load(run)
 
-            def accuracy(images: list[np.ndarray], labels: np.ndarray, reader: zoo.Predictor = reader) -> float:
+            def accuracy(images: list[np.ndarray], labels: np.ndarray, reader: Predictor = reader) -> float:
                 return float(np.mean([int(each.label) == label for each, label in zip(reader(images), labels)]))
 
             row = {

@@ -115,8 +115,8 @@ def ink(x: Tensor, y: Any, size: Size) -> Pair:
         return tf.repeat(tf.repeat(images, larger, 0), larger, 1)[top:bottom, left:right]
 
     y = followed(y, x, boxes=through(window), masks=cut)
-    values = tf.saturate_cast(tf.round(values), x.dtype) if numpy_dtype(x.dtype).kind in "iu" else values
-    return fitted(values[top:bottom, left:right], y, size, 0)
+    framed, y = fitted(values[top:bottom, left:right], y, size, 0)
+    return (tf.saturate_cast(tf.round(framed), x.dtype) if numpy_dtype(x.dtype).kind in "iu" else framed), y
 
 
 def extent(marked: Tensor) -> tuple[Tensor, Tensor]:
