@@ -77,6 +77,21 @@ def test_files_pil_images_arrays_and_datasets_are_answered_alike(ready, images, 
     assert ready(ways["PIL"])[0].input.endswith("00.png")
 
 
+def test_what_is_unlike_the_training_is_said(tmp_path, caplog):
+    """Of a run on images as they are: the demo's own recipe turns dark on light over."""
+    x, y = np.zeros((60, 28, 28), "uint8"), np.arange(60) % 3
+    for image, label in zip(x, y):
+        image[9 * label : 9 * label + 8, 10:18] = 255
+    plain = zoo.records.replace(zoo.info("lenet5").recipe("demo"), name="plain", preprocess={}, augment={})
+    ready = zoo.load(zoo.train("lenet5", plain, data=(x, y), run=tmp_path / "run", epochs=1, verbose=0))
+    for name, image in (("alike", x[0]), ("negative", 255 - x[0]), ("empty", 0 * x[0])):
+        caplog.clear()
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+        ready(tmp_path / f"{name}.png")
+        said = {"alike": "", "negative": "is brighter than the images of the", "empty": "is nearly of one colour"}[name]
+        assert f"{tmp_path / name}.png {said}" in caplog.text if said else not caplog.text
+
+
 def test_a_pil_image_is_taken_upright(ready, photos):
     upright, turned = Image.open(photos / "03.png"), Image.open(photos / "03.png").rotate(90, expand=True)
     turned.getexif()[0x0112] = 6  # which says: turn me by 90 degrees clockwise

@@ -141,17 +141,49 @@ def test_flip_twice_is_no_flip():
     np.testing.assert_allclose(targets["boxes"], y["boxes"], atol=1e-6)
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 9), ("crop", (0.2, 0.8))])
+@pytest.mark.parametrize("paper, pen", [(0, 255), (255, 0), (200, 90), (60, 110)])
+@pytest.mark.parametrize("scale, corner", [(1, (0, 0)), (1, (15, 37)), (3, (40, 61))])
+def test_ink_is_the_same_whatever_its_paper_place_and_size(paper, pen, scale, corner):
+    letter = np.zeros((10, 6), bool)
+    letter[:, :2] = letter[-2:] = True  # an L
+    page = np.full((26 * scale, 44 * scale, 1), paper, "uint8")
+    page[tuple(slice(at, at + side * scale) for at, side in zip(corner, letter.shape))][
+        np.kron(letter, np.ones((scale, scale), bool))
+    ] = pen
+    found, _ = PREPROCESS["ink"](tf.constant(page), 0, (20, 20))
+    assert found.dtype == tf.uint8 and found.shape == (20, 20, 1)
+    expected = np.pad(np.kron(letter, np.full((2, 2), 255.0)), ((0, 0), (4, 4)))
+    assert np.abs(np.asarray(found)[..., 0] - expected).mean() < 15, "twice its size, in the middle, light on dark"
+
+
+def test_an_empty_page_has_no_ink():
+    found, _ = PREPROCESS["ink"](tf.constant(np.full((8, 12, 3), 7, "uint8")), 0, (20, 20))
+    assert found.shape == (20, 20, 3) and not found.numpy().any()
+
+
+def test_slant_and_stroke_by_hand():
+    line = np.zeros((200, 9, 9, 1), "float32")
+    line[:, :, 4] = 1
+    leaning = AUGMENT["slant"](tf.constant(line), 0, [1, 2], 0.5)[0].numpy()[..., 0]
+    assert np.allclose(leaning.sum(2), 1) and np.allclose(leaning[:, 4, 4], 1), "the middle row stays"
+    places = leaning @ np.arange(9)  # (images, rows): where the line is
+    assert np.allclose(places - 4, (places[:, :1] - 4) * (1 - np.arange(9) / 4), atol=1e-5), "straight"
+    assert 1.8 < np.abs(places[:, 0] - 4).max() <= 2 and abs(places[:, 0].mean() - 4) < 0.3
+    widths = AUGMENT["stroke"](tf.constant(line), 0, [1, 2], 0.25)[0].numpy()[:, 4].sum((1, 2))
+    assert [0.15 < (widths == width).mean() < 0.65 for width in (0, 1, 3)] == [True] * 3
+
+
+@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 9), ("crop", (0.2, 0.8)), ("slant", 0.5)])
 def test_a_box_drawn_as_a_mask_moves_as_the_box(name, option):
     x, y = scenes()
     found, targets = AUGMENT[name](x, y, [5, 6], option)
-    assert_boxes_bound_masks(targets, pixels=1.0 if name == "crop" else 1e-4)
+    assert_boxes_bound_masks(targets, pixels=1.0 if name in ("crop", "slant") else 1e-4)
     assert targets["masks"].dtype == tf.int32 and set(np.unique(targets["masks"])) == {0, 7}
     differ = (np.asarray(found)[..., 0] > 100) != (np.asarray(targets["masks"]) > 0)
     assert differ.mean() < 0.01, "an image of its mask moves as the mask"
 
 
-@pytest.mark.parametrize("name", ["resize", "pad", "cover", "letterbox"])
+@pytest.mark.parametrize("name", ["resize", "pad", "cover", "letterbox", "ink"])
 @pytest.mark.parametrize("size", [(48, 64), (12, 40), (30, 20)])
 def test_a_box_drawn_as_a_mask_is_prepared_as_the_box(name, size):
     x, y = scenes()
@@ -159,7 +191,7 @@ def test_a_box_drawn_as_a_mask_is_prepared_as_the_box(name, size):
     assert_boxes_bound_masks({key: np.stack([each[key] for each in found]) for key in y}, pixels=1.01)
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9))])
+@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("slant", 0.3)])
 def test_masks_with_channels_move_as_those_without(name, option):
     x, y = scenes()
     _, plain = AUGMENT[name](x, y, [5, 6], option)
@@ -167,7 +199,7 @@ def test_masks_with_channels_move_as_those_without(name, option):
     np.testing.assert_array_equal(found["masks"][..., 1], plain["masks"])
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9))])
+@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("slant", 0.3)])
 def test_targets_of_clips_move_as_those_of_their_frames(name, option):
     x, y = scenes()
     _, expected = AUGMENT[name](x, y, [5, 6], option)
@@ -194,7 +226,7 @@ def test_targets_go_with_the_frames_that_are_taken():
         assert x[0, :, 0, 0, 0].numpy().tolist() == targets["masks"][0, :, 0, 0].numpy().tolist()
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9))])
+@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("slant", 0.3)])
 def test_other_targets_stay_and_change_nothing(name, option):
     x, y = scenes()
     alone, label = AUGMENT[name](x, 5, [5, 6], option)

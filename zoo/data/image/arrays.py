@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -137,8 +138,13 @@ class ArrayDataModule(DataModule):
         if len(self.shape) != 3:
             return super().encode(raws)
         pixels = [image_files.in_channels(image_files.taken(raw), self.shape[-1]) for raw in raws]
-        names = [raw if isinstance(raw, str) else "an image" for raw in raws]
-        return self.scaled([self.fitted(image, name) for image, name in zip(pixels, names)])
+        names = [str(raw) if isinstance(raw, str | Path) else "an image" for raw in raws]
+        inputs = self.scaled([self.fitted(image, name) for image, name in zip(pixels, names)])
+        if (self.recipe.preprocessing or self.card.preprocessing) == "standardise":  # by the training set
+            for name, each in zip(names, inputs):
+                if strange := normalization.unlike(each):
+                    log.warning(f"{name} {strange}")
+        return inputs
 
     def scaled(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Images of 0 to 255 of the network's size, each (*shape), as one batch of its inputs."""

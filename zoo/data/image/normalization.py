@@ -77,3 +77,25 @@ SCALING: Mapping[str, Callable[[Summary], Scaling]] = {
     "none": lambda train: Scaling((0.0,), (1.0,)),
     **{name: published(pixels) for name, pixels in PIXELS.items()},
 }
+
+
+def unlike(image: np.ndarray) -> str:
+    """What is strange about an image that was scaled by the mean and the deviation of those a network was trained on.
+
+    >>> unlike(np.full((8, 8, 1), 2.4))
+    'is nearly of one colour: the network has nothing to look at'
+    >>> unlike(np.linspace(1.4, 3.4, 64))
+    'is brighter than the images of the training, by 2.4 of their deviations: is it dark on light, and they are not?'
+    >>> unlike(np.linspace(-1, 1, 64))
+    ''
+    """
+    mean, deviation = float(image.mean()), float(image.std())
+    if deviation < 0.05:
+        return "is nearly of one colour: the network has nothing to look at"
+    if abs(mean) > 2:  # no photograph is all black or all white
+        what, as_well = ("brighter", "dark on light") if mean > 0 else ("darker", "light on dark")
+        return (
+            f"is {what} than the images of the training, by {abs(mean):.1f} of their deviations: is it {as_well}, and "
+            "they are not?"
+        )
+    return ""

@@ -69,6 +69,11 @@ def cover(x: Tensor, y: Any, size: Size) -> Pair:
 
 def letterbox(x: Tensor, y: Any, size: Size) -> Pair:
     """Shrink or stretch an image, its sides in proportion, until it just fits into (height, width); grey all around."""
+    return fitted(x, y, size, GREY)
+
+
+def fitted(x: Tensor, y: Any, size: Size, around: int) -> Pair:
+    """`letterbox`, with another grey around."""
     tf = tensorflow()
 
     before = tf.shape(x)[-3:-1]
@@ -81,10 +86,51 @@ def letterbox(x: Tensor, y: Any, size: Size) -> Pair:
     y = followed(
         y, x, boxes=through(letterbox_window(before, size)), masks=lambda masks: fit(masks, 0, method="nearest")
     )
-    fitted = fit(x, GREY, antialias=True)
+    framed = fit(x, around, antialias=True)
     if numpy_dtype(x.dtype).kind in "iu":  # a byte a colour in the cache
-        fitted = tf.saturate_cast(tf.round(fitted), x.dtype)
-    return fitted, y
+        framed = tf.saturate_cast(tf.round(framed), x.dtype)
+    return framed, y
+
+
+def ink(x: Tensor, y: Any, size: Size) -> Pair:
+    """What is drawn on an image, light on dark, cut to its own box and fitted into (height, width): so MNIST frames its
+    digits (LeCun 1998, section III-A), whatever their size, their place, the paper and the pen were.
+
+    Paper is what the edge of the image is, ink what differs from it by a quarter of the contrast or more.
+    """
+    tf = tensorflow()
+
+    larger = tf.maximum(1, -(-2 * max(size) // tf.reduce_min(tf.shape(x)[:2])))  # the box is found between pixels
+    values = tf.image.resize(tf.cast(x, tf.float32), larger * tf.shape(x)[:2])  # (height, width, channels)
+    low, high = tf.reduce_min(values), tf.reduce_max(values)
+    edge = tf.concat([values[0], values[-1], values[:, 0], values[:, -1]], 0)
+    values = tf.where(2.0 * tf.reduce_mean(edge) > low + high, high - values, values - low)
+    values *= tf.where(high > 1.0, 255.0, 1.0) / tf.maximum(high - low, 1e-3)
+    drawn = tf.reduce_any(values > 0.25 * tf.reduce_max(values), axis=-1)  # (height, width)
+    (top, bottom), (left, right) = (extent(tf.reduce_any(drawn, axis=axis)) for axis in (1, 0))
+    before = tf.cast(tf.shape(values)[:2], tf.float32)
+    window = tf.cast(tf.stack([left, top, right, bottom]), tf.float32) / tf.gather(before, [1, 0, 1, 0])
+
+    def cut(images: Tensor) -> Tensor:
+        return tf.repeat(tf.repeat(images, larger, 0), larger, 1)[top:bottom, left:right]
+
+    y = followed(y, x, boxes=through(window), masks=cut)
+    framed, y = fitted(values[top:bottom, left:right], y, size, 0)
+    return (tf.saturate_cast(tf.round(framed), x.dtype) if numpy_dtype(x.dtype).kind in "iu" else framed), y
+
+
+def extent(marked: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the marked ones of a row (length,) begin and end; the whole row if there are none.
+
+    >>> [int(each) for each in extent(tensorflow().constant([False, True, True, False]))]
+    [1, 3]
+    """
+    tf = tensorflow()
+
+    length = tf.shape(marked)[0]
+    places = tf.range(length)
+    start, end = tf.reduce_min(tf.where(marked, places, length)), tf.reduce_max(tf.where(marked, places + 1, 0))
+    return tf.where(end > 0, start, 0), tf.where(end > 0, end, length)
 
 
 # Anew to each batch: images (batch, height, width, channels)
@@ -149,11 +195,67 @@ def crop(x: Tensor, y: Any, seed: Tensor, area: tuple[float, float]) -> Pair:
     return cropped(x), followed(y, x, boxes=through(window), masks=lambda masks: cropped(masks, "nearest"))
 
 
+def stroke(x: Tensor, y: Any, seed: Tensor, probability: float) -> Pair:
+    """Draw what is light in each image of a batch with another pen: a pixel broader on each side with this probability,
+    finer with the same."""
+    tf = tensorflow()
+
+    pen = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed)
+
+    def of_neighbours(best: Callable[..., Tensor]) -> Tensor:
+        """The best of each pixel and the eight around it."""
+        found = x
+        for axis in (1, 2):
+            places = tf.range(tf.shape(x)[axis])
+            before, after = tf.maximum(places - 1, 0), tf.minimum(places + 1, places[-1])
+            found = best(best(tf.gather(found, before, axis=axis), tf.gather(found, after, axis=axis)), found)
+        return found
+
+    finer = tf.where(pen > 1.0 - probability, of_neighbours(tf.minimum), x)
+    return tf.where(pen < probability, of_neighbours(tf.maximum), finer), y
+
+
+def slant(x: Tensor, y: Any, seed: Tensor, most: float) -> Pair:
+    """Lean each image of a batch to the left or the right, by up to `most` pixels across for each one down; what comes
+    in is black. A box becomes the one around it that leans."""
+    tf = tensorflow()
+
+    batch, height, width, _ = tf.unstack(tf.shape(x))
+    tall, wide = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
+    lean = most * (2.0 * tf.random.stateless_uniform((batch, 1), seed) - 1.0)
+    moved = lean * (tf.cast(tf.range(height), tf.float32) + 0.5 - tall / 2.0)  # (batch, height): to the right
+    places = tf.cast(tf.range(width), tf.float32) - tf.reshape(moved, (-1, 1))  # (rows of all, width): where from
+
+    def leaning(images: Tensor, nearest: bool = False) -> Tensor:
+        channels = tf.shape(images)[-1]
+        rows = tf.pad(tf.reshape(images, (-1, width, channels)), [[0, 0], [1, 1], [0, 0]])
+
+        def taken(columns: Tensor) -> Tensor:
+            inside = tf.cast(tf.clip_by_value(columns, -1.0, wide), tf.int32)
+            return tf.gather(rows, inside + 1, axis=1, batch_dims=1)
+
+        if nearest:
+            return tf.reshape(taken(tf.floor(places + 0.5)), tf.shape(images))
+        first = tf.floor(places)
+        part = tf.reshape(places - first, (-1, width, 1))
+        one, other = (tf.cast(taken(columns), tf.float32) for columns in (first, first + 1.0))
+        return tf.reshape((1.0 - part) * one + part * other, tf.shape(images))
+
+    def bounds(boxes: Tensor) -> Tensor:
+        left, top, right, bottom = tf.unstack(boxes, axis=-1)  # (batch, boxes) each
+        above, below = (lean * (edge - 0.5) * tall / wide for edge in (top, bottom))
+        ends = [left + tf.minimum(above, below), top, right + tf.maximum(above, below), bottom]
+        return tf.clip_by_value(tf.stack(ends, axis=-1), 0.0, 1.0)
+
+    return leaning(x), followed(y, x, boxes=bounds, masks=lambda masks: leaning(masks, nearest=True))
+
+
 PREPROCESS: Mapping[str, Callable[..., Pair]] = {  # (input, target, option) -> (input, target)
     "resize": resize,
     "pad": pad,
     "cover": cover,
     "letterbox": letterbox,
+    "ink": ink,
     "frames": frames.frames,
     "loop": frames.loop,
 }
@@ -161,5 +263,7 @@ AUGMENT: Mapping[str, Callable[..., Pair]] = {  # (inputs, targets, seed, option
     "shift": frames.for_clips(shift),
     "flip": frames.for_clips(flip),
     "crop": frames.for_clips(crop),
+    "slant": frames.for_clips(slant),
+    "stroke": frames.for_clips(stroke),
     "jitter": frames.jitter,
 }

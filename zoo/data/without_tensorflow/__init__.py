@@ -30,8 +30,8 @@ data = SimpleNamespace(
 image = images
 
 convert_to_tensor = constant
-argmax, argsort, exp, maximum, minimum, round, sqrt, where = (
-    np.argmax, np.argsort, np.exp, np.maximum, np.minimum, np.round, np.sqrt, np.where
+argmax, argsort, exp, floor, maximum, minimum, round, sqrt, where = (
+    np.argmax, np.argsort, np.exp, np.floor, np.maximum, np.minimum, np.round, np.sqrt, np.where
 )  # fmt: skip
 reshape, roll, transpose = np.reshape, np.roll, np.transpose
 
@@ -87,6 +87,10 @@ def reduce_max(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 def reduce_min(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return np.min(x, axis, keepdims=keepdims)
+
+
+def reduce_mean(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    return np.mean(x, axis, keepdims=keepdims)
 
 
 def reduce_prod(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
