@@ -34,6 +34,7 @@ from zoo.tasks._judge import flat
 from zoo.tasks.adversarial_generation import MOST_PAIRED, judge_of
 from zoo.tasks.base import Network
 
+BATCH = 64
 SPLITS, ENDS = {"train": "train", "test": "t10k"}, ("images-idx3", "labels-idx1")
 
 
@@ -69,7 +70,7 @@ def judged(examples: np.ndarray, real: np.ndarray, train: np.ndarray, judge: Any
 def rows(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
     arrays = arrays_of(arguments.data, arguments.train)
     recipe = zoo.info("dcgan").recipe("mnist")
-    recipe = replace(recipe, batch_size=64, model={"filters": tuple(arguments.filters), "latent_size": 64})
+    recipe = replace(recipe, batch_size=BATCH, model={"filters": tuple(arguments.filters), "latent_size": 64})
     recipe = replace(recipe, learning_rate=arguments.rate, epochs=arguments.epochs or recipe.epochs)
     for seed in arguments.seeds:
         started = time.process_time()
@@ -85,7 +86,8 @@ def rows(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
             "untrained": task.scaled(Network.untrained(task, data), noise),
             "dcgan": task.scaled(network, noise),
         }
-        about = {"images": len(train), "epochs": recipe.epochs, "steps": recipe.epochs * data.steps, "seed": seed}
+        steps = recipe.epochs * -(-len(train) // BATCH)
+        about = {"images": len(train), "epochs": recipe.epochs, "steps": steps, "seed": seed}
         about |= {"filters": "-".join(map(str, arguments.filters)), "seconds": seconds}
         for way, examples in ways.items():
             yield {"way": way, **about, **judged(examples, real[: len(noise)], train, judge)}

@@ -10,10 +10,11 @@ beside images that were left as they are and those that an untrained network mak
 negative together, but here they are known: `paired` is the distance of a translation from the negative of its own
 image, as a part of the range of a pixel, and `chance` that from the negative of another image.
 
-The rows say why. The cycle loss alone has two easy solutions, to leave each image as it is and to turn it into its
-negative, and with a large weight it settles for the first before the discriminators have had their say: light strokes
-stay light. With a small weight they decide. And a generator that halves 16x16 pixels to 4x4 need not keep a stroke in
-its place. `seconds` are those of the processor.
+Why it was otherwise: with 16 filters, two halvings, weight 10 and 15 epochs images came back to .05 of the range, and
+.02 and .03 of the digits were kept (seeds 0 and 1). 16x16 pixels that are halved twice have 4x4 places, and nothing
+keeps a stroke in its own. And the cycle loss has two easy solutions, to leave each image as it is and to turn it into
+its negative: with a large weight it settles for the first before the discriminators have had their say, so that light
+strokes stay light. With a small weight they decide. `seconds` are those of the processor.
 """
 
 import argparse
