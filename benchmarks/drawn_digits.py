@@ -74,7 +74,7 @@ def rows(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
     recipe = replace(recipe, learning_rate=arguments.rate, epochs=arguments.epochs or recipe.epochs)
     for seed in arguments.seeds:
         started = time.process_time()
-        run = zoo.train("dcgan", recipe=recipe, data=arrays, seed=seed, run=folder / str(seed), verbose=0)
+        run: Any = zoo.train("dcgan", recipe=recipe, data=arrays, seed=seed, run=folder / str(seed), verbose=0)
         trained = reopen(run, data=arrays, with_source=True)
         network, data = trained.network, trained.data
         task, seconds = network.task, round(time.process_time() - started)

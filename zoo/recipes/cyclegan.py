@@ -11,8 +11,8 @@ DIGITS = Recipe(  # so small that two cores do it in a minute
     preprocess={"resize": (16, 16)},
     epochs=4,
     batch_size=16,
-    # 16x16 is small enough as it is. And the discriminators are to say which way round the grey goes, before the cycle
-    # loss has settled for leaving it as it was: ten times less of it (benchmarks/unpaired_translation.py).
+    # 16x16 is small enough as it is. And the discriminators are to say which way round the grey goes: the cycle loss
+    # is as well off if it stays as it was, and with a weight of 10 it has been (benchmarks/unpaired_translation.py).
     model={"filters": 8, "blocks": 2, "halvings": 0, "patch_filters": 16, "patch_layers": 1},
     loss_options={"cycle_weight": 1.0},
     learning_rate=1e-3,
