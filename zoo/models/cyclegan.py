@@ -82,7 +82,7 @@ def cyclegan(
         filters: maps of a generator at full size; twice as many after each halving.
         blocks: residual blocks of a generator: 9 for 256x256, 6 for 128x128 (appendix 7.2).
         halvings: how often a generator halves the sides before the blocks, and doubles them behind them. Where what is
-            left is only a few places, 4x4 of 16x16, nothing keeps a stroke where it was: 0 for images so small.
+            left is only a few places, 4x4 of 16x16, a stroke need not stay where it was: 0 for images so small.
         patch_filters: of a discriminator's first layer; each layer has twice as many, up to eight times.
         patch_layers: layers of a discriminator that halve: 3 judge patches of 70x70, 2 of 34x34, 1 of 16x16.
         name: of the returned model.
