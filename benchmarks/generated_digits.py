@@ -1,7 +1,7 @@
 """How near the digits that a DCGAN draws are to those of MNIST, in quality and in variety, and whether it copies.
 
-    python benchmarks/drawn_digits.py --data FOLDER --record results/benchmarks/drawn_digits.csv
-    python benchmarks/drawn_digits.py --data FOLDER --train 6400 --epochs 6 --filters 64 32 --record ...
+    python benchmarks/generated_digits.py --data FOLDER --record results/benchmarks/generated_digits.csv
+    python benchmarks/generated_digits.py --data FOLDER --train 6400 --epochs 6 --filters 64 32 --record ...
 
 FOLDER holds the four files of MNIST (train-images-idx3-ubyte.gz, ...). Examples are compared with as many test images
 by the features of a LeNet-5 that has learned the training images: what the trained generator draws (`dcgan`), what it
