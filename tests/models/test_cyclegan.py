@@ -56,6 +56,19 @@ def test_the_small_one_is_counted_as_well():
     assert doubt_a.count_params() == sum(convolution(4, *pair) for pair in itertools.pairwise(widths))
 
 
+def test_without_halvings_a_generator_stays_at_full_size():
+    """Of 16x16 pixels, halved twice, 4x4 places are left; without, every layer has 16x16, and as many maps."""
+    for halvings, narrowest in ((0, 16), (2, 4)):
+        _, (to_a, *_) = outline(input_shape=(16, 16, 1), filters=4, blocks=1, halvings=halvings, patch_layers=1)
+        sides = [layer.output.shape[1] for layer in to_a.layers if isinstance(layer, keras.layers.Conv2D)]
+        assert min(sides) == narrowest
+    _, (to_a, *_) = outline(input_shape=(18, 22, 1), filters=4, blocks=2, halvings=0, patch_layers=1)
+    wanted = convolution(7, 1, 4) + 4 * convolution(3, 4, 4) + convolution(7, 4, 1)
+    assert to_a.count_params() == wanted and to_a.output_shape == (None, 18, 22, 1)
+    with pytest.raises(zoo.UsageError, match="halvings is -1"):
+        zoo.build("cyclegan", halvings=-1)
+
+
 @pytest.mark.parametrize(("halvings", "patch"), [(1, 16), (2, 34), (3, 70)])
 def test_a_logit_sees_a_patch(halvings, patch):
     """Its receptive field: backwards from one logit, each convolution adds to what it sees, and strides stretch it."""

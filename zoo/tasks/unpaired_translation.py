@@ -43,7 +43,9 @@ class Translated:
 
 class UnpairedTranslation(Task):
     metric = "label_accuracy"
-    advice = "the losses do not say which image becomes which: another seed (--seed) or more epochs may help"
+    advice = (
+        "the losses do not say which image becomes which: a smaller cycle_weight, more epochs or another seed may help"
+    )
     data_module = UnpairedImages
     folder = UnpairedFolder
 
