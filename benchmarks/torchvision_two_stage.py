@@ -2,21 +2,13 @@
 
     python benchmarks/torchvision_two_stage.py           writes tests/recorded/torchvision_faster_rcnn.json.gz, of an
                                                          eighth of the channels
-    python benchmarks/torchvision_two_stage.py --full    of full size, as torchvision draws its weights, with the
-                                                         statistics of one image and louder last layers, and the zoo's:
-                                                         a row in results/benchmarks/torchvision_two_stage.csv
 
-Wants torch and torchvision, an environment of its own will do; with ``--full`` Keras too, and KERAS_BACKEND=torch.
+Wants torch and torchvision, an environment of its own will do. The network of full size was not compared.
 """
 
-import argparse
-import csv
 import gzip
 import json
-import os
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -32,13 +24,11 @@ import state_dicts  # noqa: E402
 from box_scenes import blocks, truths  # noqa: E402
 
 RECORDED = ROOT / "tests" / "recorded" / "torchvision_faster_rcnn.json.gz"
-RESULTS = ROOT / "results" / "benchmarks" / "torchvision_two_stage.csv"
 NARROW, CLASSES, GAIN = 8, 5, 0.75  # what the channels are divided by; with the background; of `state_dicts.numbers`
 SIDE, PROPOSALS = 160, 200  # of the narrow one's images, in pixels; how many
 SIDES, RATIOS = (8, 16, 32, 64, 128), (0.5, 1.0, 2.0)  # of its anchors
 EVERY = {"anchors": 97, "proposals": 7}  # row of each that is recorded
 SCENES = 4  # batches of two images with boxes
-LOUDER = 10.0  # at full size, what the last layers are multiplied by: as drawn, all scores are about one in 91
 
 
 def untrained(classes, side, proposals):
@@ -165,89 +155,5 @@ def record():
     RECORDED.write_bytes(gzip.compress(json.dumps(rows).encode(), mtime=0))
 
 
-# The whole network
-
-
-def compare_full():
-    """At its full size and as torchvision draws its weights, but for statistics and last layers: the largest
-    differences."""
-    os.environ.setdefault("KERAS_BACKEND", "torch")
-    import keras
-
-    import zoo
-    from zoo.decoding.detections import detections
-    from zoo.preprocessing import PIXELS
-
-    torch.manual_seed(0)
-    side, images = 800, blocks(1, 800)
-    model = untrained(91, side, 1000)
-    with torch.no_grad():
-        for each in model.backbone.modules():  # as drawn, values grow a hundredfold on the way
-            if isinstance(each, torch.nn.BatchNorm2d):
-                each.momentum = 1.0
-        pictures, _ = model.transform(as_theirs(images))
-        model.backbone.train()(pictures.tensors)
-        model.eval()
-        last = (model.rpn.head.cls_logits, model.rpn.head.bbox_pred, *model.roi_heads.box_predictor.children())
-        for layer in last:
-            layer.weight.mul_(LOUDER)
-    seconds = -time.process_time()
-    theirs, theirs_found = outputs(model, images)
-    seconds += time.process_time()
-    with tempfile.TemporaryDirectory() as folder:
-        torch.save(model.state_dict(), f"{folder}/faster_rcnn.pth")
-        ours = zoo.build("faster_rcnn_resnet50_fpn", weights=f"{folder}/faster_rcnn.pth", preprocessing="torch")
-    x = ((images - np.float32(PIXELS["torch"].mean)) / np.float32(PIXELS["torch"].std)).astype("float32")
-    here = named_outputs(keras, ours, x)
-    found = detections(here.pop("detections"), score=0.05, iou=0.5, max_boxes=100, candidates=90_000)
-    row = {"theirs": "torchvision/fasterrcnn_resnet50_fpn"}
-    count = theirs["proposals"].shape[1]
-    assert not here["proposals"][:, count:].any(), "more proposals than theirs"
-    here |= {key: here[key][:, :count] for key in ("proposals", "logits", "offsets")}
-    for key, each in here.items():
-        scale = side if key in ("anchors", "proposals") else 1.0  # boxes as fractions of the image
-        row[key] = float(np.abs(each - theirs[key].numpy() / scale).max())
-    print(row)
-    assert all((a.classes + 1).tolist() == b["labels"].tolist() for a, b in zip(found, theirs_found)), "other classes"
-    row |= {
-        "boxes_found": max(np.abs(a.boxes - b["boxes"].numpy() / side).max() for a, b in zip(found, theirs_found)),
-        "scores_found": max(np.abs(a.scores - b["scores"].numpy()).max() for a, b in zip(found, theirs_found)),
-    }
-    row = {key: f"{value:.1e}" if isinstance(value, float | np.floating) else value for key, value in row.items()}
-    row |= {f"largest_{key}": f"{float(theirs[key].abs().max()):.2g}" for key in ("objectness", "logits", "offsets")}
-    row |= {
-        "proposed": count,
-        "found": sum(len(each.classes) for each in found),
-        "params": sum(int(np.prod(each.shape)) for each in ours.trainable_weights),
-        "torchvision": torchvision.__version__,
-        "torch": torch.__version__,
-        "keras": keras.__version__,
-    }
-    print(row, f"torchvision's two passes: {seconds:.0f} CPU seconds")
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        writer.writeheader()
-        writer.writerow(row)
-
-
-def named_outputs(keras, model, x):
-    """What our network makes of images, under the names above, and its rows of "detections"."""
-    layers = ("rpn_all_objectness", "rpn_all_offsets", "regions", "classes", "offsets")
-    names = ("objectness", "deltas", "proposals", "logits", "offsets")
-    inner = keras.Model(model.input, [*(model.get_layer(each).output for each in layers), model.output["detections"]])
-    *found, rows = (keras.ops.convert_to_numpy(each) for each in inner(x, training=False))
-    anchors = keras.utils.bounding_boxes.convert_format(
-        model.get_layer("anchors").anchors, "center_xywh", "xyxy", dtype="float32"
-    )
-    anchors = keras.ops.convert_to_numpy(anchors)[None]
-    return {**dict(zip(names, found)), "anchors": anchors, "detections": rows[..., :-1]}
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true")
-    (compare_full if parser.parse_args().full else record)()
-
-
 if __name__ == "__main__":
-    main()
+    record()

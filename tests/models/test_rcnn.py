@@ -1,5 +1,5 @@
 """Faster R-CNN: equal to torchvision's, of which `benchmarks/torchvision_two_stage.py` has recorded one with an eighth
-of the channels; the program compares that of full size."""
+of the channels. That of full size was not compared."""
 
 import gzip
 import json
