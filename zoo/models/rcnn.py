@@ -59,7 +59,7 @@ ROI = 7  # places of what the second stage looks at, down and across
             "the second stage looks at all proposals, in training too, and its loss draws 512 of them",
             "no recipe was run to its end here, the demo neither: what it reaches is not measured",
             "the weights for COCO number its classes from 1 to 90 as COCO does, ten of them unused; they could not be "
-            "fetched here, and were not loaded: a state dict of torchvision's layers with an eighth of the channels was",
+            "fetched here, and were not loaded: a state dict of an eighth of the channels was",
         ),
         inputs=(Input("image", (800, 800, 3), holds="colours, as the weights want them"),),
         preprocessing="standardise",
