@@ -360,6 +360,9 @@ print(f"mAP with a threshold of .5: {suppressed:.3f}, of .7: {loose:.3f}")
 #    and for large ones in coarse maps: of 38, 19, 10, 5, 3 and 1 cells a side, with 4, 6, 6, 6, 4 and 4 anchors in each
 #    cell. How many anchors are that? Its loss counts every anchor that tells of a thing, and of the others only the
 #    three worst for each of these (`zoo.losses.MultiBox`). Why not all?
+# 5. Faster R-CNN ([Ren 2015](https://arxiv.org/abs/1506.01497), `zoo.build("faster_rcnn_resnet50_fpn")`) looks twice:
+#    its first stage says of each anchor only whether there is something, its second one looks into the best 1,000 boxes
+#    and says what. What does the second look cost, and what does it save?
 #
 # <details><summary>Solutions</summary>
 #
@@ -371,6 +374,9 @@ print(f"mAP with a threshold of .5: {suppressed:.3f}, of .7: {loose:.3f}")
 # 4. 38² · 4 + (19² + 10² + 5²) · 6 + (3² + 1²) · 4 = 8,732. Of 200 scenes as above, three things in each, some 18
 #    anchors tell of one (`zoo.boxes.matching.by_overlap`), and 8,714 are empty: the sum of their losses, each small,
 #    outweighs the others, and the network learns that nothing is anywhere.
+# 5. Two dense layers for each box, 7 · 7 · 256 · 1,024 + 1,024² = 13.9 million multiplications, 13.9 billion for 1,000
+#    boxes; for all of the 159,882 anchors of an image of 800 pixels it would be 160 times as much. And the second stage
+#    is spared nearly all of the background.
 # </details>
 
 # %%

@@ -8,7 +8,7 @@ import pytest
 from box_scenes import regions
 from keras import ops
 
-from zoo.boxes.roi_align import roi_align
+from zoo.boxes.roi_align import pyramid_align, roi_align
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded" / "torchvision_roi_align.json").read_text())
 
@@ -43,3 +43,16 @@ def test_outside_of_the_map_is_nothing_and_its_edge_is_continued():
 def test_a_box_without_area_is_one_place():
     found = roi_align(np.arange(16.0, dtype="float32").reshape(1, 4, 4, 1), [[[1.0, 1.0, 1.0, 1.0]]], size=(1, 1))
     assert float(found[0, 0, 0, 0, 0]) == pytest.approx(5 + 0.5 + 2.0)  # from 1 to 2 on both axes
+
+
+def test_each_box_from_a_map_of_its_own():
+    """As if from that map alone; boxes are fractions of the image."""
+    fine, boxes = regions()
+    maps = [fine, fine[:, ::2, ::2], fine[:, ::4, ::4]]
+    scales = [each.shape[1:3] for each in maps]
+    level = np.arange(16, dtype="int32").reshape(2, 8) % 3
+    found = ops.convert_to_numpy(pyramid_align(maps, boxes / 16, level, scales=scales, size=(3, 3)))
+    for number, (here, (down, across)) in enumerate(zip(maps, scales)):
+        places = boxes / 16 * np.float32([across, down, across, down])
+        alone = ops.convert_to_numpy(roi_align(here, places, size=(3, 3)))
+        np.testing.assert_allclose(found[level == number], alone[level == number], rtol=0, atol=1e-5)

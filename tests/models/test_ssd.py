@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import state_dicts
-from box_scenes import blocks, truths
+from box_scenes import blocks, rows_of_things, truths
 from keras import ops
 from weight_files import randomise, save_legacy, save_state_safetensors
 
@@ -73,14 +73,6 @@ def test_what_is_found_is_what_torchvision_finds(said):
         assert (ours.classes + 1).tolist() == theirs["labels"] and len(set(theirs["labels"])) > 1
         np.testing.assert_allclose(ours.scores, theirs["scores"], rtol=0, atol=1e-4)
         np.testing.assert_allclose(ours.boxes, np.array(theirs["boxes"]) / 300, rtol=0, atol=1e-4)
-
-
-def rows_of_things(boxes, labels):
-    """(images, most, 6), as the data modules write what is in images."""
-    found = np.full((len(boxes), max(map(len, labels)), 6), [0, 0, 0, 0, -1, 0], "float32")
-    for here, box, label in zip(found, boxes, labels):
-        here[: len(label), :4], here[: len(label), 4] = box, label
-    return found
 
 
 @pytest.mark.parametrize("seed", range(len(RECORDED["losses"])))

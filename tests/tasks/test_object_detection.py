@@ -130,6 +130,32 @@ def test_ssd_is_exported_with_suppression_inside(ssd_run, tmp_path):
     assert found["boxes"].shape == (1, 100, 4) and found["classes"].shape == (1, 100)
 
 
+@pytest.mark.slow
+def test_two_stages_start_from_a_classifier_and_are_trained_alike(tmp_path):
+    """The metrics and the loss are those of the second stage; the first one's is added in training alone."""
+    (tmp_path / "data").mkdir()
+    write_folder(tmp_path / "data")
+    small = {"blocks": (1, 1, 1, 1), "width": 8, "stride_in": "1x1", "use_bias": True}
+    body = zoo.build("resnet50", top=False, input_shape=(32, 32, 3), **{**small, "use_bias": True})
+    weights = save_legacy(body, tmp_path / "resnet50_notop.h5")
+    recipe = replace(
+        zoo.info("faster_rcnn_resnet50_fpn").recipe("finetune"),
+        preprocess={"letterbox": (64, 64)},
+        epochs=1,
+        model={**small, "channels": 8, "units": 16, "proposals": 8, "sides": (8, 12, 16, 24, 32)},
+        freeze="conv2_block1_out",
+    )
+    how = dict(data=tmp_path / "data", run=tmp_path / "run", weights=weights, preprocessing="caffe", verbose=0)
+    run = zoo.train("faster_rcnn_resnet50_fpn", recipe, **how)
+    assert set(run.metrics) == {"loss", "map50", "map75", "map", "map_voc2007"}
+    assert run.config["options"]["num_classes"] == 3 and run.config["options"]["input_shape"] == [64, 64, 3]
+    assert zoo.evaluate(run) == pytest.approx(run.metrics, abs=1e-5, nan_ok=True)
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.full((50, 90, 3), 200, "uint8")).save(photo)
+    lines = zoo.predict(run, photo, folder=tmp_path / "out", score=0.0)
+    assert any(" from " in line and " to " in line for line in lines[1:])
+
+
 def test_a_perfect_detector_has_a_precision_of_1():
     task = tasks.get("object_detection")
     truth = Truth(np.float32([[0.1, 0.1, 0.5, 0.5], [0.5, 0.5, 0.9, 0.9]]), np.array([0, 1]))

@@ -51,25 +51,44 @@ def default_boxes(
     maps: Sequence[tuple[int, int]],
     steps: Sequence[tuple[float, float]],
     sizes: Sequence[Sequence[tuple[float, float]]],
+    offset: float = 0.5,
 ) -> np.ndarray:
-    """SSD's boxes of all maps, one map after the other, in each row by row: (boxes, 4) float32, "rel_center_xywh".
+    """The boxes of all maps, one map after the other, in each row by row: (boxes, 4) float32, "rel_center_xywh".
 
     Args:
         maps: (rows, columns) of each.
         steps: (down, across) from the middle of one place to the next, as fractions of the image. With 1 / rows and 1 /
             columns, the paper's rule, a map fills the image; of maps that are rounded up, the last may lie outside.
         sizes: (width, height) of the boxes in each place of each map, as fractions of the image.
+        offset: of the first middle, in steps: .5 in SSD, 0 in the published detectors of two stages.
 
     >>> default_boxes([(1, 2)], [(1.0, 0.5)], [[(0.5, 0.5)]]).tolist()
     [[0.25, 0.5, 0.5, 0.5], [0.75, 0.5, 0.5, 0.5]]
     """
     found = []
     for (rows, columns), (down, across), here in zip(maps, steps, sizes):
-        y, x = np.meshgrid((np.arange(rows) + 0.5) * down, (np.arange(columns) + 0.5) * across, indexing="ij")
+        y, x = np.meshgrid((np.arange(rows) + offset) * down, (np.arange(columns) + offset) * across, indexing="ij")
         centres = np.stack([x, y], axis=-1)[:, :, None].repeat(len(here), axis=2)  # (rows, columns, sizes, 2)
         boxes = np.concatenate([centres, np.broadcast_to(np.array(here, "float64"), centres.shape)], axis=-1)
         found.append(boxes.reshape(-1, 4))
     return np.concatenate(found).astype("float32")
+
+
+def region_sizes(side: float, ratios: Sequence[float]) -> list[tuple[float, float]]:
+    """The (width, height) in pixels of the boxes that a region proposal network has in each place of one map.
+
+    S. Ren et al., "Faster R-CNN", NeurIPS 2015, section 3.1.1: boxes of one area. As in the published detectors, an
+    edge is a whole number of pixels from the middle.
+
+    Args:
+        side: of the square of the same area.
+        ratios: of the height to the width.
+
+    >>> region_sizes(32, [0.5, 1.0, 2.0])
+    [(46.0, 22.0), (32.0, 32.0), (22.0, 46.0)]
+    """
+    roots = [math.sqrt(ratio) for ratio in ratios]
+    return [(2.0 * round(side / root / 2), 2.0 * round(side * root / 2)) for root in roots]
 
 
 def shape_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:

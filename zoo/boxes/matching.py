@@ -82,3 +82,40 @@ def by_overlap(truths: Tensor, real: Tensor, anchors: Tensor, threshold: float =
     claimed = ops.max(ops.where(claims, ops.arange(overlaps.shape[2], dtype="int32"), -1), axis=-1)
     which = ops.where(claimed >= 0, claimed, ops.cast(ops.argmax(overlaps, axis=-1), "int32"))
     return (claimed >= 0) | (ops.max(overlaps, axis=-1) >= threshold), which
+
+
+def by_two_thresholds(
+    truths: Tensor, real: Tensor, anchors: Tensor, low: float, high: float, *, best_of_each: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Which thing each anchor tells of: the one that it overlaps most, if by enough; and which anchors are empty.
+
+    The rule of both stages of Faster R-CNN (S. Ren et al. 2015, section 3.1.2). What overlaps a thing by more than
+    little and less than enough is neither.
+
+    Args:
+        truths: (batch, m, 4), left, top, right and bottom.
+        real: (batch, m), whether there is such a thing.
+        anchors: (batch, n, 4) or (n, 4), the same.
+        low: IoU below which an anchor is empty.
+        high: IoU from which on it tells of a thing.
+        best_of_each: whether the best anchors of a thing tell of what they overlap most, however little that is.
+
+    Returns:
+        Whether an anchor has a thing, and whether it is empty, (batch, n) each; the number of the thing, (batch, n)
+        int32.
+
+    >>> truths, anchors = [[[0.0, 0.0, 1.0, 1.0]]], [[0.0, 0.0, 1.0, 0.6], [0.0, 0.0, 1.0, 0.5], [0.0, 0.0, 0.1, 1.0]]
+    >>> for best in (False, True):
+    ...     has, empty, _ = by_two_thresholds(truths, [[True]], anchors, 0.3, 0.7, best_of_each=best)
+    ...     print(ops.convert_to_numpy(has)[0].tolist(), ops.convert_to_numpy(empty)[0].tolist())
+    [False, False, False] [False, False, True]
+    [True, False, False] [False, False, True]
+    """
+    real = ops.convert_to_tensor(real)
+    overlaps = ops.where(real[:, None], pairwise_iou(anchors, truths), -1.0)  # (batch, n, m)
+    most = ops.max(overlaps, axis=-1)
+    has = most >= high
+    if best_of_each:
+        best = ops.max(overlaps, axis=1, keepdims=True)  # (batch, 1, m)
+        has = has | ops.any((overlaps == best) & (overlaps > 0), axis=-1)
+    return has, ~has & (most < low), ops.cast(ops.argmax(overlaps, axis=-1), "int32")

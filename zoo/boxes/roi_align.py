@@ -4,6 +4,8 @@ K. He et al., "Mask R-CNN", ICCV 2017, section 3: RoIAlign. A box is cut into ce
 in it, and a point is interpolated between the four nearest places of the map: nothing is rounded, as in RoIPool.
 """
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
@@ -38,37 +40,77 @@ def roi_align(
     >>> float(found[0, 0, 0, 0, 0])  # the middle between 0, 1, 2 and 3
     1.5
     """
-    maps, boxes = ops.convert_to_tensor(maps), ops.convert_to_tensor(boxes)
-    _, rows, columns, channels = maps.shape
-    batch, count = ops.shape(boxes)[0], ops.shape(boxes)[1]
-    left, top, right, bottom = (boxes[..., side] * scale - (0.5 if aligned else 0.0) for side in range(4))
+    boxes = ops.convert_to_tensor(boxes)
+    level = ops.zeros_like(ops.cast(boxes[..., 0], "int32"))
+    return pyramid_align([maps], boxes, level, scales=[(scale, scale)], size=size, samples=samples, aligned=aligned)
+
+
+def pyramid_align(
+    maps: Sequence[Tensor],
+    boxes: Tensor,
+    level: Tensor,
+    *,
+    scales: Sequence[tuple[float, float]],
+    size: tuple[int, int] = (7, 7),
+    samples: int = 2,
+    aligned: bool = False,
+) -> Tensor:
+    """The same from several maps, each box from one of them: (batch, n, *size, channels).
+
+    Args:
+        maps: (batch, rows, columns, channels) each, of the same channels.
+        boxes: (batch, n, 4), left, top, right and bottom.
+        level: (batch, n) int32, the number of the map that each box is taken from.
+        scales: places of each map in a unit of the boxes, down and across.
+        size, samples, aligned: as in `roi_align`.
+    """
+    maps, boxes = [ops.convert_to_tensor(each) for each in maps], ops.convert_to_tensor(boxes)
+    sides, channels = [each.shape[1:3] for each in maps], maps[0].shape[-1]
+    *starts, total = itertools.accumulate((rows * columns for rows, columns in sides), initial=0)
+
+    def of_level(values: Sequence[float], dtype: str) -> Tensor:  # (batch, n, 1)
+        return ops.take(ops.convert_to_tensor([*values], dtype), level)[..., None]
+
+    rows, columns = (of_level([each[axis] for each in sides], "int32") for axis in (0, 1))
+    down, across = (of_level([each[axis] for each in scales], boxes.dtype) for axis in (0, 1))
+    shift = 0.5 if aligned else 0.0
+    left, right = (boxes[..., side, None] * across - shift for side in (0, 2))
+    top, bottom = (boxes[..., side, None] * down - shift for side in (1, 3))
     y = points(top, bottom, size[0], samples, aligned)  # (batch, n, size * samples)
     x = points(left, right, size[1], samples, aligned)
-    down, across = neighbours(y, rows), neighbours(x, columns)
 
-    flat = ops.reshape(maps, (-1, channels))
-    image = ops.arange(batch, dtype="int32")[:, None, None, None] * (rows * columns)
+    flat = ops.reshape(
+        ops.concatenate([ops.reshape(each, (-1, total_of(each), channels)) for each in maps], 1), (-1, channels)
+    )
+    batch, count = ops.shape(boxes)[0], ops.shape(boxes)[1]
+    first = ops.arange(batch, dtype="int32")[:, None, None] * total + of_level(starts, "int32")  # of each box's map
     found = 0.0
-    for row, weight_down in down:
-        for column, weight_across in across:
-            place = image + row[..., :, None] * columns + column[..., None, :]  # (batch, n, points down, across)
+    for row, weight_down in neighbours(y, rows):
+        for column, weight_across in neighbours(x, columns):
+            place = (first + row * columns)[..., :, None] + column[..., None, :]  # (batch, n, points down, across)
             weight = weight_down[..., :, None] * weight_across[..., None, :]
-            found = found + ops.cast(weight, maps.dtype)[..., None] * ops.take(flat, place, axis=0)
+            found = found + ops.cast(weight, flat.dtype)[..., None] * ops.take(flat, place, axis=0)
     cells = ops.reshape(found, (batch, count, size[0], samples, size[1], samples, channels))
     return ops.mean(cells, axis=(3, 5))
 
 
+def total_of(maps: Tensor) -> int:
+    """How many places maps (batch, rows, columns, channels) have."""
+    return int(maps.shape[1] * maps.shape[2])
+
+
 def points(start: Tensor, end: Tensor, cells: int, samples: int, aligned: bool) -> Tensor:
-    """Where boxes are looked at along one axis: (batch, n), (batch, n) to (batch, n, cells * samples)."""
+    """Where boxes are looked at along one axis: (batch, n, 1), (batch, n, 1) to (batch, n, cells * samples)."""
     length = end - start if aligned else ops.maximum(end - start, 1.0)
     parts = (ops.arange(cells * samples, dtype="float32") + 0.5) / (cells * samples)
-    return start[..., None] + length[..., None] * ops.cast(parts, start.dtype)
+    return start + length * ops.cast(parts, start.dtype)
 
 
-def neighbours(place: Tensor, count: int) -> list[tuple[Tensor, Tensor]]:
+def neighbours(place: Tensor, count: Tensor) -> list[tuple[Tensor, Tensor]]:
     """The two whole places next to each, of so many, int32, and how much of each is taken."""
-    there = ops.cast((place >= -1.0) & (place <= count), place.dtype)
-    place = ops.minimum(ops.maximum(place, 0.0), float(count - 1))
+    last = ops.cast(count, place.dtype) - 1.0
+    there = ops.cast((place >= -1.0) & (place <= last + 1.0), place.dtype)
+    place = ops.minimum(ops.maximum(place, 0.0), last)
     low = ops.floor(place)
     part = place - low
     first = ops.cast(low, "int32")

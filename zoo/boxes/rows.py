@@ -5,6 +5,8 @@ figures take what they need.
     anchor    4  where it was looked for, the same
     logits  1+K  of the background, and of each of K classes: the softmax over them is what the detector believes
 
+One whose classes have boxes of their own has a row of 9 numbers for each of 1 + K classes, the background first: box,
+anchor and one logit; (batch, n, 1 + K, 9).
 """
 
 from typing import Any
@@ -17,18 +19,23 @@ GEOMETRY = 8  # numbers of a row before its logits
 
 
 def boxes_of(rows: Tensor) -> Tensor:
-    """(batch, n, 4), "rel_center_xywh"."""
+    """(batch, n, 4), or (batch, n, 1 + classes, 4), "rel_center_xywh"."""
     return rows[..., :4]
 
 
 def anchors_of(rows: Tensor) -> Tensor:
-    """(batch, n, 4), "rel_center_xywh"."""
+    """(batch, n, 4), or (batch, n, 1 + classes, 4), "rel_center_xywh"."""
     return rows[..., 4:GEOMETRY]
 
 
 def log_probabilities(rows: Tensor) -> Tensor:
     """(batch, n, 1 + classes): of the background first."""
-    return ops.log_softmax(rows[..., GEOMETRY:], axis=-1)
+    return ops.log_softmax(rows[..., GEOMETRY] if has_class_boxes(rows) else rows[..., GEOMETRY:], axis=-1)
+
+
+def has_class_boxes(rows: Tensor) -> bool:
+    """Whether each class has a box of its own."""
+    return len(rows.shape) == 4
 
 
 def corners(boxes: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 from keras import ops
 
-from zoo.boxes.overlap import iou
+from zoo.boxes.overlap import area, iou
 
 Tensor = Any
 
@@ -79,7 +79,7 @@ def best_detections(
     """The boxes that a detector is left with: scores under a threshold go, then doubles, class by class.
 
     Args:
-        boxes: (batch, n, 4), one for all classes.
+        boxes: (batch, n, 4), one for all classes, or (batch, n, classes, 4). Those without area go first.
         scores: (batch, n, classes).
         score_threshold, iou_threshold, max_boxes: as in `nms`.
         candidates: how many pairs of a box and a class, the best ones, are looked at.
@@ -94,7 +94,10 @@ def best_detections(
     scores, places = ops.top_k(flat, min(candidates, count * kinds))  # (batch, candidates)
     places = ops.cast(places, "int32")
     classes = places % kinds
-    boxes = ops.take_along_axis(boxes, (places // kinds)[..., None], axis=1)
+    shared = len(boxes.shape) == 3
+    boxes = boxes if shared else ops.reshape(boxes, (-1, count * kinds, 4))
+    boxes = ops.take_along_axis(boxes, (places // kinds if shared else places)[..., None], axis=1)
+    scores = ops.where(area(boxes) > 0, scores, 0.0)
     kept, there = nms(
         boxes,
         scores,

@@ -7,10 +7,11 @@ import numpy as np
 from keras import ops
 
 from zoo.boxes.overlap import clip
-from zoo.boxes.rows import boxes_of, corners, log_probabilities
+from zoo.boxes.rows import boxes_of, corners, has_class_boxes, log_probabilities
 from zoo.boxes.suppression import best_detections
 from zoo.checks import is_number
 from zoo.errors import UsageError
+from zoo.introspection.graph import main_output
 from zoo.metrics.detection import Detections
 
 BATCH = 64  # images that are decoded side by side
@@ -20,9 +21,9 @@ BATCH = 64  # images that are decoded side by side
 class Suppression(keras.layers.Layer):
     """The last layer of a detector that is used: doubles go, class by class.
 
-    Shapes: rows (batch, n, 9 + classes) -> "boxes" (batch, max_boxes, 4): left, top, right and bottom as fractions of
-    the image; "scores" and "classes" (batch, max_boxes), the best first. Where there is none the class is -1, the rest
-    0.
+    Shapes: the rows of `zoo.boxes.rows`, of either form -> "boxes" (batch, max_boxes, 4): left, top, right and bottom
+    as fractions of the image; "scores" and "classes" (batch, max_boxes), the best first. Where there is none the class
+    is -1, the rest 0. Boxes without area go too.
 
     Args:
         score: boxes with no more than that go.
@@ -41,8 +42,9 @@ class Suppression(keras.layers.Layer):
         self.score, self.iou, self.max_boxes, self.candidates = score, iou, max_boxes, candidates
 
     def call(self, rows: Any) -> dict[str, Any]:
+        boxes = boxes_of(rows)
         return best_detections(
-            clip(corners(boxes_of(rows))),
+            clip(corners(boxes[:, :, 1:] if has_class_boxes(rows) else boxes)),
             ops.exp(log_probabilities(rows)[..., 1:]),
             score_threshold=self.score,
             iou_threshold=self.iou,
@@ -67,11 +69,11 @@ def with_suppression(model: keras.Model, **options: Any) -> keras.Model:
     >>> {key: tuple(each.shape) for key, each in model.output.items()}
     {'boxes': (None, 5, 4), 'scores': (None, 5), 'classes': (None, 5)}
     """
-    return keras.Model(model.input, Suppression(name="suppression", **options)(model.output), name=model.name)
+    return keras.Model(model.input, Suppression(name="suppression", **options)(main_output(model)), name=model.name)
 
 
 def detections(rows: np.ndarray, **options: Any) -> list[Detections]:
-    """Of each image, what is left: rows (images, n, 9 + classes); the options are those of `Suppression`."""
+    """Of each image, what is left of the rows of `zoo.boxes.rows`; the options are those of `Suppression`."""
     layer = Suppression(**options)
     found = []
     for start in range(0, len(rows), BATCH):

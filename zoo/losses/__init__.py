@@ -15,6 +15,7 @@ from zoo.losses.multi_task import MaskedBinaryCrossentropy
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
 from zoo.losses.segmentation import Dice, SoftIoU
 from zoo.losses.tags import TagLikelihood
+from zoo.losses.two_stage import RegionBoxes, RegionProposals
 from zoo.losses.variational import BernoulliLikelihood, NormalDivergence
 from zoo.losses.word_vectors import Glove, NegativeSampling, candidate_losses, next_word
 from zoo.metrics.segmentation import IGNORED
@@ -22,9 +23,9 @@ from zoo.metrics.segmentation import IGNORED
 __all__ = [
     "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "CycleAdversarial", "Dice",
     "ExplicitTriplet", "Glove", "GridDetection", "Hinge", "MaskedBinaryCrossentropy", "MaskedCrossentropy", "MultiBox",
-    "NPair", "NTXent", "NegativeSampling", "NormalDivergence", "Perceptron", "Perceptual", "SoftIoU", "TagLikelihood",
-    "Triplet", "WeightedCrossentropy", "candidate_losses", "get", "gram_matrix", "next_word", "relative_error",
-    "total_variation",
+    "NPair", "NTXent", "NegativeSampling", "NormalDivergence", "Perceptron", "Perceptual", "RegionBoxes",
+    "RegionProposals", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy", "candidate_losses", "get",
+    "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip
 
 LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
@@ -37,6 +38,8 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "tag_likelihood": TagLikelihood,
     "grid_detection": GridDetection,
     "multibox": MultiBox,
+    "region_proposals": RegionProposals,
+    "region_boxes": RegionBoxes,
     "triplet_all": Triplet,
     "triplet_semi_hard": partial(Triplet, mining="semi_hard"),
     "triplet_hard": partial(Triplet, mining="hard"),

@@ -164,8 +164,7 @@ class MultiBox(keras.Loss):
         things = ops.where(real[..., None], centres(true[..., :4]), 1.0)
         wanted = ops.take_along_axis(things, which[..., None], axis=1)  # (batch, n, 4)
         wanted = offsets.encoded(ops.where(has[..., None], wanted, anchors), anchors, self.variances)
-        error = ops.abs(offsets.encoded(boxes_of(rows), anchors, self.variances) - wanted)
-        places = ops.sum(ops.where(error < 1.0, 0.5 * ops.square(error), error - 0.5), axis=-1)
+        places = ops.sum(smooth_l1(offsets.encoded(boxes_of(rows), anchors, self.variances) - wanted), axis=-1)
         return (
             ops.sum(kinds * ops.maximum(full, hard), axis=-1),
             ops.sum(places * full, axis=-1),
@@ -175,6 +174,16 @@ class MultiBox(keras.Loss):
     def get_config(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("negatives", "overlap", "place", "variances")}
         return {**super().get_config(), **own}
+
+
+def smooth_l1(error: Any, beta: float = 1.0) -> Any:
+    """Half a square near 0, its slope from `beta` on that of the error itself (R. Girshick 2015, equation 3).
+
+    >>> ops.convert_to_numpy(smooth_l1(ops.convert_to_tensor([0.5, -2.0]))).tolist()
+    [0.125, 1.5]
+    """
+    error = ops.abs(error)
+    return ops.where(error < beta, 0.5 / beta * ops.square(error), error - 0.5 * beta)
 
 
 def hardest(losses: Any, among: Any, count: Any) -> Any:

@@ -32,7 +32,10 @@ PLOTTED = 8  # images
 AT_FIRST = {  # what a detector that knows nothing loses by a thing, from the length of its rows; off by about one side
     "grid_detection": lambda size: math.log(100) + math.log(size - 9) + 5.0,  # found as one of a hundred, any class
     "multibox": lambda size: 4 * math.log(size - 8) + 5.0,  # any class or none of four boxes, three of them empty
+    "region_boxes": lambda size: 2.0,  # any class or none, and a little for the place: in rows of a class each
+    "region_proposals": lambda size: math.log(2) + 1.0,  # something or nothing
 }
+PROPOSALS = "proposals"  # the output of the first of two stages: rows of something, whatever it is
 
 
 class ObjectDetection(Task):
@@ -43,6 +46,11 @@ class ObjectDetection(Task):
 
     def loss(self) -> keras.Loss:
         return losses.GridDetection()
+
+    def losses(self, heads: Sequence[str], chosen: keras.Loss | None) -> dict[str, keras.Loss]:
+        """The first of two stages has a loss of its own."""
+        found = super().losses(heads, chosen)
+        return {**found, PROPOSALS: losses.RegionProposals()} if PROPOSALS in found else found
 
     def evaluate(self, network: Network, data: BoxDataModule, split: str) -> Evaluation:
         """Average precision over the classes, by COCO's rule and by that of VOC 2007."""
@@ -154,7 +162,8 @@ class ObjectDetection(Task):
 
     def sample(self, card: Card, head: str = "") -> Sample:
         """One thing in each image."""
-        return Sample(one_thing, AT_FIRST[card.loss or "grid_detection"], tolerance=6.0)
+        loss = "region_proposals" if head == PROPOSALS else card.loss or "grid_detection"
+        return Sample(one_thing, AT_FIRST[loss], tolerance=6.0)
 
 
 def mean(values: np.ndarray) -> float:
@@ -171,9 +180,10 @@ def truths_of(things: np.ndarray) -> list[Truth]:
 
 
 def one_thing(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """For `Sample`: (batch, 2, 6), a thing and a row without one."""
+    """For `Sample`: (batch, 2, 6), a thing and a row without one; for rows of any form."""
+    classes = shape[-2] - 1 if len(shape) == 4 else shape[-1] - 9
     things = np.zeros((shape[0], 2, 6), "float32")
     centre, side = rng.uniform(0.3, 0.7, (shape[0], 2)), rng.uniform(0.2, 0.6, (shape[0], 2))
     things[:, 0, :4] = np.concatenate([centre - side / 2, centre + side / 2], axis=1)
-    things[:, 0, 4], things[:, 1, 4] = rng.integers(0, shape[-1] - 9, shape[0]), -1
+    things[:, 0, 4], things[:, 1, 4] = rng.integers(0, classes, shape[0]), -1
     return things

@@ -146,6 +146,27 @@ def ssd(layer: str) -> str | None:
     return f"{SSD_SOURCES[int(number)]}_{SSD_HEADS[kind]}"
 
 
+RCNN = {  # torchvision's `fasterrcnn_resnet50_fpn`; "rpn.head.conv" in published files, "rpn.head.conv.0.0" since
+    "rpn.head.conv": "rpn_conv", "rpn.head.conv.0.0": "rpn_conv", "rpn.head.cls_logits": "rpn_objectness",
+    "rpn.head.bbox_pred": "rpn_offsets", "roi_heads.box_head.fc6": "fc6", "roi_heads.box_head.fc7": "fc7",
+    "roi_heads.box_predictor.cls_score": "classes", "roi_heads.box_predictor.bbox_pred": "offsets",
+}  # fmt: skip
+
+
+def rcnn(layer: str) -> str | None:
+    """torchvision's detectors on ResNet-50 and a pyramid, as it names layers today and as in the published files.
+
+    >>> rcnn("backbone.body.layer2.0.conv1"), rcnn("backbone.fpn.inner_blocks.0.0"), rcnn("backbone.fpn.layer_blocks.3")
+    ('conv3_block1_1_conv', 'pyramid2_lateral', 'pyramid5')
+    """
+    if layer in RCNN:
+        return RCNN[layer]
+    if layer.startswith("backbone.body."):
+        return resnet(layer.removeprefix("backbone.body."))
+    kind, number = groups(r"backbone\.fpn\.(inner|layer)_blocks\.([0-3])(?:\.0)?", layer)
+    return f"pyramid{int(number) + 2}" + ("_lateral" if kind == "inner" else "")
+
+
 def video_resnet(layer: str, factored: bool) -> str | None:
     """Of torchvision, with whole kernels or with those of space and of time one after the other.
 
@@ -180,6 +201,7 @@ CONVERTERS: Mapping[str, Sequence[Converter]] = {
     "ConvNeXt": [backbone_names.convnext],
     "ViT": [backbone_names.vit],
     "SSD": [ssd],
+    "Faster R-CNN": [rcnn],
 }
 
 

@@ -47,13 +47,16 @@ class NetworkParts:
         self.first = first
 
     def flattened_maps(self, layer: Any) -> tuple[int, ...] | None:
-        """(height, width, channels) of the maps that a dense layer reads through a Flatten, else None."""
+        """(height, width, channels) of the maps that a dense layer reads through a Flatten, or through a Reshape of
+        those of many boxes, else None."""
         inputs = inputs_of(layer)
         while len(inputs) == 1 and not getattr(producer(inputs[0]), "weights", ()):
             operation = producer(inputs[0])
             inputs = inputs_of(operation)
             if isinstance(operation, layers.Flatten) and len(inputs[0].shape) == 4:
                 return tuple(inputs[0].shape[1:])
+            if isinstance(operation, layers.Reshape) and len(inputs[0].shape) == 5 and len(operation.output.shape) == 3:
+                return tuple(inputs[0].shape[2:])  # of maps inside of many boxes
         return None
 
 
