@@ -92,7 +92,7 @@ def drawn_once():
     draw, seen = Figure.savefig, set()
 
     def savefig(figure, path, **options):
-        kind = os.path.basename(path)
+        kind = os.path.basename(path) if isinstance(path, str | os.PathLike) else None
         if kind in seen and not wanted:
             Image.new("1", tuple(map(int, figure.bbox.size))).save(path, format="png")
         else:

@@ -152,6 +152,7 @@ def test_whole_numbers_in_an_array_file_are_numbers_and_its_end_is_held_out(tmp_
     assert [int(y) for _, y in source.split("validation")] == list(range(270, 300, 3))
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_series_is_trained_judged_and_continued(path, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["--data", str(path), "--target", "views", "--time", "year", "--lags", "10", "--horizon", "2"]

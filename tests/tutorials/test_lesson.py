@@ -12,6 +12,8 @@ from PIL import Image
 from zoo import UsageError
 from zoo.plots import new_figure
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 
 @pytest.fixture
 def lesson(tmp_path):
