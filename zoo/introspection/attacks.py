@@ -9,17 +9,19 @@ The signs are the same, so that m is climbed, which never goes flat.
 """
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from keras import ops
 
-from zoo.backend import gradient
+from zoo.backend import compiled, gradient
 from zoo.checks import check_not_negative, check_whole
 from zoo.errors import UsageError
 from zoo.introspection.attribution import as_array, like, parts_of, scorer
 
 METHODS = ("fgsm", "pgd")
 STEPS = 10
+MARGINS: WeakKeyDictionary[Any, dict[str | None, tuple[Any, Any]]] = WeakKeyDictionary()  # by model and head
 OVER_THE_BALL = 2.5  # epsilons that the steps of PGD go together, so that they reach its edge from anywhere
 
 
@@ -131,7 +133,8 @@ def ball(x: Any, epsilon: Any, low: Any, high: Any) -> tuple[np.ndarray, np.ndar
 
 def ascent(model: Any, y: Any, head: str | None, batch: int) -> Any:
     """A function from inputs to the gradient of m, the margin by which each example is wrong (see above)."""
-    score, y = scorer(model, head), np.asarray(y)
+    score, margin_gradient = compiled_margin(model, head)
+    y = np.asarray(y)
     classes = max(score.output_shape[-1], 2)
     if y.shape != (batch,) or y.dtype.kind not in "iu" or (y < 0).any() or (y >= classes).any():
         raise UsageError(
@@ -141,22 +144,37 @@ def ascent(model: Any, y: Any, head: str | None, batch: int) -> Any:
             else f"there are no true classes; expected {batch}"
         )
     true = np.eye(classes, dtype="float32")[y]  # (batch, classes)
+    weights = [[each.value for each in group] for group in (score.trainable_variables, score.non_trainable_variables)]
 
     def climb(x: np.ndarray) -> np.ndarray:
-        return np.concatenate([margin_gradient(score, x[part], true[part]) for part in parts_of(batch, x)] or [x])
+        found = [
+            ops.convert_to_numpy(margin_gradient(*weights, *map(ops.convert_to_tensor, (x[part], true[part]))))
+            for part in parts_of(batch, x)
+        ]
+        return np.concatenate(found or [x])
 
     return climb
 
 
-def margin_gradient(score: Any, x: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """The gradient of m at each example, whose classes are `true`, (batch, classes) of 0 and 1."""
-    right = ops.convert_to_tensor(true)
+def compiled_margin(model: Any, head: str | None) -> tuple[Any, Any]:
+    """The network of the logits that are attacked, and its gradient of m at each example: a function of its weights
+    (the values of those that learn, then of the others), inputs, and their classes, (batch, classes) of 0 and 1.
 
-    def margins(x: Any) -> Any:
-        logits = ops.cast(score(x, training=False), "float32")
-        if logits.shape[-1] == 1:
-            logits = ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
-        others = ops.where(right > 0, -1e30, logits)
-        return ops.sum(ops.logsumexp(others, axis=-1) - ops.sum(logits * right, axis=-1))
+    It is compiled once for a model: an attack inside of a training asks for it thousands of times.
+    """
+    made = MARGINS.setdefault(model, {})
+    if head not in made:
+        score = scorer(model, head)
 
-    return np.asarray(ops.convert_to_numpy(ops.cast(gradient(margins, ops.convert_to_tensor(x)), "float32")))
+        def gradients(learned: Any, fixed: Any, x: Any, right: Any) -> Any:
+            def margins(x: Any) -> Any:
+                logits = ops.cast(score.stateless_call(learned, fixed, x, training=False)[0], "float32")
+                if logits.shape[-1] == 1:
+                    logits = ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
+                others = ops.where(right > 0, -1e30, logits)
+                return ops.sum(ops.logsumexp(others, axis=-1) - ops.sum(logits * right, axis=-1))
+
+            return ops.cast(gradient(margins, x), "float32")
+
+        made[head] = score, compiled(gradients)
+    return made[head]

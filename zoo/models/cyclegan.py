@@ -54,8 +54,8 @@ def small() -> keras.initializers.Initializer:
         ),
         notes=(
             "which image becomes which is not told by the losses: of digits and their negatives the demo keeps 96 % in "
-            "three seeds, and with two halvings and ten times the weight of the cycle loss it kept 2 %, though images came "
-            "back to .05 of the range too (benchmarks/unpaired_translation.py)",
+            "three seeds, and with two halvings and ten times the weight of the cycle loss it kept 2 %, though images "
+            "came back to .05 of the range too (benchmarks/unpaired_translation.py)",
             "look at label_accuracy or at translated.png before you trust a run; where it is low, a smaller "
             "cycle_weight or another seed may help",
         ),
