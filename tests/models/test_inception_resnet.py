@@ -40,3 +40,9 @@ def test_a_block_adds_a_part_of_what_its_towers_found():
     assert np.abs(change).max() > 1e-3
     np.testing.assert_allclose(after, np.maximum(before + 0.1 * change, 0), atol=1e-6)
     assert np.abs(after - np.maximum(before + change, 0)).max() > 1e-3  # the broken twin: the factor left out
+
+
+@pytest.mark.parametrize("blocks", [(1, 1), (1, 0, 1), (1, 1, 1, 1)])
+def test_a_kind_of_block_that_is_left_out_is_told(blocks):
+    with pytest.raises(zoo.UsageError, match=r"blocks of .* expected 3 whole numbers of at least 1"):
+        zoo.build("inception_resnet_v2", input_shape=(75, 75, 3), width=0.125, blocks=blocks)

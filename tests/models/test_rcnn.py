@@ -123,6 +123,8 @@ def test_levels_anchors_and_parameters_are_those_of_the_papers():
 
 
 def test_sizes_that_do_not_fit_are_refused():
+    with pytest.raises(zoo.UsageError, match="proposals is 0; expected a whole number of at least 1"):
+        faster_rcnn_resnet50_fpn(input_shape=(64, 64, 3), proposals=0)
     with pytest.raises(zoo.UsageError, match=r"\(100, 96, 3\); expected sides that are multiples of 32"):
         faster_rcnn_resnet50_fpn(input_shape=(100, 96, 3))
     with pytest.raises(zoo.UsageError, match=r"sides of .* are \(8, 16\); expected 5, one for each level"):

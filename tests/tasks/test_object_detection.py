@@ -13,6 +13,7 @@ from zoo.data.builtin import shapes
 from zoo.errors import UsageError
 from zoo.metrics.detection import Detections, Truth
 from zoo.records import replace
+from zoo.training.image_options import with_size
 
 
 def write_folder(root, count=12):
@@ -176,3 +177,10 @@ def test_a_perfect_detector_has_a_precision_of_1():
 def test_the_demo_finds_shapes(name, map50, map75, tmp_path):
     run = zoo.train(name, run=tmp_path / "run", verbose=0)
     assert run.metrics["map50"] >= map50 and run.metrics["map75"] >= map75
+
+
+@pytest.mark.parametrize("name", ["faster_rcnn_resnet50_fpn", "ssd300_vgg16", "yolo_v2"])
+def test_another_size_stays_a_letterbox(name):
+    """Cut to cover the new size besides, an image would lose what stands at its edges."""
+    card = zoo.info(name)
+    assert with_size(card.recipe("voc"), card, (320, 480)).preprocess == {"letterbox": (320, 480)}

@@ -202,13 +202,17 @@ def test_a_file_is_of_the_network_in_its_name():
         (dict(name="best", data="photos", budget="soon"), "budget is 'soon'; expected a time: 90s, 10min or 1h"),
         (dict(name="best", data="photos", budget=-3), "budget is -3; expected a time"),
         (dict(name="best", data="photos", budget="10 min 5 x"), "expected a time"),
+        (dict(name="best", data="photos", budget="1min30"), "expected a time"),  # not 31 minutes
+        (dict(name="best", data="photos", budget="1 000s"), "expected a time"),
         (dict(name="best", data="photos", budget="0s"), "expected more than nothing"),
         (dict(name="best", data="photos", budget=True), "budget is True; expected a time"),
         (dict(name="best", budget="10min"), "best is for images of your own; name them: --data FOLDER"),
         (dict(name="best", data="photos", budget=5, epochs=3), "epochs is given with best, which chooses it"),
+        (dict(name="best", data="photos", budget=5, head_epochs=0), "head_epochs is given with best, which chooses it"),
         (dict(name="best", data="photos", budget=5, folds=3), "folds is given with best"),
         (dict(name="best", data="photos", budget=5, resume=True), "resume is given with best"),
         (dict(name="lenet5", budget="10min"), "budget is '10min' for a network that is named"),
+        (dict(data="photos", budget="10min"), "budget is '10min' for no network; it is for best"),
         (dict(name="best", data="nowhere", budget=5, weights="resnet50.h5"), "data is 'nowhere', which is not there"),
     ],
 )
@@ -216,6 +220,19 @@ def test_what_does_not_go_with_it_is_told_in_a_line(given, told):
     with pytest.raises(zoo.UsageError) as error:
         zoo.train(**given)
     assert told in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "how", "told"),
+    [("resnet50_lost.h5", "caffe", "resnet50_lost.h5"), ("resnet50_here.h5", None, "preprocessing"),
+     ("resnet50_here.h5", "caffee", "caffee")],
+)  # fmt: skip
+def test_bad_weights_are_told_before_anything_is_measured(file, how, told, photos, tmp_path, monkeypatch):
+    (tmp_path / "resnet50_here.h5").touch()
+    monkeypatch.setattr(throughput, "training_speed", lambda *_: pytest.fail("it was measured"))
+    with pytest.raises(zoo.UsageError) as error:
+        zoo.train("best", data=photos, budget="10min", weights=tmp_path / file, preprocessing=how)
+    assert told in str(error.value)
 
 
 def test_the_command_tells_a_bad_budget_before_keras_is_imported(capsys):

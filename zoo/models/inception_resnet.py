@@ -27,7 +27,8 @@ from typing import Any
 import keras
 from keras import KerasTensor, layers
 
-from zoo.checks import check_image
+from zoo.checks import check_image, is_whole
+from zoo.errors import UsageError
 from zoo.models.inception import Convolution, Steps, Towers, convolution, mixed, mixed_reduction, tower
 from zoo.recipes.inception_resnet import RECIPES, WEIGHTS
 from zoo.records import Card, Input
@@ -103,12 +104,14 @@ def inception_resnet_v2(
         `top` to (batch, 8, 8, 1536) maps for the default size.
 
     Raises:
-        UsageError: if the images are too small.
+        UsageError: if the images are too small, or for another number of kinds than three.
 
     >>> inception_resnet_v2(input_shape=(75, 75, 3), width=0.125, blocks=(1, 1, 1), top=False).output_shape
     (None, 1, 1, 192)
     """
     check_image(input_shape, SMALLEST, name)
+    if len(blocks) != len(BLOCKS) or not all(is_whole(each) for each in blocks):
+        raise UsageError(f"blocks of {name} are {blocks}; expected {len(BLOCKS)} whole numbers of at least 1")
     conv = functools.partial(convolution, width=width)
     plain: dict[str, Any] = {"padding": "valid"}
 

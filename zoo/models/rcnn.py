@@ -28,6 +28,7 @@ from keras import KerasTensor, layers
 from keras.initializers import RandomNormal
 
 from zoo.boxes.anchors import region_sizes
+from zoo.checks import check_whole
 from zoo.errors import UsageError
 from zoo.layers.default_boxes import DefaultBoxes
 from zoo.layers.regions import ClassBoxes, Proposals, RegionAlign, SampleOrder
@@ -121,7 +122,7 @@ def faster_rcnn_resnet50_fpn(
         in the draw of a loss at the end.
 
     Raises:
-        UsageError: for images that are no multiples of 32, or another number of sides than five.
+        UsageError: for images that are no multiples of 32, another number of sides than five, or no proposals.
 
     >>> model = faster_rcnn_resnet50_fpn(input_shape=(128, 64, 3), blocks=(1, 1, 1, 1), width=8, channels=8, units=8)
     >>> {key: tuple(each.shape) for key, each in model.output.items()}
@@ -129,6 +130,7 @@ def faster_rcnn_resnet50_fpn(
     """
     if any(not side or side % COARSEST for side in input_shape[:2]):
         raise UsageError(f"input_shape of {name} is {input_shape}; expected sides that are multiples of {COARSEST}")
+    check_whole("proposals", proposals)
     if len(sides) != len(LEVELS) + 1:
         raise UsageError(f"sides of {name} are {sides}; expected {len(LEVELS) + 1}, one for each level")
     body = resnet50(

@@ -17,9 +17,11 @@ from typing import Any
 
 from zoo import registry, tasks
 from zoo.errors import UsageError
+from zoo.preprocessing import preprocessing_of
 from zoo.records import Card
 from zoo.training.candidates import TASK, Candidate, Speed, candidates
 from zoo.training.own_data import arrays_or_data, on_own_data
+from zoo.weights import tags
 
 log = logging.getLogger("zoo")
 
@@ -101,7 +103,8 @@ def seconds_of(budget: Any) -> float:
     text = str(budget).strip().lower()
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text)
     whole = "".join(number + unit for number, unit in parts) == re.sub(r"\s", "", text)
-    if isinstance(budget, bool) or not parts or not whole or any(unit not in {*UNITS, ""} for _, unit in parts):
+    units = {*UNITS} if len(parts) > 1 else {*UNITS, ""}  # 1min30 is no minute and no half hour
+    if isinstance(budget, bool) or not parts or not whole or any(unit not in units for _, unit in parts):
         raise UsageError(f"budget is {budget!r}; expected a time: 90s, 10min or 1h")
     found = float(sum(float(number) * UNITS[unit or "min"] for number, unit in parts))
     if not 0 < found <= 30 * 24 * UNITS["h"]:
@@ -115,13 +118,15 @@ def check(given: Mapping[str, Any]) -> None:
     name, budget = given.get("name"), given.get("budget")
     if not isinstance(name, str) or name != BEST:
         if budget is not None:
-            raise UsageError(f"budget is {budget!r} for a network that is named; it is for best, which chooses by it")
+            named = "a network that is named" if name is not None else "no network"
+            raise UsageError(f"budget is {budget!r} for {named}; it is for best, which chooses by it: zoo train best")
         return
     if budget is None:
         raise UsageError("best chooses for the time that there is; say how long: --budget 10min (budget=)")
     seconds_of(budget)
     for setting in (*CHOOSES, *ANEW):
-        if given.get(setting) not in (None, False):
+        value = given.get(setting)
+        if value is not None and value is not False:  # 0 epochs are given as well
             why = "which chooses it" if setting in CHOOSES else "which chooses anew each time"
             raise UsageError(f"{setting} is given with best, {why}: leave it out, or name a network")
     if given.get("data") is None:
@@ -148,6 +153,7 @@ def choose(given: Mapping[str, Any], seconds: float, budget: str) -> Choice:
     began = time.perf_counter()
     found = candidates(given.get("weights"))
     work = looked_at(given["data"], registry.info(found[0].name), given.get("data_dir"))
+    check_file(found[0], given.get("preprocessing"))  # now: to measure takes its time
     speeds: dict[str, Speed] = {}
     chosen: Choice | None = None
     while (candidate := promising(found, speeds, work, chosen, seconds - time.perf_counter() + began)) is not None:
@@ -169,6 +175,14 @@ def choose(given: Mapping[str, Any], seconds: float, budget: str) -> Choice:
     for line in told(chosen, found, speeds, work, budget):
         log.info(f"best: {line}")
     return chosen
+
+
+def check_file(candidate: Candidate, preprocessing: str | None) -> None:
+    """Raise for a file of weights that is not there, is none, or does not say how it wants images."""
+    card = registry.info(candidate.name)
+    preprocessing_of(card, candidate.weights, preprocessing)
+    if candidate.weights not in {each.tag for each in card.weights}:
+        tags.find(candidate.weights, candidate.name, {})
 
 
 def looked_at(data: Any, card: Card, data_dir: Any) -> Work:

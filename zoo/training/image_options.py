@@ -7,7 +7,7 @@ from zoo.checks import is_whole, plain
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe, replace
 
-SIZING = ("cover", "resize", "pad")  # steps of the preprocessing that give images their size
+SIZING = ("cover", "resize", "letterbox", "pad")  # steps of the preprocessing that give images their size
 MOST_PIXELS = 4096  # of a side
 
 
