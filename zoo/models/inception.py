@@ -221,6 +221,17 @@ def tower(x: KerasTensor, steps: Steps, conv: Convolution, name: str) -> KerasTe
     return x
 
 
+def stem(image: KerasTensor, conv: Convolution) -> KerasTensor:
+    """The layers before the modules, of version 3 and of Inception-ResNet v2."""
+    x = conv(image, 32, 3, strides=2, padding="valid", name="conv1")  # (batch, 149, 149, 32)
+    x = conv(x, 32, 3, padding="valid", name="conv2")  # (batch, 147, 147, 32)
+    x = conv(x, 64, 3, name="conv3")
+    x = layers.MaxPooling2D(3, strides=2, name="pool1")(x)  # (batch, 73, 73, 64)
+    x = conv(x, 80, 1, name="conv4")
+    x = conv(x, 192, 3, padding="valid", name="conv5")  # (batch, 71, 71, 192)
+    return layers.MaxPooling2D(3, strides=2, name="pool2")(x)  # (batch, 35, 35, 192)
+
+
 def mixed(x: KerasTensor, towers: Towers, projection: int, conv: Convolution, name: str) -> KerasTensor:
     """A module of v3 that keeps the size: towers, and a pool that is projected to so many maps."""
     outputs = [tower(x, steps, conv, f"{name}_{key}") for key, steps in towers.items()]
@@ -314,14 +325,7 @@ def inception_v3(
     conv = functools.partial(convolution, width=width)
 
     image = keras.Input(input_shape, name="image")
-    x = conv(image, 32, 3, strides=2, padding="valid", name="conv1")  # (batch, 149, 149, 32)
-    x = conv(x, 32, 3, padding="valid", name="conv2")  # (batch, 147, 147, 32)
-    x = conv(x, 64, 3, name="conv3")
-    x = layers.MaxPooling2D(3, strides=2, name="pool1")(x)  # (batch, 73, 73, 64)
-    x = conv(x, 80, 1, name="conv4")
-    x = conv(x, 192, 3, padding="valid", name="conv5")  # (batch, 71, 71, 192)
-    x = layers.MaxPooling2D(3, strides=2, name="pool2")(x)  # (batch, 35, 35, 192)
-
+    x = stem(image, conv)
     for number, projection in enumerate((32, 64, 64)):  # Figure 5
         towers: Towers = {"1x1": [(64, 1)], "5x5": [(48, 1), (64, 5)], "double3x3": [(64, 1), (96, 3), (96, 3)]}
         x = mixed(x, towers, projection, conv, f"mixed{number}")  # (batch, 35, 35, 256 or 288)

@@ -22,14 +22,13 @@ factor, and added to them. Without the factor the network "died" in training whe
 
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 from keras import KerasTensor, layers
 
 from zoo.checks import check_image, is_whole
 from zoo.errors import UsageError
-from zoo.models.inception import Convolution, Steps, Towers, convolution, mixed, mixed_reduction, tower
+from zoo.models.inception import Convolution, Steps, Towers, convolution, mixed, mixed_reduction, stem, tower
 from zoo.recipes.inception_resnet import RECIPES, WEIGHTS
 from zoo.records import Card, Input
 from zoo.registry import register
@@ -113,17 +112,9 @@ def inception_resnet_v2(
     if len(blocks) != len(BLOCKS) or not all(is_whole(each) for each in blocks):
         raise UsageError(f"blocks of {name} are {blocks}; expected {len(BLOCKS)} whole numbers of at least 1")
     conv = functools.partial(convolution, width=width)
-    plain: dict[str, Any] = {"padding": "valid"}
 
     image = keras.Input(input_shape, name="image")
-    x = conv(image, 32, 3, strides=2, name="conv1", **plain)  # (batch, 149, 149, 32)
-    x = conv(x, 32, 3, name="conv2", **plain)  # (batch, 147, 147, 32)
-    x = conv(x, 64, 3, name="conv3")
-    x = layers.MaxPooling2D(3, strides=2, name="pool1")(x)  # (batch, 73, 73, 64)
-    x = conv(x, 80, 1, name="conv4", **plain)
-    x = conv(x, 192, 3, name="conv5", **plain)  # (batch, 71, 71, 192)
-    x = layers.MaxPooling2D(3, strides=2, name="pool2")(x)  # (batch, 35, 35, 192)
-
+    x = stem(image, conv)  # (batch, 35, 35, 192)
     x = mixed(x, TOWERS["mixed_5b"], 64, conv, "mixed_5b")
     for kind, count, after in zip(BLOCKS, blocks, ("mixed_6a", "mixed_7a", "")):
         for number in range(1, count + 1):
