@@ -89,7 +89,7 @@ def drawn_once():
     from matplotlib.figure import Figure
     from PIL import Image
 
-    draw, seen = Figure.savefig, set()
+    draw, seen, wanted = Figure.savefig, set(), []
 
     def savefig(figure, path, **options):
         kind = os.path.basename(path) if isinstance(path, str | os.PathLike) else None
@@ -99,7 +99,6 @@ def drawn_once():
             draw(figure, path, **options)
             seen.add(kind)
 
-    wanted = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", savefig)
         yield wanted

@@ -20,7 +20,7 @@ FIGURES = {"recall@1", "recall@5", "mAP", "accuracy", "auc", "threshold", "embed
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, drawn):
     """LeNet-5 after one epoch of glyphs."""
     return zoo.train("siamese", run=tmp_path_factory.mktemp("runs") / "glyphs", **SMALL)
 
@@ -43,7 +43,7 @@ def test_a_run_is_measured_on_unseen_classes_beside_what_needs_no_labels(run):
     assert run.metrics["recall@1"] > run.results["baselines"]["random network"]
     assert 0.5 < run.metrics["accuracy"] <= 1 and 0 < run.metrics["threshold"] < 2
     for file in ("neighbours.png", "distances.png", "roc.png", "map.png", "curves.png"):
-        assert (run.path / file).is_file()
+        assert (run.path / file).stat().st_size > 10_000
     header = (run.path / "history.csv").read_text().splitlines()[0]
     assert "val_recall@1" in header and "val_embedding_std" in header
 

@@ -31,7 +31,7 @@ def stripes(count=60):
 
 
 @pytest.fixture(scope="module", params=[pytest.param("rotnet", marks=pytest.mark.slow), "simclr"])
-def run(request, tmp_path_factory):
+def run(request, tmp_path_factory, drawn):
     folder = tmp_path_factory.mktemp("runs") / request.param
     return zoo.train(request.param, RECIPE, data=stripes(), run=folder, **SMALL)
 
@@ -48,7 +48,7 @@ def test_a_run_is_measured_by_its_features_beside_what_needs_no_training(run):
         run.results["baselines"]["untrained network"], abs=1e-4
     )
     for file in ("curves.png", "map.png"):
-        assert (run.path / file).is_file()
+        assert (run.path / file).stat().st_size > 10_000
     header = (run.path / "history.csv").read_text().splitlines()[0].split(",")
     assert "val_knn_accuracy" in header and "val_loss" in header
 

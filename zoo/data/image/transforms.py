@@ -61,10 +61,7 @@ def cover(x: Tensor, y: Any, size: Size) -> Pair:
         return tf.image.resize_with_crop_or_pad(tf.image.resize(images, wanted, **how), *size)
 
     y = followed(y, x, boxes=through(central_window(wanted, size)), masks=lambda masks: cut(masks, method="nearest"))
-    covered = cut(x, antialias=True)
-    if numpy_dtype(x.dtype).kind in "iu":  # a byte a colour in the cache
-        covered = tf.saturate_cast(tf.round(covered), x.dtype)
-    return covered, y
+    return of_its_kind(cut(x, antialias=True), x), y
 
 
 def letterbox(x: Tensor, y: Any, size: Size) -> Pair:
@@ -86,10 +83,14 @@ def fitted(x: Tensor, y: Any, size: Size, around: int) -> Pair:
     y = followed(
         y, x, boxes=through(letterbox_window(before, size)), masks=lambda masks: fit(masks, 0, method="nearest")
     )
-    framed = fit(x, around, antialias=True)
-    if numpy_dtype(x.dtype).kind in "iu":  # a byte a colour in the cache
-        framed = tf.saturate_cast(tf.round(framed), x.dtype)
-    return framed, y
+    return of_its_kind(fit(x, around, antialias=True), x), y
+
+
+def of_its_kind(found: Tensor, x: Tensor) -> Tensor:
+    """What was made of `x` by real numbers, in whole ones if `x` has such: a byte a colour in the cache."""
+    tf = tensorflow()
+
+    return tf.saturate_cast(tf.round(found), x.dtype) if numpy_dtype(x.dtype).kind in "iu" else found
 
 
 def ink(x: Tensor, y: Any, size: Size) -> Pair:
@@ -116,7 +117,7 @@ def ink(x: Tensor, y: Any, size: Size) -> Pair:
 
     y = followed(y, x, boxes=through(window), masks=cut)
     framed, y = fitted(values[top:bottom, left:right], y, size, 0)
-    return (tf.saturate_cast(tf.round(framed), x.dtype) if numpy_dtype(x.dtype).kind in "iu" else framed), y
+    return of_its_kind(framed, x), y
 
 
 def extent(marked: Tensor) -> tuple[Tensor, Tensor]:
