@@ -187,7 +187,7 @@ def test_memory_helps(tmp_path):
     found = {}
     for memory in (64, 0):
         found[memory] = [
-            zoo.train("transformer_xl", seed=seed, memory_length=memory, run=tmp_path / f"{memory}-{seed}", verbose=0)
+            zoo.train("transformer_xl", seed=seed, epochs=4, memory_length=memory, run=tmp_path / f"{memory}-{seed}", verbose=0)
             .metrics["perplexity"]
             for seed in (0, 1)
         ]  # fmt: skip

@@ -34,7 +34,8 @@ SEGMENTS = {"segment_length": 64, "memory_length": 64}
 DEMO = replace(  # as many characters a step as GPT's, in fewer and longer windows
     gpt.DEMO,
     preprocess={**gpt.DEMO.preprocess, "length": 256},
-    model={"num_layers": 4, "dim": 96, "num_heads": 4, "mlp_dim": 384, **SEGMENTS},
+    model={"num_layers": 2, "dim": 96, "num_heads": 4, "mlp_dim": 384, "dropout": 0.05, **SEGMENTS},
+    epochs=8,
     batch_size=8,
 )
 TEXT_FOLDER = replace(
