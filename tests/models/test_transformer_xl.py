@@ -1,5 +1,6 @@
 """Transformer-XL: beside the package `transformers`, segment after segment; what its memory is, and what it is not."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -184,12 +185,10 @@ def test_sizes_that_cannot_be(options, said):
 @pytest.mark.slow
 def test_memory_helps(tmp_path):
     """The same network, text and steps, without a memory: a higher perplexity, for both of two seeds."""
-    found = {}
-    for memory in (64, 0):
-        found[memory] = [
-            zoo.train("transformer_xl", seed=seed, epochs=4, memory_length=memory, run=tmp_path / f"{memory}-{seed}", verbose=0)
-            .metrics["perplexity"]
-            for seed in (0, 1)
-        ]  # fmt: skip
+    found = {0: [], 64: []}
+    for memory, seed in itertools.product(found, (0, 1)):
+        run = tmp_path / f"{memory}-{seed}"
+        trained = zoo.train("transformer_xl", seed=seed, epochs=4, memory_length=memory, run=run, verbose=0)
+        found[memory].append(trained.metrics["perplexity"])
     print(found)
     assert max(found[64]) < min(found[0])
