@@ -20,7 +20,7 @@
 # **Beside them** chance, skip-gram (lesson 19), the mean of the static vectors of the whole sentence, and the same
 # network untrained.
 #
-# **Takes** 4 minutes on one core (Intel Xeon). For a text of your own:
+# **Takes** two minutes on two cores (AMD EPYC). For a text of your own:
 # `zoo train elmo --recipe text_folder --data TEXTS/`.
 
 # %%

@@ -17,7 +17,7 @@
 #
 # **Beside them** noise of the same size, a network that was trained on noise, untrained networks, and an honest one.
 #
-# **Takes** 3.5 minutes of one core's time (AMD EPYC).
+# **Takes** 2.5 minutes on two cores (AMD EPYC).
 #
 # **To read on** I. Goodfellow, J. Shlens and C. Szegedy, "Explaining and Harnessing Adversarial Examples", 2015
 # ([arXiv:1412.6572](https://arxiv.org/abs/1412.6572)); M. Sundararajan, A. Taly and Q. Yan, "Axiomatic Attribution for
