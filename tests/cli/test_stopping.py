@@ -160,6 +160,17 @@ def test_a_backend_that_aborts_is_said():
     assert "F0000 this build needs AVX9" in done.stderr
 
 
+@pytest.mark.parametrize("reason", ["failed to map segment from shared object", "cannot allocate memory"])
+def test_a_backend_that_finds_no_memory_is_said(reason, capsys, monkeypatch):
+    def load(*arguments):
+        raise ImportError(f"/lib/libtensorflow_cc.so.2: {reason}")
+
+    monkeypatch.setattr(_terminal, "import_files", load)
+    assert main(["list"]) == 2
+    said = "zoo: too little memory to load libtensorflow_cc.so.2; raise this process's limit"
+    assert capsys.readouterr().err.startswith(said)
+
+
 def test_a_backend_that_starts_is_quiet():
     done = run_python("""
         import os

@@ -50,7 +50,7 @@ DATA = [  # arrays, and what is said of them
     (every(lambda x: x.astype("uint16") * 257), "reach from 0 to 65535; expected 0 to 255"),
     (every(lambda x: x / 127.5 - 1), "reach from -1 to 1; expected 0 to 255"),
     ({"x_train": IMAGES["x_train"] / 255}, "reach 1 in train, validation and 255 elsewhere"),
-    (every(lambda x: np.full_like(x, 7)), "all numbers of data.npz (train) are 7; expected examples that differ"),
+    (every(lambda x: np.full_like(x, 7)), "all numbers of data.npz (train) are one and the same"),
     (every(lambda x: x[:, None]), "have shape (1, 28, 28), their channels first; expected them last"),
     (every(lambda x: np.stack([x] * 3, axis=1)), "have shape (3, 28, 28), their channels first"),
     (every(lambda x: x.reshape(len(x), -1)), "expected 3 axes for lenet5's image"),

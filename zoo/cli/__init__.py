@@ -8,8 +8,10 @@ import argparse
 import importlib
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from zoo import __version__
@@ -47,6 +49,9 @@ def one_line(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return printable(f"{error.strerror}: {error.filename}" if error.filename else error.strerror)
+    if isinstance(error, ImportError) and re.search("failed to map|annot allocate", str(error)):
+        library = Path(str(error).partition(":")[0]).name
+        return f"too little memory to load {library}; raise this process's limit (`ulimit -v`), or free some"
     return printable(f"{type(error).__name__}: {first_line(error)} (--debug shows where)")
 
 

@@ -55,8 +55,8 @@ def summarise(examples: Any, source: Source, split: str) -> Summary:
         raise no_examples(source.name, split)
     if split.startswith("train") and count > 1 and low == high:
         raise UsageError(
-            f"all numbers of {source.name} ({split}) are {low:g}; expected examples that differ: nothing can be told "
-            "from them"
+            f"all numbers of {source.name} ({split}) are one and the same; expected examples that differ: nothing can "
+            "be told from them"
         )
     check_range(low, high, shape, source, split)
     values = count * int(np.prod(shape[:-1], dtype=int))  # behind each mean
