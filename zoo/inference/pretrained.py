@@ -10,7 +10,7 @@ from zoo import factory, registry, tasks
 from zoo.data import builtin
 from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.normalization import SCALING, Summary
-from zoo.data.text.vocabulary import PretrainedVocabulary
+from zoo.data.text.vocabulary import opened
 from zoo.errors import UsageError, some
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe
@@ -93,7 +93,7 @@ def ready_for_text(name: str, weights: str | Path | None) -> Trained:
     recipe = with_file(recipe, file)
     model = factory.build(name, weights=file.path, input_shape=(None,), **recipe.model)
     data: Any = tasks.get(card.task).data_module
-    vocabulary = PretrainedVocabulary.open(recipe.preprocess["tokenizer"], recipe.model["vocabulary_size"])
+    vocabulary = opened(recipe.preprocess["tokenizer"], recipe.model["vocabulary_size"])
     return Trained(Network.of(model, card, tasks.get(card.task)), data(card, recipe, None, vocabulary))
 
 

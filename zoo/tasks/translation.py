@@ -82,7 +82,8 @@ class Translation(Task):
         (sources, targets), (asked, wanted) = data.texts("train"), data.texts("test")
         if sum(map(len, sources)) > BASELINE_CHARACTERS:
             return {}
-        grams = TfidfVectorizer(analyzer="char", ngram_range=(3, 3)).fit(sources)
+        width = min(3, max(map(len, sources)))
+        grams = TfidfVectorizer(analyzer="char", ngram_range=(width, width)).fit(sources)
         near = NearestNeighbors(n_neighbors=1).fit(grams.transform(sources))
         rows = near.kneighbors(grams.transform(asked), return_distance=False)[:, 0]
         found = {"copy": asked, "nearest source": [targets[row] for row in rows]}

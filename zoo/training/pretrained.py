@@ -1,5 +1,7 @@
 """The weights that a run starts from: what a recipe takes over from them."""
 
+import logging
+import math
 from pathlib import Path
 
 from zoo import registry
@@ -7,7 +9,9 @@ from zoo.errors import UsageError
 from zoo.preprocessing import preprocessing_of
 from zoo.records import Card, Recipe, replace
 from zoo.weights import run_weights
-from zoo.weights.tags import WeightsFile
+from zoo.weights.tags import FREE, WeightsFile
+
+log = logging.getLogger("zoo")
 
 FROM_DATA = ("input_shape", "num_classes")  # what the data decide, whatever the weights were trained on
 
@@ -27,18 +31,25 @@ def scaled_as(run: run_weights.RunWeights, card: Card) -> str:
 
 
 def with_file(recipe: Recipe, file: WeightsFile) -> Recipe:
-    """The recipe with the sizes and the tokenizer that come with the weights, where these have any.
+    """The recipe with the sizes and the tokens that come with the weights, where these have any.
 
     Raises:
         UsageError: where the recipe takes their tokens and there is no tokenizer.
     """
     sizes = {option: value for option, value in file.options.items() if option not in FROM_DATA}
-    recipe = replace(recipe, model={**sizes, **recipe.model})
-    if recipe.preprocess.get("tokens") != "pretrained":
-        return recipe
-    if file.tokenizer is None:
+    fixed = {option: value for option, value in sizes.items() if option not in FREE}
+    recipe = replace(recipe, model={**sizes, **recipe.model, **fixed})
+    length, positions = recipe.preprocess.get("length", 0), sizes.get("max_length") or math.inf
+    if length > positions:
+        log.warning(f"length is {length}; the weights have {positions} positions, so it is {positions}")
+        recipe = replace(recipe, preprocess={**recipe.preprocess, "length": positions})
+    if file.tokenizer is not None:
+        tokens = {"tokens": file.tokens} if "tokens" in recipe.preprocess else {}
+        tokens["tokenizer"] = str(file.tokenizer.absolute())
+        return replace(recipe, preprocess={**recipe.preprocess, **tokens})
+    if recipe.preprocess.get("tokens") == "pretrained":
         raise UsageError(
             f"recipe {recipe.name} takes the tokens of its weights and there is no tokenizer.json beside {file.path}; "
             "expected the folder of a model of transformers, or hf://owner/name"
         )
-    return replace(recipe, preprocess={**recipe.preprocess, "tokenizer": str(file.tokenizer.absolute())})
+    return recipe

@@ -19,6 +19,7 @@ class RunWeights:
     name: str
     options: Mapping[str, Any]  # of its builder
     preprocessing: str  # of its images; "": as its card says
+    tokens: str = ""  # what kind they are, where it learned from texts: their vocabulary lies in its folder
 
 
 def find(weights: str | Path) -> RunWeights | None:
@@ -34,13 +35,14 @@ def find(weights: str | Path) -> RunWeights | None:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         name, options = config["model"], as_tuples(dict(config["options"]))
         preprocessing = config["recipe"].get("preprocessing", "")
-        if not isinstance(name, str) or not isinstance(preprocessing, str):
-            raise ValueError("the name of its network or of its preprocessing is no text")
+        tokens = (config.get("data") or {}).get("tokens", "")
+        if not all(isinstance(each, str) for each in (name, preprocessing, tokens)):
+            raise ValueError("the name of its network, of its preprocessing or of its tokens is no text")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(
             f"{folder / CONFIG} was not written by this zoo ({first_line(error)}); restore it or train again"
         ) from None
-    return RunWeights(folder / NETWORK, name, options, preprocessing)
+    return RunWeights(folder / NETWORK, name, options, preprocessing, tokens)
 
 
 def as_tuples(value: Any) -> Any:

@@ -22,7 +22,8 @@ class WeightsFile:
     preprocessing: str = ""
     checked: bool = False  # against a whole hash, while it was fetched
     options: Mapping[str, Any] = field(default_factory=dict)  # of the builder, where the file comes with them
-    tokenizer: Path | None = None  # that comes with it
+    tokens: str = ""  # what kind they are: "" where it comes without a tokenizer
+    tokenizer: Path | None = None  # that comes with it: a file, or a run that has one
     body: bool = False  # whether it is to give the body alone: its head answered another question
 
     @property
@@ -52,12 +53,16 @@ def find(
     if card is not None and text in tags:
         return tagged(tags, text, card, options)
     if text not in tags and (run := run_weights.find(text)):
-        file = WeightsFile(run.path, hash, preprocessing, options=run.options)
+        tokenizer = run.path.parent if run.tokens else None
+        file = WeightsFile(run.path, hash, preprocessing, options=run.options, tokens=run.tokens, tokenizer=tokenizer)
         return file if name == run.name else of_tower(file, run, text, name)
     if text not in tags and (folder := model_folder.find(text)):
         if name:
             model_folder.check_family(folder, name, registry.builder(name).__module__)
-        return WeightsFile(folder.weights, hash, preprocessing, options=folder.options, tokenizer=folder.tokenizer)
+        tokens = "pretrained" if folder.tokenizer else ""
+        return WeightsFile(
+            folder.weights, hash, preprocessing, options=folder.options, tokens=tokens, tokenizer=folder.tokenizer
+        )
     if "://" in text:
         return WeightsFile(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=vouches(hash))
     check_weights(weights, tags, name or "a network that zoo.build did not make")

@@ -69,7 +69,7 @@ def test_a_folder_keeps_its_splits(tmp_path):
         ("the\tDET\ncat\n", r"line 2 of .*a\.conll is 'cat': 1 columns; expected 2 or more, the word in column 1"),
         ("the\tDET\n\ncat\t\n", r"line 3 of .*a\.conll is 'cat'"),
         ("\n\n", "holds no sentences; expected a word and its tag on each line"),
-        ("the DET\n\na DET\n", "holds 2 sentences, too few to divide; expected 20 or more"),
+        ("the DET\n\na DET\n", "holds 2 sentences, too few that differ; expected 20 or more"),
     ],
 )
 def test_files_that_are_none(content, says, tmp_path):

@@ -379,3 +379,14 @@ def test_a_table_of_pairs_is_divided_by_its_sources(tmp_path):
     (tmp_path / "one.csv").write_text("de\nja\n")
     with pytest.raises(UsageError, match=r"has one column \(de\); expected one for each language"):
         parallel_texts(tmp_path / "one.csv")
+
+
+def test_a_table_of_pairs_needs_no_names(tmp_path, caplog):
+    caplog.set_level("INFO", "zoo")
+    lines = [f"Satz {number}.\tSentence {number}." for number in range(100)]
+    (tmp_path / "pairs.tsv").write_text("\n".join(lines), encoding="utf-8")
+    table = parallel_texts(tmp_path / "pairs.tsv").table
+    assert {name: len(cells) for name, cells in table.items()} == {"1": 100, "2": 100}
+    assert table["2"][0] == "Sentence 0." and "the first line of pairs.tsv is taken for a pair" in caplog.text
+    (tmp_path / "named.csv").write_text("English sentences,German sentences\nyes,ja\n")
+    assert [*parallel_texts(tmp_path / "named.csv").table] == ["English sentences", "German sentences"]

@@ -12,7 +12,7 @@ from zoo.data.batching import padded
 from zoo.data.sources import Source
 from zoo.data.tensors import tensorflow
 from zoo.data.text.special_tokens import UNKNOWN
-from zoo.data.text.vocabulary import LEVELS, AnyVocabulary, PretrainedVocabulary, Vocabulary, kind_of
+from zoo.data.text.vocabulary import LEVELS, AnyVocabulary, Vocabulary, kind_of, opened
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
@@ -76,10 +76,10 @@ class TextDataModule(DataModule):
         return "tokens" if self.level in ("spaces", "pretrained") else self.level
 
     def _adapt_vocabulary(self, texts: Iterable[str]) -> None:
-        """Learn the vocabulary, and say where its words seem to be none; or open that of pretrained weights."""
-        if self.level == PretrainedVocabulary.level:
-            rows = self.recipe.model.get("vocabulary_size", 0)
-            self.vocabulary = PretrainedVocabulary.open(self.recipe.preprocess["tokenizer"], rows)
+        """Learn the vocabulary, and say where its words seem to be none; or open that of the weights to start from."""
+        if tokenizer := self.recipe.preprocess.get("tokenizer"):
+            self.vocabulary = opened(tokenizer, self.recipe.model.get("vocabulary_size", 0))
+            log.info(f"the {self.called} are those of {tokenizer}: {len(self.vocabulary):,}")
             return
         self.vocabulary = kind_of(self.level).adapt(self.level, self.max_tokens, texts)
         if isinstance(self.vocabulary, Vocabulary) and self.level == "words":

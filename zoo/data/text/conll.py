@@ -73,7 +73,7 @@ class TaggedTexts:
             splits["train"] = [each for each, part in zip(splits["train"], parts) if part != 1]
         if not all(splits.values()):
             count = sum(map(len, splits.values()))
-            raise UsageError(f"{self.path} holds {count} sentences, too few to divide; expected {MIN_LINES} or more")
+            raise UsageError(f"{self.path} holds {count} sentences, too few that differ; expected {MIN_LINES} or more")
 
         def split(name: str) -> Any:
             if name not in splits:

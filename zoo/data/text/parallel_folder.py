@@ -4,11 +4,12 @@ DIR/de.train.txt       DIR/en.train.txt        a sentence a line, the same line 
 DIR/de.validation.txt  DIR/en.validation.txt   without them, a tenth of the training lines
 DIR/de.test.txt        DIR/en.test.txt
 
-Or a table (`.tsv`, `.csv`, `.jsonl`) with a column for each language, named in its first line: a pair in ten tests and
-one in ten validates, the same sources together.
+Or a table (`.tsv`, `.csv`, `.jsonl`) with a column for each language, named in its first line if that is none of the
+pairs: a pair in ten tests and one in ten validates, the same sources together.
 """
 
 import hashlib
+import logging
 import re
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from zoo.data.sources import ParallelSource, Source
 from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, unknown
 
+log = logging.getLogger("zoo")
+
 NAME = re.compile(r"(?P<language>[^.]+)\.(?P<split>train|validation|val|test)\.txt")
+NAMES_A_COLUMN = re.compile("source|target|language|sentence|phrase|text|word|translat", re.IGNORECASE)
 MIN_LINES = 20  # of training
 TENTHS = {0: "test", 1: "validation"}  # of a table; the others train
 
@@ -94,6 +98,10 @@ class ParallelTable:
     def __init__(self, path: Path):
         self.path, self.name = path, str(path)
         self.table = table_file.read_table(path)
+        if path.suffix.lower() != ".jsonl" and any(map(is_sentence, self.table)):
+            log.info(f"the first line of {path.name} is taken for a pair; it would name the columns if it said so")
+            columns = enumerate(self.table.items(), start=1)
+            self.table = {str(number): [first, *cells] for number, (first, cells) in columns}
         if len(self.table) < 2:
             raise UsageError(
                 f"{path} has one column ({', '.join(self.table)}); expected one for each language, as de and en"
@@ -114,7 +122,7 @@ class ParallelTable:
         }
         for split in splits:
             if split not in parts:
-                raise UsageError(f"{self.path} holds {len(parts)} pairs, too few to divide; expected {MIN_LINES}")
+                raise UsageError(f"{self.path} holds {len(parts)} pairs, too few that differ; expected {MIN_LINES}")
 
         def columns(name: str) -> dict[str, list[str]]:
             if name not in splits:
@@ -124,6 +132,16 @@ class ParallelTable:
         return ParallelSource(
             self.name, (), lambda name: tensorflow().data.Dataset.from_tensor_slices(columns(name)), columns
         )
+
+
+def is_sentence(name: str) -> bool:
+    """Whether the name of a column is no name but part of a text.
+
+    >>> [is_sentence(name) for name in ("en", "English sentences", "Go.", "a cat sat")]
+    [False, False, True, True]
+    """
+    ends = name.rstrip().endswith(tuple(".!?\N{IDEOGRAPHIC FULL STOP}\N{HORIZONTAL ELLIPSIS}"))
+    return ends or (" " in name.strip() and not NAMES_A_COLUMN.search(name))
 
 
 def tenth_of(text: str) -> int:

@@ -14,7 +14,7 @@ from zoo.data.base import SPLITS, DataModule, check_batch
 from zoo.data.batching import Batches, bucket_by_length, padded, two_widths_first
 from zoo.data.sources import Source
 from zoo.data.text.base import is_text
-from zoo.data.text.vocabulary import Vocabulary
+from zoo.data.text.vocabulary import Vocabulary, kept_by
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
@@ -22,6 +22,7 @@ log = logging.getLogger("zoo")
 
 SETTINGS = {
     "vocabulary": 50_000,  # at most so many words
+    "tokenizer": "",  # the folder of a run whose words they are; "": learned from the training set
     "min_count": 2,  # a rarer word is unknown: so the network learns what to make of those that it never saw
     "length": 100,  # words that are read at once; a longer sentence is read in parts
     "word_column": 1,  # of a CoNLL file
@@ -61,6 +62,9 @@ class TaggedTextDataModule(DataModule):
         counts = Counter(word for sentence in words for word in sentence)
         common = [word for word, count in counts.most_common() if count >= data.settings["min_count"]]
         data.vocabulary = Vocabulary("spaces", common[: data.settings["vocabulary"] - 2])
+        if run := data.settings["tokenizer"]:
+            data.vocabulary = Vocabulary.from_config(kept_by(run))
+            log.info(f"the words are those of {run}: {len(data.vocabulary):,}")
         data.class_names = tuple(sorted({tag for sentence in tags for tag in sentence}))
         if len(data.class_names) < 2:
             raise UsageError(f"the training set of {source.name} holds one tag only; expected at least 2")

@@ -16,6 +16,7 @@ from zoo.data.sources import ParallelSource, Source
 from zoo.data.text.base import is_text, shortened
 from zoo.data.text.special_tokens import END, START, UNKNOWN
 from zoo.data.text.subwords import TOKENIZERS
+from zoo.data.text.vocabulary import kept_by
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
@@ -23,6 +24,7 @@ log = logging.getLogger("zoo")
 
 SETTINGS = {
     "tokens": "characters",  # or "subwords"
+    "tokenizer": "",  # the folder of a run whose tokens they are; "": learned from the training set
     "vocabulary": 8000,  # at most so many tokens, for both languages together
     "length": 64,  # tokens of a source or a target; longer pairs are not learned from
     "batch_tokens": 0,  # tokens of a batch, in place of `batch_size` pairs: more short pairs, fewer long ones
@@ -70,7 +72,11 @@ class TranslationDataModule(DataModule):
             log.info("from {} to {} (the other way: {}--option reverse={})".format(
                 *data.direction, other, not data.settings["reverse"]))  # fmt: skip
         kind = TOKENIZERS[data.settings["tokens"]]
-        data.tokenizer = kind.adapt([*texts[0], *texts[1]], data.settings["vocabulary"])
+        if run := data.settings["tokenizer"]:
+            data.tokenizer = kind.from_config(kept_by(run))
+            log.info(f"the {data.settings['tokens']} are those of {run}: {len(data.tokenizer):,}")
+        else:
+            data.tokenizer = kind.adapt([*texts[0], *texts[1]], data.settings["vocabulary"])
         data.examples = {split: len(data.tokens(split)[0]) for split in SPLITS}
         if not data.examples["train"]:
             kind = data.settings["tokens"]
@@ -93,7 +99,7 @@ class TranslationDataModule(DataModule):
             "input_shape": (None,),
             "target_shape": (None,),
             "vocabulary_size": len(self.tokenizer),
-            "max_length": self.length,
+            "max_length": max(self.length, self.recipe.model.get("max_length", 0)),  # the weights may have more
         }
 
     @property

@@ -5,6 +5,7 @@ Id 0 is padding (nothing), id 1 is whatever the vocabulary does not have.
 """
 
 import itertools
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -207,6 +208,28 @@ KINDS: Mapping[str, Any] = {"subwords": SubwordVocabulary, "pretrained": Pretrai
 def kind_of(level: str) -> Any:
     """The class of a recipe's tokens."""
     return KINDS.get(level, Vocabulary)
+
+
+def kept_by(run: str | Path) -> dict[str, Any]:
+    """What the folder of a run says of its data: the tokens among it.
+
+    Raises:
+        UsageError: if it cannot be read.
+    """
+    try:
+        found = json.loads((Path(run) / "config.json").read_text(encoding="utf-8"))["data"]
+        return {**found, "tokens": str(found["tokens"])}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"the tokens of {run} cannot be read ({first_line(error)}); expected a run of texts") from None
+
+
+def opened(tokenizer: str | Path, size: int = 0) -> AnyVocabulary:
+    """The vocabulary that comes with weights: of a file ``tokenizer.json``, or as the folder of a run keeps it."""
+    if not Path(tokenizer).is_dir():
+        return PretrainedVocabulary.open(tokenizer, size)
+    kept = kept_by(tokenizer)
+    vocabulary: AnyVocabulary = kind_of(kept["tokens"]).from_config(kept)
+    return vocabulary
 
 
 def shortened_to(tokens: np.ndarray, length: int, closing: int) -> np.ndarray:
