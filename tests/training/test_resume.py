@@ -122,10 +122,18 @@ def everything(tmp_path_factory, data_dir):
             return keras.Model(image, keras.layers.Dense(num_classes, name="logits")(x), name=name)
         """)
     )
-    zoo.registry.import_file(str(file))
+    module = zoo.registry.import_file(str(file))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zoo.training.trainer.report", lambda *arguments, **settings: None)
-        return zoo.train("stateful", run=file.parent / "run", data_dir=data_dir, verbose=0)
+        run = zoo.train("stateful", run=file.parent / "run", data_dir=data_dir, verbose=0)
+    yield run
+    for table, name in (
+        (zoo.registry._cards, "stateful"),
+        (zoo.registry._builders, "stateful"),
+        (zoo.tasks.classes, "watched"),
+        (sys.modules, module.__name__),
+    ):
+        table.pop(name, None)
 
 
 SLOW_PLACES = [pytest.param(place, marks=pytest.mark.slow) for place in ((1, None), (2, 1), (3, None))]
