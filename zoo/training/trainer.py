@@ -139,6 +139,8 @@ def begin(plan: RunPlan, written: dict[str, Any], network: Network, trainer: Net
     plan.run.write_json("config.json", written)
     journal = Journal(plan.run, plan.recipe.learning_rate, now, plan.checkpoint_minutes, plan.start)
     journal.last_cost = size / 2 / BYTES_PER_SECOND  # a guess, until one is written
+    if journal.rows:  # the file may be a row behind its checkpoint, and after the last epoch nothing is added
+        plan.run.write_csv("history.csv", journal.rows)
     return journal
 
 
