@@ -93,8 +93,6 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_result(backend, name, t
     """Bit for bit, as on the backend that runs the tests: `tests/training/test_resume.py`."""
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    if (backend, name) == ("torch", "lenet5"):
-        pytest.xfail("PyTorch's loader draws from the numbers of dropout when a broken epoch begins again")
     program = """
 import signal, sys
 sys.path.insert(0, "benchmarks")

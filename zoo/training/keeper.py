@@ -130,6 +130,11 @@ class Keeper(keras.callbacks.Callback):
             self.done = 0
         self.offset = self.done
 
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if self.rest and self.start is not None and self.done == self.offset:
+            # PyTorch's loader draws a number when it begins; in the epoch that was broken off it had done so before.
+            state.put_random(self.start.state["random"], self.start.arrays)
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.done = self.offset + batch + 1
         loss = (logs or {}).get("loss", 0.0)
