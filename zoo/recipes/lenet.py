@@ -8,7 +8,7 @@ DEMO = replace(DIGITS, preprocess={"resize": (28, 28)}, augment={"shift": 2}, ep
 DRAWN = replace(
     DEMO,
     preprocess={"ink": (20, 20), "pad": (28, 28)},
-    augment={"slant": 0.4, "crop": (0.6, 1.0), "stroke": 0.3},
+    augment={"affine": {"rotation": 10, "slant": 0.3, "zoom": (0.75, 1.25), "shift": 2}, "stroke": 0.3},
     epochs=40,
 )
 SHIFTED = replace(MNIST, augment={"shift": 2}, learning_rate=2e-3)

@@ -1,5 +1,7 @@
 """Boxes and masks follow their image, through every step of preprocessing and of augmentation; other targets stay."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -161,10 +163,57 @@ def test_an_empty_page_has_no_ink():
     assert found.shape == (20, 20, 3) and not found.numpy().any()
 
 
+STRETCHED = {"slant": 0.3, "zoom": (0.8, 1.25), "shift": 3}
+
+
+def test_a_spot_goes_round_and_away_by_hand():
+    spot = np.zeros((300, 41, 41, 1), "float32")
+    spot[:, 19:22, 29:32] = 1 / 9  # ten pixels to the right of the middle
+    middle = np.arange(41) - 20.0
+
+    def seen(**option):
+        found = AUGMENT["affine"](tf.constant(spot), 0, [3, 4], option)[0].numpy()[..., 0]
+        mass = found.sum((1, 2))
+        return (found.sum(1) @ middle) / mass, (found.sum(2) @ middle) / mass, mass
+
+    right, down, mass = seen(rotation=30)
+    np.testing.assert_allclose(np.hypot(right, down), 10, atol=0.05)
+    np.testing.assert_allclose(mass, 1, atol=0.05)
+    angles = np.degrees(np.arctan2(down, right))
+    assert 28 < angles.max() <= 30.2 and -30.2 <= angles.min() < -28
+    right, down, mass = seen(zoom=(0.5, 2.0))
+    assert 4.8 < right.min() < 5.6 and 18 < right.max() < 20.2 and np.abs(down).max() < 0.01
+    heights = mass / (right / 10)  # the area is that of both factors, which are drawn apart
+    assert heights.min() < 0.6 and heights.max() > 1.6 and abs(np.corrcoef(right, heights)[0, 1]) < 0.3
+    right, down, _ = seen(shift=4)
+    assert 3.8 < np.abs(right - 10).max() <= 4.01 and 3.8 < np.abs(down).max() <= 4.01
+
+
+@pytest.mark.parametrize(
+    ("augment", "said"),
+    [
+        ({"affine": 10}, "augment affine is 10; expected some of rotation, slant, zoom, shift"),
+        ({"affine": {"turn": 1}}, "there is no option of affine 'turn'"),
+        ({"affine": {"zoom": 2}}, "zoom of affine is 2; expected two factors"),
+        ({"affine": {"zoom": (1.2, 0.8)}}, "expected two factors"),
+        ({"affine": {"rotation": -1}}, "rotation of affine is -1; expected a number of at least 0"),
+        ({"shift": -3}, "augment shift is -3; expected pixels, a whole number of at least 0"),
+        ({"crop": "big"}, "augment crop is 'big'; expected two fractions of the area"),
+        ({"crop": (0.0, 1.0)}, "expected two fractions of the area"),
+        ({"flip": "yes"}, "augment flip is 'yes'; expected True"),
+        ({"stroke": 0.7}, "augment stroke is 0.7; expected a probability from 0 to 0.5"),
+    ],
+)
+def test_what_augmentations_do_not_take_is_one_line(augment, said, tmp_path):
+    with pytest.raises(zoo.UsageError, match=re.escape(said)) as caught:
+        zoo.train("mlp", augment=augment, epochs=1, run=tmp_path / "run", verbose=0)
+    assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
+
+
 def test_slant_and_stroke_by_hand():
     line = np.zeros((200, 9, 9, 1), "float32")
     line[:, :, 4] = 1
-    leaning = AUGMENT["slant"](tf.constant(line), 0, [1, 2], 0.5)[0].numpy()[..., 0]
+    leaning = AUGMENT["affine"](tf.constant(line), 0, [1, 2], {"slant": 0.5})[0].numpy()[..., 0]
     assert np.allclose(leaning.sum(2), 1) and np.allclose(leaning[:, 4, 4], 1), "the middle row stays"
     places = leaning @ np.arange(9)  # (images, rows): where the line is
     assert np.allclose(places - 4, (places[:, :1] - 4) * (1 - np.arange(9) / 4), atol=1e-5), "straight"
@@ -173,11 +222,11 @@ def test_slant_and_stroke_by_hand():
     assert [0.15 < (widths == width).mean() < 0.65 for width in (0, 1, 3)] == [True] * 3
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 9), ("crop", (0.2, 0.8)), ("slant", 0.5)])
+@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 9), ("crop", (0.2, 0.8)), ("affine", STRETCHED)])
 def test_a_box_drawn_as_a_mask_moves_as_the_box(name, option):
     x, y = scenes()
     found, targets = AUGMENT[name](x, y, [5, 6], option)
-    assert_boxes_bound_masks(targets, pixels=1.0 if name in ("crop", "slant") else 1e-4)
+    assert_boxes_bound_masks(targets, pixels=1.0 if name in ("crop", "affine") else 1e-4)
     assert targets["masks"].dtype == tf.int32 and set(np.unique(targets["masks"])) == {0, 7}
     differ = (np.asarray(found)[..., 0] > 100) != (np.asarray(targets["masks"]) > 0)
     assert differ.mean() < 0.01, "an image of its mask moves as the mask"
@@ -191,7 +240,7 @@ def test_a_box_drawn_as_a_mask_is_prepared_as_the_box(name, size):
     assert_boxes_bound_masks({key: np.stack([each[key] for each in found]) for key in y}, pixels=1.01)
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("slant", 0.3)])
+@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("affine", STRETCHED)])
 def test_masks_with_channels_move_as_those_without(name, option):
     x, y = scenes()
     _, plain = AUGMENT[name](x, y, [5, 6], option)
@@ -199,7 +248,7 @@ def test_masks_with_channels_move_as_those_without(name, option):
     np.testing.assert_array_equal(found["masks"][..., 1], plain["masks"])
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("slant", 0.3)])
+@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("affine", STRETCHED)])
 def test_targets_of_clips_move_as_those_of_their_frames(name, option):
     x, y = scenes()
     _, expected = AUGMENT[name](x, y, [5, 6], option)
@@ -226,7 +275,7 @@ def test_targets_go_with_the_frames_that_are_taken():
         assert x[0, :, 0, 0, 0].numpy().tolist() == targets["masks"][0, :, 0, 0].numpy().tolist()
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("slant", 0.3)])
+@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("affine", STRETCHED)])
 def test_other_targets_stay_and_change_nothing(name, option):
     x, y = scenes()
     alone, label = AUGMENT[name](x, 5, [5, 6], option)

@@ -43,6 +43,11 @@ class ArrayDataModule(DataModule):
     scaling: Scaling
     summaries: Mapping[str, Summary]  # by split, known after `adapt`
 
+    @classmethod
+    def check_recipe(cls, card: Card, recipe: Recipe) -> None:
+        super().check_recipe(card, recipe)
+        transforms.check_augment(recipe.augment)
+
     def __init__(self, card: Card, recipe: Recipe, source: Source | None):
         super().__init__(card, recipe, source)
         self._prepared: dict[Any, Any] = {}

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo.checks import is_number, is_whole
+from zoo.data.image.affine import affine, check_affine
 from zoo.data.image.geometry import (
     Tensor,
     central_window,
@@ -22,6 +24,7 @@ from zoo.data.image.geometry import (
 )
 from zoo.data.tensors import numpy_dtype, tensorflow
 from zoo.data.video import frames
+from zoo.errors import UsageError
 
 Pair = tuple[Tensor, Any]  # inputs and targets
 Size = tuple[int, int]  # height, width
@@ -216,41 +219,6 @@ def stroke(x: Tensor, y: Any, seed: Tensor, probability: float) -> Pair:
     return tf.where(pen < probability, of_neighbours(tf.maximum), finer), y
 
 
-def slant(x: Tensor, y: Any, seed: Tensor, most: float) -> Pair:
-    """Lean each image of a batch to the left or the right, by up to `most` pixels across for each one down; what comes
-    in is black. A box becomes the one around it that leans."""
-    tf = tensorflow()
-
-    batch, height, width, _ = tf.unstack(tf.shape(x))
-    tall, wide = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
-    lean = most * (2.0 * tf.random.stateless_uniform((batch, 1), seed) - 1.0)
-    moved = lean * (tf.cast(tf.range(height), tf.float32) + 0.5 - tall / 2.0)  # (batch, height): to the right
-    places = tf.cast(tf.range(width), tf.float32) - tf.reshape(moved, (-1, 1))  # (rows of all, width): where from
-
-    def leaning(images: Tensor, nearest: bool = False) -> Tensor:
-        channels = tf.shape(images)[-1]
-        rows = tf.pad(tf.reshape(images, (-1, width, channels)), [[0, 0], [1, 1], [0, 0]])
-
-        def taken(columns: Tensor) -> Tensor:
-            inside = tf.cast(tf.clip_by_value(columns, -1.0, wide), tf.int32)
-            return tf.gather(rows, inside + 1, axis=1, batch_dims=1)
-
-        if nearest:
-            return tf.reshape(taken(tf.floor(places + 0.5)), tf.shape(images))
-        first = tf.floor(places)
-        part = tf.reshape(places - first, (-1, width, 1))
-        one, other = (tf.cast(taken(columns), tf.float32) for columns in (first, first + 1.0))
-        return tf.reshape((1.0 - part) * one + part * other, tf.shape(images))
-
-    def bounds(boxes: Tensor) -> Tensor:
-        left, top, right, bottom = tf.unstack(boxes, axis=-1)  # (batch, boxes) each
-        above, below = (lean * (edge - 0.5) * tall / wide for edge in (top, bottom))
-        ends = [left + tf.minimum(above, below), top, right + tf.maximum(above, below), bottom]
-        return tf.clip_by_value(tf.stack(ends, axis=-1), 0.0, 1.0)
-
-    return leaning(x), followed(y, x, boxes=bounds, masks=lambda masks: leaning(masks, nearest=True))
-
-
 PREPROCESS: Mapping[str, Callable[..., Pair]] = {  # (input, target, option) -> (input, target)
     "resize": resize,
     "pad": pad,
@@ -264,7 +232,37 @@ AUGMENT: Mapping[str, Callable[..., Pair]] = {  # (inputs, targets, seed, option
     "shift": frames.for_clips(shift),
     "flip": frames.for_clips(flip),
     "crop": frames.for_clips(crop),
-    "slant": frames.for_clips(slant),
+    "affine": frames.for_clips(affine),
     "stroke": frames.for_clips(stroke),
     "jitter": frames.jitter,
 }
+
+
+def is_area(option: Any) -> bool:
+    """Whether it is two fractions of an area, the smaller one first."""
+    two = isinstance(option, list | tuple) and len(option) == 2
+    return two and all(is_number(each, 0, 1) for each in option) and 0 < option[0] <= option[1]
+
+
+TAKES: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # what an option has to be, and how that is said
+    "shift": (lambda option: is_whole(option, 0), "pixels, a whole number of at least 0"),
+    "flip": (lambda option: isinstance(option, bool), "True"),
+    "crop": (is_area, "two fractions of the area, (0.6, 1.0)"),
+    "stroke": (lambda option: is_number(option, 0, 0.5), "a probability from 0 to 0.5"),
+    "jitter": (is_whole, "frames, a whole number of at least 1"),
+}
+
+
+def check_augment(augment: Mapping[str, Any]) -> None:
+    """Raise unless the augmentations of a recipe take their options; Keras's layers say for themselves.
+
+    >>> check_augment({"crop": 0.6})
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: augment crop is 0.6; expected two fractions of the area, (0.6, 1.0)
+    """
+    for word, option in augment.items():
+        if word == "affine":
+            check_affine(option)
+        elif word in TAKES and not TAKES[word][0](option):
+            raise UsageError(f"augment {word} is {option!r}; expected {TAKES[word][1]}")

@@ -30,8 +30,8 @@ data = SimpleNamespace(
 image = images
 
 convert_to_tensor = constant
-argmax, argsort, exp, floor, maximum, minimum, round, sqrt, where = (
-    np.argmax, np.argsort, np.exp, np.floor, np.maximum, np.minimum, np.round, np.sqrt, np.where
+argmax, argsort, cos, exp, floor, maximum, minimum, round, sin, sqrt, where = (
+    np.argmax, np.argsort, np.cos, np.exp, np.floor, np.maximum, np.minimum, np.round, np.sin, np.sqrt, np.where
 )  # fmt: skip
 reshape, roll, transpose = np.reshape, np.roll, np.transpose
 
