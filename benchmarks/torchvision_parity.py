@@ -42,6 +42,7 @@ FULL = {  # theirs: ours, options, a side of the images
     **{f"torchvision/efficientnet_b{number}": (f"efficientnet_b{number}", TORCH, 96) for number in range(8)},
     **{f"torchvision/efficientnet_v2_{size}": (f"efficientnet_v2_{size}", TORCH, 96) for size in "sml"},
     **{f"torchvision/convnext_{size}": (f"convnext_{size}", {}, 96) for size in ("tiny", "small", "base", "large")},
+    "torchvision/inception_v3": ("inception_v3", TORCH, 299),
     "torchvision/vit_b_16": ("vit_base_16", {}, 224),
     "torchvision/vit_l_16": ("vit_large_16", {}, 224),
     "timm/vit_tiny_patch16_224": ("vit_tiny_16", {}, 224),
@@ -50,6 +51,7 @@ FULL = {  # theirs: ours, options, a side of the images
     "timm/efficientnet_b0": ("efficientnet_b0", TORCH, 96),
     "timm/densenet121": ("densenet121", {}, 96),
 }
+QUIET = {"torchvision/inception_v3": {"init_weights": False, "aux_logits": True}}  # which draws them for a minute
 
 
 def small(name):
@@ -86,6 +88,7 @@ SMALL = {
 
 def theirs(name, **options):
     library, _, kind = name.partition("/")
+    options = {**QUIET.get(name, {}), **options}
     return getattr(models, kind)(**options) if library == "torchvision" else timm.create_model(kind, **options)
 
 

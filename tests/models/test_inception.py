@@ -56,6 +56,7 @@ def assert_same(ours, expected):
         ("inception_v1", {"batch_norm": True}, (6_624_904, 14_560)),  # torchvision: 6,624,904
         ("inception_v1", {"batch_norm": True, "auxiliary": True}, (13_004_888, 15_072)),  # torchvision: 13,004,888
         ("inception_v3", {}, (23_817_352, 34_432)),  # keras.applications: 23,851,784 together
+        ("inception_v3", {"variant": "torch"}, (27_161_264 - 3_326_696, 34_432)),  # torchvision, without its head
         ("inception_v3", {"auxiliary": True}, (27_161_264 - 18_112, 36_224)),  # torchvision learns 18,112 scales, too
     ],
 )
@@ -310,3 +311,22 @@ def test_a_run_trains_the_heads_and_is_judged_by_the_main_one(name, tmp_path):
     assert "auxiliary1_loss" in history and "val_logits_accuracy" in history
     assert zoo.evaluate(run) == pytest.approx(run.metrics, abs=1e-6), "averaged weights are the ones that are saved"
     assert (run.path / "curves.png").exists()
+
+
+def test_what_average_pools_count():
+    """PyTorch's divide by nine at the edges as well."""
+    image = keras.Input((3, 3, 1))
+    ones = np.ones((1, 3, 3, 1), "float32")
+    for padded, corner, edge in ((False, 1, 1), (True, 4 / 9, 6 / 9)):
+        found = keras.Model(image, inception.average(image, f"pool_{padded}", padded=padded))(ones)
+        np.testing.assert_allclose(
+            np.asarray(keras.ops.convert_to_numpy(found))[0, 0, :2, 0], [corner, edge], rtol=1e-6
+        )
+
+
+def test_weights_of_torchvision_want_its_pools():
+    names = ["Mixed_5b.branch_pool.conv", "Conv2d_1a_3x3.conv"]
+    tiny = zoo.info("inception_v3").tiny
+    with pytest.raises(zoo.UsageError, match="count the zeros around an image; build with variant='torch'"):
+        converters.check_options(names, zoo.build("inception_v3", **tiny), "net.pth")
+    converters.check_options(names, zoo.build("inception_v3", **tiny, variant="torch"), "net.pth")

@@ -44,6 +44,7 @@ from keras import KerasTensor, layers
 
 from zoo.checks import check_image
 from zoo.errors import UsageError
+from zoo.layers.halving import check_variant
 from zoo.layers.normalization import BatchNormalization, LocalResponseNormalization
 from zoo.layers.width import scaled
 from zoo.recipes.inception import RECIPES, WEIGHTS
@@ -232,10 +233,19 @@ def stem(image: KerasTensor, conv: Convolution) -> KerasTensor:
     return layers.MaxPooling2D(3, strides=2, name="pool2")(x)  # (batch, 35, 35, 192)
 
 
-def mixed(x: KerasTensor, towers: Towers, projection: int, conv: Convolution, name: str) -> KerasTensor:
+def average(x: KerasTensor, name: str, *, padded: bool) -> KerasTensor:
+    """The mean of each pixel and its neighbours; at the edges of those that there are, or with zeros around them."""
+    if padded:
+        x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
+    return layers.AveragePooling2D(3, strides=1, padding="valid" if padded else "same", name=name)(x)
+
+
+def mixed(
+    x: KerasTensor, towers: Towers, projection: int, conv: Convolution, name: str, *, padded: bool = False
+) -> KerasTensor:
     """A module of v3 that keeps the size: towers, and a pool that is projected to so many maps."""
     outputs = [tower(x, steps, conv, f"{name}_{key}") for key, steps in towers.items()]
-    pooled = layers.AveragePooling2D(3, strides=1, padding="same", name=f"{name}_pool")(x)
+    pooled = average(x, f"{name}_pool", padded=padded)
     outputs.append(conv(pooled, projection, 1, name=f"{name}_pool_proj"))
     return layers.Concatenate(name=name)(outputs)
 
@@ -247,7 +257,7 @@ def mixed_reduction(x: KerasTensor, towers: Towers, conv: Convolution, name: str
     return layers.Concatenate(name=name)(outputs)
 
 
-def mixed_expanded(x: KerasTensor, conv: Convolution, name: str) -> KerasTensor:
+def mixed_expanded(x: KerasTensor, conv: Convolution, name: str, *, padded: bool) -> KerasTensor:
     """A module of v3 on the coarsest maps (Figure 7): 3x3 filters split into 1x3 and 3x1, side by side."""
 
     def split(x: KerasTensor, name: str) -> KerasTensor:
@@ -257,7 +267,7 @@ def mixed_expanded(x: KerasTensor, conv: Convolution, name: str) -> KerasTensor:
     tower1 = conv(x, 320, 1, name=f"{name}_1x1_1")
     tower3 = split(tower(x, [(384, 1)], conv, f"{name}_3x3"), f"{name}_3x3_split")
     double3 = split(tower(x, [(448, 1), (384, 3)], conv, f"{name}_double3x3"), f"{name}_double3x3_split")
-    pooled = layers.AveragePooling2D(3, strides=1, padding="same", name=f"{name}_pool")(x)
+    pooled = average(x, f"{name}_pool", padded=padded)
     pooled = conv(pooled, 192, 1, name=f"{name}_pool_proj")
     return layers.Concatenate(name=name)([tower1, tower3, double3, pooled])
 
@@ -295,7 +305,8 @@ def v3_head(x: KerasTensor, num_classes: int, conv: Convolution, name: str) -> K
 )
 def inception_v3(
     *, input_shape: tuple[int | None, ...] = (299, 299, 3), num_classes: int = 1000, auxiliary: bool = False,
-    width: float = 1.0, dropout: float = 0.2, top: bool = True, name: str = "inception_v3",
+    width: float = 1.0, dropout: float = 0.2, top: bool = True, variant: str = "tensorflow",
+    name: str = "inception_v3",
 ) -> keras.Model:  # fmt: skip
     """Inception v3 (Szegedy 2016, Table 1), layer by layer as in keras.applications, so that its weights fit.
 
@@ -307,6 +318,8 @@ def inception_v3(
         width: multiplies the channels of every layer, down to 8; less than 1 for small experiments.
         dropout: fraction of the averaged feature maps dropped in training.
         top: False stops at the maps of `mixed10`.
+        variant: ``"tensorflow"`` or ``"torch"``: whose weights fit. PyTorch's average pools count the zeros around an
+            image, and its normalisations learn a scale (17,216 numbers more).
         name: of the returned model.
 
     Returns:
@@ -315,20 +328,22 @@ def inception_v3(
         maps for the default size.
 
     Raises:
-        UsageError: if the images are too small, or for `auxiliary` without `top`.
+        UsageError: if the images are too small, for `auxiliary` without `top`, or for another variant.
 
     >>> inception_v3(input_shape=(75, 75, 3), width=0.125, top=False).output_shape
     (None, 1, 1, 256)
     """
     check_heads(auxiliary, top)
     check_image(input_shape, V3_SMALLEST[auxiliary], name)
-    conv = functools.partial(convolution, width=width)
+    check_variant(variant)
+    torch = variant == "torch"
+    conv = functools.partial(convolution, width=width, scale=torch)
 
     image = keras.Input(input_shape, name="image")
     x = stem(image, conv)
     for number, projection in enumerate((32, 64, 64)):  # Figure 5
         towers: Towers = {"1x1": [(64, 1)], "5x5": [(48, 1), (64, 5)], "double3x3": [(64, 1), (96, 3), (96, 3)]}
-        x = mixed(x, towers, projection, conv, f"mixed{number}")  # (batch, 35, 35, 256 or 288)
+        x = mixed(x, towers, projection, conv, f"mixed{number}", padded=torch)  # (batch, 35, 35, 256 or 288)
     towers = {"3x3": [(384, 3, 2)], "double3x3": [(64, 1), (96, 3), (96, 3, 2)]}
     x = mixed_reduction(x, towers, conv, "mixed3")  # (batch, 17, 17, 768)
     for number, inner in enumerate((128, 160, 160, 192), start=4):  # Figure 6, with n = 7
@@ -337,12 +352,12 @@ def inception_v3(
             "7x7": [(inner, 1), (inner, (1, 7)), (192, (7, 1))],
             "double7x7": [(inner, 1), (inner, (7, 1)), (inner, (1, 7)), (inner, (7, 1)), (192, (1, 7))],
         }
-        x = mixed(x, towers, 192, conv, f"mixed{number}")  # (batch, 17, 17, 768)
+        x = mixed(x, towers, 192, conv, f"mixed{number}", padded=torch)  # (batch, 17, 17, 768)
     head = {"auxiliary": v3_head(x, num_classes, conv, "auxiliary")} if auxiliary else {}
     towers = {"3x3": [(192, 1), (320, 3, 2)], "7x7": [(192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3, 2)]}
     x = mixed_reduction(x, towers, conv, "mixed8")  # (batch, 8, 8, 1280)
     for number in (9, 10):
-        x = mixed_expanded(x, conv, f"mixed{number}")  # (batch, 8, 8, 2048)
+        x = mixed_expanded(x, conv, f"mixed{number}", padded=torch)  # (batch, 8, 8, 2048)
     if not top:
         return keras.Model(image, x, name=name)
     x = layers.GlobalAveragePooling2D(name="mean")(x)  # (batch, 2048)

@@ -9,7 +9,8 @@ DRAWN = replace(
     DEMO,
     preprocess={"ink": (20, 20), "pad": (28, 28)},
     augment={"affine": {"rotation": 10, "slant": 0.3, "zoom": (0.75, 1.25), "shift": 2}, "stroke": 0.3},
-    epochs=40,
+    model={"dropout": 0.4},
+    epochs=60,
 )
 SHIFTED = replace(MNIST, augment={"shift": 2}, learning_rate=2e-3)
 FASHION = replace(FASHION_MNIST, augment={"flip": True}, epochs=20, learning_rate=2e-3)

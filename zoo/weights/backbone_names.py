@@ -72,6 +72,37 @@ def densenet(layer: str) -> str | None:
     return f"conv{int(stage) + 1}_block{number}_{names[part.replace('.', '')]}"
 
 
+INCEPTION_STEM = {"1a_3x3": "conv1", "2a_3x3": "conv2", "2b_3x3": "conv3", "3b_1x1": "conv4", "4a_3x3": "conv5"}
+INCEPTION_MODULES = ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")  # mixed0 to mixed10
+INCEPTION_TOWERS = {"3x3dbl": "double3x3", "7x7dbl": "double7x7", "7x7x3": "7x7"}  # the others are called alike
+INCEPTION_SPLITS = {"a": "split_1x3", "b": "split_3x1"}
+
+
+def inception_v3(layer: str) -> str | None:
+    """torchvision's. Its auxiliary head is not used.
+
+    >>> inception_v3("Conv2d_3b_1x1.conv"), inception_v3("Mixed_6b.branch7x7dbl_5.bn"), inception_v3("AuxLogits.fc")
+    ('conv4', 'mixed4_double7x7_5_bn', None)
+    >>> inception_v3("Mixed_7c.branch3x3dbl_3a.conv"), inception_v3("Mixed_5b.branch_pool.conv"), inception_v3("fc")
+    ('mixed10_double3x3_split_1x3', 'mixed0_pool_proj', 'predictions')
+    """
+    if layer == "fc":
+        return "predictions"
+    if layer.startswith("AuxLogits."):
+        return None
+    unit, kind = groups(r"(.*)\.(conv|bn)", layer)
+    ending = {"conv": "", "bn": "_bn"}[kind]
+    if unit.startswith("Conv2d_"):
+        return INCEPTION_STEM[unit.removeprefix("Conv2d_")] + ending
+    module, tower = groups(r"Mixed_(\d[a-e])\.branch_?(.*)", unit)
+    name = f"mixed{INCEPTION_MODULES.index(module)}"
+    if tower == "pool":
+        return f"{name}_pool_proj{ending}"
+    tower, number, split = groups(r"(\dx\d(?:dbl|x3)?)(?:_(\d)([ab]?))?", tower)
+    step = INCEPTION_SPLITS[split] if split else number or "1"
+    return f"{name}_{INCEPTION_TOWERS.get(tower, tower)}_{step}{ending}"
+
+
 STEPS = {
     "expand": ("expand_conv", "expand_bn"),
     "depthwise": ("dwconv", "bn"),

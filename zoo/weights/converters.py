@@ -190,6 +190,7 @@ CONVERTERS: Mapping[str, Sequence[Converter]] = {
     "VGG": [vgg(blocks, batch_norm).__getitem__ for blocks in VGG_BLOCKS for batch_norm in (False, True)],
     "ResNet": [resnet],
     "GoogLeNet": [googlenet],
+    "Inception v3": [backbone_names.inception_v3],
     "R3D, MC3 and R(2+1)D": [partial(video_resnet, factored=False), partial(video_resnet, factored=True)],
     "MobileNet": [backbone_names.mobilenet_v2, backbone_names.mobilenet_v3],
     "DenseNet": [backbone_names.densenet],
@@ -226,6 +227,12 @@ def check_options(names: Iterable[str], model: Any, path: Path) -> None:
     if any(getattr(each, "strides", (1, 1))[0] == 2 and each.padding == "same" for each in first_convolutions(model)):
         raise UsageError(
             f"{path} is of torchvision or timm, which pad where they halve on all sides; build with variant='torch'"
+        )
+    pool = next((each for each in model.layers if each.name == "mixed0_pool"), None)
+    if "Mixed_5b.branch_pool.conv" in names and getattr(pool, "padding", "valid") == "same":
+        raise UsageError(
+            f"{path} is the Inception v3 of torchvision, whose average pools count the zeros around an image; build "
+            "with variant='torch'"
         )
     halving = next((each for each in model.layers if each.name == "conv3_block1_2_conv"), None)
     if not {"layer2.0.conv3", "layer2.0.downsample.0"} <= names or halving is None:
