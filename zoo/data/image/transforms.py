@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.image import colours
 from zoo.data.image.geometry import (
     Tensor,
     central_window,
@@ -266,5 +267,7 @@ AUGMENT: Mapping[str, Callable[..., Pair]] = {  # (inputs, targets, seed, option
     "crop": frames.for_clips(crop),
     "slant": frames.for_clips(slant),
     "stroke": frames.for_clips(stroke),
+    "colour": colours.colour,
+    "grey": colours.grey,
     "jitter": frames.jitter,
 }
