@@ -141,7 +141,9 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=10, help="of each class")
     parser.add_argument("--ways", nargs="+", choices=PRETEXT, default=[*PRETEXT])
     parser.add_argument("--epochs", type=int, help="of the pretraining, in place of the recipes'")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="keep the pretrained runs, and take those that are there")
+    parser.add_argument(
+        "--runs", type=Path, metavar="DIR", help="keep the pretrained runs, and take those that are there"
+    )
     arguments = parser.parse_args()
     options, ways = TOWERS[arguments.tower], {way: replace(recipe, **PRETRAINING) for way, recipe in PRETEXT.items()}
     if arguments.images:
