@@ -131,7 +131,7 @@ class Reconstruction(Task):
         if folder is None:
             return found
         pairs = zip(found, in_unit(data, inputs), in_unit(data, outputs), anomaly.heat(inputs, outputs))
-        return [drawn(each, *images, folder) for each, *images in pairs]
+        return [drawn(each, image, output, heat, folder) for each, image, output, heat in pairs]
 
 
 @dataclass(frozen=True)
