@@ -1,20 +1,26 @@
-"""What pretraining without labels is worth where labels are few: Fashion-MNIST, 10 labelled images of each class.
+"""What pretraining without labels is worth where labels are few: 10 labelled images of each class.
 
-    python benchmarks/self_supervision.py --record results/benchmarks/self_supervision.csv
+    python benchmarks/self_supervision.py --images cifar10_jpeg.tar.xz --record results/benchmarks/self_supervision.csv
+    python benchmarks/self_supervision.py --tower lenet5
 
-For each seed 10,000 images of the training set stand for those that nobody has labelled. A small network learns from
-them by each pretext task (`zoo train rotnet`, `zoo train simclr`). Then it is trained on 10 labelled images of each
-class, drawn from among them: from scratch, and from what each pretext task has left (`--weights RUN`), by one recipe:
-the same epochs, steps and augmentation. Nothing is chosen on a validation set. Measured once, on all 10,000 test
-images, beside the nearest labelled image.
+With `--images`, an archive of PART/CLASS/NAME.jpg with the parts train and test (CIFAR-10 as JPEG of quality 75), the
+network is that of simclr's recipe `cifar10`; without, the data are Fashion-MNIST from tensorflow-datasets.
 
-Beside it, what the features are worth before any fine-tuning: the five nearest neighbours and a linear probe
-(scikit-learn) with up to 5,000 labels, and with the 10 of each class; of the pretrained body, of the untrained one, and
-of the pixels themselves. `seconds` are those of the processor.
+For each seed 20,000 images of the training set (`--unlabelled`) stand for those that nobody has labelled. A small
+network learns from them by each pretext task (`zoo train rotnet`, `zoo train simclr`). Then it is trained on 10
+labelled images of each class, drawn from among them: from scratch, and from what each pretext task has left (`--weights
+RUN`), by one recipe: the same epochs, steps and augmentation. Nothing is chosen on a validation set. Measured once, on
+all 10,000 test images, beside the nearest labelled image.
+
+Beside it, what the features are worth before any fine-tuning: a linear probe and the five nearest neighbours
+(scikit-learn) by the 10 labels of each class, and the neighbours by 2,000 labels; of the pretrained body, of the
+untrained one, and of the pixels themselves. `seconds` are those of the processor.
 """
 
 import argparse
+import io
 import os
+import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +30,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
+from PIL import Image
 
 import zoo
 from zoo import results
@@ -31,10 +38,10 @@ from zoo.data import open_source
 from zoo.metrics.features import knn_accuracy, probe_accuracy
 from zoo.records import Recipe, replace
 
-SIDE = 28
+COLOURED = zoo.info("simclr").recipe("cifar10")
 TOWERS: dict[str, dict[str, Any]] = {
     "lenet5": {},
-    "resnet20": {"blocks": (1, 1, 1), "width": 12},
+    "resnet20": COLOURED.model["tower_options"],
 }
 CHANGES = {"crop": (0.4, 1.0), "flip": True}
 PRETEXT = {
@@ -71,6 +78,24 @@ def arrays(data_dir: str | None) -> dict[str, np.ndarray]:
     return found
 
 
+def arrays_of_archive(archive: Path, side: int) -> dict[str, np.ndarray]:
+    """The same of an archive of JPEG, brought to so many pixels a side: images (n, side, side, 3)."""
+    found: dict[str, list[Any]] = {}
+    with tarfile.open(archive) as files:
+        for member in files:
+            if member.isfile() and member.name.endswith(".jpg"):
+                part, label, _ = member.name.split("/")[-3:]
+                image = Image.open(io.BytesIO(files.extractfile(member).read())).convert("RGB")
+                image = image.resize((side, side), Image.Resampling.BILINEAR)
+                found.setdefault(f"x_{part}", []).append(np.asarray(image))
+                found.setdefault(f"y_{part}", []).append(label)
+    names = {label: number for number, label in enumerate(sorted({*found["y_train"]}))}
+    return {
+        key: np.stack(each) if key.startswith("x_") else np.array([names[label] for label in each])
+        for key, each in found.items()
+    }
+
+
 def divided(data: dict[str, np.ndarray], unlabelled: int, labels: int, seed: int) -> dict[str, dict[str, np.ndarray]]:
     """What is pretrained on and what is labelled: two sets of arrays, each as `zoo.train` takes them."""
     x, y = data["x_train"], data["y_train"]
@@ -86,37 +111,47 @@ def divided(data: dict[str, np.ndarray], unlabelled: int, labels: int, seed: int
 
 def features(body: Any, x: np.ndarray, pool: np.ndarray) -> np.ndarray:
     """Of a body, or the pixels themselves; scaled by the unlabelled images."""
-    scaled = ((x - pool.mean()) / pool.std()).astype("float32")
+    scaled = ((x - pool.mean((0, 1, 2))) / pool.std((0, 1, 2))).astype("float32")
     return scaled.reshape(len(x), -1) if body is None else body.predict(scaled, batch_size=500, verbose=0)
 
 
-def worth(body: Any, sets: dict[str, dict[str, np.ndarray]], most: int = 5000) -> dict[str, str]:
-    """The nearest neighbours and the probe, with many labels and with few, on the test images."""
-    many, few = sets["unlabelled"], sets["labelled"]
-    test, test_labels = features(body, few["x_test"], many["x_train"]), few["y_test"]
-    found = {}
-    for name, (x, y) in {
-        "few": (few["x_train"], few["y_train"]),
-        "many": (many["x_train"][:most], many["y_train"][:most]),
-    }.items():
-        train = features(body, x, many["x_train"])
-        found[f"knn_{name}"] = f"{knn_accuracy(train, y, test, test_labels):.4f}"
-        found[f"probe_{name}"] = f"{probe_accuracy(train, y, test, test_labels):.4f}"
-    return found
+def worth(body: Any, sets: dict[str, dict[str, np.ndarray]], many: int = 2000) -> dict[str, str]:
+    """The linear probe and the nearest neighbours with few labels, and these with many, on the test images."""
+    few, unlabelled = sets["labelled"], sets["unlabelled"]
+    train, more, test = (
+        features(body, x, unlabelled["x_train"]) for x in (few["x_train"], unlabelled["x_train"][:many], few["x_test"])
+    )
+    found = {
+        "probe": probe_accuracy(train, few["y_train"], test, few["y_test"]),
+        "knn": knn_accuracy(train, few["y_train"], test, few["y_test"]),
+        "knn_many": knn_accuracy(more, unlabelled["y_train"][:many], test, few["y_test"]),
+    }
+    return {name: f"{value:.4f}" for name, value in found.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.partition("\n")[0])
     parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
+    parser.add_argument("--images", type=Path, metavar="FILE.tar.xz", help="in place of Fashion-MNIST")
     parser.add_argument("--record", type=Path, metavar="FILE.csv")
-    parser.add_argument("--tower", choices=TOWERS, default="lenet5")
+    parser.add_argument("--tower", choices=TOWERS, default="resnet20")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--unlabelled", type=int, default=10_000)
+    parser.add_argument("--unlabelled", type=int, default=20_000)
     parser.add_argument("--labels", type=int, default=10, help="of each class")
     parser.add_argument("--ways", nargs="+", choices=PRETEXT, default=[*PRETEXT])
     parser.add_argument("--epochs", type=int, help="of the pretraining, in place of the recipes'")
+    parser.add_argument(
+        "--runs", type=Path, metavar="DIR", help="keep the pretrained runs, and take those that are there"
+    )
     arguments = parser.parse_args()
-    data, options = arrays(arguments.data_dir), TOWERS[arguments.tower]
+    options, ways = TOWERS[arguments.tower], {way: replace(recipe, **PRETRAINING) for way, recipe in PRETEXT.items()}
+    if arguments.images:
+        side, _ = COLOURED.preprocess["cover"]
+        data = arrays_of_archive(arguments.images, side)
+        ways["simclr"] = replace(COLOURED, preprocess={}, model={})
+    else:
+        data = arrays(arguments.data_dir)
+    images, shape = arguments.images.name if arguments.images else "fashion_mnist", data["x_train"].shape[1:]
     gains: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for seed in arguments.seeds:
@@ -127,7 +162,7 @@ def main() -> None:
                 print(f"seed {seed}, {way}: " + ", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
                 if arguments.record:
                     setting = {"tower": arguments.tower, "unlabelled": arguments.unlabelled, "labels": arguments.labels}
-                    results.append(arguments.record, {"way": way, **setting, "seed": seed, **row})
+                    results.append(arguments.record, {"images": images, "way": way, **setting, "seed": seed, **row})
 
             def few(name: str, weights: Path | None, seed: int = seed, sets: Any = sets) -> float:
                 """The accuracy after training on the labelled images."""
@@ -139,24 +174,25 @@ def main() -> None:
                 return float(run.metrics["accuracy"])
 
             started = time.process_time()
-            write("pixels", {"accuracy": "", **worth(None, sets)}, started)
+            write("pixels", {"epochs": "", "accuracy": "", **worth(None, sets)}, started)
             started = time.process_time()
             scratch = few("scratch", None)
             keras.utils.set_random_seed(seed)
-            untrained = zoo.build(arguments.tower, input_shape=(SIDE, SIDE, 1), num_classes=0, **options)
-            write("scratch", {"accuracy": f"{scratch:.4f}", **worth(untrained, sets)}, started)
+            untrained = zoo.build(arguments.tower, input_shape=shape, num_classes=0, **options)
+            write("scratch", {"epochs": "", "accuracy": f"{scratch:.4f}", **worth(untrained, sets)}, started)
             for way in arguments.ways:
                 started = time.process_time()
-                recipe = replace(PRETEXT[way], **PRETRAINING)
-                recipe = replace(recipe, epochs=arguments.epochs or recipe.epochs)
-                run = zoo.train(
-                    way, recipe, data=without_labels(sets["unlabelled"]), seed=seed, tower=arguments.tower,
-                    tower_options=options, run=Path(folder) / f"{way}-{seed}", verbose=0,
-                )  # fmt: skip
-                tuned = few(f"{way}-tuned", run.path)
+                recipe = replace(ways[way], epochs=arguments.epochs or ways[way].epochs)
+                run = (arguments.runs or Path(folder)) / f"{way}-{seed}"
+                if not (run / "metrics.json").exists():
+                    zoo.train(
+                        way, recipe, data=without_labels(sets["unlabelled"]), seed=seed, tower=arguments.tower,
+                        tower_options=options, run=run, verbose=0,
+                    )  # fmt: skip
+                tuned = few(f"{way}-tuned", run)
                 gains.setdefault(way, []).append(tuned - scratch)
-                body = zoo.build(arguments.tower, weights=run.path, num_classes=0)
-                write(way, {"accuracy": f"{tuned:.4f}", **worth(body, sets)}, started)
+                body = zoo.build(arguments.tower, weights=run, num_classes=0)
+                write(way, {"epochs": recipe.epochs, "accuracy": f"{tuned:.4f}", **worth(body, sets)}, started)
     for way, each in gains.items():
         print(f"{way}, fine-tuned less scratch, worst of {len(each)} seeds: {min(each):+.4f}")
 

@@ -10,7 +10,7 @@ from zoo.data.builtin.embedded import embedded
 
 NARROW = {"width": 0.125}
 EXAMPLES = {"image_classification": 24, "text_classification": 24, "language_modelling": 400}
-EXAMPLES |= {"video_classification": 24, "translation": 24}
+EXAMPLES |= {"video_classification": 24, "translation": 24, "contrastive_pretraining": 24, "rotation_prediction": 24}
 SMALL = {"num_layers": 1, "dim": 16, "num_heads": 2, "mlp_dim": 32}  # of a Transformer
 
 

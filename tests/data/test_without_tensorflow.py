@@ -323,6 +323,8 @@ AUGMENTATIONS = {
     "crop": (0.3, 1.0),
     "affine": {"rotation": 20, "slant": 0.4, "zoom": (0.7, 1.2), "shift": 2},
     "stroke": 0.3,
+    "colour": 0.4,
+    "grey": 0.3,
     "RandomRotation": {"factor": 0.1, "fill_mode": "constant", "fill_value": 0.0},
     "RandAugment": {"factor": 0.3},
     "RandomBrightness": {"factor": 0.3, "value_range": (0, 255)},

@@ -69,6 +69,24 @@ def test_the_gradient_goes_through_the_draw():
     np.testing.assert_allclose(found[0], [2 * mean, np.exp(log_variance)], atol=0.02)
 
 
+def test_the_gradient_of_a_draw_is_that_of_its_formula():
+    """With the same noise: dz / d mean = 1, dz / d log_variance = (z - mean) / 2, of each number by itself."""
+    mean, log_variance = np.float32([0.8, -1.5, 0.1]), np.float32([-0.4, 1.2, 0.0])
+    weights, x = np.float32([1.0, -2.0, 3.0]), np.ones((1, 1), "float32")
+
+    def model():
+        given = keras.Input((1,))
+        drawn = keras.Model(given, NormalSample(seed=1)(keras.layers.Dense(6, use_bias=False)(given)))
+        drawn.set_weights([np.concatenate([mean, log_variance])[None], *drawn.get_weights()[1:]])
+        return drawn
+
+    (z,) = as_array(model()(x, training=True))
+    (found,) = gradients(model(), lambda model: ops.sum(weights * model(x, training=True) ** 2)).values()
+    by_hand = np.concatenate([2 * weights * z, weights * z * (z - mean)])  # of the sum of w z^2
+    assert np.abs(z - mean).min() > 0.01
+    np.testing.assert_allclose(found[0], by_hand, rtol=1e-4)
+
+
 # The bounds
 
 

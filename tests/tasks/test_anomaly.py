@@ -1,8 +1,11 @@
 """Anomaly detection by reconstruction: strangers are kept out, the threshold keeps its promise, folders as people have
 them."""
 
+import csv
+import json
 import logging
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -124,6 +127,34 @@ def test_a_flat_folder_of_good_images_is_enough(good_run, tmp_path, capsys):
     assert faulty > 2 * good
     assert re.search(r"901.png: peak of the squared error [\d.]+: strange \(normal up to", said)
     assert (tmp_path / "out" / "901-where.png").exists()
+
+
+def test_a_folder_of_new_ones_is_a_table(tmp_path, capsys):
+    """What cannot be read is left out and told; more than eight are not drawn."""
+    drawn(tmp_path / "GOOD", 24)
+    settings = {**SETTINGS, "epochs": 1}
+    run = zoo.train("autoencoder", data=tmp_path / "GOOD", run=tmp_path / "run", **settings)
+    drawn(tmp_path / "new", 8, start=900)
+    (tmp_path / "new" / "broken.jpg").write_text("no image")
+    ask = ["predict", str(run.path), str(tmp_path / "new"), "--out", str(tmp_path / "out")]
+    assert cli.main([*ask, "--csv"]) == 1
+    told = capsys.readouterr()
+    assert "9 images, none drawn: up to 8 at a time are" in told.err and "1 of 9 images could not be read" in told.err
+    rows = [*csv.DictReader(told.out.splitlines())]
+    assert [Path(row["input"]).name for row in rows] == [f"{number}.png" for number in range(900, 908)]
+    assert not (tmp_path / "out").exists()
+    found = zoo.load(run)([str(tmp_path / "new" / "900.png"), np.zeros((20, 16), "uint8")])
+    assert [each.input for each in found] == [str(tmp_path / "new" / "900.png"), "image 1"]
+    assert f"{found[0].score:.4f}" == f"{float(rows[0]['score']):.4f}"
+    assert found[0].threshold == pytest.approx(run.metrics["threshold"])
+    assert str(found[0].strange) == rows[0]["strange"]
+    assert cli.main([*ask[:2], str(tmp_path / "new" / "broken.jpg")]) == 2
+    assert cli.main([*ask, "--top", "3"]) == 2
+    told = capsys.readouterr().err
+    assert "broken.jpg is not an image" in told and "autoencoder tells no classes apart; top is for" in told
+    assert cli.main([*ask[:2], str(tmp_path / "new" / "900.png"), *ask[3:], "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    assert Path(record["where"]).exists() and Path(record["reconstruction"]).exists()
 
 
 @pytest.mark.slow

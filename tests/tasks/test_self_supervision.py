@@ -85,9 +85,12 @@ def test_images_without_labels_are_enough(tmp_path):
     recipe = zoo.Recipe("loose", "", epochs=1, batch_size=16, preprocess={"cover": (12, 12)}, augment={"shift": 1})
     run = zoo.train("rotnet", recipe, data=folder, run=tmp_path / "run", **SMALL)
     assert math.isnan(run.metrics["knn_accuracy"]) and 0 <= run.metrics["accuracy"] <= 1
-    assert run.results["baselines"] == {} and not (run.path / "features.csv").exists()
+    assert run.results["baselines"] == {"chance": 0.25} and not (run.path / "features.csv").exists()
     task = zoo.tasks.get("rotation_prediction")
     assert task.headline(run.metrics) == "accuracy"
+    of_views = zoo.tasks.get("contrastive_pretraining").chance
+    sizes = SimpleNamespace(recipe=recipe, examples={"test": 8}), SimpleNamespace(recipe=recipe, examples={"test": 99})
+    assert [of_views(each) for each in sizes] == [1 / 15, 1 / 31]
 
 
 # Measures, by hand.

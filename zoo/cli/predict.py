@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top", type=int, metavar="N", help="how many classes of an image are named (default: 5), or attributes (all)"
     )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="of classes or attributes of images: print them as JSON")
+    form.add_argument("--json", action="store_true", help="of what is told of images: print it as JSON")
     form.add_argument("--csv", action="store_true", help="likewise: print them as a table, a row for each")
     parser.add_argument(
         "--reject", type=float, metavar="RATE",
@@ -90,7 +90,9 @@ def run(arguments: argparse.Namespace) -> int:
         return answer(ready, arguments)
     for word in ("top", "json", "csv"):
         if getattr(arguments, word):
-            raise UsageError(f"--{word} is for classifiers of images; {arguments.run} is none: leave it out")
+            raise UsageError(
+                f"--{word} is for classifiers of images and autoencoders; {arguments.run} is neither: leave it out"
+            )
     asked = {"explain": arguments.explain, "reject": arguments.reject, "reject_score": arguments.reject_score}
     _terminal.show(ready(arguments.inputs, folder=arguments.out, **asked, **thresholds))
     return 0
@@ -104,7 +106,8 @@ def answer(ready: Any, arguments: argparse.Namespace) -> int:
     inputs = expanded(arguments.inputs)
     folder = arguments.out if arguments.explain or len(inputs) <= EXPLAINED else None
     if folder is None:
-        log.info(f"{len(inputs)} images, none explained: --explain gradcam shows where the network looks")
+        how = "explained: --explain gradcam shows where the network looks"
+        log.info(f"{len(inputs)} images, none {how if ready.explains else f'drawn: up to {EXPLAINED} at a time are'}")
     found, refused = [], 0
     table: csv.DictWriter[str] | None = None
     asked = {"explain": arguments.explain, "reject": arguments.reject, "reject_score": arguments.reject_score}

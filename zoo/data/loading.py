@@ -49,8 +49,8 @@ def load_data(
         preprocess: done once to each example: ``{"resize": (height, width)}``, ``{"cover": (height, width)}`` (in
             proportion, what juts out cut off), ``{"pad": (height, width)}``.
         augment: done anew in each epoch: ``{"shift": pixels}``, ``{"flip": True}``,
-            ``{"crop": (smallest, largest fraction of the area)}``, or a layer of Keras:
-            ``{"RandAugment": {"factor": 0.3}}``.
+            ``{"crop": (smallest, largest fraction of the area)}``, ``{"colour": strength}``,
+            ``{"grey": probability}``, or a layer of Keras: ``{"RandAugment": {"factor": 0.3}}``.
         scaling: ``"standardise"`` by mean and deviation of the training set, ``"unit"`` (to 0..1), ``"none"``.
         train: the split that "standardise" measures.
         data_dir: where tfds keeps its data sets.

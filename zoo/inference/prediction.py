@@ -132,11 +132,16 @@ def check_words(explain: str | None, folder: Any) -> None:
 
 def check_explains(name: str, explain: str) -> None:
     """Raise where the predictions of a network are not explained."""
-    task: Any = tasks.get(registry.info(name).task)
-    if "explain" not in inspect.signature(task.predict).parameters:
+    if not explains(name):
         raise UsageError(
             f"{name} has no such explanation; {explain} is for classifiers of images and clips: leave it out"
         )
+
+
+def explains(name: str) -> bool:
+    """Whether the task of a network shows where it looks."""
+    task: Any = tasks.get(registry.info(name).task)
+    return "explain" in inspect.signature(task.predict).parameters
 
 
 def check_there(path: str) -> None:

@@ -68,8 +68,13 @@ class Predictor:
 
     @property
     def has_records(self) -> bool:
-        """Whether it gives records: classifiers of images do, the others lines."""
+        """Whether it gives records: classifiers of images and autoencoders do, the others lines."""
         return getattr(self.trained.network.task, "gives_records", False)
+
+    @property
+    def explains(self) -> bool:
+        """Whether it shows where it looks (`explain`)."""
+        return prediction.explains(self.trained.network.card.name)
 
     def __call__(self, inputs: Any, **settings: Any) -> list[Any]:
         """What the network predicts for each input.
@@ -84,7 +89,8 @@ class Predictor:
         Returns:
             A `Prediction` for each, in their order: `.label`, `.probability`, `.labels`, `.probabilities`, `.logits`;
             with `reject` also `.rejected`, `.score`, `.threshold`. Of attributes `zoo.tasks.multi_task.Answers`:
-            `.attributes`, `.probabilities`, `.logits`. Of other networks the lines of `zoo.predict`.
+            `.attributes`, `.probabilities`, `.logits`; of autoencoders `zoo.tasks.reconstruction.Finding`: `.strange`,
+            `.score`, `.threshold`. Of other networks the lines of `zoo.predict`.
 
         Raises:
             UsageError: for the first input that cannot be read.

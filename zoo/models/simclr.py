@@ -36,7 +36,8 @@ from zoo.registry import register
         deviations=(
             "any classifier of the zoo in place of ResNet-50",
             "batches of hundreds of images and Adam, in place of 4,096 and LARS",
-            "views are cropped, moved and, where that leaves what they show, mirrored; no jitter of colours, no blur",
+            "views are cropped, moved and, where that leaves what they show, mirrored; no blur, and a change of colours"
+            " (without the hue) in the recipe of photographs only",
         ),
         inputs=(Input("image", (28, 28, 1), holds="pixels, standardised by the training set"),),
         preprocessing="standardise",

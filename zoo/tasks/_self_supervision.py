@@ -48,6 +48,10 @@ class SelfSupervision(Task):
         """The loss and the accuracy at the pretext task, and what else is worth knowing of it."""
         raise NotImplementedError
 
+    def chance(self, data: Any) -> float:
+        """The accuracy of a guess at the pretext task, on the test split."""
+        raise NotImplementedError
+
     def evaluate(self, network: Network, data: UnlabelledImages, split: str) -> Evaluation:
         """The pretext task's own metrics, and what the features before its head are worth."""
         body = body_of(network.model)
@@ -55,9 +59,10 @@ class SelfSupervision(Task):
         return Evaluation(metrics, outputs=body)
 
     def baselines(self, data: UnlabelledImages) -> dict[str, float]:
-        """The commonest class; and the nearest neighbours by the pixels themselves and by the untrained body."""
+        """The commonest class; and the nearest neighbours by the pixels themselves and by the untrained body. Without
+        labels, a guess at the pretext task."""
         if not data.has_labels:
-            return {}
+            return {"chance": self.chance(data)}
         labels = data.labelled("test", MOST)[1]
         beside = {name: each["knn_accuracy"] for name, each in judged_baselines(data).items()}
         return {"chance": float(np.bincount(labels).max() / len(labels)), **beside}

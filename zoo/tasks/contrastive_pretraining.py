@@ -55,6 +55,9 @@ class ContrastivePretraining(SelfSupervision):
             "embedding_std": embedding_std(embeddings),
         }
 
+    def chance(self, data: TwoViews) -> float:
+        return 1 / (2 * min(data.recipe.batch_size, data.examples["test"]) - 1)
+
     def sample(self, card: Card, head: str = "") -> Sample:
         # A view among the 31 others of a batch of 32, all as likely: the loss is asked for at that size.
         return Sample(lambda rng, shape: (np.arange(shape[0]) // 2).astype("int32"), lambda size: math.log(31), 1.0)

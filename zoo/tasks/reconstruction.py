@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ from zoo import plots, registry
 from zoo.data.image.arrays import ArrayDataModule
 from zoo.data.image.files import free_name
 from zoo.data.image.good_images import GoodFolder, GoodImages
+from zoo.errors import UsageError
 from zoo.records import Card
 from zoo.tasks import _anomaly as anomaly
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
@@ -30,6 +31,7 @@ class Reconstruction(Task):
     minimize = True
     data_module = GoodImages
     folder = GoodFolder
+    gives_records: ClassVar[bool] = True
 
     def loss(self) -> keras.Loss:
         return keras.losses.MeanSquaredError()
@@ -105,28 +107,85 @@ class Reconstruction(Task):
     def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None) -> list[str]:
         """The error of each image, and whether it is strange; in `folder`, the image beside what the code kept of it,
         and where the two differ."""
-        data: GoodImages = trained.data
-        x = data.encode(paths)
-        outputs = trained.network.predict(x)
-        limit, lines = trained.metrics.get("threshold"), []
-        kind = "mean" if data.score == "mean" else "peak of the"
-        for path, image, output, score in zip(paths, x, outputs, anomaly.scores(data, x, outputs)):
-            said = f"{kind} squared error {score:.4f}"
-            if limit is not None:
-                verdict = "strange" if score > limit else "normal"
-                said += f": {verdict} (normal up to {limit:.4f}, for {data.false_alarms:.1%} false alarms)"
-            lines.append(f"{path}: {said}")
-            if folder is not None:
-                folder.mkdir(parents=True, exist_ok=True)
-                file = free_name(folder / f"{Path(path).stem}-reconstruction.png")
-                pair = [shown(in_unit(data, each)) for each in (image, output)]
-                plots.save(plots.gallery([pair], ("image", "reconstruction")), file)
-                lines.append(f"  what is left of it: {file}")
-                file = free_name(folder / f"{Path(path).stem}-where.png")
-                (map_,) = anomaly.heat(image[None], output[None])
-                plots.save(plots.overlay(in_unit(data, image), map_, f"{Path(path).name}\n{said}"), file)
-                lines.append(f"  where it differs: {file}")
-        return lines
+        found = self.predictions(trained, paths, trained.data.encode(paths), folder)
+        return [line for each in found for line in str(each).splitlines()]
+
+    def predictions(
+        self,
+        asked: Trained,
+        names: Sequence[str],
+        inputs: np.ndarray,
+        folder: Path | None,
+        explain: str | None = None,
+        top: int | None = None,
+    ) -> list[Finding]:
+        """A record for each encoded image, (images, height, width, channels)."""
+        if top is not None:
+            raise UsageError(f"{asked.network.card.name} tells no classes apart; top is for classifiers: leave it out")
+        data: GoodImages = asked.data
+        outputs = asked.network.predict(inputs)
+        errors, limit = anomaly.scores(data, inputs, outputs), asked.metrics.get("threshold")
+        found = [
+            Finding(name, float(error), limit, data.score, data.false_alarms) for name, error in zip(names, errors)
+        ]
+        if folder is None:
+            return found
+        pairs = zip(found, in_unit(data, inputs), in_unit(data, outputs), anomaly.heat(inputs, outputs))
+        return [drawn(each, image, output, heat, folder) for each, image, output, heat in pairs]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an autoencoder finds of one image. `print` shows it as the command line does.
+
+    >>> print(Finding("a.png", 2.5, 2.0, "peak", 0.05))
+    a.png: peak of the squared error 2.5000: strange (normal up to 2.0000, for 5.0% false alarms)
+    """
+
+    input: str  # its file, or "image 3" of those without one
+    score: float  # the error: how strange it is
+    threshold: float | None  # of normal ones; None for networks that chose none
+    by: str  # what of the squared errors the score is: their "mean", or their "peak"
+    false_alarms: float  # the part of normal ones that is beyond the threshold, as it was asked for
+    reconstruction: Path | None = None  # the picture of the image beside what the code kept of it
+    where: Path | None = None  # and that of where the two differ
+
+    @property
+    def strange(self) -> bool | None:
+        """Whether it is reported, and so is an error that is no number; None without a threshold."""
+        return None if self.threshold is None else not self.score <= self.threshold
+
+    @property
+    def verdict(self) -> str:
+        """What is told of it."""
+        said = f"{'mean' if self.by == 'mean' else 'peak of the'} squared error {self.score:.4f}"
+        if self.threshold is None:
+            return said
+        limit = f"normal up to {self.threshold:.4f}, for {self.false_alarms:.1%} false alarms"
+        return f"{said}: {'strange' if self.strange else 'normal'} ({limit})"
+
+    def __str__(self) -> str:
+        drawn = {"what is left of it": self.reconstruction, "where it differs": self.where}
+        return "\n  ".join([f"{self.input}: {self.verdict}", *(f"{what}: {at}" for what, at in drawn.items() if at)])
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        files = {name: str(file) for name in ("reconstruction", "where") if (file := getattr(self, name))}
+        return {"input": self.input, "strange": self.strange, "score": self.score, "threshold": self.threshold, **files}
+
+    def as_row(self) -> dict[str, str]:
+        """As a row of a table."""
+        return {name: str(value) for name, value in list(self.as_dict().items())[:4]}
+
+
+def drawn(found: Finding, image: np.ndarray, output: np.ndarray, heat: np.ndarray, folder: Path) -> Finding:
+    """The record with its two pictures, which are written into the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = Path(found.input).stem
+    left, where = (free_name(folder / f"{stem}-{what}.png") for what in ("reconstruction", "where"))
+    plots.save(plots.gallery([[shown(image), shown(output)]], ("image", "reconstruction")), left)
+    plots.save(plots.overlay(image, heat, f"{Path(found.input).name}\n{found.verdict}"), where)
+    return replace(found, reconstruction=left, where=where)
 
 
 @dataclass(frozen=True)

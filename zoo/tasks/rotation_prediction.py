@@ -28,5 +28,8 @@ class RotationPrediction(SelfSupervision):
         turns, logits = data.targets(split), network.predict(data.batches(split))
         return {"loss": float(network.loss(turns, logits)), "accuracy": float(np.mean(logits.argmax(1) == turns))}
 
+    def chance(self, data: RotatedImages) -> float:
+        return 0.25
+
     def sample(self, card: Card, head: str = "") -> Sample:
         return Sample(class_ids, math.log, tolerance=1.0)

@@ -282,3 +282,11 @@ def test_what_is_no_file_is_not_read(photos):
     os.mkfifo(photos / "cat" / "pipe.png")
     (photos / "dog" / "zero.png").symlink_to("/dev/zero")
     assert len(opened(photos).images) == 30
+
+
+@pytest.mark.parametrize("name", ["lenet5", "autoencoder", "simclr"])
+def test_a_file_is_no_folder_of_images(name, tmp_path):
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\na.jpg,cat\n")
+    with pytest.raises(zoo.UsageError, match=r"labels.csv is no folder; expected one of files: give .*, where it lies"):
+        zoo.train(name, data=table, verbose=0)

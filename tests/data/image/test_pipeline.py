@@ -15,9 +15,10 @@ import zoo
 from zoo.data import open_source, sources
 from zoo.data.epochs import Epochs
 from zoo.data.image import pipeline
+from zoo.data.image.colours import colour, grey
 from zoo.data.image.normalization import Scaling
 from zoo.data.image.pipeline import batches
-from zoo.data.image.transforms import crop, flip, shift
+from zoo.data.image.transforms import AUGMENT, crop, flip, shift
 
 
 def arrays(dataset):
@@ -368,3 +369,49 @@ def test_an_image_and_a_class_are_taken_where_a_data_set_names_no_pair():
     assert sources.image_and_class(boxed) == ("image", "label")
     assert sources.image_and_class({"left": image, "right": image, "label": label}) is None
     assert sources.image_and_class({"image": image}) is None
+
+
+# Colours
+
+
+def test_colours_change_as_by_hand():
+    """By factors that are solved for: of a grey image the mean tells the brightness, the range the contrast."""
+    ramp = np.linspace(100, 150, 16, dtype="float32").reshape(4, 4, 1)
+    images = np.tile(ramp, (400, 1, 1, 1))
+    found = np.asarray(colour(images, 0, [1, 2], 0.4)[0])
+    same = (found == images).all((1, 2, 3))
+    assert 50 < same.sum() < 120, "a fifth is left alone"
+    brightness = found.mean((1, 2, 3)) / ramp.mean()
+    contrast = np.ptp(found, axis=(1, 2, 3)) / np.ptp(ramp) / brightness
+    for factor in (brightness[~same], contrast[~same]):
+        assert 0.599 < factor.min() < 0.65 and 1.35 < factor.max() < 1.401
+    assert abs(np.corrcoef(brightness[~same], contrast[~same])[0, 1]) < 0.2, "each has a factor of its own"
+    bright = np.asarray(colour(images + 100, 0, [1, 2], 0.4)[0])
+    assert bright.max() == 255 and np.asarray(colour(images / 255, 0, [1, 2], 0.9)[0]).max() == 1.0
+
+
+def test_saturation_draws_colours_to_their_grey_and_away():
+    red = np.tile(np.float32([[[[120, 80, 80]]]]), (400, 1, 1, 1))
+    found = np.asarray(colour(red, 0, [3, 4], 0.5)[0])[:, 0, 0]
+    luma = found @ [0.2989, 0.587, 0.114]
+    factor = (found[:, 0] - found[:, 1]) / luma / (40 / (red[0, 0, 0] @ [0.2989, 0.587, 0.114]))
+    assert 0.249 < factor.min() < 0.4 and 1.9 < factor.max() < 2.251  # contrast draws the three apart as well
+    np.testing.assert_allclose(found[:, 1], found[:, 2], rtol=1e-5)
+
+
+def test_grey_takes_the_colours_of_some_images():
+    images = np.random.default_rng(0).integers(0, 256, (400, 3, 4, 3)).astype("uint8")
+    found = np.asarray(grey(images, 0, [1, 2], 0.25)[0])
+    without = (np.ptp(found, axis=-1) == 0).all((1, 2))
+    assert 70 < without.sum() < 130 and np.array_equal(found[~without], images[~without])
+    np.testing.assert_allclose(found[without][..., 0], images[without] @ [0.2989, 0.587, 0.114], rtol=1e-3)
+    one = images[..., :1]
+    np.testing.assert_array_equal(np.asarray(grey(one, 0, [1, 2], 0.5)[0]), one)
+
+
+@pytest.mark.parametrize("name, option", [("colour", 0.5), ("grey", 0.5)])
+def test_the_frames_of_a_clip_change_their_colours_alike(name, option):
+    clip = np.tile(np.random.default_rng(0).integers(60, 120, (40, 1, 3, 4, 3)), (1, 5, 1, 1, 1)).astype("float32")
+    found = np.asarray(AUGMENT[name](clip, 0, [1, 2], option)[0])
+    np.testing.assert_allclose(found, np.repeat(found[:, :1], 5, 1), rtol=1e-5)
+    assert len({np.round(image[0] - old[0], 1).tobytes() for image, old in zip(found, clip)}) > 10

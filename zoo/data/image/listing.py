@@ -98,7 +98,13 @@ def split_folders(root: Path) -> dict[str, str]:
 
 
 def labels_of(root: Path) -> set[str]:
-    """The names of the classes' folders, with or without anything in them."""
+    """The names of the classes' folders, with or without anything in them.
+
+    Raises:
+        UsageError: if it is a file.
+    """
+    if root.is_file():
+        raise UsageError(f"{root} is no folder; expected one of files: give {root.parent}, where it lies, or another")
     return {label for folder in split_folders(root) for label in subfolders(root / folder)}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from zoo.checks import is_number, is_whole
+from zoo.data.image import colours
 from zoo.data.image.affine import affine, check_affine
 from zoo.data.image.geometry import (
     Tensor,
@@ -234,6 +235,8 @@ AUGMENT: Mapping[str, Callable[..., Pair]] = {  # (inputs, targets, seed, option
     "crop": frames.for_clips(crop),
     "affine": frames.for_clips(affine),
     "stroke": frames.for_clips(stroke),
+    "colour": colours.colour,
+    "grey": colours.grey,
     "jitter": frames.jitter,
 }
 
@@ -249,6 +252,8 @@ TAKES: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # what an option has
     "flip": (lambda option: isinstance(option, bool), "True"),
     "crop": (is_area, "two fractions of the area, (0.6, 1.0)"),
     "stroke": (lambda option: is_number(option, 0, 0.5), "a probability from 0 to 0.5"),
+    "colour": (lambda option: is_number(option, 0, 1), "a strength from 0 to 1"),
+    "grey": (lambda option: is_number(option, 0, 1), "a probability from 0 to 1"),
     "jitter": (is_whole, "frames, a whole number of at least 1"),
 }
 
