@@ -16,6 +16,7 @@ learns places slower: it has to learn for each place anew what is to be seen the
 
 import keras
 from keras import KerasTensor, layers
+from keras.initializers import RandomNormal
 
 from zoo.checks import check_whole
 from zoo.errors import UsageError
@@ -105,7 +106,8 @@ def localizer(
     x = body(image, filters, name)
     where = layers.Flatten(name="places")(pointed(x, points))
     x = layers.Concatenate(name="both")([where, layers.GlobalMaxPooling2D(dtype="float32", name="what")(x)])
-    x = layers.Dense(5 + num_classes, dtype="float32", name="predictions")(x)
+    small = RandomNormal(stddev=0.01)  # at first the box is the anchor: sizes are exponentials
+    x = layers.Dense(5 + num_classes, kernel_initializer=small, dtype="float32", name="predictions")(x)
     x = layers.Reshape((1, 1, 5 + num_classes), name="one_cell")(x)
     return keras.Model(image, GridBoxes(((0.5, 0.5),), prior=0.5, name="boxes")(x), name=name)
 

@@ -78,7 +78,7 @@ class Localization(ObjectDetection):
 
     def sample(self, card: Card, head: str = "") -> Sample:
         """One thing in each image: that it is there, its class, and a box that is off by about a half."""
-        return Sample(one_thing, lambda size: math.log(2) + math.log(size - 9) + 3.0, tolerance=3.0)
+        return Sample(one_thing, lambda size: math.log(2) + math.log(size - 9) + 2.0, tolerance=3.0)
 
 
 def ious(boxes: np.ndarray, truths: np.ndarray) -> np.ndarray:
