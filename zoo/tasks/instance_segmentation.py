@@ -12,9 +12,11 @@ import numpy as np
 
 from zoo import losses, plots
 from zoo.data.image import files as image_files
+from zoo.data.image.boxes import BoxDataModule
 from zoo.data.image.instance_folder import InstanceFolder
 from zoo.data.image.instances import SIDE, InstanceDataModule, shown
 from zoo.decoding.instances import in_image, instances, with_instances
+from zoo.errors import UsageError
 from zoo.metrics import detection
 from zoo.metrics.detection import Detections, Truth
 from zoo.plots.segmentation import tinted
@@ -26,6 +28,7 @@ from zoo.tasks.object_detection import PLOTTED, ObjectDetection, mean, mean_boxe
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+IOU = 0.5  # of `zoo.layers.mask_rows.MaskBoxes`
 MASKS = "masks"  # the output of the third stage: rows of `zoo.boxes.masks`
 
 
@@ -42,7 +45,7 @@ class InstanceSegmentation(ObjectDetection):
         found = super().losses(heads, chosen)
         return {**found, MASKS: losses.RegionMasks()} if MASKS in found else found
 
-    def evaluate(self, network: Network, data: InstanceDataModule, split: str) -> Evaluation:
+    def evaluate(self, network: Network, data: BoxDataModule, split: str) -> Evaluation:
         """Average precision over the classes by COCO's rule, of masks and of boxes. Masks are compared in the images
         as the network sees them."""
         size = (data.shape[0], data.shape[1])
@@ -64,7 +67,7 @@ class InstanceSegmentation(ObjectDetection):
         count = sum(len(truth.classes) for truth in truths)
         return Evaluation(metrics, truths, found, measured_on=f"{count:,} masks in {len(truths):,} images")
 
-    def baselines(self, data: InstanceDataModule) -> dict[str, float]:
+    def baselines(self, data: BoxDataModule) -> dict[str, float]:
         """Always the same: of each class of the training set, its mean box, full."""
         size, targets = (data.shape[0], data.shape[1]), data.targets("test")
         always = mean_boxes(data.targets("train"), len(data.class_names))
@@ -74,14 +77,16 @@ class InstanceSegmentation(ObjectDetection):
         found = detection.average_precision(truths, [always] * len(truths), len(data.class_names), given=overlaps)
         return {"mean boxes": mean(found[:, 0])}
 
-    def plots(self, data: InstanceDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
+    def plots(self, data: BoxDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
         """What a detector has, and training images with their masks."""
         x, things = next(iter(data.batches("train", training=True).as_numpy_iterator()))
         images = np.clip(data.scaling.undo(np.asarray(x[:PLOTTED])) / (255 if data.high > 1 else 1), 0, 1)
         drawn = [coloured(image, shown(each, image.shape[:2]), each[:, 4]) for image, each in zip(images, things)]
         return {**super().plots(data, evaluation), "masks.png": plots.gallery([drawn[:4], drawn[4:]])}
 
-    def predict(self, trained: Trained, paths: Sequence[str], folder: Path | None, score: float = 0.25) -> list[str]:
+    def predict(
+        self, trained: Trained, paths: Sequence[str], folder: Path | None, score: float = 0.25, iou: float = 0.5
+    ) -> list[str]:
         """What is in each image, a line for each thing with its place and its size in pixels; in `folder`, the images
         with masks.
 
@@ -90,8 +95,11 @@ class InstanceSegmentation(ObjectDetection):
             paths: of images of any size.
             folder: where the pictures go; None: nowhere.
             score: things with no more than that are left out.
+            iou: .5: of boxes that overlap more, the network itself keeps the best.
         """
-        data: InstanceDataModule = trained.data
+        if iou != IOU:
+            raise UsageError(f"iou is {iou!r}; expected {IOU}, by which this network has chosen what gets a mask")
+        data: BoxDataModule = trained.data
         inputs, windows = data.encode_with_windows(paths)
         lines = []
         for path, (found, masks), window in zip(paths, instances(trained.network.predict(inputs), score), windows):
@@ -116,7 +124,7 @@ class InstanceSegmentation(ObjectDetection):
                 lines.append(f"  with its masks: {file}")
         return lines
 
-    def answering(self, network: Network, data: InstanceDataModule) -> keras.Model:
+    def answering(self, network: Network, data: BoxDataModule) -> keras.Model:
         """To the things that are found, each with the mask inside of its box."""
         return takes_unscaled(with_instances(network.model), data)
 
