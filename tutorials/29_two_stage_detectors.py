@@ -17,9 +17,9 @@
 #
 # **Claims** RoIAlign by hand is the zoo's, and reads a slope exactly where rounding does not. The second stage gives
 # for proposals that are handed to it what it gives inside of the whole network. The proposals that were learned cover
-# at least .9 of the things. Shared maps are at least 5 times as fast as crops, and with learned proposals it is twice
-# as fast as with given ones. The network has a mean average precision of at least .6, and at a strict overlap its masks have .2 more
-# than its boxes, filled. With a single proposal for each image it loses .15.
+# at least .9 of the things. Shared maps are at least 5 times as fast as crops, and with learned proposals a detector is
+# at least twice as fast as with given ones. The network has a mean average precision of at least .6, and at a strict
+# overlap its masks have .2 more than its boxes, filled. With a single proposal for each image it loses .15.
 #
 # **Beside them** boxes around regions of one colour; boxes at random; the mean boxes of the training set.
 #
