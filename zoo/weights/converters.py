@@ -151,6 +151,7 @@ RCNN = {  # torchvision's `fasterrcnn_resnet50_fpn`; "rpn.head.conv" in publishe
     "rpn.head.bbox_pred": "rpn_offsets", "roi_heads.box_head.fc6": "fc6", "roi_heads.box_head.fc7": "fc7",
     "roi_heads.box_predictor.cls_score": "classes", "roi_heads.box_predictor.bbox_pred": "offsets",
     "roi_heads.mask_predictor.conv5_mask": "mask_up", "roi_heads.mask_predictor.mask_fcn_logits": "mask_logits",
+    **{f"roi_heads.mask_head.{key}": f"mask_conv{n}" for n in range(1, 5) for key in (f"mask_fcn{n}", f"{n - 1}.0")},
 }  # fmt: skip
 
 
@@ -159,13 +160,9 @@ def rcnn(layer: str) -> str | None:
 
     >>> rcnn("backbone.body.layer2.0.conv1"), rcnn("backbone.fpn.inner_blocks.0.0"), rcnn("backbone.fpn.layer_blocks.3")
     ('conv3_block1_1_conv', 'pyramid2_lateral', 'pyramid5')
-    >>> rcnn("roi_heads.mask_head.0.0"), rcnn("roi_heads.mask_head.mask_fcn4")
-    ('mask_conv1', 'mask_conv4')
     """
     if layer in RCNN:
         return RCNN[layer]
-    if mask := re.fullmatch(r"roi_heads\.mask_head\.(?:([0-3])\.0|mask_fcn([1-4]))", layer):
-        return f"mask_conv{mask[2] or int(mask[1]) + 1}"
     if layer.startswith("backbone.body."):
         return resnet(layer.removeprefix("backbone.body."))
     kind, number = groups(r"backbone\.fpn\.(inner|layer)_blocks\.([0-3])(?:\.0)?", layer)
