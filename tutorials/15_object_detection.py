@@ -100,6 +100,12 @@ difference = abs(losses["a box"] - losses["another"])
 lesson.claim("loss of an empty image, less -log(1 - p_c)", abs(losses["a box"] + np.log(0.75)), "<=", 1e-5, exact=True)
 lesson.claim("the same for another box and class", difference, "<=", 1e-5, exact=True)
 
+# %% [markdown]
+# `zoo.build("localizer")` is a network that ends in this label. If a thing is told not by its box but by points that
+# every image shows (eyes, corners), its label is their places, and the network finds **landmarks**:
+# `zoo.build("landmarks")`. Both read a point from a map: a softmax over all places says how likely each is, and the
+# point is their mean.
+
 
 # %% [markdown]
 # Our images are parts of photographs with one to three shapes upon them: discs, bars and wedges, 8 to 28 pixels wide

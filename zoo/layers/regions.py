@@ -85,8 +85,8 @@ class RegionAlign(layers.Layer):
     T.-Y. Lin et al. 2017, equation 1: a box as large as an image of ImageNet is taken from the fourth level, which is
     16 times as coarse as the image, one of half its sides from the third, and so on.
 
-    Shapes: boxes (batch, n, 4), left, top, right and bottom as fractions of the image, and maps (batch, height / 2^k,
-    width / 2^k, channels), each twice as coarse as the one before -> (batch, n, size, size, channels).
+    Shapes: boxes (batch, n, 4 or more), left, top, right and bottom as fractions of the image, and maps (batch,
+    height / 2^k, width / 2^k, channels), each twice as coarse as the one before -> (batch, n, size, size, channels).
 
     Args:
         image: (height, width), in pixels.
@@ -103,6 +103,7 @@ class RegionAlign(layers.Layer):
 
     def call(self, inputs: list[Tensor]) -> Tensor:
         boxes, *maps = inputs
+        boxes = boxes[..., :4]
         maps = [ops.cast(each, self.compute_dtype) for each in maps]
         finest = round(math.log2(self.image[0] / maps[0].shape[1]))
         side = ops.sqrt(ops.maximum(area(boxes), 1e-20) * (self.image[0] * self.image[1]))

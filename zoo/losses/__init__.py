@@ -13,6 +13,7 @@ from zoo.losses.detection import GridDetection, MultiBox
 from zoo.losses.metric_learning import MINING, Contrastive, ExplicitTriplet, NPair, NTXent, Triplet
 from zoo.losses.multi_task import MaskedBinaryCrossentropy
 from zoo.losses.perceptual import Perceptual, gram_matrix, relative_error, total_variation
+from zoo.losses.region_masks import RegionMasks
 from zoo.losses.segmentation import Dice, SoftIoU
 from zoo.losses.tags import TagLikelihood
 from zoo.losses.two_stage import RegionBoxes, RegionProposals
@@ -24,8 +25,8 @@ __all__ = [
     "LOSSES", "MINING", "Adversarial", "BernoulliLikelihood", "Contrastive", "CycleAdversarial", "Dice",
     "ExplicitTriplet", "Glove", "GridDetection", "Hinge", "MaskedBinaryCrossentropy", "MaskedCrossentropy", "MultiBox",
     "NPair", "NTXent", "NegativeSampling", "NormalDivergence", "Perceptron", "Perceptual", "RegionBoxes",
-    "RegionProposals", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy", "candidate_losses", "get",
-    "gram_matrix", "next_word", "relative_error", "total_variation",
+    "RegionMasks", "RegionProposals", "SoftIoU", "TagLikelihood", "Triplet", "WeightedCrossentropy",
+    "candidate_losses", "get", "gram_matrix", "next_word", "relative_error", "total_variation",
 ]  # fmt: skip
 
 LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
@@ -40,6 +41,7 @@ LOSSES: Mapping[str, Callable[..., keras.Loss]] = {
     "multibox": MultiBox,
     "region_proposals": RegionProposals,
     "region_boxes": RegionBoxes,
+    "region_masks": RegionMasks,
     "triplet_all": Triplet,
     "triplet_semi_hard": partial(Triplet, mining="semi_hard"),
     "triplet_hard": partial(Triplet, mining="hard"),

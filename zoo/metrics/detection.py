@@ -121,20 +121,28 @@ def curve(
 
 
 def curves(
-    truths: Sequence[Truth], detections: Sequence[Detections], label: int, thresholds: Sequence[float], rule: str
+    truths: Sequence[Truth],
+    detections: Sequence[Detections],
+    label: int,
+    thresholds: Sequence[float],
+    rule: str,
+    given: Sequence[np.ndarray] | None = None,
 ) -> list[Curve]:
-    """The same for several overlaps."""
+    """The same for several overlaps; `given` as in `average_precision`."""
     scores, count = [], 0
     right: list[list[np.ndarray]] = [[] for _ in thresholds]
     counts: list[list[np.ndarray]] = [[] for _ in thresholds]
-    for truth, found in zip(truths, detections, strict=True):
+    for image, (truth, found) in enumerate(zip(truths, detections, strict=True)):
         of_class = truth.classes == label
         crowd = flags(truth.crowd, len(of_class))[of_class]
         ignored = crowd | flags(truth.difficult, len(of_class))[of_class]
         rows = np.flatnonzero(found.classes == label)
         rows = rows[np.argsort(-found.scores[rows], kind="stable")]
         rows = rows[:PER_IMAGE] if rule == "coco" else rows
-        overlap = overlaps(found.boxes[rows], truth.boxes[of_class], crowd)
+        if given is None:
+            overlap = overlaps(found.boxes[rows], truth.boxes[of_class], crowd)
+        else:
+            overlap = given[image][rows][:, of_class]
         count += int((~ignored).sum())
         scores.append(found.scores[rows])
         for number, threshold in enumerate(thresholds):
@@ -161,14 +169,21 @@ def area_under(line: Curve, rule: str = "coco") -> float:
 
 
 def average_precision(
-    truths: Sequence[Truth], detections: Sequence[Detections], classes: int, *, rule: str = "coco"
+    truths: Sequence[Truth],
+    detections: Sequence[Detections],
+    classes: int,
+    *,
+    rule: str = "coco",
+    given: Sequence[np.ndarray] | None = None,
 ) -> np.ndarray:
     """AP of each class at each of `OVERLAPS`: (classes, overlaps); by "voc2007" at .5 alone, (classes, 1).
+
+    Overlaps are those of the boxes, or `given`: of each image (detections, things), of masks say.
 
     Classes that the truth does not hold are NaN: `numpy.nanmean` of column 0 is mAP@.5, of all mAP@.5:.95.
     """
     thresholds = [0.5] if rule == "voc2007" else [float(each) for each in OVERLAPS]
-    found = [curves(truths, detections, label, thresholds, rule) for label in range(classes)]
+    found = [curves(truths, detections, label, thresholds, rule, given) for label in range(classes)]
     return np.array([[area_under(line, rule) for line in lines] for lines in found]).reshape(classes, len(thresholds))
 
 

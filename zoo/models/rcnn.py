@@ -22,6 +22,7 @@ convolution. The anchors' places are those of torchvision's, whose weights fit.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras
 from keras import KerasTensor, layers
@@ -128,26 +129,48 @@ def faster_rcnn_resnet50_fpn(
     >>> {key: tuple(each.shape) for key, each in model.output.items()}
     {'detections': (None, 1000, 91, 10), 'proposals': (None, 2046, 11)}
     """
+    found = two_stages(
+        input_shape, num_classes, sides, ratios, proposals, units, channels, frozen_norm,
+        dict(width=width, blocks=blocks, stride_in=stride_in, use_bias=use_bias), name,
+    )  # fmt: skip
+    return keras.Model(found.image, found.outputs, name=name)
+
+
+class TwoStages(NamedTuple):
+    """The tensors of a detector that a third stage takes."""
+
+    image: KerasTensor
+    levels: dict[int, KerasTensor]  # the maps of the pyramid
+    proposals: KerasTensor  # (batch, proposals, 4)
+    rows: KerasTensor  # of the proposals, (batch, proposals, 1 + num_classes, 9)
+    outputs: dict[str, KerasTensor]
+
+
+def two_stages(
+    input_shape: tuple[int, ...], num_classes: int, sides: Sequence[float], ratios: Sequence[float], proposals: int,
+    units: int, channels: int, frozen_norm: bool, resnet: Mapping[str, Any], name: str,
+) -> TwoStages:  # fmt: skip
+    """Both stages; the arguments are those of `faster_rcnn_resnet50_fpn`, and `resnet` those of `resnet50`."""
     if any(not side or side % COARSEST for side in input_shape[:2]):
         raise UsageError(f"input_shape of {name} is {input_shape}; expected sides that are multiples of {COARSEST}")
     check_whole("proposals", proposals)
     if len(sides) != len(LEVELS) + 1:
         raise UsageError(f"sides of {name} are {sides}; expected {len(LEVELS) + 1}, one for each level")
-    body = resnet50(
-        input_shape=input_shape, top=False, width=width, blocks=blocks, stride_in=stride_in, use_bias=use_bias
-    )
+    body = resnet50(input_shape=input_shape, top=False, **resnet)
     for layer in body.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.trainable = not frozen_norm
+    blocks = resnet["blocks"]
     stages = {level: body.get_layer(f"conv{level}_block{blocks[level - 2]}_out").output for level in LEVELS}
     levels = pyramid(stages, channels)
-    rows, counts = first_stage(levels, input_shape, sides, ratios)
-    found = Proposals(counts, proposals, name="regions")(rows)
+    first, counts = first_stage(levels, input_shape, sides, ratios)
+    found = Proposals(counts, proposals, name="regions")(first)
+    rows = second_stage(found, levels, input_shape, units, num_classes)
     outputs = {
-        "detections": SampleOrder(name="detections")(second_stage(found, levels, input_shape, units, num_classes)),
-        "proposals": SampleOrder(name="proposals")(rows),
+        "detections": SampleOrder(name="detections")(rows),
+        "proposals": SampleOrder(name="proposals")(first),
     }
-    return keras.Model(body.input, outputs, name=name)
+    return TwoStages(body.input, levels, found, rows, outputs)
 
 
 def pyramid(stages: Mapping[int, KerasTensor], channels: int) -> dict[int, KerasTensor]:

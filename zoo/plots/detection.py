@@ -1,4 +1,4 @@
-"""Plots of detectors: boxes on images, precision against recall, and what kinds of errors there are."""
+"""Plots of detectors: boxes and points on images, precision against recall, and what kinds of errors there are."""
 
 from __future__ import annotations
 
@@ -73,6 +73,27 @@ def boxes_on(
             draw_box(axes, box, image.shape[:2], SECOND, style=":")
     said = "right: blue, wrong: red, missed: dotted" if truths else ""
     figure.suptitle("; ".join(part for part in (title, said) if part), fontsize=10)
+    return figure
+
+
+def points_on(images: Sequence[np.ndarray], found: Sequence[np.ndarray], truths: Sequence[np.ndarray] = ()) -> Figure:
+    """Images (height, width, channels) of 0 to 1 with points (n, 2), fractions across and down; true ones are rings."""
+    columns = min(COLUMNS, len(images))
+    rows = -(-len(images) // columns)
+    figure = new_figure(2.6 * columns, 2.7 * rows + 0.4)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.axis("off")
+    marks = [(found, dict(marker="o", markersize=4, color=INK)), (truths, dict(marker="o", markersize=9, color=SECOND))]
+    for number, (axes, image) in enumerate(zip(grid, images)):
+        axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
+        for each, style in marks if len(truths) else marks[:1]:
+            places = np.asarray(each[number]) * image.shape[1::-1] - 0.5  # the middle of a pixel is a whole number
+            axes.plot(*places.T, linestyle="", fillstyle="full" if each is found else "none", **style)
+            for name, (x, y) in enumerate(places if each is found else ()):
+                axes.annotate(str(name), (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7, color=INK)
+    if len(truths):
+        figure.suptitle("found: dots, true: rings", fontsize=10)
     return figure
 
 

@@ -40,7 +40,7 @@ PROPOSALS = "proposals"  # the output of the first of two stages: rows of someth
 
 class ObjectDetection(Task):
     metric = "map50"
-    other_metrics = ("map75", "map", "map_voc2007")
+    other_metrics: tuple[str, ...] = ("map75", "map", "map_voc2007")
     data_module = BoxDataModule
     folder: ClassVar[Callable[..., Any] | None] = BoxFolder
 
@@ -74,12 +74,8 @@ class ObjectDetection(Task):
 
     def baselines(self, data: BoxDataModule) -> dict[str, float]:
         """Always the same: of each class of the training set, its mean box."""
-        things = np.concatenate([*data.targets("train")])
-        of_class = [things[(things[:, 4] == label) & (things[:, 5] == 0), :4] for label in range(len(data.class_names))]
-        sound = [(label, boxes.mean(0), len(boxes)) for label, boxes in enumerate(of_class) if len(boxes)]
-        labels, boxes, counts = (np.array(each) for each in zip(*sound))
         truths = truths_of(data.targets("test"))
-        always = [Detections(boxes, labels, counts / counts.max())] * len(truths)
+        always = [mean_boxes(data.targets("train"), len(data.class_names))] * len(truths)
         return {"mean boxes": mean(detection.average_precision(truths, always, len(data.class_names))[:, 0])}
 
     def plots(self, data: BoxDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
@@ -169,6 +165,15 @@ class ObjectDetection(Task):
 def mean(values: np.ndarray) -> float:
     """Over what could be measured; NaN where nothing could."""
     return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
+
+
+def mean_boxes(things: np.ndarray, classes: int) -> Detections:
+    """Of each class its mean box in images (images, most, 6 or more), scored by how often it occurs."""
+    rows = np.concatenate([*things])
+    of_class = [rows[(rows[:, 4] == label) & (rows[:, 5] == 0), :4] for label in range(classes)]
+    sound = [(label, boxes.mean(0), len(boxes)) for label, boxes in enumerate(of_class) if len(boxes)]
+    labels, boxes, counts = (np.array(each) for each in zip(*sound))
+    return Detections(boxes, labels, counts / counts.max())
 
 
 def truths_of(things: np.ndarray) -> list[Truth]:

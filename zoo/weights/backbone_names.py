@@ -72,6 +72,35 @@ def densenet(layer: str) -> str | None:
     return f"conv{int(stage) + 1}_block{number}_{names[part.replace('.', '')]}"
 
 
+GOOGLENET_STEM = {"conv1": "conv1", "conv2": "conv2_reduce", "conv3": "conv2"}  # torchvision's `googlenet`
+GOOGLENET_TOWERS = {
+    "branch1": "1x1",
+    "branch2.0": "3x3_reduce",
+    "branch2.1": "3x3",
+    "branch3.0": "5x5_reduce",
+    "branch3.1": "5x5",
+    "branch4.1": "pool_proj",
+}
+
+
+def googlenet(layer: str) -> str | None:
+    """torchvision's, with batch normalisation. Its auxiliary heads pool otherwise than the paper's: they are not used.
+
+    >>> googlenet("inception4a.branch2.1.bn"), googlenet("conv2.conv"), googlenet("aux1.fc1")
+    ('inception_4a_3x3_bn', 'conv2_reduce', None)
+    """
+    if layer == "fc":
+        return "logits"
+    if layer.startswith(("aux1.", "aux2.")):
+        return None
+    unit, _, kind = layer.rpartition(".")
+    ending = {"conv": "", "bn": "_bn"}[kind]
+    if unit in GOOGLENET_STEM:
+        return GOOGLENET_STEM[unit] + ending
+    module, tower = groups(r"inception(\d[a-e])\.(.*)", unit)
+    return f"inception_{module}_{GOOGLENET_TOWERS[tower]}{ending}"
+
+
 INCEPTION_STEM = {"1a_3x3": "conv1", "2a_3x3": "conv2", "2b_3x3": "conv3", "3b_1x1": "conv4", "4a_3x3": "conv5"}
 INCEPTION_MODULES = ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")  # mixed0 to mixed10
 INCEPTION_TOWERS = {"3x3dbl": "double3x3", "7x7dbl": "double7x7", "7x7x3": "7x7"}  # the others are called alike

@@ -50,15 +50,6 @@ VIDEO_PARTS = {
     False: {"0": "conv", "1": "bn"},
     True: {"0.0": "space_conv", "0.1": "space_bn", "0.3": "time_conv", "1": "bn"},
 }
-GOOGLENET_STEM = {"conv1": "conv1", "conv2": "conv2_reduce", "conv3": "conv2"}  # torchvision's `googlenet`
-GOOGLENET_TOWERS = {
-    "branch1": "1x1",
-    "branch2.0": "3x3_reduce",
-    "branch2.1": "3x3",
-    "branch3.0": "5x5_reduce",
-    "branch3.1": "5x5",
-    "branch4.1": "pool_proj",
-}
 
 
 def alexnet(layer: str) -> str | None:
@@ -82,24 +73,6 @@ def resnet(layer: str) -> str | None:
     layer = layer.replace("downsample.0", "conv0").replace("downsample.1", "bn0")
     stage, block, kind, number = groups(r"layer([1-4])\.(\d+)\.(conv|bn)([0-3])", layer)
     return f"conv{int(stage) + 1}_block{int(block) + 1}_{number}_{kind}"
-
-
-def googlenet(layer: str) -> str | None:
-    """torchvision's, with batch normalisation. Its auxiliary heads pool otherwise than the paper's: they are not used.
-
-    >>> googlenet("inception4a.branch2.1.bn"), googlenet("conv2.conv"), googlenet("aux1.fc1")
-    ('inception_4a_3x3_bn', 'conv2_reduce', None)
-    """
-    if layer == "fc":
-        return "logits"
-    if layer.startswith(("aux1.", "aux2.")):
-        return None
-    unit, _, kind = layer.rpartition(".")
-    ending = {"conv": "", "bn": "_bn"}[kind]
-    if unit in GOOGLENET_STEM:
-        return GOOGLENET_STEM[unit] + ending
-    module, tower = groups(r"inception(\d[a-e])\.(.*)", unit)
-    return f"inception_{module}_{GOOGLENET_TOWERS[tower]}{ending}"
 
 
 def vgg(blocks: Sequence[int], batch_norm: bool) -> dict[str, str]:
@@ -150,6 +123,8 @@ RCNN = {  # torchvision's `fasterrcnn_resnet50_fpn`; "rpn.head.conv" in publishe
     "rpn.head.conv": "rpn_conv", "rpn.head.conv.0.0": "rpn_conv", "rpn.head.cls_logits": "rpn_objectness",
     "rpn.head.bbox_pred": "rpn_offsets", "roi_heads.box_head.fc6": "fc6", "roi_heads.box_head.fc7": "fc7",
     "roi_heads.box_predictor.cls_score": "classes", "roi_heads.box_predictor.bbox_pred": "offsets",
+    "roi_heads.mask_predictor.conv5_mask": "mask_up", "roi_heads.mask_predictor.mask_fcn_logits": "mask_logits",
+    **{f"roi_heads.mask_head.{key}": f"mask_conv{n}" for n in range(1, 5) for key in (f"mask_fcn{n}", f"{n - 1}.0")},
 }  # fmt: skip
 
 
@@ -189,7 +164,7 @@ CONVERTERS: Mapping[str, Sequence[Converter]] = {
     "AlexNet": [alexnet],
     "VGG": [vgg(blocks, batch_norm).__getitem__ for blocks in VGG_BLOCKS for batch_norm in (False, True)],
     "ResNet": [resnet],
-    "GoogLeNet": [googlenet],
+    "GoogLeNet": [backbone_names.googlenet],
     "Inception v3": [backbone_names.inception_v3],
     "R3D, MC3 and R(2+1)D": [partial(video_resnet, factored=False), partial(video_resnet, factored=True)],
     "MobileNet": [backbone_names.mobilenet_v2, backbone_names.mobilenet_v3],
@@ -202,7 +177,7 @@ CONVERTERS: Mapping[str, Sequence[Converter]] = {
     "ConvNeXt": [backbone_names.convnext],
     "ViT": [backbone_names.vit],
     "SSD": [ssd],
-    "Faster R-CNN": [rcnn],
+    "Faster R-CNN and Mask R-CNN": [rcnn],
 }
 
 

@@ -9,7 +9,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Thing:
     box: Box
     difficult: bool = False
     crowd: bool = False
+    mask: Any = field(default=None, repr=False, compare=False)  # as COCO writes one (`zoo.data.image.coco_masks`)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def in_image(thing: Thing, size: tuple[int, int], name: str, notes: Notes) -> Th
         return None
     if max(abs(a - b) for a, b in zip(cut, thing.box)) > 1:
         notes.add("boxes reach beyond their images and are cut off at the edge", name)
-    return Thing(thing.label, cut, thing.difficult, thing.crowd)
+    return replace(thing, box=cut)
 
 
 # Pascal VOC: an XML file for each image, and perhaps lists of names in ImageSets/Main
@@ -207,7 +208,9 @@ def coco(root: Path, images: Images, notes: Notes) -> tuple[list[Annotated], lis
 def coco_thing(each: Mapping[str, Any], names: Mapping[int, str]) -> Thing:
     left, top, width, height = (float(number) for number in each["bbox"])
     box = (left, top, left + width, top + height)
-    return Thing(names[each["category_id"]], box, crowd=bool(each.get("iscrowd")))
+    return Thing(
+        names[each["category_id"]], box, crowd=bool(each.get("iscrowd")), mask=each.get("segmentation") or None
+    )
 
 
 def coco_files(root: Path) -> Iterator[tuple[Path, Any]]:

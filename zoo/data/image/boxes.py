@@ -55,16 +55,20 @@ class BoxDataModule(ArrayDataModule):
                 raise UsageError(f"an image of {self.source.name} has {self._most} boxes; expected at most {MOST}")
         return self._most
 
+    def as_rows(self, x: Any, things: Mapping[str, Any]) -> tuple[Any, Any]:
+        """A batch with its things as one array."""
+        return as_rows(x, things)
+
     def read(self, split: str) -> Any:
         """Images with "boxes" (most, 4), "classes" and "ignored" (most,) as their targets."""
         return pairs(self.source, split).map(partial(padded, most=self.most))
 
     def batches(self, split: str, *, training: bool = False) -> Any:
-        return super().batches(split, training=training).map(as_rows)
+        return super().batches(split, training=training).map(self.as_rows)
 
     def targets(self, split: str) -> np.ndarray:
         """The things of a split, (images, most, 6)."""
-        return concatenated([as_rows(None, things)[1].numpy() for _, things in self._examples(split).batch(1024)])
+        return concatenated([self.as_rows(None, things)[1].numpy() for _, things in self._examples(split).batch(1024)])
 
     def encode_with_windows(self, paths: Sequence[str]) -> tuple[np.ndarray, list[np.ndarray]]:
         """Images from files as `encode` has them, and the window of each image that the network sees (4,)."""

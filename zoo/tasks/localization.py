@@ -1,0 +1,87 @@
+"""Whether one thing is there, the box around it, and what it is."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoo import plots
+from zoo.boxes.rows import corners
+from zoo.data.image.boxes import BoxDataModule
+from zoo.errors import UsageError
+from zoo.metrics.detection import Detections, overlaps
+from zoo.records import Card
+from zoo.tasks.base import Evaluation, Network, Sample
+from zoo.tasks.object_detection import PLOTTED, ObjectDetection, one_thing, truths_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GOOD = 0.9  # IoU from which on a box counts as found
+
+
+class Localization(ObjectDetection):
+    """Boxes are read, drawn and predicted as those of detectors; they are measured one by one."""
+
+    metric = "iou90"
+    other_metrics = ("mean_iou", "class_accuracy", "presence_accuracy")
+
+    def check_network(self, network: Network, data: BoxDataModule) -> None:
+        """Raise where an image holds several things."""
+        if data.most > 1:
+            raise UsageError(
+                f"an image of {data.source.name} has {data.most} boxes; {network.card.name} tells of one: take "
+                "yolo_grid"
+            )
+
+    def evaluate(self, network: Network, data: BoxDataModule, split: str) -> Evaluation:
+        """Of the images that show a thing, the part whose box overlaps it by .9, and whose class is right; of all
+        images, the part of which it is rightly said whether they do."""
+        things, rows, losses = list[np.ndarray](), list[np.ndarray](), list[float]()
+        for x, true in data.batches(split).as_numpy_iterator():
+            rows.append(network.predict_batch(x))
+            losses += [float(network.loss(true, rows[-1]))] * len(x)
+            things.append(true)
+        truth, found = np.concatenate(things)[:, 0], np.concatenate(rows)[:, 0]
+        there, boxes, logits = truth[:, 4] >= 0, np.asarray(corners(found[:, :4])), found[:, 8:]
+        said = logits[:, 0] < np.logaddexp.reduce(logits[:, 1:], axis=1)  # something is likelier than nothing
+        classes = logits[:, 1:].argmax(1)
+        each = ious(boxes[there], truth[there, :4])
+        metrics = {
+            "loss": float(np.mean(losses)),
+            "iou90": float(np.mean(each >= GOOD)),
+            "mean_iou": float(np.mean(each)),
+            "class_accuracy": float(np.mean(classes[there] == truth[there, 4])),
+            "presence_accuracy": float(np.mean(said == there)),
+        }
+        score = 1 / (1 + np.exp(logits[:, 0] - np.logaddexp.reduce(logits[:, 1:], axis=1)))
+        one = [Detections(*row) for row in zip(boxes[:, None], classes[:, None], score[:, None])]
+        nothing = Detections(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))
+        shown = [each if yes else nothing for each, yes in zip(one, said)]
+        counted = f"{int(there.sum()):,} boxes in {len(truth):,} images"
+        return Evaluation(metrics, truths_of(np.concatenate(things)), shown, measured_on=counted)
+
+    def baselines(self, data: BoxDataModule) -> dict[str, float]:
+        """Always the mean box of the training set."""
+        train, test = (np.concatenate([*data.targets(split)]) for split in ("train", "test"))
+        train, test = (each[each[:, 4] >= 0, :4] for each in (train, test))
+        return {"mean box": float(np.mean(ious(np.broadcast_to(train.mean(0), test.shape), test) >= GOOD))}
+
+    def plots(self, data: BoxDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
+        """Test images with the box that was found, and training images as augmented."""
+        truths, found = evaluation.targets[:PLOTTED], evaluation.outputs[:PLOTTED]
+        images = data.inputs_at("test", np.arange(len(truths))) / (255 if data.high > 1 else 1)
+        boxes = plots.boxes_on([*np.clip(images, 0, 1)], found, data.class_names, truths)
+        return {"boxes.png": boxes, "augmented.png": self.augmented(data)}
+
+    def sample(self, card: Card, head: str = "") -> Sample:
+        """One thing in each image: that it is there, its class, and a box that is off by about a half."""
+        return Sample(one_thing, lambda size: math.log(2) + math.log(size - 9) + 2.0, tolerance=3.0)
+
+
+def ious(boxes: np.ndarray, truths: np.ndarray) -> np.ndarray:
+    """IoU of each box with its own truth: (n, 4), (n, 4) to (n,)."""
+    none = np.zeros(1, bool)
+    return np.array([overlaps(box[None], true[None], none)[0, 0] for box, true in zip(boxes, truths)])
