@@ -40,7 +40,7 @@ PROPOSALS = "proposals"  # the output of the first of two stages: rows of someth
 
 class ObjectDetection(Task):
     metric = "map50"
-    other_metrics: tuple[str, ...] = ("map75", "map", "map_voc2007")
+    other_metrics: ClassVar[tuple[str, ...]] = ("map75", "map", "map_voc2007")
     data_module = BoxDataModule
     folder: ClassVar[Callable[..., Any] | None] = BoxFolder
 
