@@ -90,6 +90,11 @@ class Peer:
             dim, num_heads, num_layers, num_layers, mlp_dim, dropout, batch_first=True, norm_first=norm == "pre"
         )
         self.network.encoder.use_nested_tensor = False  # it would cut what nobody fills
+        for part in self.network.modules():  # the same work: ours drops what comes out of a sublayer, and no more
+            if isinstance(part, nn.MultiheadAttention):
+                part.dropout = 0.0
+            elif isinstance(part, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
+                part.dropout.p = 0.0  # of the units inside the MLP
         self.dropout = nn.Dropout(dropout)
         self.parts = nn.ModuleList([self.table, self.network, self.dropout]).to(self.device)
         angles = np.arange(data.length)[:, None] / 10_000 ** (np.arange(0, dim, 2) / dim)
