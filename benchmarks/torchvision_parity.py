@@ -42,6 +42,14 @@ FULL = {  # theirs: ours, options, a side of the images
     **{f"torchvision/efficientnet_b{number}": (f"efficientnet_b{number}", TORCH, 96) for number in range(8)},
     **{f"torchvision/efficientnet_v2_{size}": (f"efficientnet_v2_{size}", TORCH, 96) for size in "sml"},
     **{f"torchvision/convnext_{size}": (f"convnext_{size}", {}, 96) for size in ("tiny", "small", "base", "large")},
+    "torchvision/vgg11": ("vgg11", {}, 224),
+    "torchvision/vgg11_bn": ("vgg11", {"batch_norm": True}, 224),
+    "torchvision/vgg16": ("vgg16", {}, 224),
+    "torchvision/vgg16_bn": ("vgg16", {"batch_norm": True}, 224),
+    "torchvision/vgg19": ("vgg19", {}, 224),
+    **{f"torchvision/resnet{depth}": (f"resnet{depth}", {}, 96) for depth in (18, 34)},
+    "torchvision/resnet50": ("resnet50", {"stride_in": "3x3", "use_bias": False}, 96),
+    "torchvision/googlenet": ("inception_v1", {"batch_norm": True}, 224),
     "torchvision/inception_v3": ("inception_v3", TORCH, 299),
     "torchvision/vit_b_16": ("vit_base_16", {}, 224),
     "torchvision/vit_l_16": ("vit_large_16", {}, 224),
@@ -51,7 +59,9 @@ FULL = {  # theirs: ours, options, a side of the images
     "timm/efficientnet_b0": ("efficientnet_b0", TORCH, 96),
     "timm/densenet121": ("densenet121", {}, 96),
 }
-QUIET = {"torchvision/inception_v3": {"init_weights": False, "aux_logits": True}}  # which draws them for a minute
+QUIET = {  # they draw their weights for a minute
+    f"torchvision/{name}": {"init_weights": False, "aux_logits": True} for name in ("googlenet", "inception_v3")
+}
 
 
 def small(name):
@@ -111,6 +121,8 @@ def scramble(network, images):
                 parameter.uniform_(0.1, 0.5)
             elif key.endswith(("token", "pos_embedding", "pos_embed")):
                 parameter.normal_(0, 0.5)
+            elif not parameter.any():  # torchvision's ViT begins with a head of zeros, which lets no image through
+                parameter.normal_(0, 0.02)
     for each in norms:
         each.momentum = 1.0
         each.train()
@@ -146,6 +158,7 @@ def measure(names):
         known[name] = row
         print(*row, flush=True)
         assert difference < 1e-4, f"{name} differs"
+        assert effect > 0.005, f"the images change nothing in {name}"
         with RESULTS.open("w", newline="") as file:
             header = ["theirs", "ours", "difference", "effect_of_image", "library", "torch", "keras"]
             csv.writer(file).writerows([header, *(known[key] for key in sorted(known))])
