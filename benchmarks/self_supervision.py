@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=PRETEXT, default=[*PRETEXT])
     parser.add_argument("--epochs", type=int, help="of the pretraining, in place of the recipes'")
     parser.add_argument(
-        "--runs", type=Path, metavar="DIR", help="keep the pretrained runs, and take those that are there"
+        "--runs", type=Path, metavar="DIR", help="keep the pretrained runs, and go on with those that are there"
     )
     arguments = parser.parse_args()
     options, ways = TOWERS[arguments.tower], {way: replace(recipe, **PRETRAINING) for way, recipe in PRETEXT.items()}
@@ -185,10 +185,10 @@ def main() -> None:
                 recipe = replace(ways[way], epochs=arguments.epochs or ways[way].epochs)
                 run = (arguments.runs or Path(folder)) / f"{way}-{seed}"
                 if not (run / "metrics.json").exists():
-                    zoo.train(
-                        way, recipe, data=without_labels(sets["unlabelled"]), seed=seed, tower=arguments.tower,
-                        tower_options=options, run=run, verbose=0,
-                    )  # fmt: skip
+                    settings: dict[str, Any] = {"name": way, "recipe": recipe, "seed": seed, "run": run}
+                    settings |= {"tower": arguments.tower, "tower_options": options}
+                    settings = {"resume": run} if (run / "checkpoint").exists() else settings
+                    zoo.train(data=without_labels(sets["unlabelled"]), verbose=0, **settings)
                 tuned = few(f"{way}-tuned", run)
                 gains.setdefault(way, []).append(tuned - scratch)
                 body = zoo.build(arguments.tower, weights=run, num_classes=0)
