@@ -185,10 +185,10 @@ def main() -> None:
                 recipe = replace(ways[way], epochs=arguments.epochs or ways[way].epochs)
                 run = (arguments.runs or Path(folder)) / f"{way}-{seed}"
                 if not (run / "metrics.json").exists():
-                    settings: dict[str, Any] = {"name": way, "recipe": recipe, "seed": seed, "run": run}
-                    settings |= {"tower": arguments.tower, "tower_options": options}
-                    settings = {"resume": run} if (run / "checkpoint").exists() else settings
-                    zoo.train(data=without_labels(sets["unlabelled"]), verbose=0, **settings)
+                    zoo.train(
+                        way, recipe, data=without_labels(sets["unlabelled"]), seed=seed, tower=arguments.tower,
+                        tower_options=options, run=run, resume=True, verbose=0,
+                    )  # fmt: skip
                 tuned = few(f"{way}-tuned", run)
                 gains.setdefault(way, []).append(tuned - scratch)
                 body = zoo.build(arguments.tower, weights=run, num_classes=0)
