@@ -253,6 +253,6 @@ def summary(run: Run, plan: RunPlan) -> str:
         words = "-o drawn." + ("png" if "image" in {each.name for each in card.inputs} else "csv")
         lines.append(f"  next: zoo {usual} {shlex.quote(str(run.path))} {words if draws else NEXT[usual]}")
     elif "tower" in card.options:
-        tower = run.config["recipe"]["model"].get("tower") or registry.builder(card.name).__kwdefaults__["tower"]
-        lines.append(f"  next: zoo train {tower} --weights {shlex.quote(str(run.path))} --data LABELLED/")
+        options = {**(registry.builder(card.name).__kwdefaults__ or {}), **run.config["recipe"]["model"]}
+        lines.append(f"  next: zoo train {options['tower']} --weights {shlex.quote(str(run.path))} --data LABELLED/")
     return "\n".join(lines)
