@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=PRETEXT, default=[*PRETEXT])
     parser.add_argument("--epochs", type=int, help="of the pretraining, in place of the recipes'")
     parser.add_argument(
-        "--runs", type=Path, metavar="DIR", help="keep the pretrained runs, and take those that are there"
+        "--runs", type=Path, metavar="DIR", help="keep the pretrained runs, and go on with those that are there"
     )
     arguments = parser.parse_args()
     options, ways = TOWERS[arguments.tower], {way: replace(recipe, **PRETRAINING) for way, recipe in PRETEXT.items()}
@@ -187,7 +187,7 @@ def main() -> None:
                 if not (run / "metrics.json").exists():
                     zoo.train(
                         way, recipe, data=without_labels(sets["unlabelled"]), seed=seed, tower=arguments.tower,
-                        tower_options=options, run=run, verbose=0,
+                        tower_options=options, run=run, resume=True, verbose=0,
                     )  # fmt: skip
                 tuned = few(f"{way}-tuned", run)
                 gains.setdefault(way, []).append(tuned - scratch)

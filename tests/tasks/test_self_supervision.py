@@ -11,7 +11,7 @@ import pytest
 from matplotlib.image import imsave
 
 import zoo
-from zoo import losses
+from zoo import cli, losses
 from zoo.metrics import features
 from zoo.tasks import _self_supervision as shared
 from zoo.tasks import contrastive_pretraining as contrastive
@@ -91,6 +91,18 @@ def test_images_without_labels_are_enough(tmp_path):
     of_views = zoo.tasks.get("contrastive_pretraining").chance
     sizes = SimpleNamespace(recipe=recipe, examples={"test": 8}), SimpleNamespace(recipe=recipe, examples={"test": 99})
     assert [of_views(each) for each in sizes] == [1 / 15, 1 / 31]
+
+
+@pytest.mark.slow
+def test_what_comes_after_pretraining_is_told(tmp_path, capsys):
+    (tmp_path / "images").mkdir()
+    for number, image in enumerate(stripes(40)[0]):
+        imsave(tmp_path / "images" / f"{number}.png", np.repeat(image, 3, -1))
+    where = ["--data", str(tmp_path / "images"), "--run", str(tmp_path / "run"), "--image-size", "12"]
+    assert cli.main(["train", "simclr", *where, "--option", "tower=lenet5", "--epochs", "1"]) == 0
+    told = capsys.readouterr().out.rstrip()
+    assert told.endswith(f"next: zoo train lenet5 --weights {tmp_path / 'run'} --data LABELLED/")
+    assert "beside chance 0." in told
 
 
 # Measures, by hand.

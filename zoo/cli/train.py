@@ -215,7 +215,7 @@ def option_values(pairs: list[str], word: str = "option") -> dict[str, Any]:
 
 def summary(run: Run, plan: RunPlan) -> str:
     """The end of a run in a few lines."""
-    from zoo import tasks
+    from zoo import registry, tasks
     from zoo.tasks.base import Task
 
     results, card, recipe = run.results, plan.card, plan.card.recipe(plan.recipe.name)
@@ -252,4 +252,7 @@ def summary(run: Run, plan: RunPlan) -> str:
         draws = usual == "generate" and "path" in inspect.signature(getattr(task, usual)).parameters
         words = "-o drawn." + ("png" if "image" in {each.name for each in card.inputs} else "csv")
         lines.append(f"  next: zoo {usual} {shlex.quote(str(run.path))} {words if draws else NEXT[usual]}")
+    elif "tower" in card.options:
+        options = {**(registry.builder(card.name).__kwdefaults__ or {}), **run.config["recipe"]["model"]}
+        lines.append(f"  next: zoo train {options['tower']} --weights {shlex.quote(str(run.path))} --data LABELLED/")
     return "\n".join(lines)
