@@ -56,6 +56,13 @@ def test_average_precision_of_masks_by_hand():
     assert average_precision([truth], [found], 1)[0, 5] == 1.0
 
 
+def test_where_nothing_is_found_or_shown_nothing_overlaps():
+    nothing, one = np.zeros((0, 4, 4), bool), np.ones((1, 4, 4), bool)
+    assert mask_overlaps(nothing, one).shape == (0, 1) and mask_overlaps(one, nothing).shape == (1, 0)
+    assert mask_overlaps(nothing, nothing).shape == (0, 0)
+    assert in_image(np.zeros((0, 28, 28)), np.zeros((0, 4)), (4, 4)).shape == (0, 4, 4)
+
+
 def test_masks_in_an_image_and_its_colours():
     masks = in_image(np.ones((1, 28, 28)), np.float32([[0.25, 0.25, 0.75, 0.75]]), (16, 16))
     assert masks.shape == (1, 16, 16) and masks[0, 4:12, 4:12].all() and masks[0, :3].sum() == masks[0, 14:].sum() == 0
