@@ -545,18 +545,19 @@ def test_every_record_on_a_card_is_complete():
             assert weights.top == (not weights.tag.endswith("_notop")) == bool(weights.published)
             assert all(not figure.measured and figure.source for figure in weights.published)
             factory.checked_options(name, weights.options)
-    assert found == 100
+    assert found == 102
 
 
 KERAS_FILES = {  # the sources, by how the names here begin
     "resnet": "resnet", "densenet": "densenet", "efficientnet_v2": "efficientnet_v2", "efficientnet": "efficientnet",
     "convnext": "convnext", "mobilenet_v2": "mobilenet_v2", "mobilenet_v3": "mobilenet_v3", "vgg16": "vgg16",
-    "fcn8_vgg16": "vgg16", "ssd300_vgg16": "vgg16", "faster_rcnn": "resnet",
+    "fcn8_vgg16": "vgg16", "ssd300_vgg16": "vgg16", "faster_rcnn": "resnet", "mask_rcnn": "resnet",
     "vgg19": "vgg19", "inception_v3": "inception_v3", "inception_resnet_v2": "inception_resnet_v2",
     "xception": "xception",
 }  # fmt: skip
 KERAS_NAMES = {
     "fcn8_vgg16": "vgg16", "ssd300_vgg16": "vgg16", "faster_rcnn_resnet50_fpn": "resnet50",
+    "mask_rcnn_resnet50_fpn": "resnet50",
     "mobilenet_v3_small": "mobilenet_v3_small_224_1.0", "mobilenet_v3_large": "mobilenet_v3_large_224_1.0",
     **{f"efficientnet_b{number}": f"efficientnetb{number}" for number in range(8)},
     **{f"efficientnet_v2_{size}": f"efficientnetv2-{size}" for size in ("b0", "b1", "b2", "b3", "s", "m", "l")},

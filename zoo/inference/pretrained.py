@@ -61,7 +61,7 @@ def names_classes(card: Card) -> bool:
     """Whether it takes weights that tell classes of images apart: not where those that there are stop before."""
     stops_before = bool(card.weights) and not any(each.top for each in card.weights)
     fine_tuned = "finetune" in {recipe.name for recipe in card.recipes}
-    places = card.task == "object_detection"  # of things, whose classes are others
+    places = card.task in ("object_detection", "instance_segmentation")  # of things, whose classes are others
     return fine_tuned and card.inputs[0].dtype.startswith("float") and not stops_before and not places
 
 

@@ -14,4 +14,4 @@ ONE_SHAPE = Recipe(
     loss_options={"boxes": "giou"},
 )
 ONE_BOX = replace(ONE_SHAPE, name="folder", dataset="", preprocess={"letterbox": (64, 64)}, min_steps=3000)
-TURNED_WEDGES = replace(ONE_SHAPE, dataset="turned_wedges:1.0.0", augment={}, epochs=8, loss_options={})
+TURNED_WEDGES = replace(ONE_SHAPE, dataset="turned_wedges:1.0.0", augment={}, epochs=12, loss_options={})

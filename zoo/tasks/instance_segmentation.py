@@ -137,7 +137,7 @@ class InstanceSegmentation(ObjectDetection):
 
 def mask_overlaps(found: np.ndarray, true: np.ndarray) -> np.ndarray:
     """IoU of masks (n, height, width) and (m, height, width): (n, m)."""
-    a, b = (each.reshape(len(each), -1).astype("float32") for each in (found, true))
+    a, b = (each.reshape(len(each), math.prod(each.shape[1:])).astype("float32") for each in (found, true))
     common = a @ b.T
     union = a.sum(1)[:, None] + b.sum(1)[None] - common
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)

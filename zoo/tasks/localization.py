@@ -6,10 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from keras import ops
+from scipy.special import expit
 
 from zoo import plots
+from zoo.boxes.overlap import clip
 from zoo.boxes.rows import corners
 from zoo.data.image.boxes import BoxDataModule
+from zoo.decoding.detections import Suppression
 from zoo.errors import UsageError
 from zoo.metrics.detection import Detections, overlaps
 from zoo.records import Card
@@ -44,24 +48,28 @@ class Localization(ObjectDetection):
             rows.append(network.predict_batch(x))
             losses += [float(network.loss(true, rows[-1]))] * len(x)
             things.append(true)
-        truth, found = np.concatenate(things)[:, 0], np.concatenate(rows)[:, 0]
-        there, boxes, logits = truth[:, 4] >= 0, np.asarray(corners(found[:, :4])), found[:, 8:]
-        said = logits[:, 0] < np.logaddexp.reduce(logits[:, 1:], axis=1)  # something is likelier than nothing
-        classes = logits[:, 1:].argmax(1)
-        each = ious(boxes[there], truth[there, :4])
+        truth = np.concatenate(things)[:, 0]
+        boxes, classes, present = told(np.concatenate(rows))
+        there, each = truth[:, 4] >= 0, ious(boxes, truth[:, :4])[truth[:, 4] >= 0]
         metrics = {
             "loss": float(np.mean(losses)),
             "iou90": float(np.mean(each >= GOOD)),
             "mean_iou": float(np.mean(each)),
             "class_accuracy": float(np.mean(classes[there] == truth[there, 4])),
-            "presence_accuracy": float(np.mean(said == there)),
+            "presence_accuracy": float(np.mean((present > 0.5) == there)),
         }
-        score = 1 / (1 + np.exp(logits[:, 0] - np.logaddexp.reduce(logits[:, 1:], axis=1)))
-        one = [Detections(*row) for row in zip(boxes[:, None], classes[:, None], score[:, None])]
-        nothing = Detections(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))
-        shown = [each if yes else nothing for each, yes in zip(one, said)]
+        shown = self.decode(np.concatenate(rows), score=0.5, iou=0.5)
         counted = f"{int(there.sum()):,} boxes in {len(truth):,} images"
         return Evaluation(metrics, truths_of(np.concatenate(things)), shown, measured_on=counted)
+
+    def decode(self, rows: np.ndarray, score: float, iou: float) -> list[Detections]:
+        """One box of one class, or none; p_c is its score."""
+        Suppression(score=score, iou=iou)  # which refuses what are no fractions
+        found = [Detections(*(part[None] for part in each)) for each in zip(*told(rows))]
+        return [
+            Detections(each.boxes[keep], each.classes[keep], each.scores[keep])
+            for each, keep in ((each, each.scores > score) for each in found)
+        ]
 
     def baselines(self, data: BoxDataModule) -> dict[str, float]:
         """Always the mean box of the training set."""
@@ -79,6 +87,13 @@ class Localization(ObjectDetection):
     def sample(self, card: Card, head: str = "") -> Sample:
         """One thing in each image: that it is there, its class, and a box that is off by about a half."""
         return Sample(one_thing, lambda size: math.log(2) + math.log(size - 9) + 2.0, tolerance=3.0)
+
+
+def told(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of rows (images, 1, 9 + classes) the boxes (images, 4), the classes and p_c (images,)."""
+    logits = rows[:, 0, 8:].astype("float64")
+    present = expit(np.logaddexp.reduce(logits[:, 1:], axis=1) - logits[:, 0])
+    return ops.convert_to_numpy(clip(corners(rows[:, 0, :4]))), logits[:, 1:].argmax(1), present
 
 
 def ious(boxes: np.ndarray, truths: np.ndarray) -> np.ndarray:

@@ -134,9 +134,8 @@ class ObjectDetection(Task):
         data: BoxDataModule = trained.data
         inputs, windows = data.encode_with_windows(paths)
         lines = []
-        for path, found, window in zip(
-            paths, detections(trained.network.predict(inputs), score=score, iou=iou), windows
-        ):
+        decoded = self.decode(trained.network.predict(inputs), score, iou)
+        for path, found, window in zip(paths, decoded, windows):
             image = image_files.pixels(path, 3)
             height, width = image.shape[:2]
             here = Detections(out_of(window, found.boxes), found.classes, found.scores)
@@ -151,6 +150,10 @@ class ObjectDetection(Task):
                 plots.save(plots.boxes_on([image / 255], [here], data.class_names), file)
                 lines.append(f"  with its boxes: {file}")
         return lines
+
+    def decode(self, rows: np.ndarray, score: float, iou: float) -> list[Detections]:
+        """What is left of the rows of each image."""
+        return detections(rows, score=score, iou=iou)
 
     def answering(self, network: Network, data: BoxDataModule) -> keras.Model:
         """To the boxes that are left."""

@@ -29,8 +29,10 @@ class InstanceDataModule(BoxDataModule):
                 f"{self.source.name} does not say which pixels show its things; expected image, objects and instances"
             )
 
+        most = self.most  # counted before the graph below is made
+
         def pair(each: Mapping[str, Any]) -> tuple[Any, Any]:
-            image, things = padded(each["image"], each["objects"], self.most)
+            image, things = padded(each["image"], each["objects"], most)
             return image, {**things, "masks": tf.cast(each["instances"], tf.int32)[..., None]}
 
         return examples.map(pair)
@@ -58,11 +60,11 @@ def masks_of(numbers: Any, boxes: Any, side: int) -> Any:
     sides = tf.cast(tf.stack([width, height, width, height]), tf.float32)
     left, top, right, bottom = tf.unstack(tf.reshape(boxes, (-1, 4)) * sides, axis=-1)  # (batch * n,) each, in pixels
     down, across = (bottom - top) / (2.0 * side), (right - left) / (2.0 * side)  # half a place
-    first = tf.stack([top + down, left + across, bottom - down, right - across], axis=-1) - 0.5
-    last = tf.cast(tf.stack([height, width, height, width]) - 1, tf.float32)  # TensorFlow's measure of an image
+    ends = tf.stack([top + down, left + across, bottom - down, right - across], axis=-1) + 0.5  # with a border of one
+    last = tf.cast(tf.stack([height, width, height, width]) + 1, tf.float32)  # TensorFlow's measure of such an image
     owner = tf.repeat(tf.range(batch), count)
-    images = tf.cast(numbers, tf.float32)[..., None]
-    found = tf.image.crop_and_resize(images, first / tf.maximum(last, 1.0), owner, (side, side), "nearest")
+    images = tf.cast(tf.pad(numbers, [[0, 0], [1, 1], [1, 1]], "SYMMETRIC"), tf.float32)[..., None]
+    found = tf.image.crop_and_resize(images, ends / last, owner, (side, side), "nearest")
     found = tf.reshape(tf.round(found), (-1, count, side, side))
     own = tf.cast(tf.range(1, count + 1), tf.float32)[:, None, None]
     return tf.cast(found == own, tf.float32)
