@@ -54,14 +54,8 @@ def boxes_on(
         with_scores: whether the score stands beside the class; boxes that are no predictions have none.
         title: over the images.
     """
-    columns = min(COLUMNS, len(images))
-    rows = -(-len(images) // columns)
-    figure = new_figure(2.6 * columns, 2.7 * rows + 0.4)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid:
-        axes.axis("off")
+    figure, grid = shown(images)
     for number, (axes, image, each) in enumerate(zip(grid, images, found)):
-        axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
         order = np.argsort(-each.scores, kind="stable")
         order = order[each.scores[order] >= score]
         kinds = kinds_of(truths[number], each, score=score) if truths else ["right"] * len(order)
@@ -76,17 +70,24 @@ def boxes_on(
     return figure
 
 
-def points_on(images: Sequence[np.ndarray], found: Sequence[np.ndarray], truths: Sequence[np.ndarray] = ()) -> Figure:
-    """Images (height, width, channels) of 0 to 1 with points (n, 2), fractions across and down; true ones are rings."""
+def shown(images: Sequence[np.ndarray]) -> tuple[Figure, np.ndarray]:
+    """A figure with images of 0 to 1 side by side, and the axes that each lies in."""
     columns = min(COLUMNS, len(images))
     rows = -(-len(images) // columns)
     figure = new_figure(2.6 * columns, 2.7 * rows + 0.4)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")
+    for axes, image in zip(grid, images):
+        axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
+    return figure, grid
+
+
+def points_on(images: Sequence[np.ndarray], found: Sequence[np.ndarray], truths: Sequence[np.ndarray] = ()) -> Figure:
+    """Images (height, width, channels) of 0 to 1 with points (n, 2), fractions across and down; true ones are rings."""
+    figure, grid = shown(images)
     marks = [(found, dict(marker="o", markersize=4, color=INK)), (truths, dict(marker="o", markersize=9, color=SECOND))]
     for number, (axes, image) in enumerate(zip(grid, images)):
-        axes.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
         for each, style in marks if len(truths) else marks[:1]:
             places = np.asarray(each[number]) * image.shape[1::-1] - 0.5  # the middle of a pixel is a whole number
             axes.plot(*places.T, linestyle="", fillstyle="full" if each is found else "none", **style)
