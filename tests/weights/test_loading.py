@@ -19,7 +19,7 @@ from weight_files import randomise, same, save_keras, save_legacy, save_safetens
 import zoo
 from zoo import factory, records, registry
 from zoo.preprocessing import PIXELS
-from zoo.weights import converters, formats, loading
+from zoo.weights import backbone_names, converters, formats, loading
 
 SMALL = {"input_shape": (32, 32, 3), "width": 4, "blocks": (1, 1, 1, 1), "num_classes": 5}  # of resnet18
 WRITERS = {"legacy": save_legacy, "keras": save_keras, "safetensors": save_safetensors}
@@ -171,7 +171,7 @@ def test_inception_v3_of_keras_applications_by_order(tmp_path):
 
 # State dicts of PyTorch
 
-TOWERS = {value: key for key, value in converters.GOOGLENET_TOWERS.items()}
+TOWERS = {value: key for key, value in backbone_names.GOOGLENET_TOWERS.items()}
 
 
 def torch_names(model):
