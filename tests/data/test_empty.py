@@ -12,7 +12,7 @@ from zoo.data import open_source
 FEW = 64  # examples of the other splits, which are only looked at
 MODULES = {tasks.get(zoo.info(name).task).data_module: name for name in zoo.list_models()}
 DEAR = ("BidirectionalCorpus", "WordVectorDataModule")  # seconds a split
-DRAWN = ("BoxDataModule", "MaskDataModule")  # ten seconds until the images are there
+DRAWN = ("BoxDataModule", "InstanceDataModule", "MaskDataModule")  # ten seconds until the images are there
 SPLITS = [
     pytest.param(split, name, id=f"{split}-{module.__name__}", marks=[pytest.mark.slow] * (
         module.__name__ in DRAWN or (split != "train" and module.__name__ in DEAR)
@@ -28,7 +28,12 @@ def test_an_empty_split_is_refused(split, name, data_dir):
     recipe = card.recipe("demo")
     source = open_source(recipe.dataset, data_dir=data_dir).load()
     which = getattr(recipe, split)
-    without = dataclasses.replace(source, split=lambda text: source.split(text).take(0 if text == which else FEW))
+
+    def without_it(read):
+        return lambda text: read(text).take(0 if text == which else FEW)
+
+    roads = {road: without_it(read) for road in ("split", "features") if (read := getattr(source, road, None))}
+    without = dataclasses.replace(source, **roads)
     with pytest.raises(zoo.UsageError, match=r"(is empty; expected|holds no words?)"):
         module.adapt(card, recipe, without)
     sliced = zoo.records.replace(recipe, **{split: "train[:0]"})

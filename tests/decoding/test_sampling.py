@@ -90,7 +90,7 @@ def test_a_language_model_of_a_user_generates_with_and_without_a_decoder(tmp_pat
     file = tmp_path / "own_lm.py"
     file.write_text(OWN_LANGUAGE_MODEL)
     module = registry.import_file(file)
-    monkeypatch.delitem(sys.modules, module.__name__)
+    del sys.modules[module.__name__]
     monkeypatch.setitem(sys.modules, module.__name__, module)  # and gone after the test
     model = samples.fill(zoo.build("own_lm"))
     settings = dict(vocabulary_size=12, length=5, temperature=0)

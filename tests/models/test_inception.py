@@ -7,7 +7,7 @@ from subjects import outline
 
 import zoo
 from zoo.models import inception
-from zoo.weights import converters
+from zoo.weights import backbone_names, converters
 
 # torchvision's published state dict of `googlenet`: for each module the kernels of branch1, branch2 (two), branch3
 # (two) and branch4 as (outputs, inputs, side). Each is followed by weight, bias, mean and variance of a normalisation.
@@ -156,7 +156,9 @@ def test_torchvision_googlenet_state_dict_fits():
     model = zoo.build("inception_v1", batch_norm=True, auxiliary=True)
     for module, kernels in TORCHVISION_GOOGLENET.items():
         for tower, (outputs, inputs, side) in zip(TOWERS, kernels, strict=True):
-            kernel, bn = (model.get_layer(converters.googlenet(f"{module}.{tower}.{kind}")) for kind in ("conv", "bn"))
+            kernel, bn = (
+                model.get_layer(backbone_names.googlenet(f"{module}.{tower}.{kind}")) for kind in ("conv", "bn")
+            )
             assert [tuple(w.shape) for w in kernel.weights] == [(side, side, inputs, outputs)], kernel.name
             assert [tuple(w.shape) for w in bn.weights] == [(outputs,)] * 4, bn.name
     stem = {
@@ -166,7 +168,7 @@ def test_torchvision_googlenet_state_dict_fits():
         "fc": (1024, 1000),
     }
     for name, shape in stem.items():
-        assert tuple(model.get_layer(converters.googlenet(name)).kernel.shape) == shape
+        assert tuple(model.get_layer(backbone_names.googlenet(name)).kernel.shape) == shape
     others = {
         "auxiliary1_conv": (1, 1, 512, 128), "auxiliary1_fc": (2048, 1024), "auxiliary1": (1024, 1000),
         "auxiliary2_conv": (1, 1, 528, 128), "auxiliary2_fc": (2048, 1024), "auxiliary2": (1024, 1000),

@@ -58,7 +58,7 @@ def test_config_has_what_is_needed_to_run_again(short_run):
     assert config["examples"] == {"train": 1257, "validation": 180, "test": 360}
     assert config["command"] == "zoo train lenet5 --recipe demo --epochs 2 --seed 0"
     assert {"keras", "tensorflow", "numpy", "python"} <= set(config["versions"])
-    assert config["options"] == {"input_shape": [28, 28, 1], "num_classes": 10}
+    assert config["options"] == {"input_shape": [28, 28, 1], "num_classes": 10, "dropout": 0.4}
 
 
 def test_evaluate_finds_the_same_figures(short_run):
