@@ -1,5 +1,7 @@
 """Networks of texts that go on from a run, on other texts: the tokens are those that the run has learned."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -61,7 +63,12 @@ def test_a_translator_and_a_tagger_go_on_with_their_own_words(tmp_path):
         assert first["data"] == second["data"] and first["options"]["units"] == second["options"]["units"]
 
 
-def test_a_run_without_tokens_is_one_line(tmp_path):
-    (tmp_path / "config.json").write_text('{"data": {"shape": [8, 8]}}')
-    with pytest.raises(UsageError, match=r"the tokens of .* cannot be read .*; expected a run of texts"):
+@pytest.mark.parametrize(
+    "kept",
+    [{"shape": [8, 8]}, {"tokens": "words", "vocabulary": ["x", "x"]}, {"tokens": "subwords", "tokenizer": "{}"}],
+)
+def test_a_run_without_sound_tokens_is_one_line(kept, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"data": kept}))
+    with pytest.raises(UsageError, match=r"the tokens of .* cannot be read .*; expected a run of texts") as caught:
         vocabulary.opened(tmp_path)
+    assert "\n" not in str(caught.value)

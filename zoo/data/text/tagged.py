@@ -14,7 +14,7 @@ from zoo.data.base import SPLITS, DataModule, check_batch
 from zoo.data.batching import Batches, bucket_by_length, padded, two_widths_first
 from zoo.data.sources import Source
 from zoo.data.text.base import is_text
-from zoo.data.text.vocabulary import Vocabulary, kept_by
+from zoo.data.text.vocabulary import Vocabulary, of_run
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
@@ -63,7 +63,7 @@ class TaggedTextDataModule(DataModule):
         common = [word for word, count in counts.most_common() if count >= data.settings["min_count"]]
         data.vocabulary = Vocabulary("spaces", common[: data.settings["vocabulary"] - 2])
         if run := data.settings["tokenizer"]:
-            data.vocabulary = Vocabulary.from_config(kept_by(run))
+            data.vocabulary = of_run(run, Vocabulary)
             log.info(f"the words are those of {run}: {len(data.vocabulary):,}")
         data.class_names = tuple(sorted({tag for sentence in tags for tag in sentence}))
         if len(data.class_names) < 2:

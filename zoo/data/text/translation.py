@@ -16,7 +16,7 @@ from zoo.data.sources import ParallelSource, Source
 from zoo.data.text.base import is_text, shortened
 from zoo.data.text.special_tokens import END, START, UNKNOWN
 from zoo.data.text.subwords import TOKENIZERS
-from zoo.data.text.vocabulary import kept_by
+from zoo.data.text.vocabulary import of_run
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe
 
@@ -73,7 +73,7 @@ class TranslationDataModule(DataModule):
                 *data.direction, other, not data.settings["reverse"]))  # fmt: skip
         kind = TOKENIZERS[data.settings["tokens"]]
         if run := data.settings["tokenizer"]:
-            data.tokenizer = kind.from_config(kept_by(run))
+            data.tokenizer = of_run(run, kind)
             log.info(f"the {data.settings['tokens']} are those of {run}: {len(data.tokenizer):,}")
         else:
             data.tokenizer = kind.adapt([*texts[0], *texts[1]], data.settings["vocabulary"])

@@ -210,26 +210,27 @@ def kind_of(level: str) -> Any:
     return KINDS.get(level, Vocabulary)
 
 
-def kept_by(run: str | Path) -> dict[str, Any]:
-    """What the folder of a run says of its data: the tokens among it.
+def of_run(run: str | Path, kind: Any = None) -> Any:
+    """The vocabulary, or a tokenizer of this kind, that the folder of a run keeps.
 
     Raises:
         UsageError: if it cannot be read.
     """
     try:
-        found = json.loads((Path(run) / "config.json").read_text(encoding="utf-8"))["data"]
-        return {**found, "tokens": str(found["tokens"])}
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        kept = json.loads((Path(run) / "config.json").read_text(encoding="utf-8"))["data"]
+        return (kind or kind_of(kept["tokens"])).from_config(kept)
+    except UsageError:
+        raise
+    except BaseException as error:  # a panic of the library of subwords is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
         raise UsageError(f"the tokens of {run} cannot be read ({first_line(error)}); expected a run of texts") from None
 
 
 def opened(tokenizer: str | Path, size: int = 0) -> AnyVocabulary:
     """The vocabulary that comes with weights: of a file ``tokenizer.json``, or as the folder of a run keeps it."""
-    if not Path(tokenizer).is_dir():
-        return PretrainedVocabulary.open(tokenizer, size)
-    kept = kept_by(tokenizer)
-    vocabulary: AnyVocabulary = kind_of(kept["tokens"]).from_config(kept)
-    return vocabulary
+    found: AnyVocabulary = of_run(tokenizer) if Path(tokenizer).is_dir() else PretrainedVocabulary.open(tokenizer, size)
+    return found
 
 
 def shortened_to(tokens: np.ndarray, length: int, closing: int) -> np.ndarray:
