@@ -1,5 +1,6 @@
 """Networks of texts that go on from a run, on other texts: the tokens are those that the run has learned."""
 
+import importlib.util
 import json
 
 import keras
@@ -10,6 +11,7 @@ import zoo
 from zoo.data.text import vocabulary
 from zoo.errors import UsageError
 
+SUBWORDS = pytest.mark.skipif(importlib.util.find_spec("tokenizers") is None, reason="tokenizers is not installed")
 LETTERS = np.random.default_rng(0)
 SMALL = dict(epochs=1, batch_size=8, verbose=0)
 
@@ -65,7 +67,11 @@ def test_a_translator_and_a_tagger_go_on_with_their_own_words(tmp_path):
 
 @pytest.mark.parametrize(
     "kept",
-    [{"shape": [8, 8]}, {"tokens": "words", "vocabulary": ["x", "x"]}, {"tokens": "subwords", "tokenizer": "{}"}],
+    [
+        {"shape": [8, 8]},
+        {"tokens": "words", "vocabulary": ["x", "x"]},
+        pytest.param({"tokens": "subwords", "tokenizer": "{}"}, marks=SUBWORDS),
+    ],
 )
 def test_a_run_without_sound_tokens_is_one_line(kept, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"data": kept}))
