@@ -71,7 +71,11 @@ class Bias(layers.Layer):
             "each window of text starts with an empty memory; its segments hand theirs on",
             "no dropout inside the MLP, nor on the sines of the distances",
         ),
-        notes=("the paper trains with a memory as long as the segment, and measures with one several times as long",),
+        notes=(
+            "the paper trains with a memory as long as the segment, and measures with one several times as long",
+            "the demo's text is too short for a memory to help: after four epochs 6.32 and 6.50 with it, 6.31 and 6.26 "
+            "without (perplexity, seeds 0 and 1)",
+        ),
         inputs=(Input("tokens", (1024,), "int32", "token ids of characters"),),
         preprocessing="none",
         recipes=(DEMO, TEXT_FOLDER),
