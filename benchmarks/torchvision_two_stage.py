@@ -170,18 +170,22 @@ def mask_loss(model, seed):
     return float(roi_heads.maskrcnn_loss(logits, proposals, full, labels, which))
 
 
-def record_masks():
-    model = narrowed(untrained(CLASSES, SIDE, PROPOSALS, maskrcnn_resnet50_fpn))
+def by_rule(model):
+    """Give a network its numbers by rule; what there is to say of it."""
     shapes = [(key, tuple(tensor.shape)) for key, tensor in model.state_dict().items()]
     state = state_dicts.numbers(shapes, GAIN)
     model.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
-    rows = {
-        "torchvision": torchvision.__version__,
-        "gain": GAIN,
-        "shapes": shapes,
-        "side": SIDE,
-        "sides": SIDES,
+    return {
+        "torchvision": torchvision.__version__, "gain": GAIN, "shapes": shapes, "side": SIDE, "sides": SIDES,
         "count": PROPOSALS,
+    }  # fmt: skip
+
+
+def record_masks():
+    model = narrowed(untrained(CLASSES, SIDE, PROPOSALS, maskrcnn_resnet50_fpn))
+    said = by_rule(model)
+    rows = {
+        **said,
         "every": MASKS,
         "found": masks_of(model, blocks(2, SIDE)),
         "losses": [mask_loss(model, seed) for seed in range(SCENES)],
@@ -192,21 +196,14 @@ def record_masks():
 
 def record():
     model = narrowed(untrained(CLASSES, SIDE, PROPOSALS))
-    shapes = [(key, tuple(tensor.shape)) for key, tensor in model.state_dict().items()]
-    state = state_dicts.numbers(shapes, GAIN)
-    model.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
+    said = by_rule(model)
     found, detections = outputs(model, blocks(2, SIDE))
     for key, each in found.items():
         effect = float((each[0] - each[-1]).abs().max() / each.abs().max())
         print(f"{key}: of {float(each.std()):.2g}, the image moves them by {effect:.2f}")
     every = {key: EVERY["proposals" if key in ("proposals", "logits", "offsets") else "anchors"] for key in found}
     rows = {
-        "torchvision": torchvision.__version__,
-        "gain": GAIN,
-        "shapes": shapes,
-        "side": SIDE,
-        "sides": SIDES,
-        "count": PROPOSALS,
+        **said,
         "every": every,
         "rows": {key: [short(row) for row in each[:, :: every[key]].flatten(0, 1)] for key, each in found.items()},
         "sums": {key: float(each.double().abs().sum()) for key, each in found.items()},

@@ -1,5 +1,9 @@
 """Random boxes, for tests and for the program that records what torchvision makes of them."""
 
+import gzip
+import json
+from pathlib import Path
+
 import numpy as np
 
 
@@ -42,3 +46,10 @@ def regions(seed=0):
     boxes = np.concatenate([corners, corners + rng.uniform(0.5, 9, corners.shape)], axis=-1).astype("float32")
     boxes[0, 0], boxes[1, 0] = [-9, -9, -6, -6], [3, 4, 3, 4]
     return maps, boxes
+
+
+def recorded(name):
+    """What torchvision found, and the options of the narrow network that it is compared with."""
+    record = json.loads(gzip.decompress((Path(__file__).parent / "recorded" / f"{name}.json.gz").read_bytes()))
+    options = dict(num_classes=4, width=8, channels=32, units=128, proposals=record["count"])
+    return record, {"input_shape": (record["side"],) * 2 + (3,), "sides": tuple(record["sides"]), **options}

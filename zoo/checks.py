@@ -49,6 +49,16 @@ def is_number(value: Any, low: float = -math.inf, high: float = math.inf) -> boo
     )
 
 
+def is_interval(value: Any, low: float, high: float) -> bool:
+    """Whether `value` is two numbers from `low` to `high`, the smaller one first.
+
+    >>> is_interval((0.6, 1.0), 0, 1), is_interval((1.0, 0.6), 0, 1), is_interval(0.6, 0, 1)
+    (True, False, False)
+    """
+    two = isinstance(value, list | tuple) and len(value) == 2
+    return two and all(is_number(each, low, high) for each in value) and value[0] <= value[1]
+
+
 def plain(value: Any) -> Any:
     """NumPy's numbers and rows of them as Python's own, inside of tuples, lists and dictionaries as well.
 

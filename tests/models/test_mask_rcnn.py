@@ -1,15 +1,11 @@
 """Mask R-CNN: equal to torchvision's, of which `benchmarks/torchvision_two_stage.py` has recorded one with an eighth of
 the channels. That of full size was not compared."""
 
-import gzip
-import json
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 import state_dicts
-from box_scenes import blocks, rows_of_things, truths
+from box_scenes import blocks, recorded, rows_of_things, truths
 from keras import ops
 from weight_files import save_state_safetensors
 
@@ -21,19 +17,8 @@ from zoo.losses import RegionMasks
 from zoo.models.mask_rcnn import mask_rcnn_resnet50_fpn
 from zoo.preprocessing import PIXELS
 
-RECORDED = json.loads(
-    gzip.decompress((Path(__file__).parents[1] / "recorded" / "torchvision_mask_rcnn.json.gz").read_bytes())
-)
+RECORDED, NARROW = recorded("torchvision_mask_rcnn")
 SIDE = RECORDED["side"]
-NARROW = {
-    "input_shape": (SIDE, SIDE, 3),
-    "num_classes": 4,
-    "sides": tuple(RECORDED["sides"]),
-    "proposals": RECORDED["count"],
-    "width": 8,
-    "channels": 32,
-    "units": 128,
-}
 SMALL = {"input_shape": (64, 64, 3), "num_classes": 2, "blocks": (1, 1, 1, 1), "width": 8, "channels": 8, "units": 8}
 
 

@@ -1,9 +1,8 @@
 """One thing, or its landmarks: from a user's own data to a run, and what the run is asked."""
 
-import json
-
 import numpy as np
 import pytest
+from coco_folders import coco_folder
 from PIL import Image
 
 import zoo
@@ -15,20 +14,12 @@ from zoo.tasks.localization import ious
 
 def write_folder(root, most=1, count=15):
     """Up to so many shapes in images of 32 x 24 with COCO's JSON; every third shows none."""
-    rng = np.random.default_rng(0)
-    images, rows = [], []
-    for number in range(count):
+
+    def things(rng, number):
         boxes = [shapes.random_box(rng, 24, (10, 20)) for _ in range(most if number % 3 else 0)]
-        kinds = np.arange(len(boxes)) % 3
-        square = shapes.picture(rng, 24, kinds, boxes, test=False)
-        Image.fromarray(np.pad(square, [(0, 0), (0, 8), (0, 0)])).save(root / f"{number}.png")
-        images.append(dict(id=number, file_name=f"{number}.png"))
-        for kind, (left, top, right, bottom) in zip(kinds, (box / shapes.FINE for box in boxes)):
-            box = [left, top, right - left, bottom - top]
-            rows.append(dict(id=len(rows), image_id=number, category_id=int(kind), bbox=box))
-    categories = [dict(id=number, name=name) for number, name in enumerate(shapes.CLASSES)]
-    (root / "boxes.json").write_text(json.dumps(dict(images=images, annotations=rows, categories=categories)))
-    return root
+        return boxes, np.arange(len(boxes)) % 3
+
+    return coco_folder(root, count, 24, 8, things)
 
 
 def recipe(name):

@@ -1,9 +1,8 @@
 """A detector from a folder to a run, and what the run is asked."""
 
-import json
-
 import numpy as np
 import pytest
+from coco_folders import coco_folder
 from PIL import Image
 from weight_files import save_legacy
 
@@ -18,19 +17,12 @@ from zoo.training.image_options import with_size
 
 def write_folder(root, count=12):
     """Two or three shapes in images of 60 x 40 with COCO's JSON."""
-    rng = np.random.default_rng(0)
-    images, rows = [], []
-    for number in range(count):
+
+    def things(rng, number):
         boxes = [shapes.random_box(rng, 40, (10, 20)) for _ in range(2 + number % 2)]
-        kinds = rng.integers(3, size=len(boxes))
-        square = shapes.picture(rng, 40, kinds, boxes, test=False)
-        Image.fromarray(np.pad(square, [(0, 0), (0, 20), (0, 0)])).save(root / f"{number}.png")
-        images.append(dict(id=number, file_name=f"{number}.png"))
-        for kind, (left, top, right, bottom) in zip(kinds, (box / shapes.FINE for box in boxes)):
-            box = [left, top, right - left, bottom - top]
-            rows.append(dict(id=len(rows), image_id=number, category_id=int(kind), bbox=box))
-    categories = [dict(id=number, name=name) for number, name in enumerate(shapes.CLASSES)]
-    (root / "boxes.json").write_text(json.dumps(dict(images=images, annotations=rows, categories=categories)))
+        return boxes, rng.integers(3, size=len(boxes))
+
+    coco_folder(root, count, 40, 20, things)
 
 
 @pytest.fixture(scope="module")

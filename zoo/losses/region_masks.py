@@ -57,7 +57,7 @@ class RegionMasks(keras.Loss):
         kind = 1 + ops.take_along_axis(label, which, axis=1)[..., None, None, None]  # (batch, n, 1, 1, 1)
         kind = kind + ops.zeros_like(rows[..., :1], "int32")
         logits = ops.take_along_axis(logits_of(rows), kind, axis=-1)[..., 0]  # (batch, n, side, side)
-        errors = ops.maximum(logits, 0.0) - logits * wanted + ops.log1p(ops.exp(-ops.abs(logits)))
+        errors = ops.binary_crossentropy(wanted, logits, from_logits=True)
         return ops.sum(ops.mean(errors, axis=(2, 3)) * has, axis=-1), ops.sum(has, axis=-1)
 
     def get_config(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from zoo.data.builtin.embedded import tfds
 from zoo.data.builtin.photographs import CREDIT
 from zoo.data.builtin.shape_masks import coverage
-from zoo.data.builtin.shapes import CLASSES, FINE, Shapes, picture
+from zoo.data.builtin.shapes import CLASSES, Shapes
 
 
 class ShapeInstances(Shapes):
@@ -18,7 +18,7 @@ class ShapeInstances(Shapes):
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    SIZE, COUNTS = 64, {"train": 1500, "validation": 150, "test": 300}
+    SEED, SIZE, COUNTS = 29, 64, {"train": 1500, "validation": 150, "test": 300}
     SIDES, MOST, COVERED = (14, 36), 4, 0.35
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -37,23 +37,9 @@ class ShapeInstances(Shapes):
             supervised_keys=("image", "objects"),
         )
 
-    def examples(self) -> tuple[Any, Any]:
-        """The targets are objects and, for each pixel, the number of its object from 1 on, or 0."""
-        images, targets = list[np.ndarray](), []
-        for split, count in self.COUNTS.items():
-            rng = np.random.default_rng([29, len(images)])
-            for _ in range(count):
-                kinds, boxes = self.scene(rng)
-                images.append(picture(rng, self.SIZE, kinds, boxes, split == "test"))
-                targets.append((self.objects(kinds, boxes), self.instances(kinds, boxes)))
-        return images, targets
-
-    def objects(self, kinds: np.ndarray, boxes: list[np.ndarray]) -> list[dict[str, Any]]:
-        parts = [box / (FINE * self.SIZE) for box in boxes]
-        return [
-            {"bbox": tfds.features.BBox(top, left, bottom, right), "label": CLASSES[kind]}
-            for kind, (left, top, right, bottom) in zip(kinds, parts)
-        ]
+    def target(self, kinds: np.ndarray, boxes: list[np.ndarray]) -> Any:
+        """The objects and, for each pixel, the number of its object from 1 on, or 0."""
+        return super().target(kinds, boxes), self.instances(kinds, boxes)
 
     def instances(self, kinds: np.ndarray, boxes: list[np.ndarray]) -> np.ndarray:
         shown = np.zeros((self.SIZE, self.SIZE), "uint8")

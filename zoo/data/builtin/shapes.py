@@ -93,7 +93,7 @@ class Shapes(Embedded):
     """One to five discs, bars and wedges upon a texture, small and large, some of them overlapping: 64x64 pixels."""
 
     VERSION = tfds.core.Version("1.0.0")
-    SIZE, COUNTS = 64, {"train": 3000, "validation": 300, "test": 400}
+    SEED, SIZE, COUNTS = 23, 64, {"train": 3000, "validation": 300, "test": 400}
     SIDES, MOST, COVERED = (8, 32), 5, 0.35  # pixels; shapes; of the smaller of two, how much they may have in common
     DESCRIPTION = "One to five discs, bars and wedges of 8 to 32 pixels over a part of a photograph; 64x64 pixels."
 
@@ -121,18 +121,22 @@ class Shapes(Embedded):
         return rng.integers(3, size=count), boxes
 
     def examples(self) -> tuple[Any, Any]:
-        images, objects = list[np.ndarray](), []
+        images, targets = list[np.ndarray](), []
         for split, count in self.COUNTS.items():
-            rng = np.random.default_rng([23, len(images)])
+            rng = np.random.default_rng([self.SEED, len(images)])
             for _ in range(count):
                 kinds, boxes = self.scene(rng)
                 images.append(picture(rng, self.SIZE, kinds, boxes, split == "test"))
-                parts = [box / (FINE * self.SIZE) for box in boxes]
-                objects.append([
-                    {"bbox": tfds.features.BBox(top, left, bottom, right), "label": CLASSES[kind]}
-                    for kind, (left, top, right, bottom) in zip(kinds, parts)
-                ])  # fmt: skip
-        return images, objects
+                targets.append(self.target(kinds, boxes))
+        return images, targets
+
+    def target(self, kinds: np.ndarray, boxes: list[np.ndarray]) -> Any:
+        """The objects of an image."""
+        parts = [box / (FINE * self.SIZE) for box in boxes]
+        return [
+            {"bbox": tfds.features.BBox(top, left, bottom, right), "label": CLASSES[kind]}
+            for kind, (left, top, right, bottom) in zip(kinds, parts)
+        ]
 
     def rows(self, x: Any, y: Any) -> Mapping[str, np.ndarray]:
         ends = np.cumsum([*self.COUNTS.values()])

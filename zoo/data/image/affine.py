@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.checks import is_number
+from zoo.checks import is_interval, is_number
 from zoo.data.image.geometry import Tensor, followed
 from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, unknown
@@ -32,8 +32,7 @@ def check_affine(option: Any) -> None:
         if word not in STILL:
             raise unknown("option of affine", word, STILL)
         if word == "zoom":
-            two = isinstance(value, list | tuple) and len(value) == 2
-            if not two or not all(is_number(each, 0.01, 100) for each in value) or value[0] > value[1]:
+            if not is_interval(value, 0.01, 100):
                 raise UsageError(f"zoom of affine is {value!r}; expected two factors, (0.8, 1.25)")
         elif not is_number(value, 0):
             raise UsageError(f"{word} of affine is {value!r}; expected a number of at least 0")
@@ -47,21 +46,16 @@ def affine(x: Tensor, y: Any, seed: Tensor, option: Mapping[str, Any]) -> tuple[
     most = {**STILL, **option}
     batch, height, width, _ = tf.unstack(tf.shape(x))
     tall, wide = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
-    angle, lean, right, down, stretched, lengthened = tf.unstack(
-        2.0 * tf.random.stateless_uniform((6, batch, 1, 1), seed) - 1.0
-    )
+    angle, lean, right, down, *draws = tf.unstack(2.0 * tf.random.stateless_uniform((6, batch, 1, 1), seed) - 1.0)
     low, high = np.log(most["zoom"]).astype("float32")
-
-    def factor(draw: Tensor) -> Tensor:
-        return tf.exp(low + (high - low) * 0.5 * (draw + 1.0))
-
+    wider, taller = (tf.exp(low + (high - low) * 0.5 * (draw + 1.0)) for draw in draws)
     angle, lean = angle * np.float32(np.radians(most["rotation"])), lean * np.float32(most["slant"])
     right, down = (each * np.float32(most["shift"]) for each in (right, down))
     # Where a point (across, down) from the middle goes: turned, of leaned, of stretched.
     sine, cosine = tf.sin(angle), tf.cos(angle)
-    across_x, down_x = cosine * factor(stretched), sine * factor(stretched)
-    across_y, down_y = (cosine * lean - sine) * factor(lengthened), (sine * lean + cosine) * factor(lengthened)
-    area = factor(stretched) * factor(lengthened)
+    across_x, down_x = cosine * wider, sine * wider
+    across_y, down_y = (cosine * lean - sine) * taller, (sine * lean + cosine) * taller
+    area = wider * taller
     # And where each pixel of the new image comes from, (batch, height, width).
     u = tf.cast(tf.range(width), tf.float32)[None, None] + 0.5 - wide / 2.0 - right
     v = tf.cast(tf.range(height), tf.float32)[None, :, None] + 0.5 - tall / 2.0 - down

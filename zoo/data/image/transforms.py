@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.checks import is_number, is_whole
+from zoo.checks import is_interval, is_number, is_whole
 from zoo.data.image import colours
 from zoo.data.image.affine import affine, check_affine
 from zoo.data.image.geometry import (
@@ -241,16 +241,10 @@ AUGMENT: Mapping[str, Callable[..., Pair]] = {  # (inputs, targets, seed, option
 }
 
 
-def is_area(option: Any) -> bool:
-    """Whether it is two fractions of an area, the smaller one first."""
-    two = isinstance(option, list | tuple) and len(option) == 2
-    return two and all(is_number(each, 0, 1) for each in option) and 0 < option[0] <= option[1]
-
-
 TAKES: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # what an option has to be, and how that is said
     "shift": (lambda option: is_whole(option, 0), "pixels, a whole number of at least 0"),
     "flip": (lambda option: isinstance(option, bool), "True"),
-    "crop": (is_area, "two fractions of the area, (0.6, 1.0)"),
+    "crop": (lambda option: is_interval(option, 0, 1) and option[0] > 0, "two fractions of the area, (0.6, 1.0)"),
     "stroke": (lambda option: is_number(option, 0, 0.5), "a probability from 0 to 0.5"),
     "colour": (lambda option: is_number(option, 0, 1), "a strength from 0 to 1"),
     "grey": (lambda option: is_number(option, 0, 1), "a probability from 0 to 1"),

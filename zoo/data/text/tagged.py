@@ -59,12 +59,13 @@ class TaggedTextDataModule(DataModule):
     def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         data = cls(card, recipe, source)
         words, tags = data.sentences("train")
-        counts = Counter(word for sentence in words for word in sentence)
-        common = [word for word, count in counts.most_common() if count >= data.settings["min_count"]]
-        data.vocabulary = Vocabulary("spaces", common[: data.settings["vocabulary"] - 2])
         if run := data.settings["tokenizer"]:
             data.vocabulary = of_run(run, Vocabulary)
             log.info(f"the words are those of {run}: {len(data.vocabulary):,}")
+        else:
+            counts = Counter(word for sentence in words for word in sentence)
+            common = [word for word, count in counts.most_common() if count >= data.settings["min_count"]]
+            data.vocabulary = Vocabulary("spaces", common[: data.settings["vocabulary"] - 2])
         data.class_names = tuple(sorted({tag for sentence in tags for tag in sentence}))
         if len(data.class_names) < 2:
             raise UsageError(f"the training set of {source.name} holds one tag only; expected at least 2")
