@@ -236,6 +236,25 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def runs_eagerly() -> bool:
+    """Whether operations outside any compiled function cost little. JAX compiles each of them, for each shape."""
+    import keras
+
+    return bool(keras.backend.backend() != "jax")
+
+
+def use_xla() -> bool | str:
+    """For `jit_compile`: what Keras chooses, but no XLA with TensorFlow on a CPU.
+
+    There it compiles for seconds, its convolutions are slower than TensorFlow's own, and so are the steps of a decoder
+    (`benchmarks/generation.py`).
+    """
+    import keras
+
+    on_cpu = keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
+    return False if on_cpu else "auto"
+
+
 def fused_batch_norm(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, *, epsilon: float, training: bool) -> Any:
     """TensorFlow's kernel for images (batch, height, width, channels).
 

@@ -2,22 +2,24 @@
 
 import sys
 from collections import Counter
+from itertools import pairwise
 
 import keras
 import numpy as np
 import pytest
 import samples
+from keras import ops
 
 import zoo
 from zoo import cli, registry
 from zoo.baselines.ngram import KneserNey
-from zoo.decoding import sampling
-from zoo.decoding.base import Compiled, WholeText, decoder_of
+from zoo.decoding import base, sampling
+from zoo.decoding.base import WholeText, decoder_of
 from zoo.errors import UsageError
 from zoo.metrics.tokens import Perplexity
 from zoo.models import recurrent_lm
 
-LOGITS = np.array([5.0, 5.0, 2.0, 1.0, 0.0, -1.0])
+LOGITS = np.array([[5.0, 5.0, 2.0, 1.0, 0.0, -1.0]], "float32")
 
 
 class Constant:
@@ -26,11 +28,15 @@ class Constant:
     model = max_length = None
 
     def start(self, source, batch, max_length):
-        return (), 0
+        return (), ops.zeros((batch,), "int32")
 
     def step(self, tokens, position, memory, state):
-        assert position == state
-        return LOGITS[None], state + 1
+        logits = ops.where(position == state, LOGITS, np.full(6, np.nan, "float32"))  # each position once, in turn
+        return logits, state + 1
+
+
+def probabilities(logits, **settings):
+    return ops.convert_to_numpy(sampling.next_token_probabilities(logits, **settings))
 
 
 def drawn(count, **settings):
@@ -40,7 +46,7 @@ def drawn(count, **settings):
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_tokens_are_drawn_as_often_as_the_softmax_says(temperature):
     tokens = Counter(drawn(20_000, temperature=temperature))
-    powers = np.exp(LOGITS[2:] / temperature)
+    powers = np.exp(LOGITS[0, 2:].astype("float64") / temperature)
     for token, chance in zip(range(2, 6), powers / powers.sum()):
         assert tokens[token] / 20_000 == pytest.approx(chance, abs=4 * np.sqrt(chance * (1 - chance) / 20_000) + 1e-4)
 
@@ -55,7 +61,7 @@ def test_temperature_zero_takes_the_likeliest():
 
 def test_top_k_leaves_the_others_out():
     assert set(drawn(2000, top_k=2, temperature=5)) == {2, 3}
-    assert sampling.next_token_probabilities(np.zeros(6), top_k=2).tolist() == [0, 0, 0.5, 0.5, 0, 0]
+    assert probabilities(np.zeros(6), top_k=2).tolist() == [0, 0, 0.5, 0.5, 0, 0]
 
 
 def test_the_seed_decides():
@@ -70,18 +76,23 @@ def test_a_family_without_a_decoder_reads_the_whole_text_for_each_token():
     stepwise = list(sampling.generate(decoder_of(model, "gru_lm"), [3, 4], **settings))
     assert isinstance(decoder_of(model, "gru_classifier"), WholeText)
     assert stepwise == list(sampling.generate(decoder_of(model, "gru_classifier"), [3, 4], **settings))
-    assert stepwise == list(sampling.generate(Compiled(WholeText(fixed)), [3, 4], **settings))
+    assert stepwise == list(sampling.generate(WholeText(fixed), [3, 4], **settings))
 
 
 def test_a_model_of_a_fixed_length_sees_the_last_tokens_of_a_longer_text():
     model = samples.fill(zoo.build("gru_lm", vocabulary_size=12, embedding=4, units=(6,), input_shape=(4,)))
     tokens = np.random.default_rng(0).integers(2, 12, (2, 9)).astype("int32")
-    text = sampling.Text(Compiled(WholeText(model)), batch=2, max_length=9)
+    decoder = WholeText(model)
+    memory, state = decoder.start(None, 2, 9)
     for end in range(1, 10):
-        found, window = text.append(tokens[:, end - 1]), tokens[:, max(end - 4, 0) : end]
+        found, state = decoder.step(ops.convert_to_tensor(tokens[:, end - 1]), end - 1, memory, state)
+        window = tokens[:, max(end - 4, 0) : end]
         padded = np.pad(window, [(0, 0), (0, 4 - window.shape[1])])
-        wanted = keras.ops.convert_to_numpy(model(padded))[:, window.shape[1] - 1]
-        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+        wanted = ops.convert_to_numpy(model(padded))[:, window.shape[1] - 1]
+        np.testing.assert_allclose(ops.convert_to_numpy(found), wanted, rtol=1e-5, atol=1e-5)
+        _, empty = decoder.start(None, 2, 9)
+        read = base.read(decoder, ops.convert_to_tensor(tokens[:, :end]), memory, empty)
+        np.testing.assert_array_equal(ops.convert_to_numpy(read), ops.convert_to_numpy(state))
 
 
 def test_a_language_model_of_a_user_generates_with_and_without_a_decoder(tmp_path, monkeypatch):
@@ -96,14 +107,14 @@ def test_a_language_model_of_a_user_generates_with_and_without_a_decoder(tmp_pat
     settings = dict(vocabulary_size=12, length=5, temperature=0)
     fallback = decoder_of(model, "own_lm")
     assert isinstance(fallback, WholeText)
-    tokens = list(sampling.generate(Compiled(fallback), [3, 4], **settings))
+    tokens = list(sampling.generate(fallback, [3, 4], **settings))
     text = [3, 4]
     for _ in range(5):
         text.append(2 + int(np.argmax(keras.ops.convert_to_numpy(model(np.array([text])))[0, -1, 2:])))
     assert tokens == text[2:]
     module.decoder = recurrent_lm.decoder
     assert isinstance(decoder_of(model, "own_lm"), recurrent_lm.Decoder)
-    assert tokens == list(sampling.generate(Compiled(decoder_of(model, "own_lm")), [3, 4], **settings))
+    assert tokens == list(sampling.generate(decoder_of(model, "own_lm"), [3, 4], **settings))
 
 
 OWN_LANGUAGE_MODEL = """
@@ -140,6 +151,64 @@ def test_settings_are_checked_before_anything_is_written(settings, says):
     prompt = settings.pop("prompt", [2])
     with pytest.raises(UsageError, match=says):
         sampling.generate(Constant(), prompt, vocabulary_size=6, **{"length": 3, **settings})
+
+
+def by_loops(logits, temperature, top_k, top_p, excluded):
+    """The chances as their definition has them, one token after another, in float64."""
+    order = sorted((each for each in range(len(logits)) if each not in excluded), key=lambda each: -logits[each])
+    order = order[: 1 if temperature == 0 else top_k or None]
+    powers = [np.exp((logits[each] - logits[order[0]]) / (temperature or 1)) for each in order]
+    chances, kept = np.zeros(len(logits)), []
+    for each, power in zip(order, powers):
+        if top_p < 1 and sum(kept) / sum(powers) >= top_p:
+            break
+        kept.append(power)
+        chances[each] = power
+    return chances / sum(kept)
+
+
+@pytest.mark.parametrize("temperature", [0, 0.3, 1.0, 3.0])
+@pytest.mark.parametrize("top_k", [0, 1, 4, 100])
+@pytest.mark.parametrize("top_p", [0.05, 0.6, 0.97, 1.0])
+def test_the_chances_are_those_of_their_definition(temperature, top_k, top_p):
+    rng = np.random.default_rng(top_k)
+    logits = np.stack([rng.integers(-3, 4, 30), rng.normal(size=30)]).astype("float32")  # with many equals, and none
+    settings = dict(temperature=temperature, top_k=top_k, top_p=top_p, excluded=(1, 7))
+    found = probabilities(logits, **settings)
+    for row, each in zip(found, logits.astype("float64")):
+        np.testing.assert_allclose(row, by_loops(each, **settings), atol=1e-6)
+
+
+def test_a_token_is_drawn_where_the_sums_pass_the_number():
+    chances = np.array([[0.0, 0.25, 0.0, 0.5, 0.25, 0.0]] * 7, "float32")
+    uniform = np.array([0, 0.2, 0.26, 0.7, 0.76, 0.9, 1.0], "float32")
+    found = ops.convert_to_numpy(sampling.draw(ops.convert_to_tensor(chances), ops.convert_to_tensor(uniform)))
+    assert found.tolist() == [1, 1, 3, 3, 4, 4, 4], "none that cannot come, whatever the number"
+
+
+@pytest.mark.parametrize("name", ["gru_lm", "gpt"])
+def test_how_many_are_asked_for_changes_none_of_them(name):
+    """Pieces of `CHUNK` tokens, and a text that outgrows the positions of one of the two."""
+    sizes = {"gru_lm": dict(embedding=4, units=(6,)), "gpt": dict(num_layers=1, dim=8, num_heads=2, max_length=30)}
+    model = samples.fill(zoo.build(name, vocabulary_size=12, input_shape=(None,), **sizes[name]))
+    decoder = decoder_of(model, name)
+    settings = dict(vocabulary_size=12, seed=2, temperature=2.0)
+    texts = [list(sampling.generate(decoder, [3, 4, 5], length=length, **settings)) for length in (1, 16, 17, 60)]
+    for shorter, longer in pairwise(texts):
+        assert longer[: len(shorter)] == shorter
+    assert len(set(texts[-1])) > 3
+
+
+def test_a_prompt_longer_than_the_positions_is_read_from_where_its_later_half_goes_on():
+    """30 positions: after 30 the latest 15 stay. Of 70 tokens the last window begins at 15 x 3 = 45."""
+    model = samples.fill(
+        zoo.build("gpt", vocabulary_size=12, input_shape=(None,), num_layers=1, dim=8, num_heads=2, max_length=30)
+    )
+    prompt = np.random.default_rng(0).integers(2, 12, 70).tolist()
+    settings = dict(vocabulary_size=12, length=1, temperature=0)
+    (found,) = sampling.generate(decoder_of(model, "gpt"), prompt, **settings)
+    logits = ops.convert_to_numpy(model(np.array([prompt[45:]], "int32")))[0, -1]
+    assert found == 2 + np.argmax(logits[2:])
 
 
 # Counting.
@@ -283,7 +352,7 @@ def test_the_nucleus_is_the_smallest_set_of_that_probability():
         (1.0, [2, 3, 4, 5]),
         (1e-9, [2]),
     ):
-        found = sampling.next_token_probabilities(logits, top_p=top_p)
+        found = probabilities(logits, top_p=top_p)
         assert np.flatnonzero(found).tolist() == kept and found.sum() == pytest.approx(1), top_p
     with pytest.raises(zoo.UsageError, match="top_p is 0; expected a number above 0"):
         sampling.check_sampling(1.0, 0, 1, 0, top_p=0)

@@ -12,7 +12,6 @@ import zoo
 from zoo.data.builtin.digit_texts import SHADES
 from zoo.data.sources import open_source
 from zoo.decoding import sampling
-from zoo.decoding.base import Compiled
 from zoo.inference.reopening import reopen
 from zoo.models import gpt
 
@@ -92,37 +91,49 @@ def test_no_token_sees_what_comes_later(model):
 
 
 def test_one_token_at_a_time_gives_the_logits_of_the_whole_text(model):
-    decoder = Compiled(gpt.decoder(model))
+    decoder = gpt.decoder(model)
     memory, state = decoder.start(None, 2, 12)
     for position, wanted in enumerate(ops.convert_to_numpy(model(TEXTS)).swapaxes(0, 1)):
-        logits, state = decoder.step(TEXTS[:, position], position, memory, state)
-        np.testing.assert_allclose(logits, wanted, rtol=1e-4, atol=1e-4)
+        logits, state = decoder.step(ops.convert_to_tensor(TEXTS[:, position]), position, memory, state)
+        np.testing.assert_allclose(ops.convert_to_numpy(logits), wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_a_step_that_is_not_compiled_is_the_same(model):
-    decoder, logits = gpt.decoder(model), []
-    memory, state = decoder.start(None, 2, 5)
-    for position in range(5):
-        step, state = decoder.step(ops.convert_to_tensor(TEXTS[:, position]), position, memory, state)
-        logits.append(ops.convert_to_numpy(step))
-    wanted = ops.convert_to_numpy(model(TEXTS[:, :5]))
-    np.testing.assert_allclose(np.stack(logits, axis=1), wanted, rtol=1e-4, atol=1e-4)
+@pytest.mark.parametrize("time", [1, 2, 7, 11])
+def test_a_beginning_read_in_one_pass_is_as_token_by_token(model, time):
+    decoder = gpt.decoder(model)
+    memory, state = decoder.start(None, 2, 12)
+    state = decoder.read(ops.convert_to_tensor(TEXTS[:, :time]), memory, state)
+    logits, _ = decoder.step(ops.convert_to_tensor(TEXTS[:, time]), time, memory, state)
+    wanted = ops.convert_to_numpy(model(TEXTS[:, : time + 1]))[:, -1]
+    np.testing.assert_allclose(ops.convert_to_numpy(logits), wanted, rtol=1e-4, atol=1e-4)
+
+
+def written(model, tokens, length):
+    """The likeliest tokens after each text, and where the text that the last was drawn from begins."""
+    writer = sampling.Writer(gpt.decoder(model), batch=len(tokens), max_length=40, temperature=0)
+    text = sampling.Text(writer, tokens)
+    while text.tokens.shape[1] < tokens.shape[1] + length:
+        text.write(length, np.random.default_rng(0))
+    return text.tokens[:, tokens.shape[1] :], text.first
+
+
+def likeliest(model, tokens):
+    return 2 + np.argmax(ops.convert_to_numpy(model(tokens))[:, -1, 2:], axis=-1)  # 0 and 1 are never drawn
 
 
 def test_where_the_positions_end_it_goes_on_from_the_later_half(model):
-    text = sampling.Text(Compiled(gpt.decoder(model)), batch=2, max_length=40)
-    for position in range(12):
-        text.append(TEXTS[:, position])
-    logits = text.append([7, 8])
-    later = np.concatenate([TEXTS[:, 6:], [[7], [8]]], axis=1)
-    np.testing.assert_allclose(logits, ops.convert_to_numpy(model(later))[:, -1], rtol=1e-4, atol=1e-4)
+    thirteen = np.concatenate([TEXTS, [[7], [8]]], axis=1)
+    drawn, first = written(model, thirteen, 1)
+    assert first == 6 and drawn[:, 0].tolist() == likeliest(model, thirteen[:, 6:]).tolist()
 
 
 def test_generation_goes_on_beyond_the_positions(model):
-    decoder = Compiled(gpt.decoder(model))
-    tokens = list(sampling.generate(decoder, [5, 6], vocabulary_size=50, length=20, temperature=0))
-    first = ops.convert_to_numpy(model(np.array([[5, 6]], "int32")))[0, -1]
-    assert len(tokens) == 20 and tokens[0] == 2 + np.argmax(first[2:]), "0 and 1 are never drawn"
+    drawn, first = written(model, TEXTS[:, :2], 20)
+    tokens = np.concatenate([TEXTS[:, :2], drawn], axis=1)
+    assert first == 12, "12 positions: from 6, and from 12"
+    begins = [0] * 11 + [6] * 6 + [12] * 3
+    for end, begin in zip(range(2, 22), begins, strict=True):
+        assert tokens[:, end].tolist() == likeliest(model, tokens[:, begin:end]).tolist(), end
 
 
 def test_what_is_added_to_the_stream_starts_small():
@@ -153,7 +164,7 @@ def test_image_gpt_draws_the_other_half(tmp_path):
     print(f"bits per pixel {bits:.3f}, beside {beside} and 2 where all shades are alike")
     assert bits < 0.9 * min(beside.values())
     trained = reopen(run)
-    data, decoder = trained.data, Compiled(gpt.decoder(trained.network.model))
+    data, decoder = trained.data, gpt.decoder(trained.network.model)
     splits = {split: data.text(split).split("\n\n") for split in ("train", "test")}
     labels = {split: [int(y) for _, y in open_source("digit_texts:1.0.0").load().split(split)] for split in splits}
 

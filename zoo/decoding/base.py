@@ -2,13 +2,13 @@
 
 A family's file may define ``decoder(model)``, which returns a `Decoder`: an object that goes through the trained
 network one position at a time and keeps what it needs of the past, so that a step costs what one token costs. A family
-that does not is run over the whole text again for each token, by `WholeText`.
+that does not is run over the whole text again for each token, by `WholeText`. Where a decoder can take several
+positions in one pass, it has a method ``read(tokens, memory, state)`` besides; `read` is for all of them.
 """
 
 from typing import Any, Protocol
 
 import keras
-import numpy as np
 from keras import ops
 
 from zoo import registry
@@ -18,7 +18,7 @@ class Decoder(Protocol):
     """A trained network, one position at a time.
 
     A memory is fixed for each source (what the encoder made of it), a state changes from step to step; both are nested
-    structures of tensors with the batch axis first. Both methods use `keras.ops` alone, so that they can be compiled.
+    structures of tensors with the batch axis first. The methods use `keras.ops` alone, so that they can be compiled.
 
     Attributes:
         model: the network whose weights the steps use.
@@ -46,6 +46,28 @@ class Decoder(Protocol):
         ...
 
 
+def read(decoder: Decoder, tokens: Any, memory: Any, state: Any) -> Any:
+    """The state after the first tokens of a text, (batch, T): in one pass by the decoder's own `read`, or step by step.
+
+    Args:
+        decoder: of a language model.
+        tokens: (batch, T), from position 0 on.
+        memory, state: from the decoder's start.
+    """
+    if hasattr(decoder, "read"):
+        return decoder.read(tokens, memory, state)
+
+    def step(position: Any, *flat: Any) -> tuple[Any, ...]:
+        token = ops.take(tokens, position, axis=1)
+        _, after = decoder.step(token, position, memory, keras.tree.pack_sequence_as(state, flat))
+        return position + 1, *keras.tree.flatten(after)
+
+    time = ops.shape(tokens)[1]
+    first = ops.convert_to_tensor(0, "int32")
+    _, *flat = ops.while_loop(lambda position, *_: position < time, step, (first, *keras.tree.flatten(state)))
+    return keras.tree.pack_sequence_as(state, flat)
+
+
 class WholeText:
     """The decoder of any model of (batch, time) tokens, or of ``{"source", "target"}``, to (batch, time, vocabulary)
     logits: all of the text each time.
@@ -64,6 +86,9 @@ class WholeText:
         memory: dict[str, Any] = {} if source is None else {"source": source}
         return memory, ops.zeros((batch, self.window or max_length), "int32")
 
+    def read(self, tokens: Any, memory: Any, state: Any) -> Any:
+        return ops.slice_update(state, (0, 0), tokens[:, -state.shape[1] :])
+
     def step(self, tokens: Any, position: Any, memory: Any, state: Any) -> tuple[Any, Any]:
         window = state.shape[1]
         last = ops.minimum(position, window - 1)
@@ -71,27 +96,6 @@ class WholeText:
         text = ops.where(ops.arange(window) == last, tokens[:, None], text)  # what comes after is not attended to
         logits = self.model({**memory, "target": text} if memory else text)  # (batch, window, vocabulary)
         return ops.take(logits, last, axis=1), text
-
-
-class Compiled(keras.Model):
-    """A decoder whose step is compiled once, for tokens and states in NumPy."""
-
-    def __init__(self, decoder: Decoder):
-        super().__init__(name=f"{decoder.model.name}_step")
-        self.decoder, self.model, self.max_length = decoder, decoder.model, decoder.max_length
-
-    def build(self, shape: Any) -> None:
-        """Nothing: the layers are the model's."""
-
-    def call(self, inputs: tuple[Any, Any, Any, Any]) -> tuple[Any, Any]:
-        tokens, position, memory, state = inputs
-        return self.decoder.step(tokens, position[0], memory, state)
-
-    def start(self, source: Any, batch: Any, max_length: int) -> tuple[Any, Any]:
-        return keras.tree.map_structure(ops.convert_to_numpy, self.decoder.start(source, batch, max_length))
-
-    def step(self, tokens: Any, position: Any, memory: Any, state: Any) -> tuple[Any, Any]:
-        return self.predict_on_batch((np.asarray(tokens, "int32"), np.full(1, position, "int32"), memory, state))
 
 
 def decoder_of(model: keras.Model, name: str) -> Decoder:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.backend import use_xla
 from zoo.data.image.files import write
 from zoo.inference.style_settings import StyleSettings
 
@@ -125,14 +126,6 @@ def adam(optimization: StyleOptimization, progress: Progress) -> None:
     except KeyboardInterrupt:  # in the middle of a step, when JAX's own arrays are nowhere
         optimization.set_image(last[0])
         raise
-
-
-def use_xla() -> bool | str:
-    """For `jit_compile`: XLA, which Keras asks of TensorFlow, is slower than TensorFlow's own convolutions on a CPU."""
-    import keras
-
-    on_cpu = keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
-    return False if on_cpu else "auto"
 
 
 def lbfgs(optimization: StyleOptimization, progress: Progress) -> None:

@@ -41,10 +41,11 @@ class Padding(layers.Layer):
 class Cache:
     """The keys and values of a decoder's earlier positions, for one of its blocks, and the position to decode.
 
-    `Attention.attend_next` adds the keys and values of that position.
+    `Attention.attend_next` adds the keys and values of that position. The heads come before the positions, as the
+    products of matrices want them: a step that had to turn the cache round would copy it.
     """
 
-    keys: Any  # (batch, max_length, heads, dim / heads)
+    keys: Any  # (batch, heads, max_length, dim / heads)
     values: Any  # the same
     position: Any  # a whole number from 0
     memory: tuple[Any, ...] = ()  # for cross-attention: keys, values and mask, see `Attention.attend`
@@ -107,37 +108,39 @@ class Attention(layers.MultiHeadAttention):
     ) -> Any:  # fmt: skip
         return super().compute_output_spec(query, value, return_attention_scores=return_attention_scores)
 
-    # Decoding, one position at a time.
+    # Decoding, position after position.
 
     def keys_and_values(self, x: Any) -> tuple[Any, Any]:
-        """(batch, S, dim) -> keys and values (batch, S, heads, dim / heads) each, to be kept."""
-        return self.key_dense(x), self.value_dense(x)
+        """(batch, S, dim) -> keys and values (batch, heads, S, dim / heads) each, to be kept."""
+        return heads_first(self.key_dense(x)), heads_first(self.value_dense(x))
 
     def empty_cache(self, batch: Any, max_length: int) -> tuple[Any, Any]:
-        """Zeros in place of the keys and values of `max_length` positions, (batch, max_length, heads, dim / heads)."""
-        shape = (batch, max_length, self.num_heads, self.key_dim)
+        """Zeros in place of the keys and values of `max_length` positions, (batch, heads, max_length, dim / heads)."""
+        shape = (batch, self.num_heads, max_length, self.key_dim)
         return ops.zeros(shape, self.compute_dtype), ops.zeros(shape, self.compute_dtype)
 
     def attend_next(self, x: Any, cache: Cache) -> Any:
-        """Causal self-attention of the cache's position alone, whose keys and values join those in the cache.
+        """Causal self-attention of the next positions, from the cache's on; their keys and values join its own.
 
-        Shapes: x (batch, 1, dim) -> (batch, 1, dim).
+        Shapes: x (batch, T, dim) -> (batch, T, dim).
         """
-        keys, values = self.keys_and_values(x)  # (batch, 1, heads, dim / heads)
-        cache.keys = ops.slice_update(cache.keys, (0, cache.position, 0, 0), keys)
-        cache.values = ops.slice_update(cache.values, (0, cache.position, 0, 0), values)
-        so_far = ops.arange(cache.keys.shape[1]) <= cache.position  # (max_length,)
-        return self.attend(x, cache.keys, cache.values, so_far[None, None, :])
+        keys, values = self.keys_and_values(x)  # (batch, heads, T, dim / heads)
+        cache.keys = ops.slice_update(cache.keys, (0, 0, cache.position, 0), keys)
+        cache.values = ops.slice_update(cache.values, (0, 0, cache.position, 0), values)
+        positions = ops.arange(ops.shape(x)[1], dtype="int32") + ops.cast(cache.position, "int32")
+        so_far = ops.arange(cache.keys.shape[2], dtype="int32") <= positions[:, None]  # (T, max_length)
+        return self.attend(x, cache.keys, cache.values, so_far[None])
 
     def attend(self, x: Any, keys: Any, values: Any, mask: Any) -> Any:
         """Attention to keys and values that are computed already.
 
-        Shapes: x (batch, T, dim), keys and values (batch, S, heads, dim / heads), mask (batch, 1 or T, S).
+        Shapes: x (batch, T, dim), keys and values (batch, heads, S, dim / heads), mask (batch, 1 or T, S).
         """
-        scores = ops.einsum("bthd,bshd->bhts", self.query_dense(x), keys) / float(np.sqrt(self.key_dim))
+        queries = heads_first(self.query_dense(x))  # (batch, heads, T, dim / heads)
+        scores = ops.matmul(queries, ops.swapaxes(keys, 2, 3)) / float(np.sqrt(self.key_dim))
         scores = ops.where(mask[:, None], ops.cast(scores, "float32"), -1e9)
         weights = ops.cast(ops.softmax(scores, axis=-1), values.dtype)  # (batch, heads, T, S)
-        return self.output_dense(ops.einsum("bhts,bshd->bthd", weights, values))
+        return self.output_dense(heads_first(ops.matmul(weights, values)))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -145,6 +148,11 @@ class Attention(layers.MultiHeadAttention):
             config.pop(word)
         initializer = self.output_initializer and keras.initializers.serialize(self.output_initializer)
         return {**config, "dim": self.dim, "causal": self.causal, "output_initializer": initializer}
+
+
+def heads_first(x: Any) -> Any:
+    """(batch, time, heads, width) -> (batch, heads, time, width), and back."""
+    return ops.swapaxes(x, 1, 2)
 
 
 def check_heads(num_heads: int, dim: int) -> None:

@@ -19,7 +19,7 @@ from keras import layers, ops
 
 from zoo.checks import check_whole
 from zoo.errors import UsageError
-from zoo.layers.attention import Cache, check_heads, sinusoids
+from zoo.layers.attention import Cache, check_heads, heads_first, sinusoids
 from zoo.layers.initializers import fresh
 
 
@@ -126,8 +126,8 @@ class RelativeAttention(layers.Layer):
     # Decoding, one position at a time.
 
     def empty_cache(self, batch: Any, max_length: int) -> tuple[Any, Any]:
-        """Zeros in place of the keys and values of `max_length` positions, (batch, max_length, heads, dim / heads)."""
-        shape = (batch, max_length, self.num_heads, self.key_dim)
+        """Zeros in place of the keys and values of `max_length` positions, (batch, heads, max_length, dim / heads)."""
+        shape = (batch, self.num_heads, max_length, self.key_dim)
         return ops.zeros(shape, self.compute_dtype), ops.zeros(shape, self.compute_dtype)
 
     def attend_next(self, x: Any, cache: Cache) -> Any:
@@ -136,16 +136,16 @@ class RelativeAttention(layers.Layer):
         Shapes: x (batch, 1, dim) -> (batch, 1, dim).
         """
         position = ops.cast(cache.position, "int32")
-        cache.keys = ops.slice_update(cache.keys, (0, position, 0, 0), self.key_dense(x))
-        cache.values = ops.slice_update(cache.values, (0, position, 0, 0), self.value_dense(x))
-        at = ops.arange(cache.keys.shape[1], dtype="int32")  # (max_length,)
+        cache.keys = ops.slice_update(cache.keys, (0, 0, position, 0), heads_first(self.key_dense(x)))
+        cache.values = ops.slice_update(cache.values, (0, 0, position, 0), heads_first(self.value_dense(x)))
+        at = ops.arange(cache.keys.shape[2], dtype="int32")  # (max_length,)
         query = self.query_dense(x)  # (batch, 1, heads, dim / heads)
-        content = ops.einsum("bthk,bshk->bhts", query + self.content_bias, cache.keys)
+        content = ops.matmul(heads_first(query + self.content_bias), ops.swapaxes(cache.keys, 2, 3))
         places = ops.take(self.distances(), ops.clip(position - at, 0, self.seen - 1), axis=0)
         distance = ops.einsum("bthk,shk->bhts", query + self.distance_bias, places)
         first = position // self.segment_length * self.segment_length - self.memory_length
         weights = self.softmax((content + distance) / math.sqrt(self.key_dim), (at >= first) & (at <= position))
-        return self.output_dense(ops.einsum("bhts,bshk->bthk", weights, cache.values))
+        return self.output_dense(heads_first(ops.matmul(weights, cache.values)))
 
     def multiply_adds(self, before: Any, after: tuple[int, ...]) -> int:
         """The projections, those of the memory too; content, distance and weighted sum of every pair; no mask saves."""

@@ -230,7 +230,7 @@ def gpt(
 
 
 class Decoder:
-    """A trained GPT, one position at a time (`zoo.decoding.base`). The state: keys and values of the text so far."""
+    """A trained GPT, position after position (`zoo.decoding.base`). The state: keys and values of the text so far."""
 
     def __init__(self, model: keras.Model):
         self.model = model
@@ -243,13 +243,20 @@ class Decoder:
     def start(self, source: Any, batch: Any, max_length: int) -> tuple[Any, Any]:
         return {}, [block.attention.empty_cache(batch, max_length) for block in self.blocks]
 
-    def step(self, tokens: Any, position: Any, memory: Any, state: Any) -> tuple[Any, Any]:
+    def advance(self, tokens: Any, position: Any, state: Any) -> tuple[Any, Any]:
+        """Tokens (batch, T) from a position on -> what the blocks make of them (batch, T, dim), and the next state."""
         caches = [Cache(keys, values, position) for keys, values in state]
-        x = self.positions(self.table(tokens[:, None]), first=position)  # (batch, 1, dim)
+        x = self.positions(self.table(tokens), first=position)
         for block, cache in zip(self.blocks, caches):
             x = block(x, cache=cache)
-        logits = self.table(self.norm(x), reverse=True)  # (batch, 1, vocabulary)
-        return logits[:, 0], [(cache.keys, cache.values) for cache in caches]
+        return x, [(cache.keys, cache.values) for cache in caches]
+
+    def read(self, tokens: Any, memory: Any, state: Any) -> Any:
+        return self.advance(tokens, 0, state)[1]
+
+    def step(self, tokens: Any, position: Any, memory: Any, state: Any) -> tuple[Any, Any]:
+        x, state = self.advance(tokens[:, None], position, state)
+        return self.table(self.norm(x), reverse=True)[:, 0], state
 
 
 def decoder(model: keras.Model) -> Decoder:

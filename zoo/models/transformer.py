@@ -160,10 +160,10 @@ class Block:
     def __call__(
         self, x: Any, mask: Any = None, memory: Any = None, memory_mask: Any = None, cache: Cache | None = None
     ) -> Any:
-        """All positions of a sequence; or, with a cache, one position, whose keys and values join the cache.
+        """All positions of a sequence; or, with a cache, the next ones, whose keys and values join the cache.
 
         Shapes: x (batch, T, dim), mask (batch, 1, T), memory (batch, S, dim), memory_mask (batch, 1, S) -> as x. With a
-        cache: x (batch, 1, dim), and the memory is the cache's.
+        cache the memory is the cache's.
         """
 
         def self_attention(x: Any) -> Any:

@@ -13,7 +13,7 @@ from zoo.data.text.folder import CorpusFolder
 from zoo.data.text.inputs import read_texts
 from zoo.data.text.special_tokens import PADDING
 from zoo.decoding import sampling
-from zoo.decoding.base import Compiled, decoder_of
+from zoo.decoding.base import decoder_of
 from zoo.metrics.tokens import Perplexity
 from zoo.records import Card
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained, class_ids
@@ -86,7 +86,7 @@ class LanguageModelling(Task):
         ((_, prompt),) = read_texts([prompt])
         network, vocabulary = trained.network, trained.data.vocabulary
         (tokens,) = trained.data.encode([prompt])
-        decoder = Compiled(decoder_of(network.model, network.card.name))
+        decoder = decoder_of(network.model, network.card.name)
         settings: dict[str, Any] = dict(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
         settings |= dict(vocabulary_size=len(vocabulary), length=length, excluded=vocabulary.excluded)
         drawn = sampling.generate(decoder, tokens.tolist(), **settings)
