@@ -1,6 +1,5 @@
 """What holds for every test. Imports nothing heavy: the tests of the registry run without Keras."""
 
-import functools
 import os
 import re
 import sys
@@ -66,19 +65,14 @@ def released():
 
 @pytest.fixture(scope="session", autouse=True)
 def short_measurements():
-    """A training measures its rates from a few batches: nobody reads them here. The tests of `throughput` itself call
-    it directly, and measure for as long as it does."""
+    """A training measures its pipeline by a batch: nobody reads that here."""
     if "keras" not in sys.modules:  # nothing trains
         yield
         return
-    from zoo.training import throughput, trainer
-
-    class Short:
-        pipeline_rate = staticmethod(functools.partial(throughput.pipeline_rate, seconds=0.01))
-        model_rate = staticmethod(functools.partial(throughput.model_rate, steps=1, warmup=1))
+    from zoo.training import throughput
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "throughput", Short)
+        patch.setattr(throughput.Pace, "seconds", 0.0)
         yield
 
 

@@ -52,10 +52,12 @@ class Journal:
     written: float = field(default_factory=time.perf_counter)  # when the last checkpoint was
     spent: float = 0.0  # seconds, on writing
     last_cost: float = 0.0  # of them, on the last checkpoint
+    rates: dict[str, float] = field(default_factory=dict)  # samples a second, see `zoo.training.throughput`
 
     def __post_init__(self) -> None:
         if self.start is not None:
             self.rows = list(self.start.state["history"])
+            self.rates = dict(self.start.state.get("rates", {}))  # 0.1 wrote none
         self.seconds_before = float(self.start.state["seconds"]) if self.start else 0.0
 
     @property
@@ -204,6 +206,7 @@ class Keeper(keras.callbacks.Callback):
                 "callbacks": self.watched.take(arrays),
                 "random": state.take_random(arrays),
                 "seconds": round(self.journal.seconds, 2),
+                "rates": self.journal.rates,
                 "facts": self.journal.facts,
             },
             arrays,

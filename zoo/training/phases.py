@@ -14,10 +14,11 @@ from zoo.tasks.base import Network
 from zoo.training.best_epoch import BestEpoch, best_loss
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.extras import Extras, class_weights
-from zoo.training.head_alone import on_features
+from zoo.training.head_alone import Features, on_features
 from zoo.training.keeper import EpochFinished, Journal, Keeper, shift
 from zoo.training.run_plan import RunPlan
 from zoo.training.stopping import requests
+from zoo.training.throughput import Pace
 
 log = logging.getLogger("zoo")
 
@@ -125,7 +126,9 @@ class Phase:
         if self.patience:
             before = [row for row in self.journal.rows if row["epoch"] < self.since]
             callbacks.append(BestEpoch(self.patience, best_loss(before)))
-        told = plan.tracker.callbacks(plan.run)  # of no moment to the training: whoever resumes may take another
+        told = [*plan.tracker.callbacks(plan.run)]  # of no moment to the training: whoever resumes may take another
+        if not rest and not isinstance(data, Features):
+            told.append(Pace(lambda: data.batches("train", training=True), self.journal.rates))
         done = start.batch if rest and start else 0
         for callback in [*callbacks, *told] if rest else ():
             shift(callback, done)

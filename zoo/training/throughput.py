@@ -1,6 +1,8 @@
 """Throughput: how many samples a second the input pipeline supplies, and how many the network takes."""
 
+import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,27 +14,75 @@ from zoo.data.batching import Batches, RepeatedBatch
 from zoo.errors import UsageError
 from zoo.optimizers import finetuning
 from zoo.records import Recipe
+from zoo.training import state
 from zoo.training.candidates import Speed
-from zoo.training.state import optimizers_of
+
+log = logging.getLogger("zoo")
+
+WAITS = 1.2  # a pipeline that supplies less than so many times what is trained on is waited for
 
 
-def pipeline_rate(dataset: Any, seconds: float = 1.0) -> float:
-    """Samples a second that a pipeline of (inputs, targets) supplies when nobody waits for them.
+def pipeline_rate(dataset: Any, seconds: float = 1.0) -> tuple[float, float]:
+    """What a pipeline of (inputs, targets) supplies when nobody waits for it: samples a second, and those of a batch.
 
     Raises:
         UsageError: if there is no sample in it.
     """
-    count, started, before = 0, time.perf_counter(), -1
+    count, number, started, before = 0, 0, time.perf_counter(), -1
     while count > before:
         before = count
         for inputs, _ in dataset:
-            count += keras.tree.flatten(inputs)[0].shape[0]
+            count, number = count + keras.tree.flatten(inputs)[0].shape[0], number + 1
             elapsed = time.perf_counter() - started
             if elapsed >= seconds:
-                return float(count / elapsed)
+                return count / elapsed, count / number
     raise UsageError(
         "the batches of training hold no example; expected at least one: look at what the data module's `batches` makes"
     )
+
+
+class Pace(keras.callbacks.Callback):
+    """Measures a training while it runs: in its first epoch, or in the next ones where that has too few steps.
+
+    Args:
+        batches: of the training, anew: to take some of those that are fitted would move their order on.
+        found: where to put the samples a second that the ``"pipeline"`` supplies when nobody waits for it, and those
+            that the ``"model"`` was trained on, waiting included.
+    """
+
+    seconds = 1.0  # for which the pipeline is measured
+    warmup = 2  # calls of the step, in which it is compiled
+
+    def __init__(self, batches: Callable[[], Any], found: dict[str, float]):
+        super().__init__()
+        self.batches, self.found = batches, found
+        self.calls, self.steps, self.spent, self.done = 0, 0, 0.0, False
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.batch, self.last = -1, time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.done:
+            return
+        self.calls, now = self.calls + 1, time.perf_counter()
+        if self.calls > self.warmup:
+            self.steps, self.spent = self.steps + batch - self.batch, self.spent + now - self.last
+        self.batch, self.last = batch, now
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.done or not self.steps:
+            return
+        self.done = True
+        arrays: state.Arrays = {}
+        numbers = state.take_random(arrays)  # data of one's own may draw from them, as long as we measure
+        supplied, of_a_batch = pipeline_rate(self.batches(), self.seconds)
+        state.put_random(numbers, arrays)
+        trained = self.steps * of_a_batch / self.spent
+        self.found |= {"pipeline": supplied, "model": trained}
+        log.info(
+            f"trained on {trained:,.0f} samples/s, where the pipeline alone supplies {supplied:,.0f}: "
+            + ("the model sets the pace" if supplied > WAITS * trained else "the model waits for data")
+        )
 
 
 class StepClock(keras.callbacks.Callback):
@@ -52,7 +102,7 @@ def model_rate(model: Any, dataset: Any, *, steps: int = 10, warmup: int = 2) ->
     The compiled model is left as it was: weights, optimizer and random states are put back.
     """
     model.optimizer.build(model.trainable_variables)
-    variables = [*model.variables, *(each for optimizer in optimizers_of(model) for each in optimizer.variables)]
+    variables = [*model.variables, *(each for optimizer in state.optimizers_of(model) for each in optimizer.variables)]
     before = [keras.ops.convert_to_numpy(variable) for variable in variables]
     per_call = model.steps_per_execution  # the clock ticks once for so many
     clock = StepClock()

@@ -19,7 +19,7 @@ from zoo.errors import UsageError, first_line
 from zoo.records import Card, Recipe, replace
 from zoo.system import computed_on, machine
 from zoo.tasks.base import Evaluation, Network
-from zoo.training import best_epoch, checkpoint, resume, state, throughput
+from zoo.training import best_epoch, checkpoint, resume, state
 from zoo.training.command import command_line
 from zoo.training.keeper import Journal
 from zoo.training.phases import compile_for, fit_by_recipe
@@ -81,7 +81,6 @@ def _fit(plan: RunPlan) -> Run:
         plan.run.write_csv(split_record.FILE, split_record.rows(kept))
 
     requests.check()
-    rates = measure_rates(trainer, training_data, data.steps * recipe.epochs)
     fit_started = journal.began = journal.written = time.perf_counter()
     try:
         fit_by_recipe(trainer, training_data, recipe, plan, journal, network)
@@ -106,7 +105,7 @@ def _fit(plan: RunPlan) -> Run:
         "seconds": round(journal.seconds_before + time.perf_counter() - started, 2),
         "fit_seconds": round(fit_seconds, 2),
         "epoch": epoch,
-        "samples_per_second": {name: round(rate) for name, rate in rates.items()},
+        "samples_per_second": {name: round(rate) for name, rate in journal.rates.items()},
         "seed": recipe.seed,
     })  # fmt: skip
     checkpoint.remove(plan.run.path, keep=1)  # for more epochs
@@ -219,29 +218,6 @@ def config_of(data: DataModule) -> dict[str, Any]:
             "lists, from which from_config makes it again: return one"
         )
     return found
-
-
-def measure_rates(trainer: Network, data: DataModule, steps: int) -> dict[str, float]:
-    """Samples a second that the pipeline supplies and the model takes. Each gets an iterator of batches of its own: to
-    measure one would move its order on. A training of few `steps` is measured by fewer of them: it would be over."""
-    arrays: state.Arrays = {}
-    numbers = state.take_random(
-        arrays
-    )  # a network or data module of one's own may draw from them, as long as we measure
-    rates = {
-        "pipeline": throughput.pipeline_rate(data.batches("train", training=True)),
-        "model": throughput.model_rate(
-            trainer.model,
-            trainer.with_targets(data.batches("train", training=True)),
-            steps=min(max(steps // 20, 2), 10),
-        ),
-    }
-    state.put_random(numbers, arrays)
-    log.info(
-        f"the pipeline supplies {rates['pipeline']:,.0f} samples/s, the model takes {rates['model']:,.0f}: "
-        + ("the model sets the pace" if rates["pipeline"] > rates["model"] else "the model will wait for data")
-    )
-    return rates
 
 
 def kept_epoch(rows: Sequence[dict[str, Any]], recipe: Recipe) -> int:
