@@ -33,6 +33,7 @@ log = logging.getLogger("zoo")
 
 BASELINE_CHARACTERS = 10**8  # beyond which no baseline is computed
 BATCH = 16  # sources that are decoded side by side
+AHEAD = 16 * BATCH  # sources that are looked at before the first translation is given
 
 
 class Translation(Task):
@@ -161,12 +162,21 @@ def readable_parts(data: TranslationDataModule, texts: Sequence[str]) -> list[li
 
 
 def batches_decoded(sources: Sequence[np.ndarray], data: TranslationDataModule, decode: Translator) -> Iterator[str]:
-    """The translations of sources (tokens,), decoded in batches of one shape, so that the search is compiled once."""
+    """The translations of sources (tokens,), in their order.
+
+    They are decoded in batches of one shape, so that the search is compiled once, and sources of similar length side by
+    side: a batch takes as many steps as its longest translation.
+    """
     size = min(len(sources), BATCH)
-    for start in range(0, len(sources), BATCH):
-        rows = sources[start : start + BATCH]
-        table = padded([*rows, *[rows[0]] * (size - len(rows))], data.length)
-        yield from map(data.tokenizer.decode, decode(table)[: len(rows)])
+    for first in range(0, len(sources), AHEAD):
+        some = sources[first : first + AHEAD]
+        order = sorted(range(len(some)), key=lambda row: len(some[row]))
+        found: dict[int, str] = {}
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            table = padded([some[row] for row in (*rows, *rows[:1] * (size - len(rows)))], data.length)
+            found |= zip(rows, map(data.tokenizer.decode, decode(table)))
+        yield from (found[row] for row in range(len(some)))
 
 
 def by_characters(data: TranslationDataModule) -> bool:

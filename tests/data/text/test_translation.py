@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from zoo.errors import UsageError
 from zoo.inference import api
 from zoo.losses import MaskedCrossentropy
 from zoo.metrics.tokens import ExactMatch, TokenAccuracy
+from zoo.tasks import translation
 
 CARD = zoo.info("transformer")
 TINY = dict(num_layers=1, dim=16, num_heads=2, mlp_dim=32)
@@ -390,3 +392,22 @@ def test_a_table_of_pairs_needs_no_names(tmp_path, caplog):
     assert table["2"][0] == "Sentence 0." and "the first line of pairs.tsv is taken for a pair" in caplog.text
     (tmp_path / "named.csv").write_text("English sentences,German sentences\nyes,ja\n")
     assert [*parallel_texts(tmp_path / "named.csv").table] == ["English sentences", "German sentences"]
+
+
+def test_sources_of_similar_length_are_decoded_together_and_answered_in_their_order():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 20, 600)
+    sources = [np.arange(1, length + 1) + 100 * number for number, length in enumerate(lengths)]
+    batches = []
+
+    def decode(table):
+        batches.append((table != 0).sum(1))
+        return table[:, :1]
+
+    data = SimpleNamespace(length=20, tokenizer=SimpleNamespace(decode=lambda row: str(row[0])))
+    found = translation.batches_decoded(sources, data, decode)
+    assert next(found) == "1" and len(batches) == translation.AHEAD // translation.BATCH, "of 600 the first 256"
+    assert ["1", *found] == [str(source[0]) for source in sources]
+    assert {len(each) for each in batches} == {translation.BATCH}, "one shape"
+    assert sum(each.max() for each in batches) < 1.2 * lengths.sum() / translation.BATCH
+    assert list(translation.batches_decoded([], data, decode)) == []
