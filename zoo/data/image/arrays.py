@@ -13,6 +13,7 @@ from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, DataModule, check_batch, check_classes
 from zoo.data.image import files as image_files
 from zoo.data.image import normalization, pipeline, transforms
+from zoo.data.image.folder import IN_MEMORY
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling, Summary
 from zoo.data.sources import Source
@@ -56,11 +57,16 @@ class ArrayDataModule(DataModule):
     def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         data = cls(card, recipe, source)
         data._check_rank()
-        data.summaries = {split: data_checks.summarise(data._examples(split), source, split) for split in SPLITS}
+        scaled_by = recipe.preprocessing or card.preprocessing
+        measured = {"train"} if scaled_by in normalization.MEASURED else {}
+        data.summaries = {
+            split: data_checks.summarise(data._examples(split), source, split, moments=split in measured)
+            for split in SPLITS
+        }
         data.examples = {split: summary.count for split, summary in data.summaries.items()}
         data._check_data()
         train = data.summaries["train"]
-        data.scaling = normalization.SCALING[recipe.preprocessing or card.preprocessing](train)
+        data.scaling = normalization.SCALING[scaled_by](train)
         data.shape, data.high, data.class_names = train.shape, train.high, source.class_names
         return data
 
@@ -88,7 +94,7 @@ class ArrayDataModule(DataModule):
                     f"{name} has the classes {some(self.source.class_names)}; the run tells {some(self.class_names)} "
                     "apart: give the same"
                 )
-        found = data_checks.summarise(self._examples(split), self.source, split)
+        found = data_checks.summarise(self._examples(split), self.source, split, moments=False)
         if found.shape != self.shape:
             raise UsageError(f"an example of {name} has shape {found.shape}; the run was trained on {self.shape}")
         if len(self.shape) >= 3 and (found.high <= 1) != (self.high <= 1):
@@ -101,6 +107,12 @@ class ArrayDataModule(DataModule):
     def image_steps(self) -> Mapping[str, Any]:
         """What of the recipe's preprocessing is done to the images; a subclass with words of its own takes them out."""
         return self.recipe.preprocess
+
+    @property
+    def at_least(self) -> tuple[int, int] | None:
+        """(height, width) to which large photographs may be reduced when they are read, as those of a folder were."""
+        own = self.recipe.dataset == IN_MEMORY or Path(self.recipe.dataset).is_absolute()
+        return tuple(self.image_steps["cover"]) if own and "cover" in self.image_steps else None
 
     @property
     def num_values(self) -> int:
@@ -142,7 +154,7 @@ class ArrayDataModule(DataModule):
         """Images, of files, PIL or arrays, as the recipe prepares those it trains on: (images, *shape), scaled."""
         if len(self.shape) != 3:
             return super().encode(raws)
-        pixels = [image_files.in_channels(image_files.taken(raw), self.shape[-1]) for raw in raws]
+        pixels = [image_files.in_channels(image_files.taken(raw, self.at_least), self.shape[-1]) for raw in raws]
         names = [str(raw) if isinstance(raw, str | Path) else "an image" for raw in raws]
         inputs = self.scaled([self.fitted(image, name) for image, name in zip(pixels, names)])
         if (self.recipe.preprocessing or self.card.preprocessing) == "standardise":  # by the training set

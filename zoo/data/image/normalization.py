@@ -48,7 +48,7 @@ class Summary:
 
     count: int
     shape: tuple[int, ...]  # of one example
-    mean: tuple[float, ...]
+    mean: tuple[float, ...]  # of each channel or feature; none where nobody asked for them
     std: tuple[float, ...]
     high: float  # the largest number
     classes: tuple[int, ...]  # those that occur
@@ -61,7 +61,7 @@ def published(pixels: Pixels) -> Callable[[Summary], Scaling]:
     """
 
     def scaling(train: Summary) -> Scaling:
-        channels, unit = len(train.mean), 1.0 if train.high > 1 else 255.0
+        channels, unit = train.shape[-1], 1.0 if train.high > 1 else 255.0
         if channels not in (1, 3):
             raise UsageError(f"the images have {channels} channels; these weights were trained with 3 (1 will do)")
         here = pixels.of(channels)
@@ -77,6 +77,7 @@ SCALING: Mapping[str, Callable[[Summary], Scaling]] = {
     "none": lambda train: Scaling((0.0,), (1.0,)),
     **{name: published(pixels) for name, pixels in PIXELS.items()},
 }
+MEASURED = frozenset({"standardise"})  # those that need the means and deviations
 
 
 def unlike(image: np.ndarray) -> str:

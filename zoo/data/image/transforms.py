@@ -61,11 +61,31 @@ def cover(x: Tensor, y: Any, size: Size) -> Pair:
     scale = tf.reduce_max(tf.constant(size, tf.float32) / sides)
     wanted = tf.maximum(tf.cast(tf.math.ceil(sides * scale - 1e-3), tf.int32), size)
 
-    def cut(images: Tensor, **how: Any) -> Tensor:
-        return tf.image.resize_with_crop_or_pad(tf.image.resize(images, wanted, **how), *size)
+    def cut(masks: Tensor) -> Tensor:
+        return tf.image.resize_with_crop_or_pad(tf.image.resize(masks, wanted, "nearest"), *size)
 
-    y = followed(y, x, boxes=through(central_window(wanted, size)), masks=lambda masks: cut(masks, method="nearest"))
-    return of_its_kind(cut(x, antialias=True), x), y
+    y = followed(y, x, boxes=through(central_window(wanted, size)), masks=cut)
+    return of_its_kind(middle_resized(x, wanted, size), x), y
+
+
+def middle_resized(x: Tensor, wanted: Tensor, size: Size) -> Tensor:
+    """Of images (..., height, width, channels) resized to `wanted`, smoothed where they shrink, the middle: float32.
+
+    TensorFlow computes no more than that.
+    """
+    tf = tensorflow()
+
+    if not hasattr(tf, "raw_ops"):
+        return tf.image.resize_with_crop_or_pad(tf.image.resize(x, wanted, antialias=True), *size)
+    before = tf.cast(tf.shape(x)[-3:-1], tf.float32)
+    found = tf.raw_ops.ScaleAndTranslate(
+        images=x[tf.newaxis] if len(x.shape) == 3 else x,
+        size=size,
+        scale=tf.cast(wanted, tf.float32) / before,
+        translation=-tf.cast((wanted - size) // 2, tf.float32),
+        kernel_type="triangle",
+    )
+    return found[0] if len(x.shape) == 3 else found
 
 
 def letterbox(x: Tensor, y: Any, size: Size) -> Pair:
@@ -94,7 +114,7 @@ def of_its_kind(found: Tensor, x: Tensor) -> Tensor:
     """What was made of `x` by real numbers, in whole ones if `x` has such: a byte a colour in the cache."""
     tf = tensorflow()
 
-    return tf.saturate_cast(tf.round(found), x.dtype) if numpy_dtype(x.dtype).kind in "iu" else found
+    return tf.cast(tf.round(found), x.dtype) if numpy_dtype(x.dtype).kind in "iu" else found
 
 
 def ink(x: Tensor, y: Any, size: Size) -> Pair:
