@@ -33,8 +33,19 @@ class Scaling:
     def __call__(self, x: Any) -> Any:
         tf = tensorflow()
 
-        x = tf.cast(x[..., ::-1] if self.reverse else x, tf.float32)
-        return (x - np.array(self.mean, "float32")) / np.array(self.std, "float32")
+        x = tf.convert_to_tensor(x)
+        form, channels = x.shape, x.shape[-1]
+        if self.reverse:  # as a table of pixels, which takes a tenth of the time
+            x = tf.reshape(tf.reverse(tf.reshape(x, (-1, channels)), [1]), tf.shape(x))
+        x = tf.cast(x, tf.float32)
+        mean, std = np.array(self.mean, "float32"), np.array(self.std, "float32")
+        if len({*self.mean}) == len({*self.std}) == 1:
+            mean, std = mean[0], std[0]
+        elif len(form) > 2 and form[-2] is not None:  # by rows: short vectors are slow, here by three times
+            size, mean, std = tf.shape(x), np.tile(mean, form[-2]), np.tile(std, form[-2])
+            rows = (tf.reshape(x, (-1, form[-2] * channels)) - mean) / std
+            return tf.ensure_shape(tf.reshape(rows, size), form)
+        return tf.ensure_shape((x - mean) / std, form)
 
     def undo(self, x: np.ndarray) -> np.ndarray:
         """Scaled numbers as they were before."""

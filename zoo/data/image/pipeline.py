@@ -18,7 +18,7 @@ from zoo.data.epochs import Epochs, shuffled, with_draws
 from zoo.data.image import keras_layers
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling
-from zoo.data.image.transforms import AUGMENT, PREPROCESS
+from zoo.data.image.transforms import AUGMENT, PREPROCESS, steps
 from zoo.data.sources import Source
 from zoo.data.tensors import numpy_dtype, tensorflow
 from zoo.errors import unknown
@@ -126,11 +126,12 @@ def finished(batched: Any, *, scaling: Scaling, augment: Mapping[str, Any] | Non
         if word in AUGMENT_LAYERS
     }
 
+    augmentations = steps(augment, layers)
+
     def finish(batch: tuple[Any, Any], draw: Any = None) -> tuple[Any, Any]:
         x, y = batch
-        for number, (word, option) in enumerate(augment.items()):
-            seed = None if draw is None else draw + [number, 0]
-            x, y = layers[word](x, y, seed) if word in layers else AUGMENT[word](x, y, seed, option)
+        for each in augmentations:
+            x, y = each(x, y, draw)
         return scaling(x), y
 
     if augment:

@@ -33,7 +33,7 @@ convert_to_tensor = constant
 argmax, argsort, cos, exp, floor, maximum, minimum, round, sin, sqrt, where = (
     np.argmax, np.argsort, np.cos, np.exp, np.floor, np.maximum, np.minimum, np.round, np.sin, np.sqrt, np.where
 )  # fmt: skip
-reshape, roll, transpose = np.reshape, np.roll, np.transpose
+reshape, reverse, roll, transpose = np.reshape, np.flip, np.roll, np.transpose
 
 
 def cast(x: Any, dtype: Any) -> Any:
