@@ -1,8 +1,9 @@
 """One look at every example before training: what a split holds, and whether it is sound."""
 
 import inspect
+import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -16,6 +17,8 @@ from zoo.data.image.reading import opened
 from zoo.data.sources import Source
 from zoo.data.tensors import numpy_dtype, tensorflow
 from zoo.errors import UsageError, first_line, some
+
+log = logging.getLogger("zoo")
 
 MAX_EXAMPLES = 100_000  # that are looked at; of a larger set the first ones
 BYTES_AT_ONCE = 2**24  # that are looked at together
@@ -39,6 +42,7 @@ def summarise(examples: Any, source: Source, split: str, *, moments: bool = True
     squares: Any = 0.0
     classes: set[int] = set()
     shape: tuple[int, ...] = ()
+    targets: list[np.ndarray] = []
     for x, y in readable(examples.take(MAX_EXAMPLES).batch(examples_at_once(examples)), source, split):
         shape = x.shape[1:]
         if x.dtype.kind == "f":
@@ -55,8 +59,10 @@ def summarise(examples: Any, source: Source, split: str, *, moments: bool = True
             total, squares = total + here[0], squares + here[1]
         low, high = min(low, x.min()), max(high, x.max())
         check_targets(y, source, split)
-        if source.class_names and not isinstance(y, Mapping):
-            classes.update(np.unique(y).tolist())
+        if not isinstance(y, Mapping):
+            targets.append(y)
+            if source.class_names:
+                classes.update(np.unique(y).tolist())
     if not count:
         raise no_examples(source.name, split)
     if split.startswith("train") and count > 1 and low == high:
@@ -71,8 +77,10 @@ def summarise(examples: Any, source: Source, split: str, *, moments: bool = True
         mean = total / values
         variance = np.maximum(squares / values - np.square(mean), 0.0)
         std = np.where(variance > 1e-12, np.sqrt(variance), 1.0)  # a constant feature stays as it is
+    found = np.concatenate(targets) if targets and count < MAX_EXAMPLES else None
     count = max(count, int(examples.cardinality()))  # of a large set, all are counted though not all are looked at
-    return Summary(count, shape, tuple(mean.tolist()), tuple(std.tolist()), float(high), tuple(sorted(classes)))
+    means, stds = tuple(mean.tolist()), tuple(std.tolist())
+    return Summary(count, shape, means, stds, float(high), tuple(sorted(classes)), found)
 
 
 def examples_at_once(examples: Any) -> int:
@@ -180,6 +188,27 @@ def check_range(low: float, high: float, shape: tuple[int, ...], source: Source,
             f"the images of {source.name} ({split}) reach from {low:g} to {high:g}; expected 0 to 255 (or 0 to 1): "
             "undo their scaling"
         )
+
+
+def check_channels(shape: Sequence[int | None], name: str) -> None:
+    """Raise where images (height, width, channels) or clips have their channels first; say where they have odd ones.
+
+    >>> check_channels((3, 32, 32), "photos.npz")
+    Traceback (most recent call last):
+        ...
+    zoo.errors.UsageError: the images of photos.npz have shape (3, 32, 32), their channels first; expected them last: numpy.moveaxis(x, 1, -1)
+    """  # noqa: E501
+    usual = (1, 3, 4)  # grey, colour, and with transparency
+    if len(shape) not in (3, 4) or shape[-1] in (*usual, None):
+        return
+    axis = next((axis for axis, size in enumerate(shape[:-2]) if size in usual), None)
+    what = "images" if len(shape) == 3 else "clips"
+    if axis is not None:
+        raise UsageError(
+            f"the {what} of {name} have shape {tuple(shape)}, their channels first; expected them last: "
+            f"numpy.moveaxis(x, {axis + 1}, -1)"
+        )
+    log.warning(f"the {what} of {name} have {shape[-1]} channels and are taken as they are; grey has 1, colour 3")
 
 
 def check_step(step: Callable[..., Any], word: str, option: Any, of: str = "") -> None:

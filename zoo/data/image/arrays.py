@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,6 +14,7 @@ from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, DataModule, check_batch, check_classes
 from zoo.data.image import files as image_files
 from zoo.data.image import normalization, pipeline, transforms
+from zoo.data.image.cache import Cache
 from zoo.data.image.folder import IN_MEMORY
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling, Summary
@@ -52,6 +54,7 @@ class ArrayDataModule(DataModule):
     def __init__(self, card: Card, recipe: Recipe, source: Source | None):
         super().__init__(card, recipe, source)
         self._prepared: dict[Any, Any] = {}
+        self._targets: dict[str, np.ndarray] = {}  # by split, as far as they were seen and are no dictionaries
 
     @classmethod
     def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
@@ -63,6 +66,10 @@ class ArrayDataModule(DataModule):
             split: data_checks.summarise(data._examples(split), source, split, moments=split in measured)
             for split in SPLITS
         }
+        if cls.batches is ArrayDataModule.batches:  # else they may be others
+            data._targets = {
+                split: found.targets for split, found in data.summaries.items() if found.targets is not None
+            }
         data.examples = {split: summary.count for split, summary in data.summaries.items()}
         data._check_data()
         train = data.summaries["train"]
@@ -134,6 +141,8 @@ class ArrayDataModule(DataModule):
 
     def targets(self, split: str) -> Any:
         """The targets of a split alone, (examples, ...): the inputs of a large set do not fit into memory."""
+        if split in self._targets:
+            return self._targets[split]
         return concatenated([targets for _, targets in self.batches(split).as_numpy_iterator()])
 
     def arrays(self, split: str) -> tuple[np.ndarray, Any]:
@@ -203,8 +212,13 @@ class ArrayDataModule(DataModule):
     def _examples(self, split: str) -> Any:
         if split not in self._prepared:
             readable = dataclasses.replace(self.source, split=self._in_its_channels)
-            self._prepared[split] = pipeline.prepared(readable, getattr(self.recipe, split), self.image_steps)
+            text = getattr(self.recipe, split)
+            self._prepared[split] = pipeline.prepared(readable, text, self.image_steps, self._cache)
         return self._prepared[split]
+
+    @cached_property
+    def _cache(self) -> Cache:
+        return Cache(pipeline.CACHE_BYTES, self.source.cache_dir)
 
     def _in_its_channels(self, split: str) -> Any:
         """The examples; other data than a run's in grey or colour, as it was trained: folders are read in colour."""
@@ -223,7 +237,7 @@ class ArrayDataModule(DataModule):
                 f"an example of {self.source.name} has {', '.join(spec) if isinstance(spec, Mapping) else spec}; "
                 "expected an input and its target: name them in the data set's supervised_keys"
             )
-        check_channels(spec[0].shape, self.source.name)
+        data_checks.check_channels(spec[0].shape, self.source.name)
         found, wanted = spec[0], self.card.inputs[0]
         if len(found.shape) != len(wanted.shape):
             raise UsageError(
@@ -260,27 +274,6 @@ class ArrayDataModule(DataModule):
                 f"the targets of {source.name} are classes; {card.name} expects numbers: y.astype('float32')"
             )
         check_batch(self.recipe, train.count)
-
-
-def check_channels(shape: Sequence[int | None], name: str) -> None:
-    """Raise where images (height, width, channels) or clips have their channels first; say where they have odd ones.
-
-    >>> check_channels((3, 32, 32), "photos.npz")
-    Traceback (most recent call last):
-        ...
-    zoo.errors.UsageError: the images of photos.npz have shape (3, 32, 32), their channels first; expected them last: numpy.moveaxis(x, 1, -1)
-    """  # noqa: E501
-    usual = (1, 3, 4)  # grey, colour, and with transparency
-    if len(shape) not in (3, 4) or shape[-1] in (*usual, None):
-        return
-    axis = next((axis for axis, size in enumerate(shape[:-2]) if size in usual), None)
-    what = "images" if len(shape) == 3 else "clips"
-    if axis is not None:
-        raise UsageError(
-            f"the {what} of {name} have shape {tuple(shape)}, their channels first; expected them last: "
-            f"numpy.moveaxis(x, {axis + 1}, -1)"
-        )
-    log.warning(f"the {what} of {name} have {shape[-1]} channels and are taken as they are; grey has 1, colour 3")
 
 
 class BinaryDataModule(ArrayDataModule):

@@ -63,6 +63,7 @@ class Summary:
     std: tuple[float, ...]
     high: float  # the largest number
     classes: tuple[int, ...]  # those that occur
+    targets: np.ndarray | None = None  # all of them, in their order; None of dictionaries, or where not all were seen
 
 
 def published(pixels: Pixels) -> Callable[[Summary], Scaling]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.by_rows import by_rows
 from zoo.data.image.files import decoded, pixels
 from zoo.data.image.files import opened as header_of
 from zoo.data.image.jpeg import Size, parsed, reduction
@@ -76,7 +77,7 @@ def opened(paths: Sequence[Path], labels: Sequence[Any], channels: int, at_least
 
     names, numbers = [str(path) for path in paths], np.array([used.index(way) for way in ways], "int32")
     files = tf.data.Dataset.from_tensor_slices((names, np.array(labels, "int64"), numbers))
-    return files.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    return by_rows(files, read)
 
 
 @functools.lru_cache(2**20)

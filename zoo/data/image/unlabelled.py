@@ -143,7 +143,7 @@ class TwoViews(UnlabelledImages):
     def batches(self, split: str, *, training: bool = False) -> Any:
         tf = tensorflow()
         examples, size = self._examples(split), self.recipe.batch_size
-        buffer = min(max(1, pipeline.CACHE_BYTES // pipeline.example_bytes(examples)), pipeline.SHUFFLE_BUFFER)
+        buffer = pipeline.shuffle_buffer(examples)
         epochs = self.begin() if training else Epochs(self.recipe.seed, anew=False)
 
         def epoch(seeds: Any) -> Any:

@@ -12,6 +12,7 @@ from zoo.data.base import SPLITS
 from zoo.data.epochs import shuffled, with_draws
 from zoo.data.image import pipeline
 from zoo.data.image.arrays import AnyTargets
+from zoo.data.image.cache import example_bytes
 from zoo.data.image.dividing import ImageFile, by_owner, by_record, digest_of, examples_of
 from zoo.data.image.files import ENDINGS
 from zoo.data.image.folder import ImageFolder
@@ -207,5 +208,5 @@ class UnpairedImages(AnyTargets):
     def _repeated(examples: Any, count: int, wanted: int) -> Any:
         """A set in memory if it is small, as often as it takes to be as large as the other one."""
         known = examples.apply(tensorflow().data.experimental.assert_cardinality(count))
-        whole = known.cache() if count * pipeline.example_bytes(known) <= pipeline.CACHE_BYTES else known
+        whole = known.cache() if count * example_bytes(known) <= pipeline.CACHE_BYTES else known
         return whole.repeat(-(-wanted // count)).take(wanted)
