@@ -99,7 +99,7 @@ def batches(
 
 
 def shuffle_buffer(examples: Any) -> int:
-    """How many examples are shuffled together: those of a cache cost nothing there, others the memory that they take."""
+    """How many examples are shuffled together: those of a cache cost nothing, others the memory that they take."""
     return min(max(1, CACHE_BYTES // example_bytes(examples)), SHUFFLE_BUFFER)
 
 

@@ -69,18 +69,23 @@ def cover(x: Tensor, y: Any, size: Size) -> Pair:
 def middle_resized(x: Tensor, wanted: Tensor, size: Size) -> Tensor:
     """Of images (..., height, width, channels) resized to `wanted`, smoothed where they shrink, the middle: float32.
 
-    TensorFlow computes no more than that.
+    TensorFlow computes no more than that, from the pixels that the middle is made of.
     """
     tf = tensorflow()
 
     if not hasattr(tf, "raw_ops"):
         return tf.image.resize_with_crop_or_pad(tf.image.resize(x, wanted, antialias=True), *size)
-    before = tf.cast(tf.shape(x)[-3:-1], tf.float32)
+    scale = tf.cast(wanted, tf.float32) / tf.cast(tf.shape(x)[-3:-1], tf.float32)
+    start = tf.cast((wanted - size) // 2, tf.float32)
+    reach = tf.maximum(1.0, 1.0 / scale) + 1.0  # of the smoothing, in pixels of `x`
+    first = tf.maximum(tf.cast(start / scale - reach, tf.int32), 0)
+    last = tf.cast((start + size) / scale + reach, tf.int32) + 1
+    x = x[..., first[0] : last[0], first[1] : last[1], :]
     found = tf.raw_ops.ScaleAndTranslate(
         images=x[tf.newaxis] if len(x.shape) == 3 else x,
         size=size,
-        scale=tf.cast(wanted, tf.float32) / before,
-        translation=-tf.cast((wanted - size) // 2, tf.float32),
+        scale=scale,
+        translation=tf.cast(first, tf.float32) * scale - start,
         kernel_type="triangle",
     )
     return found[0] if len(x.shape) == 3 else found
