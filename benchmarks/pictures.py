@@ -7,7 +7,8 @@
     crop and flip    an epoch of training batches of 224 pixels, cropped, mirrored and scaled, from the cache
     shift and flip   an epoch of training batches of 32 pixels, moved, mirrored and scaled, from the cache
     neighbours       the baselines of image classification, on the pictures of `crop and flip`
-    decodes          how many files a training of one epoch decodes whose pictures do not fit into the cache
+    decodes          how many files a training of one epoch decodes whose pictures do not fit into memory
+    decodes, on disk the same with a folder for them
 
 The peers are written by hand for the same work as far as they can be: read, decode at the reduced size where there is
 one, cut, resize without smoothing, keep as bytes; tf.image.crop_and_resize with the corners of mirrored pictures
@@ -20,7 +21,9 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -50,7 +53,7 @@ def photographs(folder: Path, count: int, size: tuple[int, int]) -> Path:
     return folder
 
 
-def least(works: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+def least(works: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Seconds of the processor that each takes, the least of some rounds by turns; a first one does not count."""
     found = dict.fromkeys(works, float("inf"))
     for number in range(rounds + 1):
@@ -145,79 +148,84 @@ def shifted_by_hand(x: np.ndarray, size: int, most: int = 4) -> Any:
 
 def pictures(count: int, side: int) -> dict[str, np.ndarray]:
     """Arrays to train, validate and test on, of noise in two classes."""
-    rng = np.random.default_rng(0)
-    few = max(count // 10, 4)
-    return {
-        f"{what}_{split}": rng.integers(0, 256, (number, side, side, 3), "uint8") if what == "x" else np.arange(number) % 2
-        for split, number in (("train", count), ("val", few), ("test", few))
-        for what in "xy"
-    }  # fmt: skip
+    rng, found = np.random.default_rng(0), dict[str, np.ndarray]()
+    for split, number in (("train", count), ("val", max(count // 10, 4)), ("test", max(count // 10, 4))):
+        found[f"x_{split}"] = rng.integers(0, 256, (number, side, side, 3), "uint8")
+        found[f"y_{split}"] = np.arange(number) % 2
+    return found
 
 
-def decodes(folder: Path, place: Path) -> tuple[int, float]:
+def decodes(folder: Path, place: Path, **settings: Any) -> tuple[int, float]:
     """How often a training of one epoch past the limit of the cache decodes a file, and its seconds."""
     import zoo
     from zoo.data.image import files, pipeline
 
-    counted, decoded = [], files.decoded
+    for path in folder.rglob("*.jpg"):  # upside down by its notes: Pillow reads it, and that can be counted
+        turn(path)
+    counted, decoded = list[Any](), files.decoded
 
-    def counting(path: Any, *settings: Any, **more: Any) -> Any:
+    def counting(path: Any, *rest: Any, **more: Any) -> Any:
         counted.append(path)
-        return decoded(path, *settings, **more)
+        return decoded(path, *rest, **more)
 
-    began = time.process_time()
-    with (
-        mock.patch.object(pipeline, "CACHE_BYTES", 1_000_000),
-        mock.patch.object(files, "decoded", counting),
-        mock.patch("zoo.data.image.folder.decoded", counting, create=True),
-    ):
-        zoo.train("softmax_regression", data=folder, image_size=64, epochs=1, run=place / "run", verbose=0)
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(pipeline, "CACHE_BYTES", 1_000_000))
+        for module in ("files", "folder", "reading"):
+            with suppress(ImportError, AttributeError):
+                stack.enter_context(mock.patch(f"zoo.data.image.{module}.decoded", counting))
+        began = time.process_time()
+        zoo.train("softmax_regression", data=folder, image_size=64, epochs=1, run=place, verbose=0, **settings)
     return len(counted), time.process_time() - began
 
 
-def rows(wanted: list[str], place: Path, rounds: int, scale: float) -> Iterator[dict[str, Any]]:
-    """A row for each case."""
+def turn(path: Path) -> None:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.open(path).save(path, quality=90, exif=exif)
+
+
+def beside(case: str, count: int, side: int, works: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, Any]:
+    """The row of a case that has a peer."""
+    rates = {name: count / seconds for name, seconds in least(works, rounds).items()}
+    return {
+        "case": case, "pictures": count, "side": side, "per_second": round(rates["zoo"], 1),
+        "peer_per_second": round(rates["peer"], 1), "ratio": round(rates["zoo"] / rates["peer"], 3),
+    }  # fmt: skip
+
+
+def looked(case: str, count: int, size: tuple[int, int], reduced: int, place: Path, rounds: int) -> dict[str, Any]:
+    folder = photographs(place / case.replace(", ", "_"), count, size)
+    works = {"zoo": partial(adapted, folder), "peer": partial(looked_by_hand, folder, reduced)}
+    return beside(case, count, SIDE, works, rounds)
+
+
+def trained(case: str, count: int, side: int, size: int, augment: dict[str, Any], peer: Any, rounds: int) -> Any:
+    data = pictures(count, side)
+    module = adapted(data, preprocessing="standardise", preprocess={}, augment=augment, batch_size=size)
+    works = {"zoo": one_thread(module.batches("train", training=True)), "peer": peer(data["x_train"], size)}
+    return beside(case, count, side, {name: partial(epoch, batches) for name, batches in works.items()}, rounds)
+
+
+def neighbours(count: int, rounds: int) -> dict[str, Any]:
     from zoo import tasks
 
-    def beside(case: str, count: int, side: int, works: dict[str, Callable[[], Any]]) -> dict[str, Any]:
-        found = least(works, rounds)
-        rates = {name: count / seconds for name, seconds in found.items()}
-        return {
-            "case": case, "pictures": count, "side": side, "per_second": round(rates["zoo"], 1),
-            "peer_per_second": round(rates["peer"], 1), "ratio": round(rates["zoo"] / rates["peer"], 3),
-        }  # fmt: skip
+    module = adapted(pictures(count, SIDE), preprocessing="standardise", preprocess={}, batch_size=32)
+    seconds = least({"zoo": partial(tasks.get("image_classification").baselines, module)}, rounds)["zoo"]
+    return {"case": "neighbours", "pictures": count, "side": SIDE, "seconds": round(seconds, 2)}
 
-    for case, size, reduced, count in (("look", (500, 375), 1, 400), ("look, large", (2000, 1500), 4, 60)):
-        if case in wanted:
-            count = int(count * scale)
-            folder = photographs(place / case.replace(", ", "_"), count, size)
-            works = {"zoo": lambda: adapted(folder), "peer": lambda: looked_by_hand(folder, reduced)}
-            yield beside(case, count, SIDE, works)
-    for case, side, count, size, augment, peer in (
-        ("crop and flip", SIDE, 512, 32, {"crop": (0.5, 1.0), "flip": True}, cropped_by_hand),
-        ("shift and flip", SMALL, 20_000, 128, {"shift": 4, "flip": True}, shifted_by_hand),
-    ):
-        if case in wanted or (case == "crop and flip" and "neighbours" in wanted):
-            count = int(count * scale)
-            data = pictures(count, side)
-            module = adapted(data, preprocessing="standardise", preprocess={}, augment=augment, batch_size=size)
-            ours, theirs = one_thread(module.batches("train", training=True)), peer(data["x_train"], size)
-            if case in wanted:
-                yield beside(case, count, side, {"zoo": lambda: epoch(ours), "peer": lambda: epoch(theirs)})
-            if case == "crop and flip" and "neighbours" in wanted:
-                task = tasks.get("image_classification")
-                seconds = least({"zoo": lambda: task.baselines(module)}, rounds)["zoo"]
-                yield {"case": "neighbours", "pictures": count, "side": side, "seconds": round(seconds, 2)}
-    if "decodes" in wanted:
-        count = int(400 * scale)
-        number, seconds = decodes(photographs(place / "decodes", count, (500, 375)), place)
-        yield {"case": "decodes", "pictures": count, "side": 64, "seconds": round(seconds, 2), "decodes": number}
+
+def past_the_limit(count: int, place: Path, **settings: Any) -> dict[str, Any]:
+    case = "decodes, on disk" if settings else "decodes"
+    folder = photographs(place / case.replace(", ", "_"), count, (500, 375))
+    number, seconds = decodes(folder, place / f"{case} runs", **settings)
+    return {"case": case, "pictures": count, "side": 64, "seconds": round(seconds, 2), "decodes": number}
 
 
 def main() -> None:
-    cases = ["look", "look, large", "crop and flip", "shift and flip", "neighbours", "decodes"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", action="append", choices=cases, help="one of them, or several; else all")
+    parser.add_argument("--case", action="append", help="one of them, or several; else all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of pictures")
     parser.add_argument("--record", type=Path, help="a CSV file that a row for each case is appended to")
@@ -229,8 +237,25 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     from zoo import results
 
-    with tempfile.TemporaryDirectory() as place:
-        for row in rows(arguments.case or cases, Path(place), arguments.rounds, arguments.scale):
+    def many(count: int) -> int:
+        return int(count * arguments.scale)
+
+    with tempfile.TemporaryDirectory() as name:
+        place, rounds = Path(name), arguments.rounds
+        crop, shift = {"crop": (0.5, 1.0), "flip": True}, {"shift": 4, "flip": True}
+        cases: dict[str, Callable[[], dict[str, Any]]] = {
+            "look": lambda: looked("look", many(1000), (500, 375), 1, place, rounds),
+            "look, large": lambda: looked("look, large", many(160), (2000, 1500), 4, place, rounds),
+            "crop and flip": lambda: trained("crop and flip", many(512), SIDE, 32, crop, cropped_by_hand, rounds),
+            "shift and flip": lambda: trained(
+                "shift and flip", many(20_000), SMALL, 128, shift, shifted_by_hand, rounds
+            ),
+            "neighbours": lambda: neighbours(many(512), rounds),
+            "decodes": lambda: past_the_limit(many(400), place),
+            "decodes, on disk": lambda: past_the_limit(many(400), place, cache_dir=place),
+        }
+        for case in arguments.case or cases:
+            row = cases[case]()
             print(row, flush=True)
             if arguments.record:
                 results.append(arguments.record, dict.fromkeys(COLUMNS, "") | row)

@@ -60,7 +60,8 @@ def shuffled(examples: Dataset, buffer: int, seeds: Tensor) -> Dataset:
     """The examples in random order, those of `zoo.data.by_rows` without a buffer. `Dataset.shuffle` cannot: it compares
     its seed with 0, which no tensor stands."""
     tf = tensorflow()
-    if (known := rows_of(examples)) is not None:
+    known = rows_of(examples)
+    if known is not None:
         rows, count, read = known
         return shuffled(rows, count, seeds).map(read, num_parallel_calls=tf.data.AUTOTUNE)
     if not hasattr(tf, "raw_ops"):  # NumPy's takes any seed
