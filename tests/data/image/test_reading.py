@@ -114,6 +114,7 @@ def test_a_photograph_that_lies_is_reduced_as_it_stands(orientation, tmp_path):
     assert by == (2 if orientation < 5 else 1) and reduced.shape[:2] == (upright[0] // by, upright[1] // by)
     ((found, _),) = reading.opened([path], [0], 3, (140, 300)).as_numpy_iterator()
     np.testing.assert_array_equal(found, reduced)
+    assert reading.upright_size(path) == files.decoded(path)[0].size == upright[::-1]
 
 
 def test_a_file_that_has_changed_is_looked_at_again(tmp_path):

@@ -41,6 +41,7 @@ class ArrayDataModule(DataModule):
         "scaling": Mapping[str, Any], "shape": tuple[int, ...], "high": float, "classes": tuple[str, ...]
     }  # fmt: skip
     num_classes: ClassVar[int | None] = None  # that the networks tell apart; None: as many as there are
+    reduces: ClassVar[bool] = True  # whether its folders read large photographs at a fraction of their size
     shape: tuple[int, ...]  # of one example
     high: float  # the largest number in the training set
     scaling: Scaling
@@ -66,10 +67,10 @@ class ArrayDataModule(DataModule):
             split: data_checks.summarise(data._examples(split), source, split, moments=split in measured)
             for split in SPLITS
         }
-        if cls.batches is ArrayDataModule.batches:  # else they may be others
-            data._targets = {
-                split: found.targets for split, found in data.summaries.items() if found.targets is not None
-            }
+        alike = (
+            data.summaries.items() if cls.batches is ArrayDataModule.batches else ()
+        )  # of a subclass's may be others
+        data._targets = {split: found.targets for split, found in alike if found.targets is not None}
         data.examples = {split: summary.count for split, summary in data.summaries.items()}
         data._check_data()
         train = data.summaries["train"]
@@ -119,7 +120,7 @@ class ArrayDataModule(DataModule):
     def at_least(self) -> tuple[int, int] | None:
         """(height, width) to which large photographs may be reduced when they are read, as those of a folder were."""
         own = self.recipe.dataset == IN_MEMORY or Path(self.recipe.dataset).is_absolute()
-        return tuple(self.image_steps["cover"]) if own and "cover" in self.image_steps else None
+        return tuple(self.image_steps["cover"]) if own and self.reduces and "cover" in self.image_steps else None
 
     @property
     def num_values(self) -> int:

@@ -33,7 +33,7 @@ ENDINGS = (
     ".heic",
     ".heif",
 )  # that are read
-ORIENTATION = 0x0112  # of EXIF: 1 is upright, from 5 on the image lies on its side
+ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)  # of EXIF, and where it says that the image lies on its side
 log = logging.getLogger("zoo")
 TOO_MANY_PIXELS = f"more than {MAX_PIXELS / 1e6:.0f} million pixels; expected fewer: shrink it first"
 
@@ -121,7 +121,7 @@ def decoded(path: str | os.PathLike[str], at_least: Size | None = None) -> tuple
             if getattr(file, "n_frames", 1) > 1:
                 notes.append("holds several images; the first is taken")
             if at_least and file.format == "JPEG":
-                lies = file.getexif().get(ORIENTATION, 1) > 4  # on its side
+                lies = file.getexif().get(ORIENTATION, 1) in LYING
                 file.draft(None, at_least if lies else at_least[::-1])
             file.load()
             ImageOps.exif_transpose(file, in_place=True)  # cameras note which way they were held

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.by_rows import by_rows
-from zoo.data.image.files import decoded, pixels
+from zoo.data.image.files import LYING, ORIENTATION, decoded, pixels
 from zoo.data.image.files import opened as header_of
 from zoo.data.image.jpeg import Size, parsed, reduction
 from zoo.data.tensors import tensorflow
@@ -41,6 +41,18 @@ def look(path: Path) -> tuple[str, ...]:
                 except (OSError, SyntaxError, ValueError):
                     pass  # Pillow may read it all the same
     return decoded(path)[1]
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """(width, height) of an image as it is seen. What `look` need not decode is not decoded for this either.
+
+    Raises:
+        UsageError: if there is none, or it cannot be read.
+    """
+    look(path)
+    with header_of(path) as file:
+        size: tuple[int, int] = file.size
+        return size[::-1] if file.getexif().get(ORIENTATION, 1) in LYING else size
 
 
 def opened(paths: Sequence[Path], labels: Sequence[Any], channels: int, at_least: Size | None = None) -> Any:
