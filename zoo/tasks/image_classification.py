@@ -128,7 +128,8 @@ def few_pixels(images: Any) -> np.ndarray:
     if side > 1:
         batch, height, width, channels = x.shape
         tall, wide = height // side, width // side
-        x = x[:, : tall * side, : wide * side].reshape(batch, tall, side, wide, side, channels).mean((2, 4))
+        rows = x[:, : tall * side, : wide * side].reshape(batch, tall, side, -1).mean(2)  # whole rows first: faster
+        x = rows.reshape(batch, tall, wide, side, channels).mean(3)
     return x.reshape(len(x), -1)
 
 
