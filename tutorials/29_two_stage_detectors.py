@@ -31,7 +31,7 @@ import time
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 from lesson import Tutorial
 from scipy import ndimage
 
@@ -40,7 +40,6 @@ from zoo import losses, plots
 from zoo.boxes.masks import masks_within
 from zoo.boxes.overlap import pairwise_iou
 from zoo.boxes.roi_align import roi_align
-from zoo.boxes.rows import corners
 from zoo.data.builtin import shapes
 from zoo.data.builtin.shape_masks import coverage
 from zoo.decoding.detections import detections

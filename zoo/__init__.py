@@ -104,6 +104,7 @@ def train(
     verbose: str | int = "auto",
     resume: bool | str | Path = False,
     checkpoint_minutes: float = 10.0,
+    cache_dir: str | Path | None = None,
     callbacks: Sequence[Any] | None = None,
     metrics: Sequence[Any] | None = None,
     optimizer: Any = None,
@@ -148,6 +149,8 @@ def train(
             there is none, it is begun.
         checkpoint_minutes: between two checkpoints inside a long epoch; there is one after an epoch as well, as often
             as writing stays below a twentieth of the time.
+        cache_dir: a folder for prepared images and clips that do not fit into memory (4 GiB for all splits), while it
+            trains; without one they are prepared anew in each epoch.
         callbacks, metrics: of Keras, beside those of the task.
         optimizer: of Keras, or the name of one, in place of the recipe's (and its schedule, where it is no name).
         class_weight: a number for each class, by its number or name; or "balanced".

@@ -52,6 +52,7 @@ OPERATIONS = {
     "roll": lambda tf: tf.roll(FLOATS, 1, axis=0),
     "transpose": lambda tf: tf.transpose(FLOATS, (2, 0, 1)),
     "reshape": lambda tf: tf.reshape(FLOATS, [-1, 10]),
+    "reverse": lambda tf: tf.reverse(tf.reshape(FLOATS, (-1, 5)), [1]),
     "reduce_max": lambda tf: tf.reduce_max(FLOATS),
     "reduce_prod": lambda tf: tf.reduce_prod(tf.shape(FLOATS)[1:]),
     "reduce_all": lambda tf: tf.reduce_all(FLOATS > -1, axis=-1, keepdims=True),
@@ -69,6 +70,10 @@ OPERATIONS = {
     "gather_batched_later_axis": lambda tf: tf.gather(FLOATS, ROWS, axis=2, batch_dims=1),
     "gather_batched_default": lambda tf: tf.gather(FLOATS, ROWS, batch_dims=1),
     "numpy_function": lambda tf: tf.numpy_function(lambda x: x[0] + 1, [FLOATS], tf.float32, stateful=False),
+    "numpy_function_of_several": lambda tf: tf.numpy_function(
+        lambda x: [x[0] + 1, np.arange(3)], [FLOATS], [tf.float32, tf.int64], False
+    )[1],
+    "pack_sequence_as": lambda tf: tf.nest.pack_sequence_as((0, {"a": 0, "b": 0}), [FLOATS, IMAGES, ROWS])[1]["b"],
     "resize_down": lambda tf: tf.image.resize(IMAGES, (5, 7)),
     "resize_up": lambda tf: tf.image.resize(IMAGES[0], (31, 20)),
     "resize_antialias": lambda tf: tf.image.resize(IMAGES, (5, 7), antialias=True),
@@ -79,6 +84,7 @@ OPERATIONS = {
     "crop_and_resize": lambda tf: tf.image.crop_and_resize(IMAGES, PARTS, [0, 1, 2], (9, 11)),
     "crop_and_resize_nearest": lambda tf: tf.image.crop_and_resize(IMAGES, PARTS, [0, 1, 2], (9, 11), "nearest"),
     "crop_and_resize_outside": lambda tf: tf.image.crop_and_resize(IMAGES, PARTS * 1.5 - 0.2, [0, 1, 2], (6, 6)),
+    "crop_and_mirror": lambda tf: tf.image.crop_and_resize(IMAGES, PARTS[:, [0, 3, 2, 1]], [0, 1, 2], (9, 11)),
     "crop_to_a_pixel": lambda tf: tf.image.crop_and_resize(IMAGES, PARTS, [0, 1, 2], (1, 1)),
     "rgb_to_grayscale": lambda tf: tf.image.rgb_to_grayscale(IMAGES),
     "rgb_to_grayscale_of_floats": lambda tf: tf.image.rgb_to_grayscale(IMAGES.astype("float32") / 255),

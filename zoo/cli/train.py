@@ -76,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"in a long epoch write a checkpoint every N minutes (default: {MINUTES:g})",
     )
     parser.add_argument("--data-dir", metavar="DIR", help="where tensorflow-datasets keeps its data sets")
+    parser.add_argument(
+        "--cache-dir",
+        metavar="DIR",
+        help="keep prepared images that do not fit into memory in files there, for the run",
+    )
     parser.add_argument("--epochs", type=int, help="passes over the training set, in place of the recipe's")
     parser.add_argument("--batch-size", type=int, help="examples in a batch, likewise")
     parser.add_argument("--learning-rate", type=float, help="of the optimizer, likewise")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.by_rows import rows_of
 from zoo.data.generators import from_generator
 from zoo.data.tensors import tensorflow
 
@@ -56,8 +57,13 @@ class Epochs:
 
 
 def shuffled(examples: Dataset, buffer: int, seeds: Tensor) -> Dataset:
-    """The examples in random order. `Dataset.shuffle` cannot: it compares its seed with 0, which no tensor stands."""
+    """The examples in random order, those of `zoo.data.by_rows` without a buffer. `Dataset.shuffle` cannot: it compares
+    its seed with 0, which no tensor stands."""
     tf = tensorflow()
+    known = rows_of(examples)
+    if known is not None:
+        rows, count, read = known
+        return shuffled(rows, count, seeds).map(read, num_parallel_calls=tf.data.AUTOTUNE)
     if not hasattr(tf, "raw_ops"):  # NumPy's takes any seed
         return examples.shuffle(buffer, seed=seeds, reshuffle_each_iteration=False)
     specs = tf.nest.flatten(examples.element_spec)

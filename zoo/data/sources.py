@@ -33,7 +33,7 @@ class Source:
     features where a data set does not say which is the target; the text is in tfds' slicing language
     (``"train[:90%]"``). `class_names` is empty where the target is no class. `examples` are those of a user's own
     folder, with their splits. `features(text)` gives all features of each example by their names, where a data set has
-    more of them than an input and a target.
+    more of them than an input and a target. `cache_dir` is a folder for prepared examples that memory does not hold.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Source:
     split: Callable[[str], Any]
     examples: tuple[Example, ...] = field(default=(), kw_only=True)
     features: Callable[[str], Any] | None = field(default=None, kw_only=True)
+    cache_dir: Path | None = field(default=None, kw_only=True)
 
     @property
     def num_classes(self) -> int:

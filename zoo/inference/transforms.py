@@ -97,7 +97,7 @@ class Transforms:
         """(height, width, channels) of 0 to 255."""
         channels = self.shape[-1]
         if isinstance(image, str | Path):
-            return files.pixels(image, channels)
+            return files.pixels(image, channels, self.data.at_least)
         if hasattr(image, "getbands"):  # of Pillow
             return files.in_channels(image, channels)
         array = np.asarray(image)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BASELINE_NUMBERS = 10**9  # in a data set beyond which no baseline is computed: 4 GB, and hours of distances
+NEAREST_SIDE = 80  # pixels, of larger images the blocks of which are compared
 DEFAULT_EXPLANATION = "gradcam"  # of `attribution.METHODS`
 
 
@@ -35,16 +36,22 @@ class ImageClassification(Classification):
     gives_records: ClassVar[bool] = True  # whether `predictions` serves `zoo.load`; else the lines of `predict` do
 
     def baselines(self, data: ArrayDataModule) -> dict[str, float]:
-        """Always the commonest class; and the class of the nearest training example."""
+        """Always the commonest class; and the class of the nearest training example, of large images as `few_pixels`
+        has them: a ninth of the numbers at 224 pixels."""
         from sklearn.neighbors import KNeighborsClassifier
 
-        if data.num_values > BASELINE_NUMBERS:
+        if data.num_values / block_side(data.shape) ** 2 > BASELINE_NUMBERS:
             return {}
-        (x, y), (x_test, y_test) = data.arrays("train"), data.arrays("test")
-        nearest = KNeighborsClassifier(1).fit(x.reshape(len(x), -1), y)
+
+        def compared(split: str) -> list[np.ndarray]:
+            batches = ((few_pixels(x), y) for x, y in data.batches(split).as_numpy_iterator())
+            return [np.concatenate(parts) for parts in zip(*batches)]
+
+        (x, y), (x_test, y_test) = compared("train"), compared("test")
+        nearest = KNeighborsClassifier(1).fit(x, y)
         return {
             "chance": float(np.mean(y_test == np.bincount(y).argmax())),
-            "1-nearest-neighbour": float(nearest.score(x_test.reshape(len(x_test), -1), y_test)),
+            "1-nearest-neighbour": float(nearest.score(x_test, y_test)),
         }
 
     def plots(self, data: ArrayDataModule, evaluation: Evaluation) -> dict[str, Figure | None]:
@@ -102,6 +109,28 @@ class ImageClassification(Classification):
         file = free_name(folder / f"{trained.run.path.name}-attack.png")
         plots.save(plots.robustness(found.rows, shown), file)
         return dataclasses.replace(found, picture=file)
+
+
+def block_side(shape: Sequence[int]) -> int:
+    """The side of the blocks of pixels by which images (height, width, channels) are compared; 1 for all else."""
+    return min(-(-max(shape[:2]) // NEAREST_SIDE), *shape[:2]) if len(shape) == 3 else 1
+
+
+def few_pixels(images: Any) -> np.ndarray:
+    """Images (batch, height, width, channels) of more than `NEAREST_SIDE` pixels as the means of equal blocks; what is
+    over at the end is left out. As rows: (batch, numbers).
+
+    >>> few_pixels(np.arange(130.0).reshape(1, 130, 1, 1).repeat(3, 2))[0, :2].tolist()
+    [0.5, 2.5]
+    """
+    x = np.asarray(images)
+    side = block_side(x.shape[1:])
+    if side > 1:
+        batch, height, width, channels = x.shape
+        tall, wide = height // side, width // side
+        rows = x[:, : tall * side, : wide * side].reshape(batch, tall, side, -1).mean(2)  # whole rows first: faster
+        x = rows.reshape(batch, tall, wide, side, channels).mean(3)
+    return x.reshape(len(x), -1)
 
 
 def seen(network: Network, x: np.ndarray, class_index: int, explain: str | None, size: Sequence[int]) -> np.ndarray:

@@ -30,7 +30,7 @@ def arrays_or_data(
         opened = getattr(tasks.get(card.task).folder, "of_table", None)
         if opened is None:
             raise UsageError(f"data is a table; a network for {card.task} learns from none: give it arrays, (x, y)")
-        return opened(data)
+        return opened(data, **words_of(opened, preprocess))
     return Arrays(data, **array_settings(card))
 
 
@@ -68,10 +68,15 @@ def open_data(dataset: str, card: Card, data_dir: str | Path | None, preprocess:
         takes = ", ".join(name for name in tasks.names() if tasks.get(name).folder)
         raise UsageError(f"{dataset} is a {kind}; a network for {card.task} learns from none ({takes} can)")
     if folder is not None:
-        named = [each.name for each in inspect.signature(folder).parameters.values() if each.kind is each.KEYWORD_ONLY]
-        folder = partial(folder, **{name: preprocess[name] for name in named if name in preprocess})
+        folder = partial(folder, **words_of(folder, preprocess))
     arrays = array_settings(card) if path.suffix == ".npz" else {}
     return open_source(dataset, folder=folder, data_dir=data_dir, **arrays)
+
+
+def words_of(folder: Callable[..., Any], preprocess: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a recipe's words that a folder takes."""
+    named = [each.name for each in inspect.signature(folder).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    return {name: preprocess[name] for name in named if name in preprocess}
 
 
 def with_data(recipe: Recipe, card: Card, data: Any, loop: bool) -> Recipe:

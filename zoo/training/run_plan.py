@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ OVERRIDES = {  # of a recipe, for one run
 }  # fmt: skip
 SETTINGS = (
     *OVERRIDES, "weight_decay", "image_size", "augment", "optimizer", "class_weight", "weights", "preprocessing", "run",
-    "data", "data_dir", "loop", "tracker", "verbose", "resume", "checkpoint_minutes",
+    "data", "data_dir", "loop", "tracker", "verbose", "resume", "checkpoint_minutes", "cache_dir",
 )  # fmt: skip
 MINUTES = 10.0  # between two checkpoints inside a long epoch
 
@@ -62,6 +63,7 @@ class RunPlan:
     tracker: Tracker
     verbose: str | int
     checkpoint_minutes: float = MINUTES
+    cache_dir: Path | None = None
     resumed: bool = False  # whether the folder is that of a run which was begun before
     start: Checkpoint | None = None  # of such a run, if it has one
     extras: Extras = NOTHING
@@ -100,6 +102,7 @@ def prepare(
     verbose: str | int = "auto",
     resume: bool | str | Path = False,
     checkpoint_minutes: float = MINUTES,
+    cache_dir: str | Path | None = None,
     offer: Callable[[str], bool] = lambda question: False,
     callbacks: Sequence[Any] | None = None,
     metrics: Sequence[Any] | None = None,
@@ -116,6 +119,10 @@ def prepare(
         deprecated.warn("tensorboard=True", "tracker='tensorboard'")
         tracker = "tensorboard" if options.pop("tensorboard") else tracker
     check_not_negative("checkpoint_minutes", checkpoint_minutes)
+    if cache_dir is not None and not (Path(cache_dir).is_dir() and os.access(cache_dir, os.W_OK | os.X_OK)):
+        raise UsageError(
+            f"cache_dir is {str(cache_dir)!r}, no folder that may be written to; make it, or choose another"
+        )
     for word, given in {"callbacks": callbacks, "metrics": metrics}.items():
         if not isinstance(given, list | tuple | None):
             raise UsageError(f"{word} is a {type(given).__name__}; expected a list of Keras's")
@@ -131,7 +138,7 @@ def prepare(
     extras = Extras(tuple(callbacks or ()), tuple(metrics or ()), None if chosen else optimizer, class_weight, model)
     how: dict[str, Any] = dict(
         data_dir=data_dir, tracker=tracker_of(tracker), verbose=verbose, checkpoint_minutes=checkpoint_minutes,
-        extras=extras,
+        extras=extras, cache_dir=None if cache_dir is None else Path(cache_dir),
     )  # fmt: skip
     if not isinstance(resume, bool):
         named = recipe.name if isinstance(recipe, Recipe) else recipe

@@ -1,6 +1,7 @@
 """Training: `fit` takes a plan that has passed its checks and writes a run folder."""
 
 import contextlib
+import dataclasses
 import json
 import logging
 import math
@@ -61,7 +62,7 @@ def _fit(plan: RunPlan) -> Run:
     check_recipe(plan.card, recipe)
     task = tasks.get(plan.card.task)
     task.check(recipe.loss or plan.card.loss)
-    source = plan.source.load()
+    source = dataclasses.replace(plan.source.load(), cache_dir=plan.cache_dir)
     data = task.data_module.adapt(plan.card, recipe, source)
     recipe = with_enough_epochs(recipe, data)
     part = getattr(plan.source, "part", "")  # of a cross-validation or a search

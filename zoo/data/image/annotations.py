@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zoo.data.image.files import ENDINGS, decoded
+from zoo.data.image.files import ENDINGS
 from zoo.data.image.listing import MEANT
+from zoo.data.image.reading import upright_size
 from zoo.errors import UsageError, first_line, some
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
@@ -79,8 +80,7 @@ class Images:
     def size(self, path: Path, notes: Notes) -> tuple[int, int] | None:
         """(width, height) of an image as it is seen, upright; None, and a note, where it cannot be read."""
         try:
-            found: tuple[int, int] = decoded(path)[0].size
-            return found
+            return upright_size(path)
         except UsageError:
             notes.add("images cannot be read and are left out", path.name)
             return None

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,6 +14,8 @@ from zoo.data import checks as data_checks
 from zoo.data.base import SPLITS, DataModule, check_batch, check_classes
 from zoo.data.image import files as image_files
 from zoo.data.image import normalization, pipeline, transforms
+from zoo.data.image.cache import Cache
+from zoo.data.image.folder import IN_MEMORY
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling, Summary
 from zoo.data.sources import Source
@@ -38,6 +41,7 @@ class ArrayDataModule(DataModule):
         "scaling": Mapping[str, Any], "shape": tuple[int, ...], "high": float, "classes": tuple[str, ...]
     }  # fmt: skip
     num_classes: ClassVar[int | None] = None  # that the networks tell apart; None: as many as there are
+    reduces: ClassVar[bool] = True  # whether its folders read large photographs at a fraction of their size
     shape: tuple[int, ...]  # of one example
     high: float  # the largest number in the training set
     scaling: Scaling
@@ -51,16 +55,26 @@ class ArrayDataModule(DataModule):
     def __init__(self, card: Card, recipe: Recipe, source: Source | None):
         super().__init__(card, recipe, source)
         self._prepared: dict[Any, Any] = {}
+        self._targets: dict[str, np.ndarray] = {}  # by split, as far as they were seen and are no dictionaries
 
     @classmethod
     def adapt(cls, card: Card, recipe: Recipe, source: Source) -> Self:
         data = cls(card, recipe, source)
         data._check_rank()
-        data.summaries = {split: data_checks.summarise(data._examples(split), source, split) for split in SPLITS}
+        scaled_by = recipe.preprocessing or card.preprocessing
+        measured = {"train"} if scaled_by in normalization.MEASURED else {}
+        data.summaries = {
+            split: data_checks.summarise(data._examples(split), source, split, moments=split in measured)
+            for split in SPLITS
+        }
+        alike = (
+            data.summaries.items() if cls.batches is ArrayDataModule.batches else ()
+        )  # of a subclass's may be others
+        data._targets = {split: found.targets for split, found in alike if found.targets is not None}
         data.examples = {split: summary.count for split, summary in data.summaries.items()}
         data._check_data()
         train = data.summaries["train"]
-        data.scaling = normalization.SCALING[recipe.preprocessing or card.preprocessing](train)
+        data.scaling = normalization.SCALING[scaled_by](train)
         data.shape, data.high, data.class_names = train.shape, train.high, source.class_names
         return data
 
@@ -88,7 +102,7 @@ class ArrayDataModule(DataModule):
                     f"{name} has the classes {some(self.source.class_names)}; the run tells {some(self.class_names)} "
                     "apart: give the same"
                 )
-        found = data_checks.summarise(self._examples(split), self.source, split)
+        found = data_checks.summarise(self._examples(split), self.source, split, moments=False)
         if found.shape != self.shape:
             raise UsageError(f"an example of {name} has shape {found.shape}; the run was trained on {self.shape}")
         if len(self.shape) >= 3 and (found.high <= 1) != (self.high <= 1):
@@ -101,6 +115,12 @@ class ArrayDataModule(DataModule):
     def image_steps(self) -> Mapping[str, Any]:
         """What of the recipe's preprocessing is done to the images; a subclass with words of its own takes them out."""
         return self.recipe.preprocess
+
+    @property
+    def at_least(self) -> tuple[int, int] | None:
+        """(height, width) to which large photographs may be reduced when they are read, as those of a folder were."""
+        own = self.recipe.dataset == IN_MEMORY or Path(self.recipe.dataset).is_absolute()
+        return tuple(self.image_steps["cover"]) if own and self.reduces and "cover" in self.image_steps else None
 
     @property
     def num_values(self) -> int:
@@ -122,6 +142,8 @@ class ArrayDataModule(DataModule):
 
     def targets(self, split: str) -> Any:
         """The targets of a split alone, (examples, ...): the inputs of a large set do not fit into memory."""
+        if split in self._targets:
+            return self._targets[split]
         return concatenated([targets for _, targets in self.batches(split).as_numpy_iterator()])
 
     def arrays(self, split: str) -> tuple[np.ndarray, Any]:
@@ -142,7 +164,7 @@ class ArrayDataModule(DataModule):
         """Images, of files, PIL or arrays, as the recipe prepares those it trains on: (images, *shape), scaled."""
         if len(self.shape) != 3:
             return super().encode(raws)
-        pixels = [image_files.in_channels(image_files.taken(raw), self.shape[-1]) for raw in raws]
+        pixels = [image_files.in_channels(image_files.taken(raw, self.at_least), self.shape[-1]) for raw in raws]
         names = [str(raw) if isinstance(raw, str | Path) else "an image" for raw in raws]
         inputs = self.scaled([self.fitted(image, name) for image, name in zip(pixels, names)])
         if (self.recipe.preprocessing or self.card.preprocessing) == "standardise":  # by the training set
@@ -191,8 +213,13 @@ class ArrayDataModule(DataModule):
     def _examples(self, split: str) -> Any:
         if split not in self._prepared:
             readable = dataclasses.replace(self.source, split=self._in_its_channels)
-            self._prepared[split] = pipeline.prepared(readable, getattr(self.recipe, split), self.image_steps)
+            text = getattr(self.recipe, split)
+            self._prepared[split] = pipeline.prepared(readable, text, self.image_steps, self._cache)
         return self._prepared[split]
+
+    @cached_property
+    def _cache(self) -> Cache:
+        return Cache(pipeline.CACHE_BYTES, self.source.cache_dir)
 
     def _in_its_channels(self, split: str) -> Any:
         """The examples; other data than a run's in grey or colour, as it was trained: folders are read in colour."""
@@ -211,7 +238,7 @@ class ArrayDataModule(DataModule):
                 f"an example of {self.source.name} has {', '.join(spec) if isinstance(spec, Mapping) else spec}; "
                 "expected an input and its target: name them in the data set's supervised_keys"
             )
-        check_channels(spec[0].shape, self.source.name)
+        data_checks.check_channels(spec[0].shape, self.source.name)
         found, wanted = spec[0], self.card.inputs[0]
         if len(found.shape) != len(wanted.shape):
             raise UsageError(
@@ -248,27 +275,6 @@ class ArrayDataModule(DataModule):
                 f"the targets of {source.name} are classes; {card.name} expects numbers: y.astype('float32')"
             )
         check_batch(self.recipe, train.count)
-
-
-def check_channels(shape: Sequence[int | None], name: str) -> None:
-    """Raise where images (height, width, channels) or clips have their channels first; say where they have odd ones.
-
-    >>> check_channels((3, 32, 32), "photos.npz")
-    Traceback (most recent call last):
-        ...
-    zoo.errors.UsageError: the images of photos.npz have shape (3, 32, 32), their channels first; expected them last: numpy.moveaxis(x, 1, -1)
-    """  # noqa: E501
-    usual = (1, 3, 4)  # grey, colour, and with transparency
-    if len(shape) not in (3, 4) or shape[-1] in (*usual, None):
-        return
-    axis = next((axis for axis, size in enumerate(shape[:-2]) if size in usual), None)
-    what = "images" if len(shape) == 3 else "clips"
-    if axis is not None:
-        raise UsageError(
-            f"the {what} of {name} have shape {tuple(shape)}, their channels first; expected them last: "
-            f"numpy.moveaxis(x, {axis + 1}, -1)"
-        )
-    log.warning(f"the {what} of {name} have {shape[-1]} channels and are taken as they are; grey has 1, colour 3")
 
 
 class BinaryDataModule(ArrayDataModule):

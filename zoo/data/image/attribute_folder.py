@@ -13,9 +13,10 @@ from zoo.data.base import SPLITS
 from zoo.data.encodings import read_text
 from zoo.data.image.attributes import chosen_of
 from zoo.data.image.dividing import EVERYTHING, ImageFile, by_owner, by_record, digest_of
-from zoo.data.image.files import ENDINGS, TOO_MANY_PIXELS, decoded
-from zoo.data.image.folder import opened
+from zoo.data.image.files import ENDINGS, TOO_MANY_PIXELS
+from zoo.data.image.jpeg import Size
 from zoo.data.image.listing import FILE_COLUMNS, MEANT, TABLE
+from zoo.data.image.reading import look, opened
 from zoo.data.sources import Source
 from zoo.data.split_record import Example, SplitRecord
 from zoo.data.table_file import csv_rows
@@ -52,9 +53,11 @@ class AttributeFolder:
     Args:
         path: of the folder, or of the table, from whose folder on the files are named.
         attributes: the columns to learn, with commas between them; "" for all that are not file or split.
+        cover: a size of images; a photograph that has twice, four or eight times that is read at a fraction of its own.
     """
 
-    def __init__(self, path: Path, *, attributes: str = ""):
+    def __init__(self, path: Path, *, attributes: str = "", cover: Size | None = None):
+        self.at_least = cover
         self.path, self.table = (path.parent, path) if path.is_file() else (path, path / TABLE)
         self.name, self.chosen = str(path), chosen_of(attributes)
         if not self.table.is_file():
@@ -140,7 +143,7 @@ class AttributeFolder:
 
         def readable(row: Row) -> bool:
             try:
-                decoded(self.path / row.file)
+                look(self.path / row.file)
             except UsageError as error:
                 if "pip install" in str(error) or TOO_MANY_PIXELS in str(error):
                     raise
@@ -199,7 +202,7 @@ class AttributeFolder:
             if text not in ordered:
                 raise unknown(f"split of {self.path}", text, ordered)
             paths = [each.path for each in ordered[text]]
-            return opened(paths, [self.answers[path].answers for path in paths], 3)
+            return opened(paths, [self.answers[path].answers for path in paths], 3, self.at_least)
 
         examples = tuple(
             Example(split, each.label, each.digest, self.answers[each.path].file)

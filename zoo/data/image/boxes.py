@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from zoo.data.base import SPLITS
-from zoo.data.image import files as image_files
 from zoo.data.image import transforms
 from zoo.data.image.arrays import ArrayDataModule, concatenated
 from zoo.data.image.geometry import letterbox_window
+from zoo.data.image.reading import upright_size
 from zoo.data.sources import Source
 from zoo.data.tensors import check_tensorflow, tensorflow
 from zoo.errors import UsageError, some
@@ -28,7 +29,7 @@ class BoxDataModule(ArrayDataModule):
     perhaps "is_difficult" or "is_crowd". Batches: images, and (batch, most, 6), rows of class -1 where there are fewer.
     """
 
-    targets_are = "anything"
+    targets_are, reduces = "anything", False
     preprocess: ClassVar[Mapping[str, Any]] = {word: transforms.PREPROCESS[word] for word in ("letterbox", "resize")}
     _most = 0
 
@@ -74,7 +75,7 @@ class BoxDataModule(ArrayDataModule):
         """Images from files as `encode` has them, and the window of each image that the network sees (4,)."""
         windows = []
         for path in paths:
-            width, height = image_files.decoded(path)[0].size
+            width, height = upright_size(Path(path))
             seen = letterbox_window([height, width], self.shape[:2]).numpy() if self.letterboxed else WHOLE
             windows.append(np.asarray(seen, "float64"))
         return self.encode(paths), windows

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.image.jpeg import Size
 from zoo.errors import UsageError, first_line
 
 MAX_PIXELS = 100_000_000  # of an image, 300 MB in memory: a file of a few kB may hold any number of one colour
@@ -32,6 +33,7 @@ ENDINGS = (
     ".heic",
     ".heif",
 )  # that are read
+ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)  # of EXIF, and where it says that the image lies on its side
 log = logging.getLogger("zoo")
 TOO_MANY_PIXELS = f"more than {MAX_PIXELS / 1e6:.0f} million pixels; expected fewer: shrink it first"
 
@@ -65,25 +67,26 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
         yield file
 
 
-def read(path: str | os.PathLike[str]) -> Any:
+def read(path: str | os.PathLike[str], at_least: Size | None = None) -> Any:
     """An image file as a PIL image in RGB, upright; what was taken for granted is said in the log.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
     """
-    image, notes = decoded(path)
+    image, notes = decoded(path, at_least)
     for note in notes:
         log.info(f"{path} {note}")
     return image.convert("RGB")
 
 
-def pixels(path: str | os.PathLike[str], channels: int) -> np.ndarray:
+def pixels(path: str | os.PathLike[str], channels: int, at_least: Size | None = None) -> np.ndarray:
     """An image file as (height, width, channels) of 0 to 255, upright, without a word: 1 channel is grey, 3 are RGB.
+    `at_least` as in `decoded`.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
     """
-    return in_channels(decoded(path)[0], channels)
+    return in_channels(decoded(path, at_least)[0], channels)
 
 
 def in_channels(image: Any, channels: int) -> np.ndarray:
@@ -97,11 +100,12 @@ def in_mode(image: Any, mode: str) -> Any:
     return image if image.mode == mode else image.convert(mode)
 
 
-def decoded(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...]]:
+def decoded(path: str | os.PathLike[str], at_least: Size | None = None) -> tuple[Any, tuple[str, ...]]:
     """An image file as a PIL image in mode L or RGB, upright, and what had to be taken for granted about it.
 
     Transparent places become white, sixteen bits eight; of an animation it is the first image. The notes say so, each
-    as the end of a sentence that begins with the file's name.
+    as the end of a sentence that begins with the file's name. Of a JPEG that has twice, four or eight times
+    (height, width) `at_least` on both sides, it is a half, a quarter or an eighth: what is to be shrunk anyway.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
@@ -116,6 +120,9 @@ def decoded(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...]]:
         with opened(path) as file:
             if getattr(file, "n_frames", 1) > 1:
                 notes.append("holds several images; the first is taken")
+            if at_least and file.format == "JPEG":
+                lies = file.getexif().get(ORIENTATION, 1) in LYING
+                file.draft(None, at_least if lies else at_least[::-1])
             file.load()
             ImageOps.exif_transpose(file, in_place=True)  # cameras note which way they were held
             image: Any = file
@@ -127,8 +134,8 @@ def decoded(path: str | os.PathLike[str]) -> tuple[Any, tuple[str, ...]]:
     return image, (*notes, *more)
 
 
-def taken(raw: Any) -> Any:
-    """A path, a PIL image or an array as a PIL image in RGB, upright.
+def taken(raw: Any, at_least: Size | None = None) -> Any:
+    """A path, a PIL image or an array as a PIL image in RGB, upright; of a path, `at_least` as in `decoded`.
 
     An array is (height, width) or (height, width, channels), of grey, RGB or RGB with opacity: integers of 0 to 255, or
     fractions of 0 to 1.
@@ -142,7 +149,7 @@ def taken(raw: Any) -> Any:
     from PIL import Image, ImageOps
 
     if isinstance(raw, str | os.PathLike):
-        return read(raw)
+        return read(raw, at_least)
     if not hasattr(raw, "getbands"):
         raw = Image.fromarray(_bytes_of(np.asarray(raw)))
     return _in_plain_mode(ImageOps.exif_transpose(raw))[0].convert("RGB")

@@ -4,23 +4,22 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from zoo.data.base import SPLITS
 from zoo.data.image.dividing import SPLIT_FRACTIONS, ImageFile, by_content, digest_of
-from zoo.data.image.files import ENDINGS, TOO_MANY_PIXELS, decoded, pixels
+from zoo.data.image.files import ENDINGS, TOO_MANY_PIXELS
+from zoo.data.image.jpeg import Size
 from zoo.data.image.listing import TABLE, Found, from_rows, labels_of, listed, sound
+from zoo.data.image.reading import look, opened
 from zoo.data.loaders import rows_of
 from zoo.data.sources import Source
 from zoo.data.split_record import Example, SplitRecord
-from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, some, unknown
 
 log = logging.getLogger("zoo")
@@ -36,6 +35,9 @@ class ImageFolder:
     Images may lie in sub-folders of their class. In place of folders for the classes, ``PHOTOS/labels.csv`` may name
     the files, with columns path and label, and perhaps split.
 
+    A photograph that has twice the size of `cover`, to which its images are brought, is read at a half of its own, or
+    at a quarter or an eighth.
+
     Without splits of their own, 70 % of each class train, 10 % validate and 20 % test, by the content of the
     files: an image and its copies lie in one split, in every run and under any file names, and an image that is added
     moves one other at most from each split to the next. Owners' splits are called train, test and validation (val,
@@ -45,9 +47,10 @@ class ImageFolder:
     KIND = "images"
     ENDINGS: tuple[str, ...] = ENDINGS
     found: list[Found] | None = None  # where a table names them
+    at_least: Size | None = None  # of large photographs what is read
 
-    def __init__(self, path: Path):
-        self.path, self.name = path, str(path)
+    def __init__(self, path: Path, *, cover: Size | None = None):
+        self.path, self.name, self.at_least = path, str(path), cover
         if not (path / TABLE).is_file() and len(found := labels_of(path)) < 2:
             raise UsageError(
                 f"{path} has {len(found)} sub-folders; expected one for each class, at least 2, with {self.KIND} "
@@ -55,7 +58,7 @@ class ImageFolder:
             )
 
     @classmethod
-    def of_table(cls, table: Any) -> Self:
+    def of_table(cls, table: Any, *, cover: Size | None = None) -> Self:
         """The files that a table of pandas or Polars names, with columns path and label, and perhaps split.
 
         Raises:
@@ -65,6 +68,7 @@ class ImageFolder:
         if not found:
             raise UsageError("the table names no file that is there; expected paths, from this folder on or whole")
         folder = cls.__new__(cls)
+        folder.at_least = cover
         folder.name, folder.found = IN_MEMORY, [each._replace(path=each.path.absolute()) for each in found]
         folder.path = Path(os.path.commonpath([each.path.parent for each in folder.found]))
         return folder
@@ -112,7 +116,8 @@ class ImageFolder:
 
     def _open(self, images: list[ImageFile], labels: tuple[str, ...]) -> Any:
         """A ``tf.data.Dataset`` of what a network learns from, one example each, and its class."""
-        return opened([image.path for image in images], [labels.index(image.label) for image in images], 3)
+        numbers = [labels.index(image.label) for image in images]
+        return opened([image.path for image in images], numbers, 3, self.at_least)
 
     def _example(self, image: ImageFile, split: str) -> Example:
         return Example(split, image.label, image.digest, image.path.relative_to(self.path).as_posix())
@@ -135,8 +140,7 @@ class ImageFolder:
 
     def _look(self, image: ImageFile) -> tuple[str, ...]:
         """What has to be taken for granted about an image; raises where it cannot be read."""
-        _, notes = decoded(image.path)
-        return notes
+        return look(image.path)
 
     def _owners(self, images: list[ImageFile]) -> dict[str, list[ImageFile]]:
         splits = {split: [image for image in images if image.split == split] for split in SPLITS}
@@ -202,19 +206,3 @@ class ImageFolder:
         if images:
             names = some([image.path.relative_to(self.path) for image in images])
             log.warning(f"left out {len(images)} {self.KIND} of {self.path} that {why}: {names}")
-
-
-def opened(paths: Sequence[Path], labels: Sequence[Any], channels: int) -> Any:
-    """A ``tf.data.Dataset`` of images (height, width, channels), uint8, and their labels, a whole number or a row of
-    them each; in the order of `paths`.
-
-    Pillow reads them, so that a network is trained on what it is later asked about: upright, on white.
-    """
-    tf = tensorflow()
-
-    def read(path: Any, label: Any) -> tuple[Any, Any]:
-        image = tf.numpy_function(lambda file: pixels(file.decode(), channels), [path], tf.uint8, stateful=False)
-        return tf.ensure_shape(image, (None, None, channels)), label
-
-    files = tf.data.Dataset.from_tensor_slices(([str(path) for path in paths], np.array(labels, "int64")))
-    return files.map(read, num_parallel_calls=tf.data.AUTOTUNE)

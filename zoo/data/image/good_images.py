@@ -19,6 +19,7 @@ from zoo.data.image.arrays import AnyTargets
 from zoo.data.image.dividing import ImageFile, digest_of
 from zoo.data.image.files import ENDINGS
 from zoo.data.image.folder import ImageFolder
+from zoo.data.image.jpeg import Size
 from zoo.data.image.listing import TABLE, from_folders, labels_of, listed
 from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError, some, unknown
@@ -42,8 +43,8 @@ class GoodFolder(ImageFolder):
     Sub-folders of any other names are classes, as in `ImageFolder`; ``--option strange=NAME`` says which are strange.
     """
 
-    def __init__(self, path: Path):
-        self.path, self.name = path, str(path)
+    def __init__(self, path: Path, *, cover: Size | None = None):
+        self.path, self.name, self.at_least = path, str(path), cover
         if not (path / TABLE).is_file() and not labels_of(path) and not self._loose:
             raise UsageError(f"{path} holds no {self.KIND}; expected good ones ({', '.join(self.ENDINGS)}) in it")
 

@@ -219,4 +219,5 @@ def numbered(source: Source, split: str) -> Source:
         source.name,
         tuple(name.decode() for name in names),
         lambda text: source.split(text).map(lambda name, image: (image, number_of(name))),
+        cache_dir=source.cache_dir,
     )

@@ -12,8 +12,9 @@ from typing import Any
 
 from zoo.data.base import SPLITS
 from zoo.data.image.files import ENDINGS, TOO_MANY_PIXELS, decoded
-from zoo.data.image.folder import opened
+from zoo.data.image.jpeg import Size, parsed
 from zoo.data.image.listing import subfolders
+from zoo.data.image.reading import opened
 from zoo.data.sources import Source
 from zoo.data.split_record import LEARNED_FROM, Example, SplitRecord
 from zoo.errors import UsageError, some, unknown
@@ -26,11 +27,12 @@ MIN_IDENTITIES = 8  # 4 to learn from, 2 to validate on, 2 to test on
 class IdentityFolder:
     """``FACES/<person>/<image>.jpg``, split by person: a quarter test, of the others a fifth validate.
 
-    The split depends on the names of the sub-folders alone, and a run keeps it. Copies of an image count once.
+    The split depends on the names of the sub-folders alone, and a run keeps it. Copies of an image count once. Large
+    photographs are read as `zoo.data.image.folder.ImageFolder` does it.
     """
 
-    def __init__(self, path: Path):
-        self.path, self.name = path, str(path)
+    def __init__(self, path: Path, *, cover: Size | None = None):
+        self.path, self.name, self.at_least = path, str(path), cover
         self.identities = subfolders(path)
         if len(self.identities) < MIN_IDENTITIES:
             raise UsageError(
@@ -82,7 +84,7 @@ class IdentityFolder:
             if text not in SPLITS:
                 raise unknown(f"split of {self.path}", text, SPLITS)
             chosen = [(file, names.index(name)) for file, (split, name) in files.items() if split == text]
-            return opened([file for file, _ in chosen], [label for _, label in chosen], channels)
+            return opened([file for file, _ in chosen], [label for _, label in chosen], channels, self.at_least)
 
         examples = tuple(self._example(file, split, name) for file, (split, name) in files.items())
         return Source(self.name, tuple(names), split, examples=examples)
@@ -103,6 +105,9 @@ class IdentityFolder:
 
     def _channels(self, file: Path) -> int:
         """How many numbers a pixel has; 0 if the file cannot be read."""
+        found = parsed(file.read_bytes()) if file.suffix.lower() in (".jpg", ".jpeg") else None
+        if found and found.plain:
+            return found.channels
         try:
             return 1 if decoded(file)[0].mode == "L" else 3
         except UsageError as error:

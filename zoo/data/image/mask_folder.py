@@ -11,8 +11,9 @@ import numpy as np
 
 from zoo.data.base import SPLITS
 from zoo.data.image.dividing import EVERYTHING, ImageFile, by_owner, by_record, digest_of, examples_of
-from zoo.data.image.files import ENDINGS, decoded, opened, pixels
+from zoo.data.image.files import ENDINGS, opened, pixels
 from zoo.data.image.listing import MEANT, subfolders
+from zoo.data.image.reading import upright_size
 from zoo.data.sources import Source
 from zoo.data.split_record import SplitRecord
 from zoo.data.tensors import tensorflow
@@ -194,11 +195,11 @@ def numbers(path: Path) -> np.ndarray:
 def mismatch(image: Path, mask: Path) -> str:
     """What is wrong with an image and its mask, in words; "" where nothing is."""
     try:
-        picture, _ = decoded(image)
+        size = upright_size(image)
         height, width = numbers(mask).shape
     except UsageError as error:
         return "holds colours" if "colours" in str(error) else "cannot be read"
-    return "" if picture.size == (width, height) else f"{width}x{height} for {picture.size[0]}x{picture.size[1]}"
+    return "" if size == (width, height) else f"{width}x{height} for {size[0]}x{size[1]}"
 
 
 def stem_of(path: Path) -> str:

@@ -24,7 +24,7 @@ class MaskDataModule(ArrayDataModule):
     ``classes`` and the number of the first, ``lowest``.
     """
 
-    targets_are = "anything"
+    targets_are, reduces = "anything", False
     data_options = ("classes", "lowest")
     pixels: Mapping[str, np.ndarray]  # by split, how many each class has; known after `adapt`
 

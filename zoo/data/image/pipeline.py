@@ -9,36 +9,33 @@ epoch alone (`zoo.data.epochs`). (Keras's own shuffling of arrays and `tf.random
 for ever once a global seed is set.)
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from zoo.data.by_rows import mapped
 from zoo.data.checks import check_step
 from zoo.data.epochs import Epochs, shuffled, with_draws
 from zoo.data.image import keras_layers
+from zoo.data.image.cache import Cache, example_bytes
 from zoo.data.image.keras_layers import AUGMENT_LAYERS
 from zoo.data.image.normalization import Scaling
-from zoo.data.image.transforms import AUGMENT, PREPROCESS
+from zoo.data.image.transforms import AUGMENT, PREPROCESS, steps
 from zoo.data.sources import Source
 from zoo.data.tensors import numpy_dtype, tensorflow
 from zoo.errors import unknown
 
-CACHE_BYTES = 4 * 2**30  # sets up to this size are cached and shuffled whole
+CACHE_BYTES = 4 * 2**30  # all splits up to this size are cached, and shuffled whole
 SHUFFLE_BUFFER = 100_000  # examples at most
 
 
-def example_bytes(examples: Any) -> int:
-    """The memory that one example takes, or a guess of 1 MiB where its size varies."""
-    tf = tensorflow()
+def prepared(source: Source, split: str, preprocess: Mapping[str, Any], cache: Cache | None = None) -> Any:
+    """The examples (input, target) of a split, preprocessed, one by one; kept in memory if they fit, or on the disk.
 
-    specs = tf.nest.flatten(examples.element_spec)
-    if any(spec.shape is None or None in tuple(spec.shape) for spec in specs):
-        return 2**20
-    return sum(math.prod(spec.shape) * numpy_dtype(spec.dtype).itemsize for spec in specs)
-
-
-def prepared(source: Source, split: str, preprocess: Mapping[str, Any]) -> Any:
-    """The examples (input, target) of a split, preprocessed, one by one; cached in memory if they fit.
+    Args:
+        source: of the examples.
+        split: which of them.
+        preprocess: options of `PREPROCESS`.
+        cache: what keeps them, of all splits of a data module; None for one that has `CACHE_BYTES`.
 
     Raises:
         UsageError: for a split or a step of the preprocessing that does not exist.
@@ -60,9 +57,8 @@ def prepared(source: Source, split: str, preprocess: Mapping[str, Any]) -> Any:
 
     examples = source.split(split)
     if preprocess:
-        examples = examples.map(apply, num_parallel_calls=tf.data.AUTOTUNE)
-    count = int(examples.cardinality())  # negative where nobody knows
-    return examples.cache() if 0 <= count * example_bytes(examples) <= CACHE_BYTES else examples
+        examples = mapped(examples, apply)
+    return (cache or Cache(CACHE_BYTES)).keep(examples, source, split)
 
 
 def batches(
@@ -89,7 +85,7 @@ def batches(
 
     if epochs is None:
         return finished(examples.batch(batch_size), scaling=scaling)
-    buffer = min(max(1, CACHE_BYTES // example_bytes(examples)), SHUFFLE_BUFFER)
+    buffer = shuffle_buffer(examples)
 
     def epoch(seeds: Any) -> Any:
         mixed = shuffled(examples, buffer, seeds).batch(batch_size)
@@ -100,6 +96,11 @@ def batches(
     if count >= 0:
         batched = batched.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
     return finished(batched, scaling=scaling, augment=augment)
+
+
+def shuffle_buffer(examples: Any) -> int:
+    """How many examples are shuffled together: those of a cache cost nothing, others the memory that they take."""
+    return min(max(1, CACHE_BYTES // example_bytes(examples)), SHUFFLE_BUFFER)
 
 
 def finished(batched: Any, *, scaling: Scaling, augment: Mapping[str, Any] | None = None) -> Any:
@@ -126,11 +127,12 @@ def finished(batched: Any, *, scaling: Scaling, augment: Mapping[str, Any] | Non
         if word in AUGMENT_LAYERS
     }
 
+    augmentations = steps(augment, layers)
+
     def finish(batch: tuple[Any, Any], draw: Any = None) -> tuple[Any, Any]:
         x, y = batch
-        for number, (word, option) in enumerate(augment.items()):
-            seed = None if draw is None else draw + [number, 0]
-            x, y = layers[word](x, y, seed) if word in layers else AUGMENT[word](x, y, seed, option)
+        for each in augmentations:
+            x, y = each(x, y, draw)
         return scaling(x), y
 
     if augment:

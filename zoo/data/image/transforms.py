@@ -8,8 +8,6 @@ and each image of the batch its own random numbers.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from zoo.checks import is_interval, is_number, is_whole
 from zoo.data.image import colours
 from zoo.data.image.affine import affine, check_affine
@@ -19,10 +17,10 @@ from zoo.data.image.geometry import (
     followed,
     letterbox_size,
     letterbox_window,
-    mirrored,
     through,
     unchanged,
 )
+from zoo.data.image.moves import Mirror, crop, flip, shift
 from zoo.data.tensors import numpy_dtype, tensorflow
 from zoo.data.video import frames
 from zoo.errors import UsageError
@@ -61,11 +59,36 @@ def cover(x: Tensor, y: Any, size: Size) -> Pair:
     scale = tf.reduce_max(tf.constant(size, tf.float32) / sides)
     wanted = tf.maximum(tf.cast(tf.math.ceil(sides * scale - 1e-3), tf.int32), size)
 
-    def cut(images: Tensor, **how: Any) -> Tensor:
-        return tf.image.resize_with_crop_or_pad(tf.image.resize(images, wanted, **how), *size)
+    def cut(masks: Tensor) -> Tensor:
+        return tf.image.resize_with_crop_or_pad(tf.image.resize(masks, wanted, "nearest"), *size)
 
-    y = followed(y, x, boxes=through(central_window(wanted, size)), masks=lambda masks: cut(masks, method="nearest"))
-    return of_its_kind(cut(x, antialias=True), x), y
+    y = followed(y, x, boxes=through(central_window(wanted, size)), masks=cut)
+    return of_its_kind(middle_resized(x, wanted, size), x), y
+
+
+def middle_resized(x: Tensor, wanted: Tensor, size: Size) -> Tensor:
+    """Of images (..., height, width, channels) resized to `wanted`, smoothed where they shrink, the middle: float32.
+
+    TensorFlow computes no more than that, from the pixels that the middle is made of.
+    """
+    tf = tensorflow()
+
+    if not hasattr(tf, "raw_ops"):
+        return tf.image.resize_with_crop_or_pad(tf.image.resize(x, wanted, antialias=True), *size)
+    scale = tf.cast(wanted, tf.float32) / tf.cast(tf.shape(x)[-3:-1], tf.float32)
+    start = tf.cast((wanted - size) // 2, tf.float32)
+    reach = tf.maximum(1.0, 1.0 / scale) + 1.0  # of the smoothing, in pixels of `x`
+    first = tf.maximum(tf.cast(start / scale - reach, tf.int32), 0)
+    last = tf.cast((start + size) / scale + reach, tf.int32) + 1
+    x = x[..., first[0] : last[0], first[1] : last[1], :]
+    found = tf.raw_ops.ScaleAndTranslate(
+        images=x[tf.newaxis] if len(x.shape) == 3 else x,
+        size=size,
+        scale=scale,
+        translation=tf.cast(first, tf.float32) * scale - start,
+        kernel_type="triangle",
+    )
+    return found[0] if len(x.shape) == 3 else found
 
 
 def letterbox(x: Tensor, y: Any, size: Size) -> Pair:
@@ -94,7 +117,7 @@ def of_its_kind(found: Tensor, x: Tensor) -> Tensor:
     """What was made of `x` by real numbers, in whole ones if `x` has such: a byte a colour in the cache."""
     tf = tensorflow()
 
-    return tf.saturate_cast(tf.round(found), x.dtype) if numpy_dtype(x.dtype).kind in "iu" else found
+    return tf.cast(tf.round(found), x.dtype) if numpy_dtype(x.dtype).kind in "iu" else found
 
 
 def ink(x: Tensor, y: Any, size: Size) -> Pair:
@@ -141,65 +164,6 @@ def extent(marked: Tensor) -> tuple[Tensor, Tensor]:
 # Anew to each batch: images (batch, height, width, channels)
 
 
-def shift(x: Tensor, y: Any, seed: Tensor, pixels: int) -> Pair:
-    """Move each image of a batch by up to `pixels` in both directions; what comes in is black."""
-    tf = tensorflow()
-
-    batch, height, width, _ = tf.unstack(tf.shape(x))
-    down, right = tf.unstack(
-        tf.random.stateless_uniform((2, batch), seed, maxval=2 * pixels + 1, dtype=tf.int32)
-    )  # (batch,) each: where the image's corner is in the padded image
-
-    def moved(images: Tensor) -> Tensor:
-        padded = tf.pad(images, [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]])
-        rows = tf.gather(padded, down[:, None] + tf.range(height), axis=1, batch_dims=1)
-        return tf.gather(rows, right[:, None] + tf.range(width), axis=2, batch_dims=1)
-
-    left = tf.cast((right - pixels) / width, tf.float32)
-    top = tf.cast((down - pixels) / height, tf.float32)
-    window = tf.stack([left, top, left + 1.0, top + 1.0], axis=1)  # (batch, 4)
-    return moved(x), followed(y, x, boxes=through(window), masks=moved)
-
-
-def flip(x: Tensor, y: Any, seed: Tensor, _: bool) -> Pair:
-    """Mirror each image of a batch left to right with probability 1/2."""
-    tf = tensorflow()
-
-    coin = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed) < 0.5
-
-    def flipped(images: Tensor) -> Tensor:
-        return tf.where(coin, images[:, :, ::-1], images)
-
-    y = followed(y, x, boxes=lambda boxes: tf.where(coin[..., 0], mirrored(boxes), boxes), masks=flipped)
-    return flipped(x), y
-
-
-def crop(x: Tensor, y: Any, seed: Tensor, area: tuple[float, float]) -> Pair:
-    """Stretch a random part of each image of a batch to full size: a fraction of its area between the two of `area`,
-    its sides in a proportion between 3:4 and 4:3 (Szegedy 2015, section 6)."""
-    tf = tensorflow()
-
-    batch, height, width, _ = tf.unstack(tf.shape(x))
-    fraction, shape, down, right = tf.unstack(tf.random.stateless_uniform((4, batch), seed))
-    fraction = area[0] + fraction * (area[1] - area[0])
-    proportion = tf.exp((2.0 * shape - 1.0) * np.float32(np.log(4 / 3)))
-    tall, wide = tf.minimum(tf.sqrt(fraction / proportion), 1.0), tf.minimum(tf.sqrt(fraction * proportion), 1.0)
-    top, left = down * (1.0 - tall), right * (1.0 - wide)
-    parts = tf.stack([top, left, top + tall, left + wide], axis=1)
-
-    def cropped(images: Tensor, method: str = "bilinear") -> Tensor:
-        return tf.image.crop_and_resize(images, parts, tf.range(batch), (height, width), method)
-
-    def start(offset: Tensor, side: Tensor, pixels: Tensor) -> Tensor:
-        """TensorFlow measures a part from the middle of the first pixel to that of the last; boxes, edge to edge."""
-        pixels = tf.cast(pixels, tf.float32)
-        return ((pixels - 1.0) * offset + 0.5 * (1.0 - side)) / pixels
-
-    left, top = start(left, wide, width), start(top, tall, height)
-    window = tf.stack([left, top, left + wide, top + tall], axis=1)  # (batch, 4)
-    return cropped(x), followed(y, x, boxes=through(window), masks=lambda masks: cropped(masks, "nearest"))
-
-
 def stroke(x: Tensor, y: Any, seed: Tensor, probability: float) -> Pair:
     """Draw what is light in each image of a batch with another pen: a pixel broader on each side with this probability,
     finer with the same."""
@@ -239,6 +203,38 @@ AUGMENT: Mapping[str, Callable[..., Pair]] = {  # (inputs, targets, seed, option
     "grey": colours.grey,
     "jitter": frames.jitter,
 }
+JOINED = ({"flip", "shift"}, {"flip", "crop"})  # augmentations that are done in one
+
+
+def steps(augment: Mapping[str, Any], others: Mapping[str, Callable[..., Pair]] = {}) -> list[Callable[..., Pair]]:
+    """Augmentations as steps (inputs, targets, seed of the batch) -> (inputs, targets), each with a seed of its own. A
+    flip next to a shift or a crop is one step with it, and costs nothing there; what comes out is the same.
+
+    Args:
+        augment: options of `AUGMENT`, or of `others`.
+        others: augmentations that are made already, of inputs, targets and a seed.
+    """
+    words, numbers = [*augment], [*range(len(augment))]
+    found = list[Callable[..., Pair]]()
+
+    def step(number: int, flip_at: int | None) -> Callable[..., Pair]:
+        word = words[number]
+
+        def apply(x: Tensor, y: Any, draw: Tensor) -> Pair:
+            seed = draw + [number, 0]
+            if word in others:
+                return others[word](x, y, seed)
+            with_flip = {} if flip_at is None else {"mirror": Mirror(draw + [flip_at, 0], first=flip_at < number)}
+            return AUGMENT[word](x, y, seed, augment[word], **with_flip)
+
+        return apply
+
+    while numbers:
+        number, flip_at = numbers.pop(0), None
+        if numbers and {words[number], words[numbers[0]]} in JOINED:
+            number, flip_at = sorted((number, numbers.pop(0)), key=lambda each: words[each] == "flip")
+        found.append(step(number, flip_at))
+    return found
 
 
 TAKES: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # what an option has to be, and how that is said

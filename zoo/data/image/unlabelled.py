@@ -15,6 +15,7 @@ from zoo.data.image.arrays import AnyTargets, ArrayDataModule
 from zoo.data.image.dividing import ImageFile, digest_of
 from zoo.data.image.folder import ImageFolder
 from zoo.data.image.good_images import loose_images
+from zoo.data.image.jpeg import Size
 from zoo.data.image.listing import TABLE, labels_of
 from zoo.data.tensors import tensorflow
 from zoo.errors import UsageError
@@ -27,8 +28,8 @@ MIN_IMAGES = 30  # without labels, in all
 class UnlabelledFolder(ImageFolder):
     """``IMAGES/<image>.jpg``; or any folder that `ImageFolder` opens, whose classes are for measuring alone."""
 
-    def __init__(self, path: Path):
-        self.path, self.name = path, str(path)
+    def __init__(self, path: Path, *, cover: Size | None = None):
+        self.path, self.name, self.at_least = path, str(path), cover
         if not (path / TABLE).is_file() and not labels_of(path) and not loose_images(path):
             raise UsageError(f"{path} holds no {self.KIND}; expected some ({', '.join(self.ENDINGS)}) in it")
 
@@ -142,7 +143,7 @@ class TwoViews(UnlabelledImages):
     def batches(self, split: str, *, training: bool = False) -> Any:
         tf = tensorflow()
         examples, size = self._examples(split), self.recipe.batch_size
-        buffer = min(max(1, pipeline.CACHE_BYTES // pipeline.example_bytes(examples)), pipeline.SHUFFLE_BUFFER)
+        buffer = pipeline.shuffle_buffer(examples)
         epochs = self.begin() if training else Epochs(self.recipe.seed, anew=False)
 
         def epoch(seeds: Any) -> Any:

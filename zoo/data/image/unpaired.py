@@ -12,10 +12,13 @@ from zoo.data.base import SPLITS
 from zoo.data.epochs import shuffled, with_draws
 from zoo.data.image import pipeline
 from zoo.data.image.arrays import AnyTargets
+from zoo.data.image.cache import example_bytes
 from zoo.data.image.dividing import ImageFile, by_owner, by_record, digest_of, examples_of
 from zoo.data.image.files import ENDINGS
-from zoo.data.image.folder import ImageFolder, opened
+from zoo.data.image.folder import ImageFolder
+from zoo.data.image.jpeg import Size
 from zoo.data.image.listing import subfolders
+from zoo.data.image.reading import opened
 from zoo.data.sources import Source
 from zoo.data.split_record import SplitRecord
 from zoo.data.tensors import tensorflow
@@ -46,8 +49,8 @@ class UnpairedFolder(ImageFolder):
     translations are judged. Without test folders a fifth of each set is held out to test, and a tenth to validate.
     """
 
-    def __init__(self, path: Path):
-        self.path, self.name = path, str(path)
+    def __init__(self, path: Path, *, cover: Size | None = None):
+        self.path, self.name, self.at_least = path, str(path), cover
         if not path.is_dir():
             raise UsageError(f"{path} is no folder; expected one with {WANTED}")
         missing = [f"train{side.upper()}/" for side in SIDES if not self._files("train", side)]
@@ -111,7 +114,9 @@ class UnpairedFolder(ImageFolder):
             if text not in ordered:
                 raise unknown(f"split of {self.path}", text, ordered)
             images = ordered[text]
-            return opened([each.path for each in images], [names.index(each.label) for each in images], 3)
+            return opened(
+                [each.path for each in images], [names.index(each.label) for each in images], 3, self.at_least
+            )
 
         return Source(self.name, names, split, examples=examples_of(ordered, self.path))
 
@@ -203,5 +208,5 @@ class UnpairedImages(AnyTargets):
     def _repeated(examples: Any, count: int, wanted: int) -> Any:
         """A set in memory if it is small, as often as it takes to be as large as the other one."""
         known = examples.apply(tensorflow().data.experimental.assert_cardinality(count))
-        whole = known.cache() if count * pipeline.example_bytes(known) <= pipeline.CACHE_BYTES else known
+        whole = known.cache() if count * example_bytes(known) <= pipeline.CACHE_BYTES else known
         return whole.repeat(-(-wanted // count)).take(wanted)

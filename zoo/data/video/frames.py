@@ -80,11 +80,11 @@ def every(x: Tensor, y: Any, stride: int) -> Pair:
 def for_clips(augmentation: Callable[..., Pair]) -> Callable[..., Pair]:
     """An augmentation of images that does the same to every frame of a clip: the frames become channels."""
 
-    def augment(x: Tensor, y: Any, seed: Tensor, option: Any) -> Pair:
+    def augment(x: Tensor, y: Any, seed: Tensor, option: Any, **more: Any) -> Pair:
         tf = tensorflow()
 
         if len(x.shape) != 5:
-            return augmentation(x, y, seed, option)
+            return augmentation(x, y, seed, option, **more)
         original = dict[str, Any]()  # typed so for AutoGraph; boxes and masks as they came, for their shapes
 
         def fold_boxes(boxes: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def for_clips(augmentation: Callable[..., Pair]) -> Callable[..., Pair]:
             return frames_to_channels(masks)
 
         folded = mapped(y, boxes=fold_boxes, masks=fold_masks)
-        found, folded = augmentation(frames_to_channels(x), folded, seed, option)
+        found, folded = augmentation(frames_to_channels(x), folded, seed, option, **more)
         y = mapped(
             folded,
             boxes=lambda boxes: tf.reshape(boxes, tf.shape(original["boxes"])),

@@ -23,7 +23,9 @@ int64, string, uint8 = map(np.dtype, ("int64", "object", "uint8"))
 newaxis = None
 
 errors = SimpleNamespace(OpError=OpError)
-nest = SimpleNamespace(flatten=keras.tree.flatten, map_structure=keras.tree.map_structure)
+nest = SimpleNamespace(
+    flatten=keras.tree.flatten, map_structure=keras.tree.map_structure, pack_sequence_as=keras.tree.pack_sequence_as
+)
 data = SimpleNamespace(
     AUTOTUNE=AUTOTUNE, Dataset=Dataset, experimental=SimpleNamespace(assert_cardinality=assert_cardinality)
 )
@@ -33,7 +35,7 @@ convert_to_tensor = constant
 argmax, argsort, cos, exp, floor, maximum, minimum, round, sin, sqrt, where = (
     np.argmax, np.argsort, np.cos, np.exp, np.floor, np.maximum, np.minimum, np.round, np.sin, np.sqrt, np.where
 )  # fmt: skip
-reshape, roll, transpose = np.reshape, np.roll, np.transpose
+reshape, reverse, roll, transpose = np.reshape, np.flip, np.roll, np.transpose
 
 
 def cast(x: Any, dtype: Any) -> Any:
@@ -120,7 +122,10 @@ def ensure_shape(x: Any, size: Any) -> Any:
 
 
 def numpy_function(function: Callable[..., Any], inputs: Sequence[Any], dtype: Any, stateful: Any = True) -> Any:
-    return np.asarray(function(*inputs), dtype)
+    found = function(*inputs)
+    if isinstance(dtype, list):
+        return [np.asarray(each, kind) for each, kind in zip(found, dtype)]
+    return np.asarray(found, dtype)
 
 
 def top_k(x: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
