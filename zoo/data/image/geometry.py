@@ -151,9 +151,14 @@ def out_of(window: Any, boxes: Any) -> Any:
     return np.clip(np.tile(corner, 2) + boxes * np.tile(side, 2), 0.0, 1.0)
 
 
-def mirrored(boxes: Tensor) -> Tensor:
-    """Boxes of an image that is mirrored left to right."""
+def mirrored(boxes: Tensor, axis: int = 0) -> Tensor:
+    """Boxes of an image that is mirrored left to right, or with axis 1 top to bottom.
+
+    >>> mirrored(tensorflow().constant([0.0, 0.25, 0.5, 0.5]), axis=1).numpy().tolist()
+    [0.0, 0.5, 0.5, 0.75]
+    """
     tf = tensorflow()
 
     left, top, right, bottom = tf.unstack(boxes, axis=-1)
-    return tf.stack([1.0 - right, top, 1.0 - left, bottom], axis=-1)
+    ends = [left, 1.0 - bottom, right, 1.0 - top] if axis else [1.0 - right, top, 1.0 - left, bottom]
+    return tf.stack(ends, axis=-1)

@@ -161,17 +161,26 @@ def shift(x: Tensor, y: Any, seed: Tensor, pixels: int) -> Pair:
     return moved(x), followed(y, x, boxes=through(window), masks=moved)
 
 
-def flip(x: Tensor, y: Any, seed: Tensor, _: bool) -> Pair:
-    """Mirror each image of a batch left to right with probability 1/2."""
+def flip(x: Tensor, y: Any, seed: Tensor, option: bool | str) -> Pair:
+    """Mirror each image of a batch left to right with probability 1/2; where `option` is "both", top to bottom too,
+    with another coin: for what has no up and down, under a microscope or from above."""
     tf = tensorflow()
 
-    coin = tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), seed) < 0.5
+    for axis in (0, 1) if option == "both" else (0,):  # across, then down
+        chosen = seed if axis == 0 else tf.convert_to_tensor(seed) + [0, 1]
+        x, y = flipped(x, y, tf.random.stateless_uniform((tf.shape(x)[0], 1, 1, 1), chosen) < 0.5, axis)
+    return x, y
 
-    def flipped(images: Tensor) -> Tensor:
-        return tf.where(coin, images[:, :, ::-1], images)
 
-    y = followed(y, x, boxes=lambda boxes: tf.where(coin[..., 0], mirrored(boxes), boxes), masks=flipped)
-    return flipped(x), y
+def flipped(x: Tensor, y: Any, coin: Tensor, axis: int) -> Pair:
+    """The images whose `coin` (batch, 1, 1, 1) is true mirrored: left to right, or with axis 1 top to bottom."""
+    tf = tensorflow()
+
+    def turned(images: Tensor) -> Tensor:
+        return tf.where(coin, images[:, ::-1] if axis else images[:, :, ::-1], images)
+
+    y = followed(y, x, boxes=lambda boxes: tf.where(coin[..., 0], mirrored(boxes, axis), boxes), masks=turned)
+    return turned(x), y
 
 
 def crop(x: Tensor, y: Any, seed: Tensor, area: tuple[float, float]) -> Pair:
@@ -243,7 +252,7 @@ AUGMENT: Mapping[str, Callable[..., Pair]] = {  # (inputs, targets, seed, option
 
 TAKES: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # what an option has to be, and how that is said
     "shift": (lambda option: is_whole(option, 0), "pixels, a whole number of at least 0"),
-    "flip": (lambda option: isinstance(option, bool), "True"),
+    "flip": (lambda option: isinstance(option, bool) or option == "both", "True, or 'both' for top to bottom too"),
     "crop": (lambda option: is_interval(option, 0, 1) and option[0] > 0, "two fractions of the area, (0.6, 1.0)"),
     "stroke": (lambda option: is_number(option, 0, 0.5), "a probability from 0 to 0.5"),
     "colour": (lambda option: is_number(option, 0, 1), "a strength from 0 to 1"),
