@@ -77,13 +77,14 @@ def read(path: str | os.PathLike[str]) -> Any:
     return image.convert("RGB")
 
 
-def pixels(path: str | os.PathLike[str], channels: int) -> np.ndarray:
-    """An image file as (height, width, channels) of 0 to 255, upright, without a word: 1 channel is grey, 3 are RGB.
+def pixels(raw: Any, channels: int) -> np.ndarray:
+    """An image file, or what else `taken` takes, as (height, width, channels) of 0 to 255, upright, without a word: 1
+    channel is grey, 3 are RGB.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
     """
-    return in_channels(decoded(path)[0], channels)
+    return in_channels(decoded(raw)[0] if isinstance(raw, str | os.PathLike) else taken(raw), channels)
 
 
 def in_channels(image: Any, channels: int) -> np.ndarray:
