@@ -6,10 +6,11 @@ FOLDER holds BCCD (github.com/Shenggan/BCCD_Dataset): 364 photographs of 640 x 4
 and white cells and platelets, and lists of those to train on, to validate and to test on. What costs time is left out:
 images have .3 of their sides, a level of the pyramid 64 channels, the first three stages of the ResNet never learn, and
 64 places are looked at. Cells of a class are much alike in size, which are the sizes of the anchors. There is no up and
-no down under a microscope: images are mirrored both ways.
+no down under a microscope: images are mirrored both ways. The rate stays as it is and the weights are averaged, so that
+a training may be stopped after any epoch, and go on.
 
 `--on validation` measures there, to choose settings by; the row that counts is of the test images, and of a run whose
-settings were chosen without them. `--resume` goes on with a run that was stopped.
+settings were chosen without them. `--resume` goes on with a run that was stopped, up to `--epochs`.
 """
 
 import argparse
@@ -29,8 +30,9 @@ SETTINGS = dict(
     optimizer="adamw",
     optimizer_options={"weight_decay": 0.01, "clipnorm": 10.0},
     learning_rate=2e-4,
-    schedule="cosine",
-    schedule_options={"warmup_epochs": 0.5},
+    schedule="constant",
+    schedule_options={},
+    ema_momentum=0.99,
     freeze="conv3_block4_out",
     model={
         "stride_in": "1x1",
