@@ -4,8 +4,8 @@
 
 FOLDER holds BCCD (github.com/Shenggan/BCCD_Dataset): 364 photographs of 640 x 480 pixels with Pascal VOC's XML, of red
 and white cells and platelets, and lists of those to train on, to validate and to test on. What costs time is left out:
-images have .3 of their sides, a level of the pyramid 64 channels, the first three stages of the ResNet never learn, and
-64 places are looked at. Cells of a class are much alike in size, which are the sizes of the anchors. There is no up and
+images have .3 of their sides, a level of the pyramid 64 channels, the ResNet stays as it is, and 64 places are looked
+at. Cells of a class are much alike in size, which are the sizes of the anchors. There is no up and
 no down under a microscope: images are mirrored both ways. The rate stays as it is and the weights are averaged, so that
 a training may be stopped after any epoch, and go on.
 
@@ -29,11 +29,11 @@ SETTINGS = dict(
     batch_size=2,
     optimizer="adamw",
     optimizer_options={"weight_decay": 0.01, "clipnorm": 10.0},
-    learning_rate=2e-4,
+    learning_rate=5e-4,
     schedule="constant",
     schedule_options={},
     ema_momentum=0.99,
-    freeze="conv3_block4_out",
+    freeze="conv5_block3_out",
     model={
         "stride_in": "1x1",
         "use_bias": True,
