@@ -82,7 +82,7 @@ class InstanceSegmentation(ObjectDetection):
         drawn = [coloured(image, shown(each, image.shape[:2]), each[:, 4]) for image, each in zip(images, things)]
         return {**super().plots(data, evaluation), "masks.png": plots.gallery([drawn[:4], drawn[4:]])}
 
-    def decode(self, rows: np.ndarray, score: float, iou: float) -> list[tuple[Detections, np.ndarray | None]]:
+    def instances(self, rows: np.ndarray, score: float, iou: float) -> list[tuple[Detections, np.ndarray | None]]:
         """What is found in each image, and the masks inside of the boxes. The network itself has left out doubles."""
         if iou != IOU:
             raise UsageError(f"iou is {iou!r}; expected {IOU}, by which this network has chosen what gets a mask")

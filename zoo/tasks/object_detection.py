@@ -154,7 +154,7 @@ class ObjectDetection(Task):
         """A record for each encoded image; `raw` are the images as they were given, in whose pixels the boxes are. No
         more than `top` things each."""
         data: BoxDataModule = asked.data
-        for name, given, (found, maps) in zip(names, raw, self.decode(asked.network.predict(inputs), score, iou)):
+        for name, given, (found, maps) in zip(names, raw, self.instances(asked.network.predict(inputs), score, iou)):
             image = image_files.pixels(given, 3)
             size, window = (image.shape[0], image.shape[1]), data.window_of(image.shape[:2])
             shown = slice(top)
@@ -168,12 +168,17 @@ class ObjectDetection(Task):
                 score,
                 None if maps is None else in_image(maps[shown], out_of(window, boxes, clipped=False), size),
             )  # a mask fills the whole of its box, and so also of one that is cut off at the edges
-            drawn = folder is not None and things.labels
-            yield things.drawn(image / 255, data.class_names, folder) if drawn else things
+            if folder is not None and things.labels:
+                things = things.drawn(image / 255, data.class_names, folder)
+            yield things
 
-    def decode(self, rows: np.ndarray, score: float, iou: float) -> list[tuple[Detections, np.ndarray | None]]:
-        """What is left of the rows of each image; and the masks (n, side, side) inside of the boxes, if there are."""
-        return [(found, None) for found in detections(rows, score=score, iou=iou)]
+    def decode(self, rows: np.ndarray, score: float, iou: float) -> list[Detections]:
+        """What is left of the rows of each image."""
+        return detections(rows, score=score, iou=iou)
+
+    def instances(self, rows: np.ndarray, score: float, iou: float) -> list[tuple[Detections, np.ndarray | None]]:
+        """The same, and the masks (n, side, side) inside of the boxes; None where the network has none."""
+        return [(found, None) for found in self.decode(rows, score, iou)]
 
     def answering(self, network: Network, data: BoxDataModule) -> keras.Model:
         """To the boxes that are left."""
