@@ -7,10 +7,12 @@ from PIL import Image
 import zoo
 from zoo import tasks
 from zoo.data.builtin.shape_instances import ShapeInstances
+from zoo.data.image.coco_masks import of_runs
 from zoo.data.image.instances import masks_of, shown
 from zoo.decoding.instances import in_image
 from zoo.metrics.detection import Detections, Truth, average_precision
 from zoo.records import replace
+from zoo.tasks._things import Things
 from zoo.tasks.instance_segmentation import coloured, mask_overlaps
 
 
@@ -70,6 +72,29 @@ def test_masks_in_an_image_and_its_colours():
     assert coloured(image, masks, [1])[8, 8].any() and not coloured(image, masks, [-1]).any()
 
 
+def test_a_record_with_masks_by_hand(tmp_path):
+    """Pixels, runs as COCO has them (pycocotools reads the same), a row of a table and a picture."""
+    masks = np.zeros((2, 4, 6), bool)
+    masks[0, 1:3, :2], masks[1, 0, 0] = True, True
+    boxes = np.array([[0.0, 1.0, 2.0, 3.0], [0.0, 0.0, 1.0, 1.0]])
+    found = Things("a.png", (4, 6), ("cat", "dog"), np.array([0.9, 0.5]), boxes, 0.25, masks)
+    assert str(found).splitlines()[1:] == [
+        "  cat 90.0% from 0,1 to 2,3, 4 pixels",
+        "  dog 50.0% from 0,0 to 1,1, 1 pixels",
+    ]
+    cat, dog = found.as_dict()["things"]
+    assert cat["mask"] == {"size": [4, 6], "counts": [1, 2, 2, 2, 17]}
+    assert dog["mask"] == {"size": [4, 6], "counts": [0, 1, 23]} and dog["pixels"] == 1
+    assert found.as_rows()[0] == {
+        "input": "a.png", "label": "cat", "score": "0.9", "left": "0.0", "top": "1.0", "right": "2.0", "bottom": "3.0",
+        "pixels": "4",
+    }  # fmt: skip
+    assert found.drawn(np.zeros((4, 6, 3)), ["dog", "cat"], tmp_path).picture.name == "a-masks.png"
+    mask = pytest.importorskip("pycocotools.mask")
+    for thing, expected in ((cat, masks[0]), (dog, masks[1])):
+        np.testing.assert_array_equal(mask.decode(mask.frPyObjects(thing["mask"], 4, 6)), expected)
+
+
 @pytest.mark.slow
 def test_from_a_recipe_to_masks_on_an_image(data_dir, tmp_path):
     recipe = replace(
@@ -91,6 +116,13 @@ def test_from_a_recipe_to_masks_on_an_image(data_dir, tmp_path):
     lines = zoo.predict(run, photo, folder=tmp_path / "out", score=0.0)
     assert lines[0].startswith(f"{photo}: ") and all(line.endswith(" pixels") for line in lines[1:-1])
     assert lines[-1].startswith("  with its masks: ") and (tmp_path / "out" / "photo-masks.png").is_file()
+    (found,) = zoo.load(run)(photo, score=0.0)
+    assert str(found).splitlines() == lines[:-1]
+    thing, mask = found.as_dict()["things"][0], found.masks[0]
+    np.testing.assert_array_equal(of_runs(thing["mask"]), mask)
+    assert thing["pixels"] == mask.sum() == int(found.as_rows()[0]["pixels"])
+    with pytest.raises(zoo.UsageError, match=r"iou is 0\.3; expected 0\.5"):
+        zoo.load(run)(photo, iou=0.3)
 
 
 @pytest.mark.slow

@@ -1,5 +1,10 @@
 """A detector from a folder to a run, and what the run is asked."""
 
+import csv
+import io
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from coco_folders import coco_folder
@@ -8,6 +13,7 @@ from weight_files import save_legacy
 
 import zoo
 from zoo import tasks
+from zoo.cli import main
 from zoo.data.builtin import shapes
 from zoo.errors import UsageError
 from zoo.metrics.detection import Detections, Truth
@@ -58,6 +64,52 @@ def test_it_predicts_boxes_in_pixels_of_the_file(run, tmp_path):
     assert zoo.predict(run, photo, score=1.0) == [f"{photo}: nothing with a score above 100%"]
     with pytest.raises(UsageError, match="score is 30; expected a number from 0 to 1"):
         zoo.predict(run, photo, score=30)
+
+
+def test_records_of_any_size_hold_what_the_lines_hold(run, tmp_path):
+    """Of a file, of PIL and of an array; boxes are those of the letterbox, mapped back by hand."""
+    from zoo.decoding.detections import detections
+
+    pixels = np.random.default_rng(0).integers(0, 255, (50, 90, 3), "uint8")
+    photo = tmp_path / "photo.png"
+    Image.fromarray(pixels).save(photo)
+    ready = zoo.load(run)
+    of_file, of_pil, of_array = ready([photo, Image.fromarray(pixels), pixels], score=0.0, iou=0.4)
+    assert str(of_file).splitlines() == zoo.predict(run, photo, score=0.0, iou=0.4)
+    assert [of_pil.input, of_array.input] == ["image 1", "image 2"]
+    for each in (of_pil, of_array):
+        np.testing.assert_array_equal(each.boxes, of_file.boxes)
+    rows = ready.trained.network.predict(ready.trained.data.encode([photo]))
+    seen = detections(rows, score=0.0, iou=0.4)[0].boxes * 32  # in 32 x 32: 32 across, 18 of 50 x 32 / 90 down
+    by_hand = np.clip((seen - [0, 7, 0, 7]) * np.tile([90 / 32, 50 / 18], 2), 0, [90, 50, 90, 50])
+    np.testing.assert_allclose(of_file.boxes, by_hand, atol=1e-3)
+    assert (np.diff(of_file.scores) <= 0).all() and of_file.size == (50, 90) and of_file.masks is None
+    assert len(ready(photo, score=0.0, top=2)[0].labels) == 2
+    assert ready(photo, score=1.0)[0].as_dict() == {"input": str(photo), "height": 50, "width": 90, "things": []}
+    assert ready(photo, score=1.0)[0].as_rows() == [
+        dict.fromkeys(("input", "label", "score", "left", "top", "right", "bottom"), "") | {"input": str(photo)}
+    ]
+
+
+def test_json_and_csv_from_the_command_line(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for number in range(9):
+        Image.fromarray(np.full((40, 60, 3), 20 * number, "uint8")).save(f"{number}.png")
+    Path("page.png").write_text("<html>")
+    expected = zoo.load(run)([f"{number}.png" for number in range(9)], score=0.001)
+    command = ["predict", str(run.path), *(f"{number}.png" for number in range(9)), "page.png", "--score", "0.001"]
+    assert main([*command, "--json"]) == 1
+    out, err = capsys.readouterr()
+    *found, refused = json.loads(out)
+    assert "1 of 10 images could not be read" in err and "is not an image" in refused["error"]
+    pictures = [each.pop("picture") for each in found if each["things"]]
+    assert found == [each.as_dict() for each in expected]
+    assert sorted(pictures) == sorted(str(file) for file in Path("predictions").iterdir()), "all, however many"
+    assert {"label", "score", "box"} == {*found[0]["things"][0]} and len(found[0]["things"][0]["box"]) == 4
+    assert main([*command, "--csv"]) == 1
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["label"] for row in rows] == [label for each in expected for label in (each.labels or [""])]
+    assert main([*command, "--explain", "gradcam"]) == 2 and "has no such explanation" in capsys.readouterr().err
 
 
 def test_a_letterbox_is_mapped_back_exactly(run):

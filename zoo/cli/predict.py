@@ -10,7 +10,7 @@ from zoo.cli import _terminal
 from zoo.errors import UsageError
 
 HELP = "predict with a trained network for new images, clips or texts"
-OWN = {"score": "detectors", "iou": "detectors", "to": "networks that translate images"}  # words, and whose they are
+OWN = ("score", "iou", "to")  # words of some networks alone
 EXPLAINED = 8  # images that are explained without being asked for it
 
 log = logging.getLogger("zoo")
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         metavar="DIR",
         default="predictions",
-        help="where images that explain the predictions go (default: predictions)",
+        help="where images go that explain the predictions, or show what was found (default: predictions)",
     )
     parser.add_argument(
         "--explain",
@@ -43,8 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--loop", action="store_true", help="repeat clips that have fewer frames than the network takes"
     )
     parser.add_argument(
-        "--top", type=int, metavar="N", help="how many classes of an image are named (default: 5), or attributes (all)"
-    )
+        "--top", type=int, metavar="N",
+        help="how many classes of an image are named (default: 5), or attributes, or things in it (all)",
+    )  # fmt: skip
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="of what is told of images: print it as JSON")
     form.add_argument("--csv", action="store_true", help="likewise: print them as a table, a row for each")
@@ -84,34 +85,32 @@ def run(arguments: argparse.Namespace) -> int:
     ready = predictor.load(run_or_name, **settings)
     thresholds = {word: getattr(arguments, word) for word in OWN if getattr(arguments, word) is not None}
     if ready.has_records:
-        if thresholds:
-            word = next(iter(thresholds))
-            raise UsageError(f"--{word} is for {OWN[word]}; {arguments.run} is none: leave it out")
-        return answer(ready, arguments)
+        return answer(ready, arguments, thresholds)
     for word in ("top", "json", "csv"):
         if getattr(arguments, word):
             raise UsageError(
-                f"--{word} is for classifiers of images and autoencoders; {arguments.run} is neither: leave it out"
+                f"--{word} is for classifiers of images, detectors and autoencoders; {arguments.run} is none: leave it "
+                "out"
             )
     asked = {"explain": arguments.explain, "reject": arguments.reject, "reject_score": arguments.reject_score}
     _terminal.show(ready(arguments.inputs, folder=arguments.out, **asked, **thresholds))
     return 0
 
 
-def answer(ready: Any, arguments: argparse.Namespace) -> int:
-    """Print what a classifier predicts for each image, as soon as it does; 1 where some could not be read."""
+def answer(ready: Any, arguments: argparse.Namespace, thresholds: dict[str, Any]) -> int:
+    """Print what a network predicts for each image, as soon as it does; 1 where some could not be read."""
     from zoo.data.image.files import expanded
     from zoo.tasks._predictions import Refusal
 
     inputs = expanded(arguments.inputs)
-    folder = arguments.out if arguments.explain or len(inputs) <= EXPLAINED else None
+    folder = arguments.out if ready.draws_all or arguments.explain or len(inputs) <= EXPLAINED else None
     if folder is None:
         how = "explained: --explain gradcam shows where the network looks"
         log.info(f"{len(inputs)} images, none {how if ready.explains else f'drawn: up to {EXPLAINED} at a time are'}")
     found, refused = [], 0
     table: csv.DictWriter[str] | None = None
     asked = {"explain": arguments.explain, "reject": arguments.reject, "reject_score": arguments.reject_score}
-    for each in ready.each(inputs, folder=folder, top=arguments.top, **asked):
+    for each in ready.each(inputs, folder=folder, top=arguments.top, **asked, **thresholds):
         found.append(each.as_dict() if arguments.json else None)
         if isinstance(each, Refusal):
             if len(inputs) == 1:
@@ -119,11 +118,11 @@ def answer(ready: Any, arguments: argparse.Namespace) -> int:
             refused += 1
             log.warning(f"left out: {each.error}")
         elif arguments.csv:
-            row = each.as_row()
+            rows = each.as_rows() if hasattr(each, "as_rows") else [each.as_row()]
             if table is None:
-                table = csv.DictWriter(sys.stdout, [*row], lineterminator="\n")
+                table = csv.DictWriter(sys.stdout, [*rows[0]], lineterminator="\n")
                 table.writeheader()
-            table.writerow(row)
+            table.writerows(rows)
         elif not arguments.json:
             _terminal.show(str(each).splitlines())
     if arguments.json:

@@ -103,15 +103,25 @@ def answered(
         folder = Path(folder)
         check_writable(folder, what="an explanation")
     task: Any = trained.network.task  # one of those with a method `predict`
-    settings: dict[str, Any] = {"explain": explain, "score": score, "iou": iou, "to": to}
+    given = given_words(trained, explain=explain, score=score, iou=iou, to=to)
+    if rejector is not None:
+        given["rejector"] = rejector
+    return task.predict(trained, inputs, folder, **given)
+
+
+def given_words(trained: Trained, **settings: Any) -> dict[str, Any]:
+    """Those that are not None, for the task's `predict`.
+
+    Raises:
+        UsageError: for one that the task does not take.
+    """
     given = {word: value for word, value in settings.items() if value is not None}
+    task: Any = trained.network.task
     for word in given:
         if word not in inspect.signature(task.predict).parameters:
             what = ("translates no images", "networks that do") if word == "to" else ("detects nothing", "detectors")
             raise UsageError(f"{trained.network.card.name} {what[0]}; {word} is for {what[1]}: leave it out")
-    if rejector is not None:
-        given["rejector"] = rejector
-    return task.predict(trained, inputs, folder, **given)
+    return given
 
 
 def check_explanation(trained: Trained, explain: str | None, folder: Any) -> None:

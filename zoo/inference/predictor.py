@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -16,7 +17,7 @@ from zoo.data.sources import check_writable
 from zoo.errors import UsageError
 from zoo.inference import prediction
 from zoo.inference.rejection import check_asked, rejector_of
-from zoo.tasks._predictions import Prediction, Refusal
+from zoo.tasks._predictions import Refusal
 from zoo.tasks._rejection import Rejector
 from zoo.tasks.base import Trained
 from zoo.training.run_folder import Run
@@ -68,8 +69,13 @@ class Predictor:
 
     @property
     def has_records(self) -> bool:
-        """Whether it gives records: classifiers of images and autoencoders do, the others lines."""
+        """Whether it gives records: classifiers of images, detectors and autoencoders do, the others lines."""
         return getattr(self.trained.network.task, "gives_records", False)
+
+    @property
+    def draws_all(self) -> bool:
+        """Whether its pictures show the answer, and not how it was come by: those of detectors do."""
+        return getattr(self.trained.network.task, "draws_all", False)
 
     @property
     def explains(self) -> bool:
@@ -90,7 +96,8 @@ class Predictor:
             A `Prediction` for each, in their order: `.label`, `.probability`, `.labels`, `.probabilities`, `.logits`;
             with `reject` also `.rejected`, `.score`, `.threshold`. Of attributes `zoo.tasks.multi_task.Answers`:
             `.attributes`, `.probabilities`, `.logits`; of autoencoders `zoo.tasks.reconstruction.Finding`: `.strange`,
-            `.score`, `.threshold`. Of other networks the lines of `zoo.predict`.
+            `.score`, `.threshold`; of detectors `zoo.tasks._things.Things`: `.labels`, `.scores`, `.boxes`, `.masks`.
+            Of other networks the lines of `zoo.predict`.
 
         Raises:
             UsageError: for the first input that cannot be read.
@@ -115,18 +122,20 @@ class Predictor:
         batch_size: int = BATCH,
         reject: float | None = None,
         reject_score: str | None = None,
-    ) -> Iterator[Prediction | Refusal]:
+        **settings: Any,
+    ) -> Iterator[Any]:
         """One prediction after another; for an input that cannot be read, a `Refusal` in its place.
 
         Args:
             inputs: as above.
             folder: where pictures of what the network looked at are written; None: nowhere.
             explain: how: "gradcam", "saliency", "integrated" or "occlusion".
-            top: classes that `print` names, 5 if not given; or attributes, all if not given.
+            top: classes that `print` names, 5 if not given; or attributes, or things, all if not given.
             batch_size: inputs that go through the network together.
             reject: this part of the known images is rejected, 0.05 say, and what is as strange to the network as these.
                 The threshold is chosen on the run's validation set.
             reject_score: how that is told: "softmax", "energy" or "mahalanobis"; see `zoo.metrics.novelty`.
+            settings: of detectors `score` and `iou`, as `zoo.predict` has them.
         """
         if top is not None:
             check_whole("top", top)
@@ -134,8 +143,9 @@ class Predictor:
         prediction.check_explanation(self.trained, explain, folder)
         if folder is not None:
             check_writable(folder := Path(folder), what="an explanation")
-        rejector = self.rejector(reject, reject_score)
-        settings: dict[str, Any] = {"rejector": rejector} if rejector else {}
+        settings = prediction.given_words(self.trained, **settings)
+        if rejector := self.rejector(reject, reject_score):
+            settings["rejector"] = rejector
         waiting = named(inputs)
         while batch := list(islice(waiting, batch_size)):
             yield from self._answered(batch, folder, explain, top, **settings)
@@ -156,7 +166,7 @@ class Predictor:
         explain: str | None,
         top: int | None,
         **settings: Any,
-    ) -> Iterator[Prediction | Refusal]:
+    ) -> Iterator[Any]:
         def encoded(item: tuple[str, Any]) -> Any:
             try:
                 return self.trained.data.encode([item[1]])[0]
@@ -165,11 +175,13 @@ class Predictor:
 
         with ThreadPoolExecutor() as pool:
             read = list(pool.map(encoded, batch))
-        sound = [(name, x) for (name, _), x in zip(batch, read) if not isinstance(x, Refusal)]
+        sound = [(name, raw, x) for (name, raw), x in zip(batch, read) if not isinstance(x, Refusal)]
         task: Any = self.trained.network.task
         found = iter(())
         if sound:
-            names, x = zip(*sound)
+            names, raw, x = zip(*sound)
+            if "raw" in inspect.signature(task.predictions).parameters:
+                settings["raw"] = raw
             found = iter(task.predictions(self.trained, names, np.stack(x), folder, explain, top, **settings))
         for each in read:
             yield each if isinstance(each, Refusal) else next(found)

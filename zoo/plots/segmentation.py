@@ -71,3 +71,12 @@ def ious(names: Sequence[str], values: np.ndarray, mean: float) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     axes.invert_yaxis()
     return figure
+
+
+def coloured(image: np.ndarray, masks: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """An image (height, width, 3) of 0 to 1 with masks (n, height, width) in the colours of their classes, the last on
+    top; class -1 is none."""
+    numbers = np.zeros(image.shape[:2], int)
+    for mask, label in zip(masks, classes):
+        numbers[mask & (label >= 0)] = 1 + int(label)
+    return tinted(image, numbers)

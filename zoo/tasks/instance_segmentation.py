@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import numpy as np
 
 from zoo import losses, plots
-from zoo.data.image import files as image_files
 from zoo.data.image.boxes import BoxDataModule
 from zoo.data.image.instance_folder import InstanceFolder
 from zoo.data.image.instances import SIDE, InstanceDataModule, shown
@@ -19,10 +17,10 @@ from zoo.decoding.instances import in_image, instances, with_instances
 from zoo.errors import UsageError
 from zoo.metrics import detection
 from zoo.metrics.detection import Detections, Truth
-from zoo.plots.segmentation import tinted
+from zoo.plots.segmentation import coloured
 from zoo.records import Card
 from zoo.tasks._answering import takes_unscaled
-from zoo.tasks.base import Evaluation, Network, Sample, Trained
+from zoo.tasks.base import Evaluation, Network, Sample
 from zoo.tasks.object_detection import PLOTTED, ObjectDetection, mean, mean_boxes, one_thing, truths_of
 
 if TYPE_CHECKING:
@@ -84,45 +82,11 @@ class InstanceSegmentation(ObjectDetection):
         drawn = [coloured(image, shown(each, image.shape[:2]), each[:, 4]) for image, each in zip(images, things)]
         return {**super().plots(data, evaluation), "masks.png": plots.gallery([drawn[:4], drawn[4:]])}
 
-    def predict(
-        self, trained: Trained, paths: Sequence[str], folder: Path | None, score: float = 0.25, iou: float = 0.5
-    ) -> list[str]:
-        """What is in each image, a line for each thing with its place and its size in pixels; in `folder`, the images
-        with masks.
-
-        Args:
-            trained: a network of this task.
-            paths: of images of any size.
-            folder: where the pictures go; None: nowhere.
-            score: things with no more than that are left out.
-            iou: .5: of boxes that overlap more, the network itself keeps the best.
-        """
+    def instances(self, rows: np.ndarray, score: float, iou: float) -> list[tuple[Detections, np.ndarray | None]]:
+        """What is found in each image, and the masks inside of the boxes. The network itself has left out doubles."""
         if iou != IOU:
             raise UsageError(f"iou is {iou!r}; expected {IOU}, by which this network has chosen what gets a mask")
-        data: BoxDataModule = trained.data
-        inputs, windows = data.encode_with_windows(paths)
-        lines = []
-        for path, (found, masks), window in zip(paths, instances(trained.network.predict(inputs), score), windows):
-            image = image_files.pixels(path, 3)
-            height, width = image.shape[:2]
-            corner, side = np.tile(window[:2], 2), np.tile(window[2:] - window[:2], 2)
-            boxes = corner + found.boxes * side  # not cut off at the edges: a mask fills the whole of its box
-            here = in_image(masks, boxes, (height, width))
-            counted = f"{len(boxes)} thing{'s' if len(boxes) != 1 else ''}"
-            lines.append(f"{path}: {counted if len(boxes) else f'nothing with a score above {score:.0%}'}")
-            boxes = np.clip(boxes, 0, 1)
-            for box, label, certain, mask in zip(boxes, found.classes, found.scores, here):
-                left, top, right, bottom = np.round(box * [width, height, width, height]).astype(int)
-                place = f"from {left},{top} to {right},{bottom}"
-                lines.append(f"  {data.class_names[label]} {certain:.1%} {place}, {mask.sum():,} pixels")
-            if folder is not None and len(boxes):
-                folder.mkdir(parents=True, exist_ok=True)
-                file = image_files.free_name(folder / f"{Path(path).stem}-masks.png")
-                drawn = coloured(image / 255, here[::-1], found.classes[::-1])  # the surest on top
-                boxed = Detections(boxes, found.classes, found.scores)
-                plots.save(plots.boxes_on([drawn], [boxed], data.class_names), file)
-                lines.append(f"  with its masks: {file}")
-        return lines
+        return [*instances(rows, score)]
 
     def answering(self, network: Network, data: BoxDataModule) -> keras.Model:
         """To the things that are found, each with the mask inside of its box."""
@@ -141,15 +105,6 @@ def mask_overlaps(found: np.ndarray, true: np.ndarray) -> np.ndarray:
     common = a @ b.T
     union = a.sum(1)[:, None] + b.sum(1)[None] - common
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-
-
-def coloured(image: np.ndarray, masks: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """An image (height, width, 3) of 0 to 1 with masks (n, height, width) in the colours of their classes, the last on
-    top; class -1 is none."""
-    numbers = np.zeros(image.shape[:2], int)
-    for mask, label in zip(masks, classes):
-        numbers[mask & (label >= 0)] = 1 + int(label)
-    return tinted(image, numbers)
 
 
 def one_full_thing(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,10 +16,12 @@ from zoo.data.image.box_folder import BoxFolder
 from zoo.data.image.boxes import BoxDataModule
 from zoo.data.image.geometry import out_of
 from zoo.decoding.detections import detections, with_suppression
+from zoo.decoding.instances import in_image
 from zoo.metrics import detection
 from zoo.metrics.detection import Detections, Truth
 from zoo.records import Card
 from zoo.tasks._answering import takes_unscaled
+from zoo.tasks._things import Things
 from zoo.tasks.base import Evaluation, Network, Sample, Task, Trained
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class ObjectDetection(Task):
     other_metrics: ClassVar[tuple[str, ...]] = ("map75", "map", "map_voc2007")
     data_module = BoxDataModule
     folder: ClassVar[Callable[..., Any] | None] = BoxFolder
+    gives_records: ClassVar[bool] = True
+    draws_all: ClassVar[bool] = True
 
     def loss(self) -> keras.Loss:
         return losses.GridDetection()
@@ -131,29 +135,50 @@ class ObjectDetection(Task):
             score: things with no more than that are left out.
             iou: boxes that overlap a better one of their class by more are left out.
         """
-        data: BoxDataModule = trained.data
-        inputs, windows = data.encode_with_windows(paths)
-        lines = []
-        decoded = self.decode(trained.network.predict(inputs), score, iou)
-        for path, found, window in zip(paths, decoded, windows):
-            image = image_files.pixels(path, 3)
-            height, width = image.shape[:2]
-            here = Detections(out_of(window, found.boxes), found.classes, found.scores)
-            counted = f"{len(here.classes)} thing{'s' if len(here.classes) != 1 else ''}"
-            lines.append(f"{path}: {counted if len(here.classes) else f'nothing with a score above {score:.0%}'}")
-            for box, label, certain in zip(here.boxes, here.classes, here.scores):
-                left, top, right, bottom = np.round(box * [width, height, width, height]).astype(int)
-                lines.append(f"  {data.class_names[label]} {certain:.1%} from {left},{top} to {right},{bottom}")
-            if folder is not None and len(here.classes):
-                folder.mkdir(parents=True, exist_ok=True)
-                file = image_files.free_name(folder / f"{Path(path).stem}-boxes.png")
-                plots.save(plots.boxes_on([image / 255], [here], data.class_names), file)
-                lines.append(f"  with its boxes: {file}")
-        return lines
+        found = self.predictions(trained, paths, trained.data.encode(paths), folder, raw=paths, score=score, iou=iou)
+        return [line for each in found for line in str(each).splitlines()]
+
+    def predictions(
+        self,
+        asked: Trained,
+        names: Sequence[str],
+        inputs: np.ndarray,
+        folder: Path | None,
+        explain: str | None = None,
+        top: int | None = None,
+        *,
+        raw: Sequence[Any],
+        score: float = 0.25,
+        iou: float = 0.5,
+    ) -> Iterator[Things]:
+        """A record for each encoded image; `raw` are the images as they were given, in whose pixels the boxes are. No
+        more than `top` things each."""
+        data: BoxDataModule = asked.data
+        for name, given, (found, maps) in zip(names, raw, self.instances(asked.network.predict(inputs), score, iou)):
+            image = image_files.pixels(given, 3)
+            size, window = (image.shape[0], image.shape[1]), data.window_of(image.shape[:2])
+            shown = slice(top)
+            boxes = found.boxes[shown]
+            things = Things(
+                name,
+                size,
+                tuple(data.class_names[each] for each in found.classes[shown]),
+                found.scores[shown],
+                out_of(window, boxes) * np.tile(size[::-1], 2),
+                score,
+                None if maps is None else in_image(maps[shown], out_of(window, boxes, clipped=False), size),
+            )  # a mask fills the whole of its box, and so also of one that is cut off at the edges
+            if folder is not None and things.labels:
+                things = things.drawn(image / 255, data.class_names, folder)
+            yield things
 
     def decode(self, rows: np.ndarray, score: float, iou: float) -> list[Detections]:
         """What is left of the rows of each image."""
         return detections(rows, score=score, iou=iou)
+
+    def instances(self, rows: np.ndarray, score: float, iou: float) -> list[tuple[Detections, np.ndarray | None]]:
+        """The same, and the masks (n, side, side) inside of the boxes; None where the network has none."""
+        return [(found, None) for found in self.decode(rows, score, iou)]
 
     def answering(self, network: Network, data: BoxDataModule) -> keras.Model:
         """To the boxes that are left."""

@@ -76,6 +76,21 @@ def test_flip_by_hand():
         np.testing.assert_array_equal(targets["masks"][row], np.asarray(found)[row, ..., 0])
 
 
+def test_flip_both_ways_by_hand():
+    """All four views of an image come out, each about as often, and what lies in a corner goes with it."""
+    x = np.arange(8.0, dtype="float32").reshape(1, 2, 4, 1).repeat(400, 0)
+    y = {"boxes": np.float32([[[0.0, 0.5, 0.25, 1.0]]]).repeat(400, 0), "masks": x[..., 0]}
+    found, targets = flip(x, y, [1, 2], "both")
+    expected = {0: [0, 0.5, 0.25, 1], 3: [0.75, 0.5, 1, 1], 4: [0, 0, 0.25, 0.5], 7: [0.75, 0, 1, 0.5]}
+    corners = np.asarray(found)[:, 0, 0, 0]
+    for corner, box in expected.items():
+        assert 70 < (corners == corner).sum() < 130
+        assert (np.asarray(targets["boxes"])[corners == corner] == box).all()
+    np.testing.assert_array_equal(targets["masks"], np.asarray(found)[..., 0])
+    alone = np.asarray(flip(x, 0, [1, 2], True)[0])[:, 0, 0, 0]
+    np.testing.assert_array_equal(corners % 4, alone, "left to right by the same coins as alone")
+
+
 def test_shift_by_hand():
     """A pixel in the corner of 4x4, moved by up to 1: it goes right and down, stays, or leaves."""
     x = np.zeros((200, 4, 4, 1), "float32")
@@ -200,7 +215,7 @@ def test_a_spot_goes_round_and_away_by_hand():
         ({"shift": -3}, "augment shift is -3; expected pixels, a whole number of at least 0"),
         ({"crop": "big"}, "augment crop is 'big'; expected two fractions of the area"),
         ({"crop": (0.0, 1.0)}, "expected two fractions of the area"),
-        ({"flip": "yes"}, "augment flip is 'yes'; expected True"),
+        ({"flip": "yes"}, "augment flip is 'yes'; expected True, or 'both'"),
         ({"stroke": 0.7}, "augment stroke is 0.7; expected a probability from 0 to 0.5"),
     ],
 )
@@ -222,7 +237,9 @@ def test_slant_and_stroke_by_hand():
     assert [0.15 < (widths == width).mean() < 0.65 for width in (0, 1, 3)] == [True] * 3
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 9), ("crop", (0.2, 0.8)), ("affine", STRETCHED)])
+@pytest.mark.parametrize(
+    "name, option", [("flip", True), ("flip", "both"), ("shift", 9), ("crop", (0.2, 0.8)), ("affine", STRETCHED)]
+)
 def test_a_box_drawn_as_a_mask_moves_as_the_box(name, option):
     x, y = scenes()
     found, targets = AUGMENT[name](x, y, [5, 6], option)
@@ -240,7 +257,9 @@ def test_a_box_drawn_as_a_mask_is_prepared_as_the_box(name, size):
     assert_boxes_bound_masks({key: np.stack([each[key] for each in found]) for key in y}, pixels=1.01)
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("affine", STRETCHED)])
+@pytest.mark.parametrize(
+    "name, option", [("flip", True), ("flip", "both"), ("shift", 3), ("crop", (0.4, 0.9)), ("affine", STRETCHED)]
+)
 def test_masks_with_channels_move_as_those_without(name, option):
     x, y = scenes()
     _, plain = AUGMENT[name](x, y, [5, 6], option)
@@ -248,7 +267,9 @@ def test_masks_with_channels_move_as_those_without(name, option):
     np.testing.assert_array_equal(found["masks"][..., 1], plain["masks"])
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("affine", STRETCHED)])
+@pytest.mark.parametrize(
+    "name, option", [("flip", True), ("flip", "both"), ("shift", 3), ("crop", (0.4, 0.9)), ("affine", STRETCHED)]
+)
 def test_targets_of_clips_move_as_those_of_their_frames(name, option):
     x, y = scenes()
     _, expected = AUGMENT[name](x, y, [5, 6], option)
@@ -275,7 +296,9 @@ def test_targets_go_with_the_frames_that_are_taken():
         assert x[0, :, 0, 0, 0].numpy().tolist() == targets["masks"][0, :, 0, 0].numpy().tolist()
 
 
-@pytest.mark.parametrize("name, option", [("flip", True), ("shift", 3), ("crop", (0.4, 0.9)), ("affine", STRETCHED)])
+@pytest.mark.parametrize(
+    "name, option", [("flip", True), ("flip", "both"), ("shift", 3), ("crop", (0.4, 0.9)), ("affine", STRETCHED)]
+)
 def test_other_targets_stay_and_change_nothing(name, option):
     x, y = scenes()
     alone, label = AUGMENT[name](x, 5, [5, 6], option)

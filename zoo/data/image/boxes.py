@@ -1,8 +1,7 @@
 """Images with boxes: the data module of detectors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from zoo.data.base import SPLITS
 from zoo.data.image import transforms
 from zoo.data.image.arrays import ArrayDataModule, concatenated
 from zoo.data.image.geometry import letterbox_window
-from zoo.data.image.reading import upright_size
 from zoo.data.sources import Source
 from zoo.data.tensors import check_tensorflow, tensorflow
 from zoo.errors import UsageError, some
@@ -71,18 +69,10 @@ class BoxDataModule(ArrayDataModule):
         """The things of a split, (images, most, 6)."""
         return concatenated([self.as_rows(None, things)[1].numpy() for _, things in self._examples(split).batch(1024)])
 
-    def encode_with_windows(self, paths: Sequence[str]) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Images from files as `encode` has them, and the window of each image that the network sees (4,)."""
-        windows = []
-        for path in paths:
-            width, height = upright_size(Path(path))
-            seen = letterbox_window([height, width], self.shape[:2]).numpy() if self.letterboxed else WHOLE
-            windows.append(np.asarray(seen, "float64"))
-        return self.encode(paths), windows
-
-    @property
-    def letterboxed(self) -> bool:
-        return "letterbox" in self.recipe.preprocess
+    def window_of(self, size: tuple[int, int]) -> np.ndarray:
+        """Which window of an image of (height, width) the network sees: (4,), as `out_of` takes it."""
+        letterboxed = "letterbox" in self.recipe.preprocess
+        return np.asarray(letterbox_window(size, self.shape[:2]) if letterboxed else WHOLE, "float64")
 
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)

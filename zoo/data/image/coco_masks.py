@@ -65,6 +65,17 @@ def of_runs(mask: Mapping[str, Any]) -> np.ndarray:
     return ends.reshape(width, height).T
 
 
+def runs_of(mask: np.ndarray) -> dict[str, Any]:
+    """The way back of `of_runs`: a mask (height, width) as {"size": [height, width], "counts": [...]}.
+
+    >>> runs_of(np.array([[True, False], [True, True]]))
+    {'size': [2, 2], 'counts': [0, 2, 1, 1]}
+    """
+    pixels = np.concatenate([[False], mask.T.ravel()])  # the first run is of what is out, even of none
+    starts = np.flatnonzero(pixels[1:] != pixels[:-1])
+    return {"size": [*mask.shape], "counts": np.diff([0, *starts, mask.size]).tolist()}
+
+
 def counts_of(text: str) -> list[int]:
     """The lengths that COCO writes as a text: five bits a letter, from the third run on less that of two before.
 

@@ -79,14 +79,15 @@ def read(path: str | os.PathLike[str], at_least: Size | None = None) -> Any:
     return image.convert("RGB")
 
 
-def pixels(path: str | os.PathLike[str], channels: int, at_least: Size | None = None) -> np.ndarray:
-    """An image file as (height, width, channels) of 0 to 255, upright, without a word: 1 channel is grey, 3 are RGB.
-    `at_least` as in `decoded`.
+def pixels(raw: Any, channels: int, at_least: Size | None = None) -> np.ndarray:
+    """An image file, or what else `taken` takes, as (height, width, channels) of 0 to 255, upright, without a word: 1
+    channel is grey, 3 are RGB. `at_least` as in `decoded`.
 
     Raises:
         UsageError: if there is none, or it cannot be read.
     """
-    return in_channels(decoded(path, at_least)[0], channels)
+    is_file = isinstance(raw, str | os.PathLike)
+    return in_channels(decoded(raw, at_least)[0] if is_file else taken(raw), channels)
 
 
 def in_channels(image: Any, channels: int) -> np.ndarray:

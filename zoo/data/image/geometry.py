@@ -140,20 +140,26 @@ def letterbox_window(before: Tensor, after: Tensor) -> Tensor:
     return tf.stack([start[1], start[0], end[1], end[0]])
 
 
-def out_of(window: Any, boxes: Any) -> Any:
-    """The way back of `through`: boxes (..., 4) of the window as boxes of the image, clipped; arrays of NumPy.
+def out_of(window: Any, boxes: Any, *, clipped: bool = True) -> Any:
+    """The way back of `through`: boxes (..., 4) of the window as boxes of the image, `clipped` or not; arrays of NumPy.
 
     >>> out_of([0.5, 0.0, 1.0, 1.0], np.array([[0.0, 0.0, 0.5, 0.5]])).tolist()
     [[0.5, 0.0, 0.75, 0.5]]
     """
     window = np.asarray(window, "float64")
     corner, side = window[:2], window[2:] - window[:2]
-    return np.clip(np.tile(corner, 2) + boxes * np.tile(side, 2), 0.0, 1.0)
+    found = np.tile(corner, 2) + boxes * np.tile(side, 2)
+    return np.clip(found, 0.0, 1.0) if clipped else found
 
 
-def mirrored(boxes: Tensor) -> Tensor:
-    """Boxes of an image that is mirrored left to right."""
+def mirrored(boxes: Tensor, axis: int = 0) -> Tensor:
+    """Boxes of an image that is mirrored left to right, or with axis 1 top to bottom.
+
+    >>> mirrored(tensorflow().constant([0.0, 0.25, 0.5, 0.5]), axis=1).numpy().tolist()
+    [0.0, 0.5, 0.5, 0.75]
+    """
     tf = tensorflow()
 
     left, top, right, bottom = tf.unstack(boxes, axis=-1)
-    return tf.stack([1.0 - right, top, 1.0 - left, bottom], axis=-1)
+    ends = [left, 1.0 - bottom, right, 1.0 - top] if axis else [1.0 - right, top, 1.0 - left, bottom]
+    return tf.stack(ends, axis=-1)

@@ -19,6 +19,7 @@ class Mirror(NamedTuple):
 
     seed: Tensor
     first: bool  # whether it comes before the other
+    axis: int = 0  # 0: left to right, 1: top to bottom
 
     def coin(self, x: Tensor) -> Tensor:
         """Which images of a batch are mirrored, (batch,)."""
@@ -31,7 +32,7 @@ class Mirror(NamedTuple):
         tf = tensorflow()
 
         def flipped(boxes: Tensor) -> Tensor:
-            return tf.where(coin[:, None, None], mirrored(boxes), boxes)
+            return tf.where(coin[:, None, None], mirrored(boxes, self.axis), boxes)
 
         return (lambda boxes: move(flipped(boxes))) if self.first else (lambda boxes: flipped(move(boxes)))
 
@@ -62,18 +63,25 @@ def shift(x: Tensor, y: Any, seed: Tensor, pixels: int, mirror: Mirror | None = 
     return moved(x), followed(y, x, boxes=boxes, masks=moved)
 
 
-def flip(x: Tensor, y: Any, seed: Tensor, _: bool) -> Pair:
-    """Mirror each image of a batch left to right with probability 1/2."""
+def flip(x: Tensor, y: Any, seed: Tensor, option: bool | str) -> Pair:
+    """Mirror each image of a batch left to right with probability 1/2; where `option` is "both", top to bottom too,
+    with another coin: for what has no up and down, under a microscope or from above."""
+    x, y = flipped(x, y, seed, axis=0)
+    return flipped(x, y, tensorflow().convert_to_tensor(seed) + [0, 1], axis=1) if option == "both" else (x, y)
+
+
+def flipped(x: Tensor, y: Any, seed: Tensor, axis: int) -> Pair:
+    """Some of the images mirrored: left to right, or with axis 1 top to bottom."""
     tf = tensorflow()
 
-    mirror = Mirror(seed, first=True)
-    coin, places = mirror.coin(x), tf.range(tf.shape(x)[2])
-    columns = tf.where(coin[:, None], places[-1] - places, places)  # (batch, width)
+    mirror = Mirror(seed, first=True, axis=axis)
+    coin, places = mirror.coin(x), tf.range(tf.shape(x)[2 - axis])
+    order = tf.where(coin[:, None], places[-1] - places, places)  # (batch, width or height)
 
-    def flipped(images: Tensor) -> Tensor:
-        return tf.gather(images, columns, axis=2, batch_dims=1)
+    def turned(images: Tensor) -> Tensor:
+        return tf.gather(images, order, axis=2 - axis, batch_dims=1)
 
-    return flipped(x), followed(y, x, boxes=mirror.boxes(coin, unchanged), masks=flipped)
+    return turned(x), followed(y, x, boxes=mirror.boxes(coin, unchanged), masks=turned)
 
 
 def crop(x: Tensor, y: Any, seed: Tensor, area: tuple[float, float], mirror: Mirror | None = None) -> Pair:

@@ -231,7 +231,7 @@ def steps(augment: Mapping[str, Any], others: Mapping[str, Callable[..., Pair]] 
 
     while numbers:
         number, flip_at = numbers.pop(0), None
-        if numbers and {words[number], words[numbers[0]]} in JOINED:
+        if numbers and {words[number], words[numbers[0]]} in JOINED and augment["flip"] != "both":
             number, flip_at = sorted((number, numbers.pop(0)), key=lambda each: words[each] == "flip")
         found.append(step(number, flip_at))
     return found
@@ -239,7 +239,7 @@ def steps(augment: Mapping[str, Any], others: Mapping[str, Callable[..., Pair]] 
 
 TAKES: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # what an option has to be, and how that is said
     "shift": (lambda option: is_whole(option, 0), "pixels, a whole number of at least 0"),
-    "flip": (lambda option: isinstance(option, bool), "True"),
+    "flip": (lambda option: isinstance(option, bool) or option == "both", "True, or 'both' for top to bottom too"),
     "crop": (lambda option: is_interval(option, 0, 1) and option[0] > 0, "two fractions of the area, (0.6, 1.0)"),
     "stroke": (lambda option: is_number(option, 0, 0.5), "a probability from 0 to 0.5"),
     "colour": (lambda option: is_number(option, 0, 1), "a strength from 0 to 1"),
