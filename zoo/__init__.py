@@ -130,7 +130,8 @@ def train(
             PyTorch, grain or Keras, which is read into memory, or one each in a dictionary of ``train``, ``test`` and
             perhaps ``validation``; or a table of pandas or Polars with the columns path and label, and perhaps split.
         data_dir: where tfds keeps its data sets.
-        epochs, batch_size, learning_rate, seed, precision: in place of the recipe's own.
+        epochs, batch_size, learning_rate, seed: in place of the recipe's own.
+        precision: likewise, a Keras dtype policy; ``"auto"``: the one that trains fastest on this machine.
         weight_decay: likewise, of the optimizer: by how much of itself, times the rate, a weight shrinks in each step.
         ema_momentum: likewise, of the average of the weights over the steps that is validated and saved; 0: no average.
         head_epochs: likewise, of the epochs from weights in which the head learns alone; as many as `epochs`: only it.

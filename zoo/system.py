@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.backend import gpus_used
+from zoo.backend import BACKENDS, gpus_used, wanted
 
+BFLOAT16 = frozenset(("avx512_bf16", "amx_bf16", "bf16"))  # x86 by vectors and by tiles, Arm
 # Environment variables on which the order of sums depends, and so the last digits of a result, as on the cores.
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS")
 
@@ -55,14 +56,43 @@ def hardware(machine: Mapping[str, Any]) -> str:
 
 def gpus_present() -> list[str]:
     """The names of the machine's NVIDIA GPUs, whether or not anything can use them."""
+    return asked_of_gpus("name")
+
+
+def asked_of_gpus(what: str) -> list[str]:
+    """What nvidia-smi says of each GPU."""
     if shutil.which("nvidia-smi") is None:
         return []
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    command = ["nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return []
     return answer.stdout.split("\n")[:-1] if answer.returncode == 0 else []
+
+
+def fastest_precision() -> tuple[str, str]:
+    """The Keras dtype policy that trains fastest on this machine, and why: bfloat16 where its multipliers take it."""
+    backend = wanted()
+    if gpus_used(backend):
+        capability = max(asked_of_gpus("compute_cap"), key=float, default="0")
+        if float(capability) >= 8:  # Ampere, and what came after it
+            return "mixed_bfloat16", f"a GPU of compute capability {capability} multiplies in bfloat16"
+        return "float32", f"a GPU of compute capability {capability} does not multiply in bfloat16"
+    found = BFLOAT16.intersection(processor_flags())
+    if found and backend == BACKENDS[0]:  # whose library for processors uses them; of the others none was measured
+        return "mixed_bfloat16", f"the processor multiplies in bfloat16 ({', '.join(sorted(found))})"
+    why = f"{backend} on a processor was not measured" if found else "the processor does not multiply in bfloat16"
+    return "float32", why
+
+
+def processor_flags() -> set[str]:
+    """What the processor can do, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith(("flags", "Features")) for flag in line.split(":")[1].split()}
 
 
 def available_memory() -> int | None:

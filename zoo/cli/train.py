@@ -93,7 +93,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weight-decay", type=float, help="by which weights shrink in each step, times the learning rate, likewise"
     )
     parser.add_argument("--seed", type=int, help="of all random numbers, likewise")
-    parser.add_argument("--precision", help="float32, mixed_float16 or mixed_bfloat16, likewise")
+    parser.add_argument(
+        "--precision", help="float32, mixed_float16 or mixed_bfloat16, likewise; auto: what is fastest here"
+    )
     parser.add_argument("--optimizer", metavar="NAME", help="of Keras: adamw, sgd, ...; likewise")
     parser.add_argument(
         "--head-epochs", type=int, help="from weights: epochs in which the head learns alone, likewise; all: only it"

@@ -20,6 +20,7 @@ from zoo.cards import FIELDS, SCALINGS, check
 from zoo.checks import check_not_negative, is_number, plain
 from zoo.errors import UsageError, unknown
 from zoo.records import Card, Recipe, replace
+from zoo.system import fastest_precision
 from zoo.training import resume as resuming
 from zoo.training.checkpoint import Checkpoint
 from zoo.training.extras import NOTHING, Extras, with_model
@@ -131,6 +132,9 @@ def prepare(
     model = None
     if name is not None:
         name, model, options = with_model(name, options)
+    if precision == "auto":
+        precision, why = fastest_precision()
+        log.info(f"precision {precision}: {why}")
     changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, precision=precision)
     changes |= dict(ema_momentum=ema_momentum, weight_decay=weight_decay, head_epochs=head_epochs)
     changes |= dict(layer_decay=layer_decay, patience=patience, freeze=freeze)
