@@ -1,5 +1,7 @@
 """Figures of retrieval and verification: by hand, and against loops and scikit-learn."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -80,3 +82,23 @@ def test_spread_is_that_of_a_sphere_or_of_a_point():
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     assert retrieval.embedding_std(points) == pytest.approx(1.0, abs=0.01)
     assert retrieval.embedding_std(np.repeat(points[:1], 10, 0)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_pairs_of_large_classes_are_drawn_without_writing_all_of_them_down():
+    """Two classes of 20,000 have 400 million pairs."""
+    tracemalloc.start()
+    try:
+        rows, same = retrieval.pairs(np.repeat([4, 7], 20_000))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**25 and same.sum() == (~same).sum() == 10_000
+    assert (rows[same, 0] < rows[same, 1]).all() and (rows[same] // 20_000).std(axis=1).max() == 0
+    assert len(np.unique(rows[same], axis=0)) == 10_000
+
+
+@pytest.mark.parametrize("count", [2, 3, 9])
+def test_all_pairs_of_a_small_class_are_there(count):
+    rows, same = retrieval.pairs(np.array([0] * count + [1] * 50), max_pairs=10_000)
+    of_it = rows[same][rows[same, 1] < count]
+    assert of_it.tolist() == np.transpose(np.triu_indices(count, 1)).tolist()

@@ -419,3 +419,12 @@ def test_job_takes_a_folder(folder, tmp_path):
     prepared = run_plan.prepare("gru_classifier", data=folder, run=tmp_path / "run", batch_size=8)
     assert isinstance(prepared.source, TextFolder) and prepared.recipe.train == "train"
     assert prepared.recipe.name == "text_folder", "the recipe for data of one's own"
+
+
+def test_characters_are_numbered_by_their_code_points_as_one_by_one():
+    known = [*"abcd \n", "\u00e9", "\u6d77", "\U0001f600", "\ud800", "more than one"]
+    vocabulary = Vocabulary("characters", known)
+    text = "".join(np.random.default_rng(0).choice([*"abxyz \n\r", *known[6:10], "\U0010ffff", "\x00"], 500))
+    found = vocabulary.encode(text)
+    assert found.dtype == np.int32 and found.tolist() == [vocabulary.ids.get(each, 1) for each in text]
+    assert vocabulary.encode("").shape == (0,)

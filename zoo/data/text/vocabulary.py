@@ -4,8 +4,10 @@ pretrained weights.
 Id 0 is padding (nothing), id 1 is whatever the vocabulary does not have.
 """
 
+import functools
 import itertools
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -68,7 +70,18 @@ class Vocabulary:
 
     def encode(self, text: str) -> np.ndarray:
         """The token ids of a text, (tokens,) int32."""
+        if self.level == "characters":
+            return self.by_code[np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")]
         return np.fromiter((self.ids.get(token, UNKNOWN) for token in self.split(text)), "int32")
+
+    @functools.cached_property
+    def by_code(self) -> np.ndarray:
+        """The id of each character by its code point."""
+        table = np.full(sys.maxunicode + 1, UNKNOWN, "int32")
+        for entry, number in self.ids.items():
+            if len(entry) == 1:
+                table[ord(entry)] = number
+        return table
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of some token ids.
