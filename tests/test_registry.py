@@ -1,6 +1,7 @@
 """The registry: cards read without Keras, names found, mistakes answered with the nearest right word."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import recipes, records, registry
+from zoo import card_cache, recipes, records, registry
 from zoo.cards import read_cards
 from zoo.errors import UsageError, unknown
 
@@ -374,3 +375,105 @@ def test_names_are_found_as_people_look_for_them():
     assert zoo.list_models("ResNet*")[:5] == ["resnet18", "resnet20", "resnet32", "resnet34", "resnet44"]
     assert zoo.list_models("resnet*", max_params=300_000) == ["resnet20"]
     assert set(zoo.list_models(axes=4)) == set(zoo.list_models(task="video_classification"))
+
+
+# Cards that are kept beside their files.
+
+
+def read_in_another_process(code="", **environment):
+    """Which files were parsed for the cards, and how many names there are."""
+    program = (
+        "import ast, zoo\nparsed, usual = [], ast.parse\n"
+        "ast.parse = lambda *a, **k: parsed.append(1) or usual(*a, **k)\n"
+        f"{code}\nprint(len(parsed), len(zoo.list_models()), len(parsed))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}, **environment},
+    )
+    _, names, parsed = map(int, found.stdout.split())
+    return names, parsed
+
+
+def test_the_second_process_parses_no_family():
+    files = len([*registry.MODELS.glob("[!_]*.py")])
+    place = registry.MODELS / "__pycache__" / card_cache.NAME
+    place.unlink(missing_ok=True)
+    names, parsed = read_in_another_process()
+    assert parsed == files and place.exists()
+    again, parsed = read_in_another_process()
+    assert again == names == len(zoo.list_models()) and parsed == 0
+    place.unlink()
+    again, parsed = read_in_another_process(PYTHONDONTWRITEBYTECODE="1")
+    assert again == names and parsed == files and not place.exists()
+
+
+def test_the_zoos_own_cards_are_kept_as_they_are():
+    fresh = {}
+    for path, module in card_cache.families(registry.MODELS):
+        fresh |= read_cards(path, module)[0]
+    again = card_cache.unpacked(json.loads(json.dumps(card_cache.packed(fresh))))
+    assert again == fresh and repr(again) == repr(fresh), "tuples are tuples, lists are lists"
+    assert len(fresh) == len(registry.list_models())
+
+
+@pytest.fixture
+def families(tmp_path, monkeypatch):
+    """A folder of one family, and a process that keeps bytecode."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (tmp_path / "dropped.py").write_text(DROPPED_IN)
+    return tmp_path
+
+
+def names(folder, monkeypatch):
+    """The names, and how many sources were read for them."""
+    read = []
+    with monkeypatch.context() as patch:
+        patch.setattr(card_cache, "read_cards", lambda *given: read.append(given) or read_cards(*given))
+        found, broken = card_cache.own_cards(folder)
+    return sorted((*found, *broken)), len(read)
+
+
+def test_kept_cards_are_those_of_the_source(families, monkeypatch):
+    assert names(families, monkeypatch) == (["newnet"], 1)
+    assert names(families, monkeypatch) == (["newnet"], 0)
+    assert card_cache.own_cards(families) == read_cards(families / "dropped.py", "zoo.models.dropped")
+
+
+def test_a_changed_source_is_read_anew(families, monkeypatch):
+    names(families, monkeypatch)
+    (families / "dropped.py").write_text(DROPPED_IN.replace("newnet", "othernet"))
+    assert names(families, monkeypatch) == (["othernet"], 1)
+    (families / "another.py").write_text("")
+    assert names(families, monkeypatch) == (["othernet"], 2)
+    (families / "another.py").unlink()
+    assert names(families, monkeypatch) == (["othernet"], 1)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\x00", b"[1, 2, 3]", b'["another", {}]', b"{"])
+def test_a_damaged_file_of_cards_is_none(families, monkeypatch, damage):
+    names(families, monkeypatch)
+    (families / "__pycache__" / card_cache.NAME).write_bytes(damage)
+    assert names(families, monkeypatch) == (["newnet"], 1)
+    assert names(families, monkeypatch) == (["newnet"], 0)
+
+
+def test_cards_that_cannot_be_read_are_not_kept(families, monkeypatch):
+    (families / "dropped.py").write_text("def :")
+    for _ in range(2):
+        assert names(families, monkeypatch) == (["dropped"], 1)
+
+
+def test_cards_that_json_cannot_hold_are_not_kept(families, monkeypatch):
+    (families / "dropped.py").write_text(DROPPED_IN.replace("tiny={}", "tiny={3: 4}"))
+    for _ in range(2):
+        assert names(families, monkeypatch) == (["newnet"], 1)
+
+
+def test_where_nothing_can_be_written_cards_are_read_each_time(families, monkeypatch):
+    (families / "__pycache__").write_text("a file")
+    for _ in range(2):
+        assert names(families, monkeypatch) == (["newnet"], 1)

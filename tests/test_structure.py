@@ -19,6 +19,7 @@ FLOORS = (  # from the top; what stands on one floor knows nothing of each other
     ("decoding", "trainers"),
     ("models", "weights", "data", "optimizers"),
     ("registry", "plots"),
+    ("card_cache",),
     ("cards", "layers"),
     ("preprocessing", "recipes", "introspection"),
     ("records", "metrics", "baselines"),

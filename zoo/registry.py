@@ -18,7 +18,6 @@ import difflib
 import fnmatch
 import hashlib
 import importlib
-import importlib.metadata
 import importlib.util
 import inspect
 import json
@@ -32,6 +31,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from zoo import card_cache
 from zoo.cards import check, read_cards
 from zoo.errors import UsageError, first_line, unknown
 from zoo.records import Card, replace
@@ -81,9 +81,8 @@ def cards() -> dict[str, Card]:
     if not _cards:
         with _reading:  # other threads wait until all are there
             if not _cards:
-                found: dict[str, Card] = {}
-                broken: dict[str, UsageError] = {}
-                for path, module in families():
+                found, broken = card_cache.own_cards(MODELS)
+                for path, module in packages():
                     read, not_read = read_cards(path, module)
                     found |= {name: card for name, card in read.items() if name not in found}
                     broken |= not_read
@@ -92,10 +91,10 @@ def cards() -> dict[str, Card]:
     return _cards
 
 
-def families() -> Iterator[tuple[Path, str]]:
-    """The files that hold builders, and the names of their modules: the zoo's own first."""
-    for path in sorted(MODELS.glob("[!_]*.py")):
-        yield path, f"zoo.models.{path.stem}"
+def packages() -> Iterator[tuple[Path, str]]:
+    """The files of installed packages that hold builders, and the names of their modules."""
+    import importlib.metadata
+
     for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS)):
         try:
             spec = importlib.util.find_spec(entry.module)
@@ -251,7 +250,8 @@ def own_code(name: str) -> list[dict[str, str]]:
     module = sys.modules.get(info(name).module)
     file = getattr(module, "__file__", None)
     own = {*imported_files()}
-    if info(name).module not in {module for _, module in families()} and file:
+    known = {module for _, module in (*card_cache.families(MODELS), *packages())}
+    if info(name).module not in known and file:
         own.add(Path(file).absolute())
     return [{"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()} for file in sorted(own)]
 

@@ -73,11 +73,11 @@ def pairs(labels: np.ndarray, seed: int = 0, max_pairs: int = MAX_PAIRS) -> tupl
     of_each: list[np.ndarray] = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        before = np.cumsum(np.arange(len(rows), 0, -1)) - len(rows)  # of the pairs, those whose first row is an earlier
+        earlier = np.cumsum(np.arange(len(rows), 0, -1)) - len(rows)  # pairs, by their first row
         count = len(rows) * (len(rows) - 1) // 2
         numbers = np.arange(count) if count <= max_pairs else rng.choice(count, max_pairs, replace=False)
-        one = np.searchsorted(before, numbers, side="right") - 1
-        of_each.append(np.stack([rows[one], rows[numbers - before[one] + one + 1]], axis=1))
+        one = np.searchsorted(earlier, numbers, side="right") - 1
+        of_each.append(np.stack([rows[one], rows[numbers - earlier[one] + one + 1]], axis=1))
     alike = np.concatenate(of_each)
     if len(alike) > max_pairs:
         alike = alike[np.sort(rng.choice(len(alike), max_pairs, replace=False))]

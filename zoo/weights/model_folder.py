@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError, first_line, some
-from zoo.weights.fetching import offline
 
 SCHEME = "hf://"
 ADDRESS = re.compile(r"hf://(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
@@ -137,6 +136,8 @@ def fetched(address: str) -> Path:
         raise UsageError(
             f"{address} needs the hub's client, which is not installed: pip install huggingface_hub"
         ) from None
+    from zoo.weights.fetching import offline
+
     how: dict[str, Any] = dict(revision=match["revision"], etag_timeout=10)
     how |= dict(allow_patterns=[CONFIG, WEIGHTS, TOKENIZER], local_files_only=offline())
     try:

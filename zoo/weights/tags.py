@@ -9,7 +9,7 @@ from zoo import records, registry
 from zoo.checks import check_weights
 from zoo.errors import UsageError
 from zoo.preprocessing import check
-from zoo.weights import fetching, model_folder, run_weights
+from zoo.weights import model_folder, run_weights
 from zoo.weights.checksums import vouches
 
 
@@ -64,6 +64,8 @@ def find(
             folder.weights, hash, preprocessing, options=folder.options, tokens=tokens, tokenizer=folder.tokenizer
         )
     if "://" in text:
+        from zoo.weights import fetching  # and with it what speaks to the network
+
         return WeightsFile(fetching.fetch(text, hash=hash), preprocessing=preprocessing, checked=vouches(hash))
     check_weights(weights, tags, name or "a network that zoo.build did not make")
     return WeightsFile(Path(text).expanduser(), hash, preprocessing)
@@ -101,6 +103,8 @@ def tagged(
                 f"the weights {tag!r} of {card.name} are for {option}={wanted!r} and {option} is {given!r}; "
                 f"build with {option}={wanted!r}"
             )
+    from zoo.weights import fetching
+
     path = fetching.fetch(record.url, hash=record.hash, size=record.size)
     return WeightsFile(path, preprocessing=record.preprocessing, checked=vouches(record.hash))
 

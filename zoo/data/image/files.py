@@ -86,8 +86,7 @@ def pixels(raw: Any, channels: int, at_least: Size | None = None) -> np.ndarray:
     Raises:
         UsageError: if there is none, or it cannot be read.
     """
-    is_file = isinstance(raw, str | os.PathLike)
-    return in_channels(decoded(raw, at_least)[0] if is_file else taken(raw), channels)
+    return in_channels(decoded(raw, at_least)[0] if isinstance(raw, str | os.PathLike) else taken(raw), channels)
 
 
 def in_channels(image: Any, channels: int) -> np.ndarray:

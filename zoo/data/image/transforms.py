@@ -214,7 +214,8 @@ def steps(augment: Mapping[str, Any], others: Mapping[str, Callable[..., Pair]] 
         augment: options of `AUGMENT`, or of `others`.
         others: augmentations that are made already, of inputs, targets and a seed.
     """
-    words, numbers = [*augment], [*range(len(augment))]
+    words = [*augment]
+    numbers = [number for number, word in enumerate(words) if augment[word] is not False]
     found = list[Callable[..., Pair]]()
 
     def step(number: int, flip_at: int | None) -> Callable[..., Pair]:
