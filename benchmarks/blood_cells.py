@@ -1,4 +1,4 @@
-"""Blood cells under the microscope: Faster R-CNN, its ResNet-50 from ImageNet, on some minutes of one core.
+"""Blood cells under the microscope: Faster R-CNN, its ResNet-50 from ImageNet, within an hour of one core.
 
     python benchmarks/blood_cells.py FOLDER --weights resnet50.h5 --record results/benchmarks/blood_cells.csv
 
@@ -10,7 +10,8 @@ no down under a microscope: images are mirrored both ways. The rate stays as it 
 a training may be stopped after any epoch, and go on.
 
 `--on validation` measures there, to choose settings by; the row that counts is of the test images, and of a run whose
-settings were chosen without them. `--resume` goes on with a run that was stopped, up to `--epochs`.
+settings were chosen without them. It was not run to its end so far: no row is recorded. `--resume` goes on with a run
+that was stopped, up to `--epochs`.
 """
 
 import argparse
@@ -49,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--weights", required=True, help="of ResNet-50, as Caffe had them")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--on", default="test", choices=("test", "validation"))
     parser.add_argument("--run", type=Path, help="the folder of the run (default: runs/blood_cells-SEED)")
