@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoo.data.image import transforms
+from zoo.data.image import moves, transforms
 from zoo.data.image.normalization import Scaling
 
 HEIGHT, WIDTH, COUNT = 12, 17, 60
@@ -106,3 +106,11 @@ def test_scaling_keeps_the_form_of_a_pipeline():
     images = tf.data.Dataset.from_tensors(np.zeros((4, 5, 3), "uint8")).batch(2)
     for scaling in (Scaling((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), True), Scaling((0.0,), (255.0,))):
         assert images.map(scaling).element_spec == tf.TensorSpec((None, 4, 5, 3), tf.float32)
+
+
+def test_a_flip_that_is_not_wanted_is_none_and_the_others_draw_as_before():
+    x, draw = scenes("uint8")[0], np.array([5, 6])
+    (shifted,) = transforms.steps({"flip": False, "shift": 3})
+    wanted, _ = moves.shift(x, 0, draw + [1, 0], 3)
+    np.testing.assert_array_equal(shifted(x, 0, draw)[0], wanted)
+    assert transforms.steps({"flip": False}) == []
