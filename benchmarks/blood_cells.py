@@ -10,8 +10,8 @@ no down under a microscope: images are mirrored both ways. The rate stays as it 
 a training may be stopped after any epoch, and go on.
 
 `--on validation` measures there, to choose settings by; the row that counts is of the test images, and of a run whose
-settings were chosen without them. It was not run to its end so far: no row is recorded. `--resume` goes on with a run
-that was stopped, up to `--epochs`.
+settings were chosen without them. `--resume` goes on with a run that was stopped, up to `--epochs`; the row that is
+recorded is of one that was stopped after 3 of them, looked at on the validation images (.854) and brought to 8.
 """
 
 import argparse

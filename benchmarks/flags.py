@@ -2,9 +2,9 @@
 
     python benchmarks/flags.py --record results/benchmarks/flags.csv
 
-TensorFlow takes oneDNN's kernels by itself where a processor has vectors of 512 bits with VNNI, and elsewhere where
-TF_ENABLE_ONEDNN_OPTS=1 says so. It reads that when it is imported: each measurement is a process of its own, on one
-thread, and the two take turns. Of the processor seconds of a step the least of all is taken.
+TensorFlow takes oneDNN's kernels by itself where a processor has instructions for networks (VNNI, bfloat16), elsewhere
+where TF_ENABLE_ONEDNN_OPTS=1 says so. It reads that when it is imported: each measurement is a process of its own, on
+one thread, and the two take turns. Of the processor seconds of a step the least of all is taken.
 """
 
 import argparse

@@ -54,3 +54,24 @@ def test_a_training_keeps_the_precision_that_was_chosen(monkeypatch, data_dir, t
     run = zoo.train("lenet5", precision="auto", epochs=1, run=tmp_path / "run", data_dir=data_dir, verbose=0)
     assert run.config["recipe"]["precision"] == "mixed_bfloat16" and "auto" not in run.config["command"]
     assert "precision mixed_bfloat16: because" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("flags", "backend", "environment", "setting"),
+    [
+        ({"avx2"}, "tensorflow", {}, "TF_ENABLE_ONEDNN_OPTS=1"),
+        ({"avx2", "avx512_vnni"}, "tensorflow", {}, ""),
+        ({"avx2", "avx_vnni"}, "tensorflow", {}, ""),
+        ({"asimd"}, "tensorflow", {}, ""),
+        ({"avx2"}, "jax", {}, ""),
+        ({"avx2"}, "tensorflow", {"TF_ENABLE_ONEDNN_OPTS": "0"}, ""),
+    ],
+)
+def test_kernels_that_tensorflow_leaves_off(monkeypatch, flags, backend, environment, setting):
+    monkeypatch.setattr(system, "gpus_used", lambda backend: [])
+    monkeypatch.setattr(system, "wanted", lambda: backend)
+    monkeypatch.setattr(system, "processor_flags", lambda: flags)
+    monkeypatch.delenv(system.ONE_DNN, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert system.faster_kernels() == setting

@@ -11,9 +11,11 @@ from typing import Any
 
 from zoo.backend import BACKENDS, gpus_used, wanted
 
+ONE_DNN = "TF_ENABLE_ONEDNN_OPTS"
+ONE_DNN_BY_ITSELF = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16"}  # any of them
 BFLOAT16 = frozenset(("avx512_bf16", "amx_bf16", "bf16"))  # x86 by vectors and by tiles, Arm
 # Environment variables on which the order of sums depends, and so the last digits of a result, as on the cores.
-THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS")
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", ONE_DNN)
 
 
 def computed_on() -> str:
@@ -84,6 +86,18 @@ def fastest_precision() -> tuple[str, str]:
         return "mixed_bfloat16", f"the processor multiplies in bfloat16 ({', '.join(sorted(found))})"
     why = f"{backend} on a processor was not measured" if found else "the processor does not multiply in bfloat16"
     return "float32", why
+
+
+def faster_kernels() -> str:
+    """What to set where TensorFlow leaves oneDNN's kernels off by itself, on processors without instructions for networks; "" elsewhere.
+
+    What they are worth there is measured by ``benchmarks/flags.py``.
+    """
+    flags = processor_flags()
+    left_off = "avx2" in flags and not ONE_DNN_BY_ITSELF & flags
+    if wanted() != BACKENDS[0] or gpus_used(wanted()) or not left_off or os.environ.get(ONE_DNN):
+        return ""
+    return f"{ONE_DNN}=1"
 
 
 def processor_flags() -> set[str]:

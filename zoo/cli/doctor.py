@@ -12,7 +12,7 @@ from pathlib import Path
 from zoo import __version__
 from zoo.backend import gpus_used, tensorflow_build
 from zoo.cli import _terminal
-from zoo.system import fastest_precision, gpus_present, machine
+from zoo.system import faster_kernels, fastest_precision, gpus_present, machine
 from zoo.weights import fetching
 
 GPU_INSTALL_COMMANDS = {  # what to install where a GPU is there but the backend does not see it
@@ -59,6 +59,8 @@ def report() -> Iterator[tuple[str, str]]:
         yield "to use it", GPU_INSTALL_COMMANDS[backend].format(version=version(backend))
     precision, why = fastest_precision()
     yield "precision", f"{precision} is fastest ({why}): zoo train --precision auto"
+    if setting := faster_kernels():
+        yield "faster", f"{setting} in the environment: TensorFlow leaves oneDNN off on this processor"
     for label, folder in folders().items():
         yield label, f"{folder}: {writable(folder)}"
     yield "network", network()
