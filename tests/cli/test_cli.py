@@ -208,7 +208,7 @@ def test_train_and_evaluate_as_a_new_user_does(tmp_path, capsys, monkeypatch):
     assert trained.returncode == 0, trained.stderr
     assert trained.stderr == ""
     for text in (
-        "the pipeline supplies",
+        "the pipeline alone supplies",
         "val_accuracy",
         "test accuracy",
         "beside chance",
