@@ -89,9 +89,9 @@ def fastest_precision() -> tuple[str, str]:
 
 
 def faster_kernels() -> str:
-    """What to set where TensorFlow leaves oneDNN's kernels off by itself, on processors without instructions for networks; "" elsewhere.
+    """What to set where TensorFlow leaves oneDNN's kernels off by itself: on processors without instructions for networks.
 
-    What they are worth there is measured by ``benchmarks/flags.py``.
+    What they are worth there is measured by ``benchmarks/flags.py``. "" elsewhere.
     """
     flags = processor_flags()
     left_off = "avx2" in flags and not ONE_DNN_BY_ITSELF & flags
