@@ -89,7 +89,7 @@ def fastest_precision() -> tuple[str, str]:
 
 
 def faster_kernels() -> str:
-    """What to set where TensorFlow leaves oneDNN's kernels off by itself: on processors without instructions for networks.
+    """What to set where TensorFlow leaves oneDNN's kernels off: on processors without instructions for networks.
 
     What they are worth there is measured by ``benchmarks/flags.py``. "" elsewhere.
     """
