@@ -17,6 +17,7 @@ from zoo.cli import _terminal, doctor
 from zoo.training.run_folder import Run
 
 HEAVY = {"keras", "tensorflow", "jax", "torch", "numpy", "tensorflow_datasets", "sklearn", "matplotlib"}
+HEAVY |= {"ssl", "urllib.request"}  # what speaks to the network
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ from zoo.checks import check_whole
 from zoo.cli import _terminal
 from zoo.errors import UsageError
 from zoo.records import Card, Recipe, replace
+from zoo.training.candidates import TASK, fine_tunes
+from zoo.training.image_options import size_of
 
 HELP = "measure how many milliseconds an image takes on this machine, to be classified and to be learned from"
 
@@ -19,9 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from zoo.training.candidates import TASK  # and with it what fetches weights, which no other command waits for
-    from zoo.training.image_options import size_of
-
     check_whole("batch_size", arguments.batch_size)
     size = size_of(arguments.image_size)
     if size and size[0] != size[1]:
@@ -49,8 +48,6 @@ def run(arguments: argparse.Namespace) -> None:
 
 def measured_recipe(card: Card) -> Recipe:
     """Any recipe, for its optimizer; of the network as it is fine-tuned, or as it stands."""
-    from zoo.training.candidates import fine_tunes
-
     if fine_tunes(card):
         return replace(card.recipe("finetune"), preprocess={})
     return replace(card.recipes[0], preprocess={}, model={})

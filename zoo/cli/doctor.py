@@ -6,14 +6,12 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 from zoo import __version__
 from zoo.backend import gpus_used, tensorflow_build
 from zoo.cli import _terminal
 from zoo.system import faster_kernels, fastest_precision, gpus_present, machine
-from zoo.weights import fetching
 
 GPU_INSTALL_COMMANDS = {  # what to install where a GPU is there but the backend does not see it
     "tensorflow": "pip install 'tensorflow[and-cuda]=={version}'",
@@ -68,6 +66,8 @@ def report() -> Iterator[tuple[str, str]]:
 
 def version(package: str) -> str:
     """The installed version of a package."""
+    from importlib import metadata  # it brings Python's e-mail, which the other commands do not wait for
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -76,6 +76,8 @@ def version(package: str) -> str:
 
 def folders() -> dict[str, Path]:
     """Where data and settings are kept."""
+    from zoo.weights import fetching  # and with it what speaks to the network, likewise
+
     data = os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
     settings = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
     return {

@@ -12,7 +12,7 @@ from zoo import registry
 from zoo.errors import UsageError, some
 from zoo.records import Card, Recipe
 from zoo.training.image_options import size_in
-from zoo.weights import fetching, tags
+from zoo.weights import tags
 
 TASK = "image_classification"
 
@@ -60,6 +60,7 @@ def candidates(weights: Any) -> list[Candidate]:
         UsageError: where there are none.
     """
     from zoo.data import reachability  # and with it NumPy
+    from zoo.weights import fetching  # and with it what speaks to the network
 
     tag = str(weights or "imagenet")
     cards = [card for card in registry.cards().values() if card.task == TASK and fine_tunes(card)]
@@ -89,6 +90,8 @@ def fine_tunes(card: Card) -> bool:
 
 
 def host_of(url: str) -> str:
+    from zoo.weights import fetching
+
     return urllib.parse.urlsplit(fetching.mirrored(url)).hostname or ""
 
 

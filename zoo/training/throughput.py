@@ -108,8 +108,7 @@ def model_rate(model: Any, dataset: Any, *, steps: int = 10, warmup: int = 2) ->
     clock = StepClock()
     count = (warmup + steps) * per_call
     batch = next(iter(dataset))
-    repeated = RepeatedBatch(batch, count) if isinstance(dataset, Batches) else dataset.take(1).cache().repeat(count)
-    model.fit(repeated, verbose=0, callbacks=[clock], shuffle=False)  # the first step compiles
+    model.fit(RepeatedBatch(batch, count), verbose=0, callbacks=[clock], shuffle=False)  # the first step compiles
     for variable, value in zip(variables, before):
         variable.assign(value)
     size = keras.tree.flatten(batch[0])[0].shape[0]
